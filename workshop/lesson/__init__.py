@@ -1,0 +1,17 @@
+"""What a lesson is: discovery, its text, its steps, hints and tests.
+
+This room knows nothing of how a lesson is run or shown.
+"""
+
+from workshop.lesson.catalogue import Catalogue, UnknownLessonError
+from workshop.lesson.expected import ExpectedTest
+from workshop.lesson.model import Lesson, LessonError, Step
+
+__all__ = [
+    "Catalogue",
+    "ExpectedTest",
+    "Lesson",
+    "LessonError",
+    "Step",
+    "UnknownLessonError",
+]

@@ -1,0 +1,116 @@
+"""Read the parts of a lesson's Markdown that the tool needs.
+
+Plain functions from text to data. The Markdown stays ordinary, so that it
+reads well on a code host; only its headings carry meaning here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TITLE = re.compile(
+    r"^# +(?:(?:Hints|Solution) +· +)?(?P<number>\d\d) +· +(?P<title>.+)$"
+)
+_STEP = re.compile(r"^## +Step +(?P<number>\d+) +· +(?P<title>.+)$")
+_OTHER_HEADING = re.compile(r"^##? ")
+_MINUTES = re.compile(r"\b(?P<minutes>\d+) minutes\b")
+_RUNG = re.compile(r"^\d+\. +")
+_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+
+
+@dataclass(frozen=True)
+class Section:
+    """The text below one `## Step n · title` heading."""
+
+    number: int
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What a lesson's README says.
+
+    `title` is without the number, `minutes` is None when the README does not
+    say, `scene` is the text between the first lines and the first step.
+    """
+
+    number: str
+    title: str
+    minutes: int | None
+    scene: str
+    sections: tuple[Section, ...]
+
+
+def read_brief(text: str) -> Brief:
+    """Return the brief in a README's *text*.
+
+    Raises ValueError with one sentence when the title is not of the form
+    `# 01 · Title`.
+    """
+    number, title, body = _split_title(text)
+    lead, sections = _split_sections(body)
+    minutes = None
+    scene = []
+    for line in lead.splitlines():
+        said = _MINUTES.search(line)
+        if said and minutes is None:
+            minutes = int(said["minutes"])
+        else:
+            scene.append(line)
+    return Brief(number, title, minutes, "\n".join(scene).strip(), sections)
+
+
+def read_sections(text: str) -> tuple[Section, ...]:
+    """Return the step sections of a hints file's *text*, in file order.
+
+    Raises ValueError like `read_brief`.
+    """
+    _, _, body = _split_title(text)
+    return _split_sections(body)[1]
+
+
+def read_rungs(body: str) -> tuple[str, ...]:
+    """Return the items of the ordered list in *body*, one text a rung."""
+    rungs: list[list[str]] = []
+    for line in body.splitlines():
+        if _RUNG.match(line):
+            rungs.append([_RUNG.sub("", line)])
+        elif rungs:
+            rungs[-1].append(line.strip())
+    return tuple("\n".join(rung).strip() for rung in rungs)
+
+
+def _split_title(text: str) -> tuple[str, str, str]:
+    first, _, rest = text.lstrip("\ufeff\n").partition("\n")
+    match = _TITLE.match(first.strip())
+    if match is None:
+        raise ValueError(
+            f"its first line is {first.strip()!r}, and should read like "
+            "'# 01 · Database session lifecycle'"
+        )
+    return match["number"], match["title"].strip(), rest
+
+
+def _split_sections(body: str) -> tuple[str, tuple[Section, ...]]:
+    lead: list[str] = []
+    found: list[tuple[int, str, list[str]]] = []
+    target: list[str] | None = lead
+    fenced = False
+    for line in body.splitlines():
+        if _FENCE.match(line):
+            fenced = not fenced
+        step = None if fenced else _STEP.match(line)
+        if step:
+            found.append((int(step["number"]), step["title"].strip(), []))
+            target = found[-1][2]
+        elif not fenced and _OTHER_HEADING.match(line):
+            target = None  # A closing section belongs to no step.
+        elif target is not None:
+            target.append(line)
+    sections = tuple(
+        Section(number, title, "\n".join(lines).strip())
+        for number, title, lines in found
+    )
+    return "\n".join(lead), sections

@@ -1,0 +1,24 @@
+"""Run a lesson's tests in a fresh process and decide the verdict.
+
+A pass is never the absence of a failure: the tests expected are known before
+the run, and only all of them reported as passed, once each, is a pass.
+This room knows nothing of terminals.
+"""
+
+from workshop.grading.engine import grade
+from workshop.grading.limits import Limits
+from workshop.grading.verdict import (
+    LessonVerdict,
+    StepVerdict,
+    TestVerdict,
+    Verdict,
+)
+
+__all__ = [
+    "LessonVerdict",
+    "Limits",
+    "StepVerdict",
+    "TestVerdict",
+    "Verdict",
+    "grade",
+]

@@ -1,0 +1,218 @@
+"""Grade an answer: one job for one worker, from its file to its verdict."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from workshop.grading.limits import Limits
+from workshop.grading.process import WorkerProcess
+from workshop.grading.verdict import (
+    Ending,
+    LessonVerdict,
+    StepVerdict,
+    decide,
+)
+from workshop.lesson import Lesson
+
+ROOT = Path(__file__).resolve().parents[2]
+_DEFAULT = Limits()
+
+
+def grade(
+    lesson: Lesson,
+    answer: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    limits: Limits = _DEFAULT,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> LessonVerdict:
+    """Grade the file *answer* as an answer to *lesson*.
+
+    *environment* adds variables for the worker (which services to use);
+    *on_event* sees each event as it comes. Whatever the answer does, this
+    returns a verdict within the *limits* and leaves no process behind.
+    Raises `LessonError` when the lesson itself cannot be understood.
+    """
+    return grade_rounds(
+        lesson, answer, environment=environment, limits=limits, on_event=on_event
+    )[0]
+
+
+def grade_rounds(
+    lesson: Lesson,
+    answer: Path,
+    *,
+    rounds: int = 1,
+    seed: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    limits: Limits = _DEFAULT,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> list[LessonVerdict]:
+    """Grade *answer* several times in one process; return a verdict a round.
+
+    With a *seed* the tests come in another random order in each round. The
+    list ends with the round in which the run was cut short, if it was. See
+    `grade` for the rest.
+    """
+    steps = lesson.steps
+    job = {
+        "root": str(ROOT),
+        "test_file": str(lesson.test_file),
+        "app_file": str(answer.resolve()),
+        "tests": [test.id for test in lesson.tests],
+        "rounds": rounds,
+        "seed": seed,
+        "test_seconds": limits.test_seconds,
+    }
+    began = time.monotonic()
+    events: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    seconds: list[float] = []
+    last: dict[str, Any] = {"event": "gone"}
+    with WorkerProcess(ROOT, environment or {}) as worker:
+        for event in worker.run(job, limits):
+            last = event
+            events[event.get("round", len(seconds))].append(event)
+            if event["event"] == "round":
+                seconds.append(time.monotonic() - began)
+                began = time.monotonic()
+            if on_event is not None:
+                on_event(event)
+        exit_code = worker.exit_code
+        last_words = list(worker.last_words)
+        outputs = worker.output.texts()
+    uncollected = [
+        e for part in events.values() for e in part if e["event"] == "uncollected"
+    ]
+    verdicts = []
+    finished = len(seconds)
+    for number in range(finished if last["event"] == "done" else finished + 1):
+        ending = Ending("done")
+        if uncollected:
+            ending = Ending("error", _words_for_uncollected(lesson, uncollected[0]))
+        elif number == finished:
+            ending = _describe_ending(
+                last, exit_code, last_words, answer, limits, events[number]
+            )
+        judged = decide(
+            lesson.tests,
+            [e for e in events[number] if e["event"] in ("start", "report")],
+            ending,
+            outputs,
+        )
+        verdicts.append(
+            LessonVerdict(
+                lesson,
+                tuple(
+                    StepVerdict(
+                        step.number,
+                        step.title,
+                        tuple(judged[test.id] for test in step.tests),
+                    )
+                    for step in steps
+                ),
+                seconds[number] if number < finished else time.monotonic() - began,
+                outputs.get("", ""),
+                ending,
+            )
+        )
+    return verdicts
+
+
+def _describe_ending(
+    last: Mapping[str, Any],
+    exit_code: int | None,
+    last_words: list[str],
+    answer: Path,
+    limits: Limits,
+    events: list[dict[str, Any]],
+) -> Ending:
+    """Say in words why a run ended before its time."""
+    line = _line_in(answer, last_words)
+    where = f" It was at {line}." if line else ""
+    begun = any(event["event"] == "start" for event in events)
+    match last["event"]:
+        case "silent" if not begun:
+            return Ending(
+                "error",
+                "The tests did not begin: the libraries could not be imported in "
+                f"{limits.start_seconds:.0f} s. Run `python -m workshop doctor`.",
+            )
+        case "silent":
+            return Ending(
+                "timed out",
+                f"The test did not end within {limits.test_seconds:.0f} s.{where} "
+                + (
+                    "A loop that never ends, or a call that never returns, held "
+                    "the whole process."
+                    if line
+                    else "Everything was waiting for something that never came."
+                ),
+                line,
+            )
+        case "flood":
+            return Ending(
+                "error",
+                "app.py printed more than "
+                f"{limits.output_bytes // 1000} kB, so the run was ended. Is there a "
+                "print in a loop that never ends?",
+                line,
+            )
+        case "swarm":
+            return Ending(
+                "error",
+                f"app.py started more than {limits.processes} processes, so the run "
+                "was ended. Does it start itself again?",
+                line,
+            )
+        case "broken":
+            return Ending(
+                "crashed",
+                "The test run broke down: "
+                + str(last.get("traceback", "")).strip().rpartition("\n")[2],
+            )
+        case _:
+            return Ending("crashed", _words_for_exit(exit_code, where), line)
+
+
+def _words_for_exit(exit_code: int | None, where: str) -> str:
+    if exit_code is not None and exit_code < 0 and sys.platform != "win32":
+        try:
+            name = signal.Signals(-exit_code).name
+        except ValueError:
+            name = f"signal {-exit_code}"
+        return (
+            f"The process that ran app.py was ended by {name}.{where} A crash in "
+            "compiled code, or something that killed it?"
+        )
+    return (
+        "The process that ran app.py ended by itself in the middle of the test, "
+        f"with exit code {exit_code}.{where} Did something call os._exit()?"
+    )
+
+
+def _words_for_uncollected(lesson: Lesson, event: Mapping[str, Any]) -> str:
+    what = str(event["message"]).strip().rpartition("\n")[2]
+    return (
+        f"{lesson.test_file.name} cannot be run: {what}. The tests are not yours to "
+        f"change; `git checkout -- {lesson.test_file.name}` restores them."
+    )
+
+
+def _line_in(answer: Path, last_words: list[str]) -> str:
+    """Return the innermost line of *answer* in a dumped stack, as `app.py:14`."""
+    frame = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+) in (?P<name>.+)$')
+    for words in last_words:
+        match = frame.match(words)
+        if match and Path(match["file"]) == answer.resolve():
+            number = int(match["line"])
+            lines = answer.read_text(encoding="utf-8", errors="replace").splitlines()
+            source = lines[number - 1].strip() if number <= len(lines) else ""
+            return f"{answer.name}:{number}  {source}"
+    return ""

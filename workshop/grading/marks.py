@@ -1,0 +1,8 @@
+"""How a worker's standard output tells which test printed what."""
+
+MARK = "\x1e"
+"""Begins `MARK pid test` and a line break, written where a test begins.
+
+The record separator: control characters of that kind are not printed by
+accident, and a marker of another process is left alone.
+"""

@@ -1,0 +1,261 @@
+"""Start a worker, listen to it, and end it with everything it started."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workshop.grading.limits import Limits
+from workshop.grading.marks import MARK
+
+_BADGE = "WORKSHOP_RUN"
+"""Environment variable that every process of a run inherits."""
+
+# Settings of the caller that would change what a run does or how fast it is.
+_NOT_INHERITED = (
+    "PYTEST_ADDOPTS",
+    "PYTEST_PLUGINS",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONOPTIMIZE",
+    "PYTHONWARNINGS",
+    "PYTHONASYNCIODEBUG",
+)
+_KEPT_BYTES = 64_000
+"""How much of one test's output is kept for showing."""
+_TICK_SECONDS = 0.2
+
+
+class WorkerProcess:
+    """One worker, from its start to its sure end. Use it with `with`.
+
+    The constructor starts the process, which imports what it needs while the
+    caller goes on. `run` hands it its only job and yields what it reports.
+    Leaving the `with` block ends the process group, every descendant, and
+    every process that carries the run's badge in its environment.
+    """
+
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+        self._badge = uuid.uuid4().hex
+        self._began = time.time()
+        env = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+        env |= {**environment, _BADGE: self._badge, "PYTHONUNBUFFERED": "1"}
+        env["PYTHONIOENCODING"] = "utf-8"
+        # A group of its own: Ctrl-C in the terminal is the front end's alone,
+        # and the whole group can be ended at once.
+        group: dict[str, Any] = {}
+        if sys.platform == "win32":
+            group["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+        else:
+            group["start_new_session"] = True
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "workshop.grading.worker"],
+            cwd=root,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **group,
+        )
+        self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.output = Output(self._process.pid)
+        self.last_words: list[str] = []
+        self._readers = [
+            threading.Thread(target=target, daemon=True)
+            for target in (self._read_events, self._read_output)
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> WorkerProcess:
+        """Return the worker itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """End everything that belongs to the run."""
+        self.end()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The worker's exit code, None while it runs."""
+        return self._process.poll()
+
+    def run(self, job: Mapping[str, Any], limits: Limits) -> Iterator[dict[str, Any]]:
+        """Hand over *job* and yield events until the run has ended.
+
+        The last event is `done`, or one of our own: `silent` (nothing was
+        reported for too long), `flood` (too much output), `swarm` (too many
+        processes), `gone` (the worker ended by itself).
+        """
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.flush()
+        overall = time.monotonic() + limits.run_seconds
+        deadline = time.monotonic() + limits.start_seconds
+        while True:
+            try:
+                event = self._queue.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                event = {}
+            if event:
+                yield event
+                if event["event"] in ("done", "gone", "broken"):
+                    self.output.wait_until_complete()
+                    return
+                # One second more than the worker's own limit: it tells where
+                # it hangs when its time is up.
+                deadline = time.monotonic() + limits.test_seconds + 1
+            elif time.monotonic() > min(deadline, overall):
+                yield {"event": "silent"}
+                return
+            elif self._count_processes() > limits.processes:
+                yield {"event": "swarm"}
+                return
+            if self.output.total > limits.output_bytes:
+                yield {"event": "flood"}
+                return
+
+    def end(self) -> None:
+        """End the worker, its group and all that it started; wait for it."""
+        doomed = self._descendants()
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        for process in (*doomed, *self._badged()):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        for reader in self._readers:
+            reader.join(1)
+
+    def _descendants(self) -> list[psutil.Process]:
+        try:
+            process = psutil.Process(self._process.pid)
+            return list(process.children(recursive=True))
+        except psutil.Error:
+            return []
+
+    def _badged(self) -> Iterator[psutil.Process]:
+        """Find what left the group and lost its parent: a double fork, say."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                young = process.create_time() >= self._began - 1
+                if young and process.environ().get(_BADGE) == self._badge:
+                    yield process
+
+    def _count_processes(self) -> int:
+        return len(self._descendants())
+
+    def _read_events(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as pipe:
+            for raw in pipe:
+                line = raw.decode("utf-8", "replace").rstrip()
+                try:
+                    event = json.loads(line)
+                    ours = event["pid"] == self._process.pid
+                except (ValueError, KeyError, TypeError):
+                    self.last_words.append(line)
+                    continue
+                if ours:
+                    self._queue.put(event)
+        self._process.wait()
+        self._queue.put({"event": "gone"})
+
+    def _read_output(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            while chunk := os.read(pipe.fileno(), 65_536):
+                self.output.add(chunk)
+        self.output.finish()
+
+
+class Output:
+    """What a run printed, kept test by test, head and tail of each."""
+
+    def __init__(self, pid: int) -> None:
+        self.total = 0
+        self._mark = f"{MARK}{pid} ".encode()
+        self._parts: dict[str, bytes] = {"": b""}
+        self._current = ""
+        self._pending = b""
+        self._complete = threading.Event()
+        self._lock = threading.Lock()
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        with self._lock:
+            self.total += len(chunk)
+            self._pending += chunk
+            while True:
+                before, mark, after = self._pending.partition(self._mark)
+                if not mark:
+                    break
+                name, end, rest = after.partition(b"\n")
+                if not end:
+                    return  # The rest of the marker is still on its way.
+                self._keep(before)
+                self._current = name.decode()
+                self._pending = rest
+                if not self._current:
+                    self._complete.set()
+            # A marker may be cut anywhere; hold back what could begin one.
+            cut = self._pending.rfind(self._mark[:1])
+            held = self._pending[cut:] if cut >= 0 else b""
+            if len(held) > len(self._mark):
+                held = b""
+            self._keep(self._pending[: len(self._pending) - len(held)])
+            self._pending = held
+
+    def finish(self) -> None:
+        """Note that nothing more will come."""
+        with self._lock:
+            self._keep(self._pending)
+            self._pending = b""
+        self._complete.set()
+
+    def wait_until_complete(self) -> None:
+        """Wait until the last test's output is here, a second at most.
+
+        A process that the answer left behind may hold the pipe open for ever.
+        """
+        self._complete.wait(1)
+
+    def texts(self) -> dict[str, str]:
+        """Return the output by test id; before and after all tests: ``""``."""
+        with self._lock:
+            return {
+                name: _shorten(part).decode("utf-8", "replace").strip("\n")
+                for name, part in self._parts.items()
+            }
+
+    def _keep(self, data: bytes) -> None:
+        kept = self._parts.get(self._current, b"") + data
+        if len(kept) > 4 * _KEPT_BYTES:
+            kept = _shorten(kept)
+        self._parts[self._current] = kept
+
+
+def _shorten(data: bytes) -> bytes:
+    if len(data) <= _KEPT_BYTES:
+        return data
+    half = _KEPT_BYTES // 2
+    return data[:half] + b"\n[... output left out ...]\n" + data[-half:]

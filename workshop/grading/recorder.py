@@ -1,0 +1,142 @@
+"""A pytest plugin that reports what happens, as events, test by test."""
+
+from __future__ import annotations
+
+import faulthandler
+import random
+import traceback
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from workshop.grading.worker import Channel
+
+
+class Recorder:
+    """Reports one round of a job over *channel*."""
+
+    def __init__(self, channel: Channel, job: dict[str, Any], number: int) -> None:
+        self.channel = channel
+        self.test_seconds = float(job["test_seconds"])
+        self.seed = job["seed"]
+        self.wanted = set(job["tests"])
+        self.number = number
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Let pytest render as little as it can.
+
+        Nobody reads it here, and rendering six failures in full costs three
+        seconds. The option belongs to the terminal plugin, which is off.
+        """
+        config.option.tbstyle = "native"
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the tests of the job, in file order or in a random one."""
+        items[:] = [item for item in items if item.name in self.wanted]
+        if self.seed is not None:
+            random.Random(f"{self.seed} {self.number}").shuffle(items)  # noqa: S311 -- an order, not a secret
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Report a test file that cannot be imported."""
+        if report.failed:
+            self.channel.send("uncollected", message=str(report.longrepr)[-2000:])
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Report that a test begins, and prepare to tell where it hangs."""
+        name = _name(nodeid)
+        self.channel.mark(name)
+        self.channel.send("start", id=name, round=self.number)
+        faulthandler.dump_traceback_later(self.test_seconds, file=self.channel.stream)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Stop watching the test."""
+        faulthandler.cancel_dump_traceback_later()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Report one phase of one test.
+
+        Outermost, so that what other plugins noted on the item is there.
+        """
+        report = yield
+        noted = item.user_properties
+        exits = [text for key, text in noted if key == "app_exit"]
+        facts: dict[str, Any] = {"outcome": "passed"}
+        if call.excinfo is not None:
+            error = call.excinfo.value
+            facts = {
+                **_facts_of(error, call.when),
+                "traceback": "".join(traceback.format_exception(error))[-20_000:],
+            }
+        elif report.outcome != "passed":
+            facts = {"outcome": "error", "message": f"The test was {report.outcome}."}
+        if exits:
+            # An app that ends the test from inside has not passed it, whatever
+            # the test saw.
+            facts = {**facts, "outcome": "error", "message": exits[0]}
+        if facts["outcome"] != "passed":
+            facts["line"] = next((v for k, v in noted if k == "learner_line"), "")
+            facts["raised"] = [str(v) for k, v in noted if k == "app_error"]
+        self.channel.send(
+            "report", id=item.name, round=self.number, when=call.when, **facts
+        )
+        return report
+
+
+def _name(nodeid: str) -> str:
+    return nodeid.rpartition("::")[2]
+
+
+def _facts_of(error: BaseException, when: str) -> dict[str, str]:
+    """Return the outcome and the words for what a test raised."""
+    cause = _leaf(error)
+    if isinstance(cause.__cause__, EOFError):
+        cause = cause.__cause__  # app.py called input() while it was loaded
+    text = str(cause).strip()
+    outcome, message = "error", text
+    match cause:
+        case pytest.skip.Exception():
+            message = (
+                "The test was skipped: something called pytest.skip(). A skipped "
+                "test counts as not passed. Take the call out of app.py."
+            )
+        case pytest.xfail.Exception():
+            message = (
+                "The test was declared an expected failure: something called "
+                "pytest.xfail(). That counts as not passed. Take the call out of "
+                "app.py."
+            )
+        case pytest.exit.Exception():
+            message = (
+                "The test run was told to stop: something called pytest.exit(). "
+                "That counts as not passed. Take the call out of app.py."
+            )
+        case AssertionError() | pytest.fail.Exception():
+            outcome = "failed" if when == "call" else "error"
+            message = text or "An assertion failed, without a message."
+        case EOFError():
+            message = (
+                "app.py waits for somebody at a keyboard: it called input(). A web "
+                "app has none; take the value from the request."
+            )
+        case _ if not type(cause).__module__.startswith("workshop."):
+            message = ": ".join(part for part in (type(cause).__name__, text) if part)
+    return {"outcome": outcome, "message": message}
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """Return what matters of an exception group: an assertion if one is there."""
+    leaves = list(_leaves(error))
+    return next((e for e in leaves if isinstance(e, AssertionError)), leaves[0])
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error

@@ -1,0 +1,233 @@
+"""Decide what a run was worth. Pure functions from events to verdicts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+from workshop.lesson import ExpectedTest, Lesson
+
+Event = Mapping[str, Any]
+
+
+class Verdict(StrEnum):
+    """What can be said of a test, a step or a lesson, in a learner's words."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    TIMED_OUT = "timed out"
+    CRASHED = "crashed"
+    NOT_RUN = "not run"
+
+
+# The worst comes first: it is what the learner has to see to first.
+_WORST_FIRST = (
+    Verdict.CRASHED,
+    Verdict.TIMED_OUT,
+    Verdict.ERROR,
+    Verdict.FAILED,
+    Verdict.NOT_RUN,
+    Verdict.PASSED,
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the run came to its end.
+
+    `kind` is `done` when the worker said that it had finished, otherwise why
+    it was ended or that it ended by itself. `detail` is a sentence for the
+    learner, `line` the line of the answer that was running, if known.
+    """
+
+    kind: Literal["done", "timed out", "crashed", "error"]
+    detail: str = ""
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class TestVerdict:
+    """The verdict on one test.
+
+    `seen` is what happened and `expected` what should have; `line` is the
+    learner's own line; `raised` what the app raised meanwhile, a line each;
+    `output` what it printed and logged; `traceback` is for those who ask.
+    """
+
+    test: ExpectedTest
+    verdict: Verdict
+    seen: str = ""
+    expected: str = ""
+    line: str = ""
+    raised: tuple[str, ...] = ()
+    output: str = ""
+    traceback: str = ""
+
+    @property
+    def message(self) -> str:
+        """What was seen and what was expected, as one text."""
+        expected = f"Expected: {self.expected}" if self.expected else ""
+        return " ".join(part for part in (self.seen, expected) if part)
+
+
+@dataclass(frozen=True)
+class StepVerdict:
+    """The verdict on one step: the worst of its tests."""
+
+    number: int
+    title: str
+    tests: tuple[TestVerdict, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict among the tests; never passed without tests."""
+        return worst(test.verdict for test in self.tests)
+
+
+@dataclass(frozen=True)
+class LessonVerdict:
+    """The verdict on a whole answer.
+
+    `seconds` is from the start of the run to its verdict. `output` is what
+    was printed before the first test or after the last.
+    """
+
+    lesson: Lesson
+    steps: tuple[StepVerdict, ...]
+    seconds: float
+    output: str = ""
+    ending: Ending = field(default_factory=lambda: Ending("done"))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict among the steps; a run cut short never passed."""
+        found = worst(step.verdict for step in self.steps)
+        if found is Verdict.PASSED and self.ending.kind != "done":
+            return Verdict(self.ending.kind)
+        return found
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expected test passed."""
+        return self.verdict is Verdict.PASSED
+
+    @property
+    def current(self) -> StepVerdict | None:
+        """The first step that has not passed, None when all have."""
+        for step in self.steps:
+            if step.verdict is not Verdict.PASSED:
+                return step
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict as the object that `--json` prints."""
+        return {
+            "lesson": self.lesson.slug,
+            "verdict": str(self.verdict),
+            "seconds": round(self.seconds, 3),
+            "steps": [
+                {
+                    "step": step.number,
+                    "title": step.title,
+                    "verdict": str(step.verdict),
+                    "tests": [
+                        {
+                            "id": test.test.id,
+                            "verdict": str(test.verdict),
+                            "message": test.message,
+                        }
+                        for test in step.tests
+                    ],
+                }
+                for step in self.steps
+            ],
+        }
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of *verdicts*; of none at all: not run."""
+    there = set(verdicts)
+    return next((v for v in _WORST_FIRST if v in there), Verdict.NOT_RUN)
+
+
+def decide(
+    expected: Sequence[ExpectedTest],
+    events: Iterable[Event],
+    ending: Ending,
+    outputs: Mapping[str, str],
+) -> dict[str, TestVerdict]:
+    """Return the verdict on each *expected* test, by id.
+
+    *events* are the worker's `start` and `report` events of one round,
+    *outputs* what was printed during each test. A test passes only when it
+    was reported as passed exactly once in its call phase, and its set-up and
+    clean-up were reported as passed too. Reports of tests that nobody
+    expected count for nothing.
+    """
+    started: list[str] = []
+    reports: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        if event["event"] == "start":
+            started.append(event["id"])
+        elif event["event"] == "report":
+            reports[event["id"]].append(event)
+    running = started[-1] if started else None
+    verdicts = {}
+    for test in expected:
+        given = reports[test.id]
+        judged = _judge(test, given)
+        if judged is None:
+            judged = _judge_unfinished(test, ending, running, test.id in started)
+        verdicts[test.id] = replace(judged, output=outputs.get(test.id, ""))
+    return verdicts
+
+
+def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
+    """Return the verdict that *reports* give, None when they are incomplete."""
+    bad = [r for r in reports if r["outcome"] != "passed"]
+    if bad:
+        # What went wrong in the test itself says more than its clean-up.
+        report = min(bad, key=lambda r: ("call", "setup", "teardown").index(r["when"]))
+        seen, _, wanted = str(report.get("message", "")).partition("Expected: ")
+        return TestVerdict(
+            test,
+            Verdict.FAILED if report["outcome"] == "failed" else Verdict.ERROR,
+            seen=seen.strip(),
+            expected=wanted.strip(),
+            line=str(report.get("line", "")),
+            raised=tuple(report.get("raised", ())),
+            traceback=str(report.get("traceback", "")),
+        )
+    phases = sorted(str(report["when"]) for report in reports)
+    if phases == ["call", "setup", "teardown"]:
+        return TestVerdict(test, Verdict.PASSED)
+    if len(phases) > len(set(phases)):
+        return TestVerdict(
+            test,
+            Verdict.ERROR,
+            seen="The test was reported more than once, so its result counts for "
+            "nothing. Something in app.py interfered with the test run.",
+        )
+    return None
+
+
+def _judge_unfinished(
+    test: ExpectedTest, ending: Ending, running: str | None, started: bool
+) -> TestVerdict:
+    if ending.kind != "done" and (test.id == running or running is None):
+        return TestVerdict(
+            test, Verdict(ending.kind), seen=ending.detail, line=ending.line
+        )
+    if started:
+        return TestVerdict(
+            test,
+            Verdict.ERROR,
+            seen="The test began and was never reported as finished. Something in "
+            "app.py ended the test run early.",
+        )
+    why = f"the run ended in {running}" if running else "the test run ended before it"
+    return TestVerdict(test, Verdict.NOT_RUN, seen=f"Not run: {why}.")

@@ -1,0 +1,152 @@
+"""The process in which a lesson's tests run, once.
+
+Started as `python -m workshop.grading.worker` with three pipes. It imports
+what lessons need, waits for one job on its standard input, runs it, and
+stays until it is ended: whoever started it then ends the whole process
+group, so that nothing that the answer left behind survives.
+
+- standard input: the job, one line of JSON; its end means "stop at once".
+- standard error: events, one line of JSON each. Lines that are not JSON are
+  the interpreter's own last words.
+- standard output: what the answer prints, with a marker line between tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from workshop.grading.marks import MARK
+
+
+def main() -> None:
+    """Take one job and run it. Never returns by itself."""
+    control = os.fdopen(os.dup(0), encoding="utf-8")
+    # Duplicated descriptors are not inherited: a child process that the
+    # answer starts cannot hold the event pipe open.
+    events = os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
+    _detach_standard_streams()
+    faulthandler.enable(events)
+    channel = Channel(events)
+    try:
+        _preload()
+        channel.send("ready")
+        line = control.readline()
+        if not line:
+            _stop()
+        threading.Thread(target=_stop_at_end_of, args=(control,), daemon=True).start()
+        _run(json.loads(line), channel)
+    except BaseException:  # noqa: BLE001 -- every end of this process is reported
+        channel.send("broken", traceback=traceback.format_exc())
+    threading.Event().wait()
+
+
+class Channel:
+    """Sends events to whoever started this process."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, event: str, **facts: Any) -> None:
+        """Write one event as a line of JSON."""
+        # A child made with os.fork() would otherwise report in our name.
+        line = json.dumps({"event": event, "pid": os.getpid(), **facts})
+        with self._lock:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+
+    def mark(self, test: str) -> None:
+        """Write on standard output where the output of *test* begins."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os.write(1, f"{MARK}{os.getpid()} {test}\n".encode())
+
+
+def _detach_standard_streams() -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(1, 2)
+
+
+def _preload() -> None:
+    import logging
+
+    # As uvicorn would show it, so that a learner sees their own log lines.
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    import fastapi
+    import httpx2
+    import pytest
+
+    import workshop.lab.plugin
+
+    del fastapi, httpx2, pytest, workshop
+
+
+def _stop_at_end_of(control: IO[str]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        control.read()
+    _stop()
+
+
+def _stop() -> None:
+    """End this process, and its group where it leads one."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _run(job: dict[str, Any], channel: Channel) -> None:
+    import pytest
+
+    from workshop.grading.recorder import Recorder
+
+    # Byte code of an edited file is found again by size and whole seconds;
+    # a quick second save could get the verdict on the first.
+    sys.dont_write_bytecode = True
+    config = Path(__file__).with_name("pytest.ini")
+    for number in range(job["rounds"]):
+        recorder = Recorder(channel, job, number)
+        code = pytest.main(
+            [
+                job["test_file"],
+                "-c",
+                os.fspath(config),
+                "--rootdir",
+                job["root"],
+                "--app",
+                job["app_file"],
+                "--import-mode=importlib",
+                "--noconftest",
+                "--capture=no",
+                "--assert=plain",
+                "--disable-plugin-autoload",
+                *("-p", "anyio.pytest_plugin"),
+                *("-p", "workshop.lab.plugin"),
+                *("-p", "no:terminal"),
+                *("-p", "no:logging"),
+                *("-p", "no:warnings"),
+                *("-p", "no:faulthandler"),
+                *("-p", "no:cacheprovider"),
+            ],
+            plugins=[recorder],
+        )
+        channel.send("round", round=number, code=int(code))
+    channel.mark("")
+    channel.send("done")
+
+
+if __name__ == "__main__":
+    main()

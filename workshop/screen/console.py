@@ -1,0 +1,59 @@
+"""Where output goes, and the marks that states are shown by."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# State is told by shape and word; colour only repeats it.
+MARKS = {
+    "passed": ("✓", "+", "green"),
+    "failed": ("✗", "x", "red"),
+    "error": ("!", "!", "red"),
+    "timed out": ("⧖", "T", "red"),
+    "crashed": ("✸", "*", "red"),
+    "not run": ("·", ".", "dim"),
+    "not tried": ("·", ".", "dim"),
+}
+
+
+@cache
+def out() -> Console:
+    """Return the console for standard output."""
+    from rich.console import Console
+
+    # Without a terminal nothing is gained by breaking lines at column 80.
+    width = None if sys.stdout.isatty() else 100
+    return Console(highlight=False, width=width)
+
+
+def mark(verdict: str) -> str:
+    """Return the sign for *verdict*, in ASCII where nothing else is safe."""
+    fancy, plain, _ = MARKS[verdict]
+    try:
+        fancy.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return plain
+    return fancy
+
+
+def colour(verdict: str) -> str:
+    """Return the Rich style for *verdict*."""
+    return MARKS[verdict][2]
+
+
+def command(verb: str, lesson: str = "", options: str = "") -> str:
+    """Return how the person would type *verb*: by make if they used it."""
+    if "MAKELEVEL" in os.environ:
+        if not lesson:
+            return f"make {verb}"
+        action = "" if verb == "show" else f" {verb}"
+        arguments = f' ARGS="{options}"' if options else ""
+        return f"make lesson-{lesson}{action}{arguments}"
+    words = ["python -m workshop", verb, lesson, options]
+    return " ".join(word for word in words if word)

@@ -1,0 +1,153 @@
+"""Print a lesson's texts: its brief, a hint, the solution, the list."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from workshop.lesson import Lesson, Step
+from workshop.progress import LessonRecord, State
+from workshop.screen.console import colour, command, mark, out
+
+
+def print_list(lessons: Iterable[Lesson], state: State) -> None:
+    """Print a line for each lesson: number, title, minutes, progress.
+
+    Rich is not used here: this answers before its import would be over.
+    """
+    rows = []
+    for lesson in lessons:
+        record = state.of(lesson.slug)
+        total = len(lesson.brief.sections)
+        done = sum(number in record.passed for number in range(1, total + 1))
+        word = "passed" if done == total else "not tried"
+        bar = f"{done} of {total} steps"
+        if done == total:
+            bar += ", finished"
+        rows.append(
+            (
+                f"{mark(word)} {lesson.number}",
+                lesson.title,
+                f"{lesson.minutes} min",
+                bar,
+            )
+        )
+    if not rows:
+        print("There are no lessons here. Is this a complete clone?")  # noqa: T201 -- see above
+        return
+    width = max(len(row[1]) for row in rows)
+    for number, title, minutes, progress in rows:
+        print(f"{number}  {title:<{width}}  {minutes:>6}  {progress}")  # noqa: T201 -- see above
+    print()  # noqa: T201 -- see above
+    print("Go on with:", command("learn"))  # noqa: T201 -- see above
+
+
+def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
+    """Print what the lesson is about, what is done, and the step to do now.
+
+    *edited* says that the file has changed since its last verdict.
+    """
+    from rich.markdown import Markdown
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = out()
+    steps = lesson.steps
+    current = record.current_step(len(steps))
+    console.print(Text(f"Lesson {lesson.number} · {lesson.title}", "bold"))
+    console.print(f"{lesson.minutes} minutes, {len(steps)} steps")
+    console.print()
+    console.print(Markdown(lesson.brief.scene))
+    console.print()
+    for step in steps:
+        word = record.verdicts.get(step.number, "not tried")
+        console.print(
+            Text.assemble(
+                (f"{mark(word)} ", colour(word)),
+                f"Step {step.number} · {step.title}: ",
+                (word, colour(word)),
+            ),
+            soft_wrap=True,
+        )
+    if edited and record.verdicts:
+        console.print("(app.py has changed since that verdict)")
+    done = all(record.verdicts.get(step.number) == "passed" for step in steps)
+    if not done:
+        step = steps[current - 1]
+        console.print()
+        console.print(Text(f"Now: step {step.number} · {step.title}", "bold"))
+        console.print(Padding(Markdown(step.text), (0, 0, 0, 4)))
+    console.print()
+    rows = (
+        ("Edit", short(lesson.app_file)),
+        ("Then", command("test", lesson.number)),
+        ("Try it out", command("run", lesson.number)),
+        ("Stuck?", command("hint", lesson.number)),
+    )
+    for name, text in rows:
+        console.print(f"{name + ':':<12}{text}", soft_wrap=True)
+
+
+def print_hint(lesson: Lesson, step: Step, rung: int) -> None:
+    """Print rung number *rung* (from 1) of the ladder of *step*."""
+    from rich.markdown import Markdown
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = out()
+    total = len(step.hints)
+    console.print(
+        Text.assemble(
+            (f"Step {step.number} · {step.title}", "bold"),
+            f"   hint {rung} of {total}",
+        )
+    )
+    console.print(Padding(Markdown(step.hints[rung - 1]), (1, 0, 1, 4)))
+    if rung < total:
+        console.print(f"The next hint: {command('hint', lesson.number)}")
+    else:
+        console.print(
+            "That was the last hint. Ours, with the reasons: "
+            + command("solution", lesson.number, f"--step {step.number}")
+        )
+
+
+def print_solution(
+    lesson: Lesson, mine: Path, ours: Path, title: str, why: str
+) -> None:
+    """Print the difference from *mine* to *ours*, then *why* (Markdown)."""
+    from rich.markdown import Markdown
+    from rich.text import Text
+
+    console = out()
+    console.print(Text(f"Lesson {lesson.number} · {title}", "bold"))
+    console.print(f"From {short(mine)} to {short(ours)}:")
+    console.print()
+    lines = list(
+        difflib.unified_diff(
+            mine.read_text(encoding="utf-8", errors="replace").splitlines(),
+            ours.read_text(encoding="utf-8").splitlines(),
+            "yours",
+            "ours",
+            lineterm="",
+            n=4,
+        )
+    )
+    if not lines:
+        console.print("There is no difference.")
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for line in lines[2:]:
+        console.print(Text(line, styles.get(line[:1], "")), soft_wrap=True)
+    if why:
+        console.print()
+        console.print(Markdown(why))
+
+
+def short(path: Path) -> str:
+    """Return *path* from here if it lies below: editors make that clickable."""
+    try:
+        return os.fspath(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return os.fspath(path)

@@ -1,0 +1,173 @@
+"""Put a lesson through everything that it has to withstand."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from workshop.check.load import busy_cores
+from workshop.check.serving import serving_problem
+from workshop.check.texts import Finding, check_texts
+from workshop.check.variants import VariantError, misjudged, read_variants
+from workshop.grading import LessonVerdict, Verdict, grade
+from workshop.grading.engine import grade_rounds
+from workshop.lesson import Lesson
+
+AUTHOR = "WORKSHOP_AUTHOR"
+"""Set where the lessons are published: there an edited starter is an error."""
+
+_LINE = re.compile(r"\.py:\d+")
+
+
+def check_lesson(
+    lesson: Lesson,
+    root: Path,
+    *,
+    repeats: int = 20,
+    environment: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> list[Finding]:
+    """Return all that is wrong with *lesson*; nothing when it is fit.
+
+    The starter is judged as published (`solutions/NN/steps/0.py`), so a
+    learner's edits in `lessons/` change nothing here. *repeats* is how often
+    the solution has to pass, in random order and with all cores busy. *say*
+    is told what is being done.
+    """
+    say(f"Lesson {lesson.number}: texts")
+    findings = list(check_texts(lesson, root))
+    if any(finding.rule in ("readable", "complete") for finding in findings):
+        return findings
+    findings += check_published_starter(lesson, say)
+    say(f"Lesson {lesson.number}: the starter serves")
+    problem = serving_problem(lesson.state_file(0), environment)
+    if problem:
+        findings.append(Finding(lesson.slug, "starter serves", problem))
+    say(f"Lesson {lesson.number}: the states after each step")
+    findings += check_states(lesson, environment)
+    say(f"Lesson {lesson.number}: the solution, {repeats} times, all cores busy")
+    findings += check_solution(lesson, repeats, environment)
+    say(f"Lesson {lesson.number}: wrong and right answers")
+    findings += check_variants(lesson, root, environment)
+    return findings
+
+
+def check_published_starter(
+    lesson: Lesson, say: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Compare the file that learners edit with the starter as published."""
+    published = lesson.state_file(0)
+    if lesson.app_file.read_bytes() == published.read_bytes():
+        return
+    text = (
+        f"lessons/{lesson.slug}/app.py is not the starter in "
+        f"solutions/{lesson.slug}/steps/0.py"
+    )
+    if os.environ.get(AUTHOR):
+        yield Finding(lesson.slug, "published starter", f"{text}; make them equal")
+    else:
+        say(f"{text}: it has been edited. The published starter is judged.")
+
+
+def check_states(
+    lesson: Lesson, environment: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Check that after K repairs exactly the tests of steps 1 to K pass.
+
+    What is not yet repaired must fail by assertion, and for its own reason:
+    with the same words whether the steps before it are repaired or not.
+    """
+    total = len(lesson.steps)
+    answers = [lesson.state_file(number) for number in range(total)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = list(
+            pool.map(lambda path: grade(lesson, path, environment=environment), answers)
+        )
+    for repaired, verdict in enumerate(verdicts):
+        for step in verdict.steps:
+            wanted = Verdict.PASSED if step.number <= repaired else Verdict.FAILED
+            if step.verdict is not wanted:
+                told = "; ".join(t.message for t in step.tests if t.message)
+                yield Finding(
+                    lesson.slug,
+                    "states",
+                    f"after {repaired} repaired steps, step {step.number} is "
+                    f"'{step.verdict}' and should be '{wanted}'. {told}",
+                )
+    for number in range(2, total + 1):
+        at_first = _messages(verdicts[0], number)
+        in_turn = _messages(verdicts[number - 1], number)
+        if at_first != in_turn:
+            yield Finding(
+                lesson.slug,
+                "own reason",
+                f"step {number} fails differently on the starter ({at_first}) and "
+                f"when its turn has come ({in_turn})",
+            )
+
+
+def check_solution(
+    lesson: Lesson, repeats: int, environment: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Check that the solution passes *repeats* times under load."""
+    with busy_cores():
+        verdicts = grade_rounds(
+            lesson,
+            lesson.solution_file,
+            rounds=repeats,
+            seed=1,
+            environment=environment,
+        )
+    lost = [verdict for verdict in verdicts if not verdict.passed]
+    if lost or len(verdicts) != repeats:
+        passed = len(verdicts) - len(lost)
+        told = {
+            f"{test.test.id}: {test.message}"
+            for verdict in lost
+            for step in verdict.steps
+            for test in step.tests
+            if test.verdict is not Verdict.PASSED
+        }
+        yield Finding(
+            lesson.slug,
+            "solution",
+            f"passed {passed} times of {repeats}. " + " | ".join(sorted(told)),
+        )
+
+
+def check_variants(
+    lesson: Lesson, root: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Check that wrong answers are refused as declared and right ones pass."""
+    try:
+        variants = read_variants(lesson, root)
+    except VariantError as error:
+        yield Finding(lesson.slug, "variants", str(error))
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = pool.map(
+            lambda variant: grade_source(lesson, variant.source, environment), variants
+        )
+        for variant, verdict in zip(variants, verdicts, strict=True):
+            problem = misjudged(variant, verdict)
+            if problem:
+                yield Finding(lesson.slug, "variants", f"{variant.name!r}: {problem}")
+
+
+def grade_source(
+    lesson: Lesson, source: str, environment: Mapping[str, str] | None = None
+) -> LessonVerdict:
+    """Grade the text *source* as an answer to *lesson*."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "app.py"
+        answer.write_text(source, encoding="utf-8")
+        return grade(lesson, answer, environment=environment)
+
+
+def _messages(verdict: LessonVerdict, number: int) -> list[str]:
+    step = verdict.steps[number - 1]
+    return [_LINE.sub(".py", test.message) for test in step.tests]

@@ -1,0 +1,82 @@
+"""Does an app serve its documentation, under the server that learners use?"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+_SECONDS = 60
+_ADDRESS = re.compile(r"Uvicorn running on (http://\S+)")
+
+
+def serving_problem(
+    app_file: Path, environment: Mapping[str, str] | None = None
+) -> str:
+    """Serve *app_file* by uvicorn; return what is wrong with it, "" if nothing.
+
+    `/docs` and `/openapi.json` must answer 200. The server is ended again.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "app.py").write_bytes(app_file.read_bytes())
+        env = dict(os.environ)
+        env.pop("DATABASE_URL", None)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "app:app", "--port", "0"],
+            cwd=folder,
+            env={**env, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        watchdog = threading.Timer(_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            return _ask(process)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
+
+
+def _ask(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        address = _ADDRESS.search(line)
+        if address:
+            break
+    else:
+        return "it does not start: " + "".join(said)[-500:].strip()
+    # Nobody reads the log any more; keep its pipe from filling up.
+    threading.Thread(target=_drain, args=(process,), daemon=True).start()
+    for path in ("/docs", "/openapi.json"):
+        url = address[1] + path
+        try:
+            with urllib.request.urlopen(url, timeout=_SECONDS):  # noqa: S310 -- ours
+                pass
+        except (urllib.error.URLError, OSError) as problem:
+            return f"{path} does not answer: {problem}"
+    return ""
+
+
+def _drain(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    with contextlib.suppress(ValueError, OSError):
+        for _ in process.stderr:
+            pass

@@ -1,0 +1,102 @@
+"""The command line: words in, exit code out.
+
+Exit codes: 0 passed or done, 1 not passed, 2 wrong use, 3 the tool itself
+failed, 130 interrupted. What a verb needs is imported when it is called:
+`list` answers before FastAPI would be imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from workshop.lesson import LessonError, UnknownLessonError
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE_FILE = ROOT / ".workshop" / "progress.json"
+
+PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Verbs(click.Group):
+    """A group whose unknown verbs get one sentence, with the nearest verb."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which there are."""
+        name = args[0]
+        if self.get_command(ctx, name) is None:
+            near = difflib.get_close_matches(name, self.commands, 1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            verbs = ", ".join(self.commands)
+            raise click.UsageError(
+                f"There is no verb {name!r}.{meant} The verbs are: {verbs}."
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Learn async FastAPI by repairing small real applications."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line *argv* and return its exit code."""
+    from workshop.cli import author, learner
+
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    for module in (learner, author):
+        for verb in module.VERBS:
+            cli.add_command(verb)
+    try:
+        code = cli.main(argv, prog_name="python -m workshop", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as help_page:
+        click.echo(help_page.format_message())
+        return WRONG_USE
+    except (UnknownLessonError, click.ClickException) as problem:
+        words = (
+            problem.format_message()
+            if isinstance(problem, click.ClickException)
+            else str(problem)
+        )
+        click.echo(words, err=True)
+        return WRONG_USE
+    except LessonError as problem:
+        click.echo(str(problem), err=True)
+        return TOOL_FAILED
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nothing left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PASSED
+    except Exception as problem:  # noqa: BLE001 -- the last resort, told in words
+        _tell_of_a_defect(problem)
+        return TOOL_FAILED
+    return int(code or 0)
+
+
+def _tell_of_a_defect(problem: Exception) -> None:
+    import traceback
+
+    path = ROOT / ".workshop" / "failure.txt"
+    text = "".join(traceback.format_exception(problem))
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        where = f"The details are in {path}; please report them."
+    except OSError:
+        where = text
+    click.echo(
+        f"The workshop itself failed ({type(problem).__name__}: {problem}). {where}",
+        err=True,
+    )

@@ -1,0 +1,329 @@
+"""The verbs that learners use."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workshop.cli.app import NOT_PASSED, PASSED, ROOT, STATE_FILE
+from workshop.lesson import Catalogue, Lesson, Step
+from workshop.progress import LessonRecord, Store, content_hash
+
+if TYPE_CHECKING:
+    from workshop.grading import LessonVerdict
+
+
+def one_lesson(words: tuple[str, ...]) -> Lesson:
+    """Return the lesson that *words* name.
+
+    Raises `click.UsageError` unless there is exactly one word, and
+    `UnknownLessonError` when it names none.
+    """
+    catalogue = Catalogue(ROOT)
+    if not words:
+        there = ", ".join(lesson.number for lesson in catalogue.lessons())
+        raise click.UsageError(f"Which lesson? Add its number, one of: {there}.")
+    if len(words) > 1:
+        raise click.UsageError(
+            f"One lesson at a time, please: {' or '.join(words)}, not both."
+        )
+    return catalogue.find(words[0])
+
+
+lesson_argument = click.argument("lesson", nargs=-1, metavar="LESSON")
+database_option = click.option(
+    "--database",
+    type=click.Choice(["sqlite", "postgres"]),
+    help="Use a SQLite file or an embedded PostgreSQL server.",
+)
+
+
+@click.command("learn")
+def learn() -> int:
+    """Start at the first unfinished lesson."""
+    from workshop.screen.console import command, out
+    from workshop.screen.pages import print_brief
+
+    store = Store(STATE_FILE)
+    state = store.load()
+    lessons = Catalogue(ROOT).lessons()
+    for lesson in lessons:
+        record = state.of(lesson.slug)
+        if not record.is_finished(len(lesson.brief.sections)):
+            break
+    else:
+        out().print("You have finished every lesson. Congratulations!")
+        out().print(f"Any of them again: {command('show', '00')}", soft_wrap=True)
+        return PASSED
+    verdict = _grade(lesson, lesson.app_file)
+    _remember(store, lesson, verdict)
+    print_brief(lesson, store.load().of(lesson.slug), edited=False)
+    _tell_notes(store)
+    return PASSED
+
+
+@click.command("list")
+def list_lessons() -> int:
+    """Lessons, minutes, and your progress."""
+    from workshop.screen.pages import print_list
+
+    store = Store(STATE_FILE)
+    print_list(Catalogue(ROOT).lessons(), store.load())
+    _tell_notes(store)
+    return PASSED
+
+
+@click.command("show")
+@lesson_argument
+def show(lesson: tuple[str, ...]) -> int:
+    """A lesson's brief: scene, steps, what is done."""
+    from workshop.screen.pages import print_brief
+
+    it = one_lesson(lesson)
+    store = Store(STATE_FILE)
+    record = store.load().of(it.slug)
+    print_brief(it, record, edited=content_hash(it.app_file) != record.content)
+    _tell_notes(store)
+    return PASSED
+
+
+@click.command("test")
+@lesson_argument
+@click.option("--solution", is_flag=True, help="Grade our solution instead.")
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Grade this file as the answer.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--traceback", is_flag=True, help="Show tracebacks too.")
+@click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
+@database_option
+def test(
+    lesson: tuple[str, ...],
+    solution: bool,
+    file: Path | None,
+    as_json: bool,
+    traceback: bool,
+    every_step: bool,
+    database: str | None,
+) -> int:
+    """The verdict on your answer, step by step."""
+    it = one_lesson(lesson)
+    if solution and file is not None:
+        raise click.UsageError("Either --solution or --file, not both.")
+    answer = it.solution_file if solution else file or it.app_file
+    if not answer.is_file():
+        raise click.UsageError(_words_for_missing(it, answer))
+    own = answer == it.app_file
+    verdict = _grade(it, answer, database, quiet=as_json)
+    store = Store(STATE_FILE)
+    if own:
+        _remember(store, it, verdict)
+    if as_json:
+        click.echo(json.dumps(verdict.as_json(), ensure_ascii=False))
+    else:
+        from workshop.screen.report import print_verdict
+
+        print_verdict(
+            verdict, answer, traceback=traceback, every_step=every_step, own=own
+        )
+    _tell_notes(store)
+    return PASSED if verdict.passed else NOT_PASSED
+
+
+@click.command("run")
+@lesson_argument
+@click.option("--solution", is_flag=True, help="Serve our solution instead.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
+@database_option
+def run(
+    lesson: tuple[str, ...],
+    solution: bool,
+    port: int | None,
+    database: str | None,
+) -> int:
+    """Serve the lesson's app, reloading when you save."""
+    from workshop.cli.services import services_for
+
+    it = one_lesson(lesson)
+    answer = it.solution_file if solution else it.app_file
+    if not answer.is_file():
+        raise click.UsageError(_words_for_missing(it, answer))
+    chosen = port or _free_port()
+    folder = ROOT / ".workshop" / "run" / it.slug
+    folder.mkdir(parents=True, exist_ok=True)
+    # What the app writes lands here, not beside the lesson.
+    with services_for(it, database, folder, say=say) as environment:
+        say(f"Lesson {it.number} · {it.title}: http://127.0.0.1:{chosen}/docs")
+        say("It reloads when you save. Ctrl-C stops it.")
+        try:
+            code = subprocess.call(
+                [
+                    *(sys.executable, "-m", "uvicorn", "app:app"),
+                    *("--app-dir", str(answer.parent)),
+                    *("--host", "127.0.0.1", "--port", str(chosen)),
+                    *("--reload", "--reload-dir", str(answer.parent)),
+                ],
+                cwd=folder,
+                env={**os.environ, **environment},
+            )
+        except KeyboardInterrupt:
+            return PASSED
+    # Ended by Ctrl-C is how it is meant to end.
+    return PASSED if code in (0, -2, 130) else NOT_PASSED
+
+
+@click.command("hint")
+@lesson_argument
+@click.option("--step", type=int, help="For this step instead of the current one.")
+def hint(lesson: tuple[str, ...], step: int | None) -> int:
+    """The next hint for the step you are at."""
+    from workshop.screen.pages import print_hint
+
+    it = one_lesson(lesson)
+    store = Store(STATE_FILE)
+    state = store.load()
+    record = state.of(it.slug)
+    current = _step_of(it, step or record.current_step(len(it.steps)))
+    rung = min(record.hints.get(current.number, 0) + 1, len(current.hints))
+    record.hints[current.number] = rung
+    store.save(state)
+    print_hint(it, current, rung)
+    _tell_notes(store)
+    return PASSED
+
+
+@click.command("solution")
+@lesson_argument
+@click.option("--step", type=int, help="Only as far as this step.")
+def solution(lesson: tuple[str, ...], step: int | None) -> int:
+    """A readable difference from your file to ours, with the why."""
+    from workshop.screen.pages import print_solution
+
+    it = one_lesson(lesson)
+    if not it.app_file.is_file():
+        raise click.UsageError(_words_for_missing(it, it.app_file))
+    store = Store(STATE_FILE)
+    state = store.load()
+    state.of(it.slug).solution_seen = _now()
+    store.save(state)
+    if step is None:
+        why = (it.solution / "README.md").read_text(encoding="utf-8")
+        print_solution(it, it.app_file, it.solution_file, "our solution", why)
+    else:
+        title = f"ours after step {_step_of(it, step).number}"
+        print_solution(it, it.app_file, it.state_file(step), title, "")
+    _tell_notes(store)
+    return PASSED
+
+
+def _step_of(lesson: Lesson, number: int) -> Step:
+    steps = lesson.steps
+    if not 1 <= number <= len(steps):
+        raise click.UsageError(
+            f"Lesson {lesson.number} has steps 1 to {len(steps)}; "
+            f"there is no step {number}."
+        )
+    return steps[number - 1]
+
+
+def _grade(
+    lesson: Lesson,
+    answer: Path,
+    database: str | None = None,
+    *,
+    quiet: bool = False,
+) -> LessonVerdict:
+    from workshop.cli.services import services_for
+    from workshop.grading import grade
+
+    progress = _Progress(len(lesson.tests), shown=not quiet and sys.stderr.isatty())
+    try:
+        with services_for(lesson, database, None, say=say) as environment:
+            return grade(
+                lesson, answer, environment=environment, on_event=progress.take
+            )
+    finally:
+        progress.clear()
+
+
+class _Progress:
+    """One line in the terminal that says what the run is at."""
+
+    def __init__(self, total: int, *, shown: bool) -> None:
+        self.total = total
+        self.shown = shown
+        self.begun = 0
+        self._write("Importing the libraries ...")
+
+    def take(self, event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            self.begun += 1
+            self._write(f"Test {self.begun} of {self.total} ...")
+
+    def clear(self) -> None:
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        if self.shown:
+            sys.stderr.write(f"\r{text:<40}" + ("\r" if not text else ""))
+            sys.stderr.flush()
+
+
+def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> None:
+    state = store.load()
+    record: LessonRecord = state.of(lesson.slug)
+    record.content = content_hash(lesson.app_file)
+    record.verdicts = {step.number: str(step.verdict) for step in verdict.steps}
+    for step in verdict.steps:
+        if step.verdict == "passed":
+            record.passed.setdefault(step.number, _now())
+    store.save(state)
+
+
+def _words_for_missing(lesson: Lesson, answer: Path) -> str:
+    if answer == lesson.app_file:
+        return f"{answer} is missing. Copy the starter back: {lesson.state_file(0)}."
+    return f"There is no file {answer}."
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def say(sentence: str) -> None:
+    """Tell the person something that is not the answer: on standard error."""
+    click.echo(sentence, err=True)
+
+
+def _tell_notes(store: Store) -> None:
+    for note in store.notes:
+        say(note)
+
+
+VERBS: tuple[click.Command, ...] = (
+    learn,
+    list_lessons,
+    show,
+    test,
+    run,
+    hint,
+    solution,
+)

@@ -1,0 +1,66 @@
+"""Waking a waiting test, from the event loop or from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from workshop.lab.limit import within
+
+
+class Bell:
+    """Tells everyone who waits that something has changed, so that they look again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def ring(self) -> None:
+        """Wake every waiter. Safe in any thread, also after the loop has gone."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            loop = future.get_loop()
+            if loop.is_closed():
+                continue
+            if _running_loop() is loop:
+                _wake(future)
+            else:
+                loop.call_soon_threadsafe(_wake, future)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until *true* holds. There is no limit here; see ``hears``."""
+        while not true():
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            with self._lock:
+                self._waiting.append(future)
+            if not true():  # it may have become true just before we joined the list
+                await future
+
+    async def hears(self, true: Callable[[], bool], never: str) -> None:
+        """Wait until *true* holds, within the outer limit.
+
+        Raises:
+            Never: with *never* as its words.
+
+        """
+        if not true():
+            await within(self.until(true), never)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def on_event_loop() -> bool:
+    """Return whether the caller runs on an event loop's thread, holding it up."""
+    return _running_loop() is not None

@@ -1,0 +1,93 @@
+"""The outer limit: it turns a hang into a sentence, and decides nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from workshop.lab.failures import AppExit, Never
+
+T = TypeVar("T")
+
+LIMIT_SECONDS = 3.0
+
+# How often a task that will not end is asked again before it is given up.
+_CANCELLATIONS = 20
+
+
+async def within(awaitable: Awaitable[T], never: str) -> T:
+    """Wait for *awaitable*, at most ``LIMIT_SECONDS`` of real time.
+
+    The limit is kept by a timer thread and not by the loop, so that it also holds
+    while the clock is moved by hand. The awaitable runs in a task of its own. When
+    the limit passes, that task is cancelled, and left to the app's teardown if it
+    does not end.
+
+    Raises:
+        Never: with *never* as its words, when the limit has passed.
+        AppExit: when the awaitable raised ``SystemExit``.
+
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        with _deadline() as passed:
+            both: set[asyncio.Future[Any]] = {task, passed}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        await end(task)
+        raise
+    if not task.done():
+        await end(task)
+        raise Never(never)
+    try:
+        return task.result()
+    except SystemExit as exc:
+        raise AppExit(
+            "app.py called sys.exit(). In production that ends the whole server."
+        ) from exc
+
+
+async def end(task: asyncio.Future[T]) -> bool:
+    """Cancel *task* and give it some loop cycles to end. Return whether it did.
+
+    A task that swallows its cancellation is asked a few times more. One that waits
+    for a thread cannot end before the thread does; it is not waited for.
+    """
+    for _ in range(_CANCELLATIONS):
+        if task.done():
+            break
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+    if task.done() and not task.cancelled():
+        task.exception()  # so that it does not count as never looked at
+    return task.done()
+
+
+@contextmanager
+def _deadline() -> Iterator[asyncio.Future[None]]:
+    loop = asyncio.get_running_loop()
+    passed: asyncio.Future[None] = loop.create_future()
+
+    def ring() -> None:
+        try:
+            loop.call_soon_threadsafe(_resolve, passed)
+        except RuntimeError:  # the loop was closed meanwhile
+            return
+
+    timer = threading.Timer(LIMIT_SECONDS, ring)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield passed
+    finally:
+        timer.cancel()
+        passed.cancel()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,125 @@
+"""Loading the file under test afresh, and forgetting it again."""
+
+from __future__ import annotations
+
+import importlib.util
+import linecache
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from workshop.lab.failures import AppExit, AppLoadError
+from workshop.lab.outcomes import as_app_exit
+from workshop.lab.source import add_learner_file, place_of_error
+
+MODULE = "app"
+
+
+class LoadedFile:
+    """The file under test as a new module called ``app``.
+
+    While it is loaded, ``sys.modules["app"]`` is that module, and its folder stands
+    first in ``sys.path``. Before the folder comes a temporary one with a copy of the
+    file as ``app.py``: that is what another process imports when a process pool hands
+    it a function, whatever the file is called here. The source is compiled from the
+    text that was just read, so an out-of-date ``.pyc`` plays no part.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Load *file*.
+
+        Raises:
+            AppLoadError: in words, with the learner's line, whatever went wrong.
+
+        """
+        self.file = file.resolve()
+        text = _read(self.file)
+        self._copy = tempfile.TemporaryDirectory(
+            prefix="workshop-app-", ignore_cleanup_errors=True
+        )
+        Path(self._copy.name, f"{MODULE}.py").write_text(text, encoding="utf-8")
+        self._path = [self._copy.name, str(self.file.parent)]
+        self._modules_before = set(sys.modules)
+        self._previous = sys.modules.get(MODULE)
+        add_learner_file(self.file)
+        _fill_linecache(self.file, text)
+        try:
+            self.module = self._execute(text)
+        except BaseException:
+            self.unload()
+            raise
+
+    def _execute(self, text: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(MODULE, self.file)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.path[:0] = self._path
+        sys.modules[MODULE] = module
+        try:
+            code = compile(text, str(self.file), "exec", dont_inherit=True)
+            exec(code, module.__dict__)  # noqa: S102 -- running the learner's file
+        except SyntaxError as exc:
+            raise AppLoadError(_syntax_words(self.file, exc)) from exc
+        except Exception as exc:
+            raise AppLoadError(_words(self.file, exc)) from exc
+        except BaseException as exc:
+            ended = as_app_exit(exc, f"while {self.file.name} was being loaded")
+            if ended is None:
+                raise
+            raise AppLoadError(_words(self.file, exc, ended)) from exc
+        if not callable(getattr(module, MODULE, None)):
+            raise AppLoadError(
+                f"{self.file.name} has no FastAPI object called `app`. An empty file, "
+                "or one where `app` has another name, cannot be tested."
+            )
+        return module
+
+    def unload(self) -> None:
+        """Forget the module, and what it imported from its own folder."""
+        for entry in self._path:
+            if entry in sys.path:
+                sys.path.remove(entry)
+        folder = str(self.file.parent)
+        for name in set(sys.modules) - self._modules_before:
+            origin = getattr(sys.modules[name], "__file__", None) or ""
+            if name == MODULE or str(Path(origin).parent) == folder:
+                del sys.modules[name]
+        if self._previous is not None:
+            sys.modules[MODULE] = self._previous
+        elif MODULE in sys.modules and MODULE not in self._modules_before:
+            del sys.modules[MODULE]
+        self._copy.cleanup()
+
+
+def _read(file: Path) -> str:
+    try:
+        return importlib.util.decode_source(file.read_bytes())
+    except FileNotFoundError:
+        raise AppLoadError(
+            f"There is no {file}. It was probably renamed or deleted."
+        ) from None
+    except (SyntaxError, UnicodeDecodeError) as exc:
+        raise AppLoadError(f"{file.name} is not text in UTF-8: {exc}.") from exc
+
+
+def _fill_linecache(file: Path, text: str) -> None:
+    # No modification time: linecache then never goes back to the disk, and a
+    # traceback shows the lines that ran, also when the file was saved meanwhile.
+    lines = text.splitlines(keepends=True)
+    linecache.cache[str(file)] = (len(text), None, lines, str(file))
+
+
+def _syntax_words(file: Path, error: SyntaxError) -> str:
+    if error.filename != str(file):
+        return _words(file, error)
+    line = f"{file.name}:{error.lineno}  {(error.text or '').strip()}"
+    return f"{file.name} is not valid Python: {error.msg}.\n{line}"
+
+
+def _words(file: Path, error: BaseException, ended: AppExit | None = None) -> str:
+    what = "".join(traceback.format_exception_only(error)).strip()
+    words = str(ended) if ended else f"{file.name} could not be loaded: {what}"
+    place = place_of_error(error)
+    return f"{words}\n{place.labelled}" if place else words

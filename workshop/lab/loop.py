@@ -1,0 +1,90 @@
+"""The event loop that tests run on.
+
+It is asyncio's own loop with three additions: it remembers which tasks the app made,
+it notices that the outside world (threads, sockets) takes part, and a ``SystemExit``
+in one of the app's tasks is reported instead of stopping the loop in mid-flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or sys.platform != "win32":
+    from asyncio import SelectorEventLoop as PlatformLoop
+else:
+    from asyncio import ProactorEventLoop as PlatformLoop
+
+# Who is responsible for what runs now: the running app, or None for the test itself.
+# Tasks inherit it, because a task copies the context that it was made in.
+owner: ContextVar[object | None] = ContextVar("owner", default=None)
+
+
+class _Additions(PlatformLoop):
+    """What the lab adds to a loop; see the module."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.outside = 0
+        self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.owners: weakref.WeakKeyDictionary[asyncio.Task[Any], object] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.on_exit: Callable[[BaseException], bool] | None = None
+
+    def create_task(self, *args: Any, **options: Any) -> asyncio.Task[Any]:
+        """Make a task and remember on whose behalf."""
+        task = super().create_task(*args, **options)
+        responsible = owner.get()
+        # What the test runner itself starts is made outside any task.
+        if responsible is not None or asyncio.current_task(self) is not None:
+            self.tasks.add(task)
+        if responsible is not None:
+            self.owners[task] = responsible
+        return task
+
+    def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
+        self, *args: Any, **options: Any
+    ) -> asyncio.Handle:
+        """Count a word from another thread."""
+        self.outside += 1
+        return super().call_soon_threadsafe(*args, **options)
+
+    def run_in_executor(  # type: ignore[override]  # passed on as they are
+        self, *args: Any
+    ) -> Any:
+        """Count a job given to another thread or process."""
+        self.outside += 1
+        return super().run_in_executor(*args)
+
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        """Count a connection to the outside world."""
+        self.outside += 1
+        return await super().create_connection(*args, **options)
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        """Count a door to the outside world."""
+        self.outside += 1
+        return await super().create_server(*args, **options)
+
+    def _run_once(self) -> None:
+        # asyncio lets SystemExit and KeyboardInterrupt of any task or callback fly
+        # through run_forever(). What is ready stays ready, so the loop can go on.
+        try:
+            super()._run_once()  # type: ignore[misc]  # private, unchanged since 3.4
+        except (SystemExit, KeyboardInterrupt) as exc:
+            if self.on_exit is None or not self.on_exit(exc):
+                raise
+
+
+class LabLoop(_Additions):
+    """The loop of an ordinary lesson test: real time."""
+
+
+def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how often threads or sockets have taken part in what *loop* did."""
+    return getattr(loop, "outside", 0)

@@ -1,0 +1,201 @@
+"""The pytest plugin: the fixtures of lesson tests, and what a report says."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from workshop.lab.application import (
+    RunningApp,
+    raise_exits,
+    running,
+    running_apps,
+)
+from workshop.lab.gate import first_held, forget_gates, open_all_gates
+from workshop.lab.leaks import Leaks
+from workshop.lab.loop import LabLoop
+from workshop.lab.outcomes import as_app_exit
+from workshop.lab.rendezvous import (
+    first_held_meeting,
+    forget_meetings,
+    release_all_meetings,
+)
+from workshop.lab.source import place_of_error
+from workshop.lab.spy import first_held_call, forget_spies
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from workshop.lab.database import Database
+
+RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--app``."""
+    group = parser.getgroup("workshop")
+    group.addoption("--app", metavar="FILE", help="the file under test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the lessons' marker known where the project's settings are not read."""
+    config.addinivalue_line(
+        "markers", "step(number): the lesson step that this test belongs to"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a warning in a learner's app be a warning, however strict the settings."""
+    for item in items:
+        if item.get_closest_marker("step") is not None:
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run async tests on asyncio, on a loop of their own."""
+    return "asyncio", {"loop_factory": LabLoop}
+
+
+@pytest.fixture
+def app_file(request: pytest.FixtureRequest) -> Path:
+    """The file under test: --app, else WORKSHOP_APP, else app.py beside the test."""
+    given = request.config.getoption("--app") or os.environ.get("WORKSHOP_APP")
+    return Path(given).resolve() if given else request.path.with_name("app.py")
+
+
+@pytest.fixture
+def surroundings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What must be there before the app is loaded: its database, above all."""
+    with tempfile.TemporaryDirectory(
+        prefix="workshop-", ignore_cleanup_errors=True
+    ) as folder:
+        # Never the learner's own file, also where a test asks for no database.
+        file = Path(folder, "box_office.db").as_posix()
+        monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{file}")
+        for name in ("database", "redis"):
+            if name in request.fixturenames:
+                request.getfixturevalue(name)
+        yield
+
+
+@pytest.fixture
+async def database(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A database for this test alone, and a second connection to look into it."""
+    from workshop.lab.database import fresh_database
+
+    with tempfile.TemporaryDirectory(
+        prefix="workshop-", ignore_cleanup_errors=True
+    ) as folder:
+        server = os.environ.get("WORKSHOP_DATABASE_URL")
+        async with fresh_database(server, Path(folder)) as database:
+            monkeypatch.setenv("DATABASE_URL", database.url)
+            yield database
+
+
+@pytest.fixture
+async def app(app_file: Path, surroundings: None) -> AsyncIterator[RunningApp]:
+    """The app under test, loaded afresh and started; ended after the test."""
+    async with running(app_file) as app:
+        yield app
+
+
+@pytest.fixture
+def run_app(app_file: Path, surroundings: None, anyio_backend: object) -> RunApp:
+    """Loads and starts the app when the test says so.
+
+    ``async with run_app(replace={…}, env={…}, start=True) as app:``
+    """
+    return functools.partial(running, app_file)
+
+
+@pytest.fixture
+async def client(app: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
+    """An in-process client of ``app``."""
+    async with app.client() as client:
+        yield client
+
+
+@pytest.fixture
+def leaks() -> Leaks:
+    """What the app has left behind."""
+    return Leaks()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Keep the app from ending the test: neither as passed, nor as skipped."""
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = _guarded(pyfuncitem.obj)
+    return (yield)
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def guarded(**arguments: Any) -> None:
+        try:
+            await function(**arguments)
+        except BaseException as exc:
+            # A test may skip itself. The app may not skip the test.
+            if place_of_error(exc) and (ended := as_app_exit(exc, "during the test")):
+                raise ended from exc
+            raise
+        raise_exits()
+
+    return guarded
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Let everyone go who still waits in a thread or in the loop."""
+    open_all_gates()
+    release_all_meetings()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Forget what the test that is over has recorded."""
+    forget_gates()
+    forget_meetings()
+    forget_spies()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell which line of the learner's explains a failure, as a property."""
+    failed = call.excinfo is not None and not isinstance(
+        call.excinfo.value, pytest.skip.Exception
+    )
+    if failed:
+        # A forgotten task found by the garbage collector prints its traceback. In the
+        # middle of pytest's own reading of the source that upsets Python 3.11.
+        gc.collect()
+    report = yield
+    if failed:
+        assert call.excinfo is not None
+        line = _learner_line(call.excinfo.value)
+        if line and not any(name == "learner_line" for name, _ in item.user_properties):
+            item.user_properties.append(("learner_line", line))
+            report.user_properties = item.user_properties
+    return report
+
+
+def _learner_line(error: BaseException) -> str | None:
+    held = first_held() or first_held_meeting() or first_held_call()
+    place = held or place_of_error(error)
+    if place is None:
+        lines = [app.learner_line() for app in running_apps()]
+        place = next((line for line in reversed(lines) if line), None)
+    return place.labelled if place else None

@@ -1,0 +1,24 @@
+"""Run the workshop: `python -m workshop VERB …`.
+
+The first thing a learner starts, perhaps with a Python that cannot run the
+rest. So this file is written in the Python that all of them understand, and
+what it imports before the version is known is written for 3.6 and later.
+"""
+
+import sys
+
+if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
+    sys.stderr.write(
+        "The workshop needs Python 3.11 to 3.14, this is an old Python 2 or 3. "
+        "Start it with a newer one's name: python3.13 -m workshop learn\n"
+    )
+    sys.exit(3)
+
+from workshop.environment import python
+
+if python.supported(sys.version_info[:2]):
+    from workshop.environment import door
+
+    sys.exit(door.enter(sys.argv[1:]))
+else:
+    sys.exit(python.go_on_with_another(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""What people mean by the goals they give to make.
+
+make would take `make lesson-01 test` as two things to build. Here they are
+one: with an action beside it, `lesson-01` only says which lesson.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from workshop.environment.verbs import VERBS
+
+_LESSON = re.compile(r"lesson-(\w+)")
+
+# Without a lesson, `test` is the project's own suite, as in any repository.
+_ALONE = {
+    verb.goal or verb.name: [verb.name] for verb in VERBS if verb.lesson != "must"
+}
+_ALONE["test-everywhere"] = ["selftest", "--everywhere"]
+_BESIDE = [verb.name for verb in VERBS if verb.lesson != "no"]
+
+
+class UnclearGoalsError(Exception):
+    """The goals do not say one thing to do; the message says what would."""
+
+
+def translate(goals: Sequence[str]) -> list[str]:
+    """Return the workshop's arguments for make's *goals*.
+
+    >>> translate(["lesson-01", "test"])
+    ['test', '01']
+
+    Raises `UnclearGoalsError` for goals that do not exist, two lessons or
+    two actions.
+    """
+    lessons = [match[1] for goal in goals if (match := _LESSON.fullmatch(goal))]
+    actions = [goal for goal in goals if not _LESSON.fullmatch(goal)]
+    for goal in actions:
+        if goal not in _ALONE and goal not in _BESIDE:
+            raise UnclearGoalsError(_unknown(goal, lessons))
+    if len(lessons) > 1:
+        raise UnclearGoalsError(
+            f"One lesson at a time, please: `{_spell(lessons[:1], actions[:1])}`."
+        )
+    if len(actions) > 1:
+        raise UnclearGoalsError(
+            f"One action at a time, please: `{_spell(lessons, actions[:1])}`."
+        )
+    if not lessons:
+        return _alone(actions[0])
+    if not actions:
+        return ["show", lessons[0]]
+    if actions[0] not in _BESIDE:
+        raise UnclearGoalsError(
+            f"`{actions[0]}` goes without a lesson: `{_spell([], actions)}`."
+        )
+    return [actions[0], lessons[0]]
+
+
+def _alone(action: str) -> list[str]:
+    if action not in _ALONE:
+        raise UnclearGoalsError(
+            f"`{action}` needs to know the lesson: `{_spell(['01'], [action])}`."
+        )
+    return _ALONE[action]
+
+
+def _unknown(goal: str, lessons: list[str]) -> str:
+    known = _BESIDE if lessons else [*_ALONE, *_BESIDE]
+    near = difflib.get_close_matches(goal, known, n=1)
+    meant = f" Did you mean `{_spell(lessons, near)}`?" if near else ""
+    return f"There is no `{goal}`.{meant} `make help` shows what there is."
+
+
+def _spell(lessons: list[str], actions: list[str]) -> str:
+    return " ".join(["make", *(f"lesson-{number}" for number in lessons), *actions])

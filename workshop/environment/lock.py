@@ -1,0 +1,68 @@
+"""One set-up at a time in one environment.
+
+The lock is the operating system's, on an open file: it goes away with its
+holder, however that one ends, so it cannot be left behind stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try(file: IO[str]) -> bool:
+        # Byte 1000 is never written: Windows refuses to read locked bytes,
+        # and the others have to read who holds the lock.
+        file.seek(1000)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            # Some network file systems have no locks. Going on without one
+            # is better than not starting at all.
+            return True
+        return True
+
+
+PATIENCE_SECONDS = 900
+
+
+@contextlib.contextmanager
+def held(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock file *path*; call `waiting(who)` once if another one does.
+
+    Raises `TimeoutError` when the other one does not end.
+    """
+    with path.open("a+", encoding="utf-8") as file:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        told = False
+        while not _try(file):
+            if not told:
+                waiting(path.read_text(encoding="utf-8").strip() or "another one")
+                told = True
+            if time.monotonic() > deadline:
+                raise TimeoutError(path)
+            time.sleep(0.1)
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield

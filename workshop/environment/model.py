@@ -1,0 +1,144 @@
+"""An environment: a folder with a Python of its own, and what is in it.
+
+A stamp file inside says what was installed. It is removed before anything
+changes and written last, by replace: an environment without one is half-made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class SetupError(Exception):
+    """The set-up cannot go on; the message says why and what to do."""
+
+
+@dataclass
+class Stamp:
+    """What an environment says of itself.
+
+    `installed` holds, by group, the digest of the pins it was installed from;
+    "begun" instead of a digest is an installation that never ended.
+    """
+
+    python: str
+    place: str
+    checkout: str
+    installed: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Return the stamp as lines of `key value`."""
+        lines = [f"python {self.python}", f"place {self.place}"]
+        lines += [f"checkout {self.checkout}"]
+        lines += [f"group {name} {pins}" for name, pins in self.installed.items()]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Stamp | None:
+        """Return the stamp that `text()` wrote, or None for anything else."""
+        found: dict[str, str] = {}
+        groups: dict[str, str] = {}
+        for line in text.splitlines():
+            key, _, value = line.partition(" ")
+            if key == "group":
+                name, _, pins = value.partition(" ")
+                groups[name] = pins
+            else:
+                found[key] = value
+        try:
+            return cls(found["python"], found["place"], found["checkout"], groups)
+        except KeyError:
+            return None
+
+
+def pins_file(group: str) -> Path:
+    """Return the file that pins the packages of *group*."""
+    return ROOT / "requirements" / f"{group}.txt"
+
+
+def digest(group: str) -> str:
+    """Return a short digest of the pins of *group*, whatever the line ends."""
+    try:
+        text = pins_file(group).read_bytes().replace(b"\r\n", b"\n")
+    except FileNotFoundError:
+        raise SetupError(
+            f"requirements/{group}.txt is missing. `git checkout requirements` "
+            "brings it back."
+        ) from None
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def version_text(version: tuple[int, int]) -> str:
+    """Spell a Python version: `3.11`."""
+    return f"{version[0]}.{version[1]}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The virtual environment in the folder *place*."""
+
+    place: Path
+
+    @classmethod
+    def here(cls) -> Environment:
+        """Return the environment of this checkout, or that of WORKSHOP_VENV."""
+        elsewhere = os.environ.get("WORKSHOP_VENV")
+        return cls(Path(elsewhere).resolve() if elsewhere else ROOT / ".venv")
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter, whether it is there or not."""
+        return self.program("python")
+
+    @property
+    def stamp_file(self) -> Path:
+        """The file that is there when the environment is whole."""
+        return self.place / "workshop.stamp"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that one set-up at a time holds."""
+        return self.place / "workshop.lock"
+
+    @property
+    def log_file(self) -> Path:
+        """What the installers said at the last set-up."""
+        return self.place / "workshop.log"
+
+    def program(self, name: str) -> Path:
+        """Return where a program of the environment is, if it is installed."""
+        if os.name == "nt":
+            return self.place / "Scripts" / f"{name}.exe"
+        return self.place / "bin" / name
+
+    def stamp(self) -> Stamp | None:
+        """Read the stamp; None when there is none that can be read."""
+        try:
+            return Stamp.parse(self.stamp_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def is_running(self) -> bool:
+        """Tell whether this process runs on the environment's interpreter."""
+        return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
+
+    def lacks(self, groups: tuple[str, ...]) -> list[str]:
+        """Return those of *groups* that are not installed as pinned."""
+        stamp = self.stamp()
+        if (
+            stamp is None
+            or stamp.place != str(self.place)
+            or stamp.checkout != str(ROOT)
+            or not os.access(self.python, os.X_OK)
+            or (
+                self.is_running() and stamp.python != version_text(sys.version_info[:2])
+            )
+        ):
+            return list(groups)
+        return [name for name in groups if stamp.installed.get(name) != digest(name)]

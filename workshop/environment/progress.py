@@ -1,0 +1,59 @@
+"""What the set-up says while it works: on standard error, and short."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+
+class Narrator:
+    """Says what is being done and for how long.
+
+    On a terminal one line, rewritten each second; elsewhere a plain line at
+    the start, one every ten seconds, and one at the end.
+    """
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._spoken = self._started
+        self._doing = ""
+
+    def begin(self, doing: str) -> None:
+        """Say what starts now."""
+        self._doing = doing
+        self._started = self._spoken = time.monotonic()
+        if self._live:
+            self.tick("")
+        else:
+            self.say(f"{doing} …")
+
+    def tick(self, detail: str) -> None:
+        """Show that work goes on; *detail* is the installer's latest line."""
+        now = time.monotonic()
+        seconds = f"{now - self._started:.0f} s"
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            line = f"{self._doing} … {seconds}  {detail}"
+            sys.stderr.write(f"\r{line[:width]:<{width}}")
+            sys.stderr.flush()
+        elif now - self._spoken >= 10:
+            self._spoken = now
+            self.say(f"… {seconds}  {detail}".rstrip())
+
+    def end(self, done: str) -> None:
+        """Say that it is done, and how long it took."""
+        self.clear()
+        self.say(f"{done} ({time.monotonic() - self._started:.0f} s)")
+
+    def clear(self) -> None:
+        """Take the live line away before something else is said."""
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r{'':<{width}}\r")
+
+    def say(self, sentence: str) -> None:
+        """Write one line of its own."""
+        sys.stderr.write(sentence + "\n")
+        sys.stderr.flush()

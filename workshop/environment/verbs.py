@@ -1,0 +1,107 @@
+"""The verbs: what each is for, what it needs installed, how make spells it.
+
+The one table behind `help`, the Makefile's goals and the set-up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing to say to the workshop.
+
+    `lesson` tells whether it takes a lesson's number: "no", "must" or "may".
+    `goal` is make's word for it where that differs.
+    """
+
+    name: str
+    purpose: str
+    lesson: str = "no"
+    goal: str = ""
+    groups: tuple[str, ...] = ("core",)
+
+    @property
+    def usage(self) -> str:
+        """How to say it to Python: `test 01`."""
+        return self.name + {"no": "", "must": " 01", "may": " [01]"}[self.lesson]
+
+    @property
+    def make(self) -> str:
+        """How to say it to make: `lesson-01 test`."""
+        if self.name == "show":
+            return "lesson-01"
+        lesson = {"no": "", "must": "lesson-01 ", "may": "[lesson-01] "}[self.lesson]
+        return lesson + (self.goal or self.name)
+
+
+VERBS = (
+    Verb("learn", "start here, or go on where you stopped"),
+    Verb("list", "the lessons, and how far you are"),
+    Verb("show", "what the lesson asks for", "must"),
+    Verb("test", "check your answer", "must"),
+    Verb("run", "serve the lesson's app, to try it", "must"),
+    Verb("hint", "one more hint for your step", "must"),
+    Verb("solution", "a right answer, and why it is one", "must"),
+    Verb("doctor", "what is wrong with this machine", groups=()),
+    Verb("help", "this table", groups=()),
+    Verb("check", "is a lesson fit to be handed out?", "may"),
+    Verb("pages", "renew the outputs on the lesson pages"),
+    Verb("pins", "renew the packages in requirements/", groups=()),
+    Verb(
+        "selftest",
+        "the workshop's own tests",
+        goal="test",
+        groups=("core", "postgres", "dev"),
+    ),
+)
+BY_NAME = {verb.name: verb for verb in VERBS}
+HELP = ("help", "--help", "-h")
+
+
+def groups(arguments: list[str]) -> tuple[str, ...]:
+    """Return the groups of packages that the command *arguments* needs.
+
+    >>> groups(["test", "01", "--database", "postgres"])
+    ('core', 'postgres')
+    """
+    needed = BY_NAME[arguments[0]].groups
+    wants_postgres = "--database=postgres" in arguments or any(
+        pair == ("--database", "postgres") for pair in itertools.pairwise(arguments)
+    )
+    if wants_postgres and "postgres" not in needed:
+        return (*needed, "postgres")
+    return needed
+
+
+def unknown(word: str) -> str:
+    """Say that there is no verb *word*, and which was probably meant."""
+    near = difflib.get_close_matches(word, BY_NAME, n=1)
+    meant = f" Did you mean `{near[0]}`?" if near else ""
+    return (
+        f"There is no verb `{word}`.{meant} "
+        "`python -m workshop help` shows what there is."
+    )
+
+
+def table() -> str:
+    """Return the help that `make help` and `python -m workshop help` print."""
+    rows = [("make …", "python -m workshop …", "")]
+    rows += [(verb.make, verb.usage, verb.purpose) for verb in VERBS]
+    rows += [("test-everywhere", "selftest --everywhere", "… on other Pythons, too")]
+    first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
+    lines = [f"  {a:<{first}}   {b:<{second}}   {c}".rstrip() for a, b, c in rows]
+    return "\n".join(
+        [
+            "Learn async FastAPI by repairing small real applications.",
+            "",
+            *lines,
+            "",
+            "Options go after the verb; with make in ARGS:",
+            '  make lesson-01 test ARGS="--database postgres"',
+            "What a verb takes: python -m workshop test --help",
+        ]
+    )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.grading.conftest import GOOD, REFUSALS
+from tests.grading.conftest import REFUSALS
+from tests.tiny import GOOD
 from workshop.grading import Limits, Verdict, grade
 from workshop.lesson import Lesson
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from pathlib import Path
 
 import click
 
+from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
-
-ROOT = Path(__file__).resolve().parents[2]
-STATE_FILE = ROOT / ".workshop" / "progress.json"
 
 PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -88,10 +85,10 @@ def main(argv: list[str]) -> int:
 def _tell_of_a_defect(problem: Exception) -> None:
     import traceback
 
-    path = ROOT / ".workshop" / "failure.txt"
+    path = place.home() / "failure.txt"
     text = "".join(traceback.format_exception(problem))
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         where = f"The details are in {path}; please report them."
     except OSError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from workshop.cli.app import NOT_PASSED, PASSED, ROOT
+from workshop.cli import place
+from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import database_option, lesson_argument, one_lesson, say
-from workshop.lesson import Catalogue
 
 
 @click.command("check")
@@ -21,16 +21,15 @@ from workshop.lesson import Catalogue
 @database_option
 def check(lesson: tuple[str, ...], repeat: int, database: str | None) -> int:
     """The author's gate: is a lesson fit to be handed out?"""
-    from workshop.check import check_lesson
+    from workshop.check import Finding, check_lesson
     from workshop.cli.services import services_for
 
-    catalogue = Catalogue(ROOT)
-    chosen = [one_lesson(lesson)] if lesson else catalogue.lessons()
-    findings = []
+    chosen = [one_lesson(lesson)] if lesson else place.catalogue().lessons()
+    findings: list[Finding] = []
     for it in chosen:
         with services_for(it, database, say=say) as environment:
             found = check_lesson(
-                it, ROOT, repeats=repeat, environment=environment, say=say
+                it, place.ROOT, repeats=repeat, environment=environment, say=say
             )
         for finding in found:
             click.echo(str(finding))
@@ -41,6 +40,30 @@ def check(lesson: tuple[str, ...], repeat: int, database: str | None) -> int:
         return NOT_PASSED
     click.echo(f"Nothing to mend in lessons {names}.")
     return PASSED
+
+
+@click.command("pages")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
+def pages(only_check: bool) -> int:
+    """Renew the outputs that the lesson pages show."""
+    from workshop.check import Finding
+    from workshop.check.pages import check_page, fill_page, page_of
+    from workshop.cli.outputs import outputs_of
+
+    findings: list[Finding] = []
+    for it in place.catalogue().lessons():
+        outputs = outputs_of(it)
+        path = page_of(it, place.ROOT)
+        if not only_check:
+            text = path.read_text(encoding="utf-8")
+            renewed = fill_page(text, outputs)
+            if renewed != text:
+                path.write_text(renewed, encoding="utf-8", newline="\n")
+                say(f"Renewed docs/lessons/{path.name}.")
+        findings += check_page(it, place.ROOT, outputs)
+    for finding in findings:
+        click.echo(str(finding))
+    return NOT_PASSED if findings else PASSED
 
 
 @click.command("doctor")
@@ -60,4 +83,4 @@ def selftest(everywhere: bool) -> int:
     return run(everywhere)
 
 
-VERBS: tuple[click.Command, ...] = (check, doctor, selftest)
+VERBS: tuple[click.Command, ...] = (check, pages, doctor, selftest)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.cli.app import NOT_PASSED, PASSED, ROOT, STATE_FILE
-from workshop.lesson import Catalogue, Lesson, Step
+from workshop.cli import place
+from workshop.cli.app import NOT_PASSED, PASSED
+from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, Store, content_hash
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def one_lesson(words: tuple[str, ...]) -> Lesson:
     Raises `click.UsageError` unless there is exactly one word, and
     `UnknownLessonError` when it names none.
     """
-    catalogue = Catalogue(ROOT)
+    catalogue = place.catalogue()
     if not words:
         there = ", ".join(lesson.number for lesson in catalogue.lessons())
         raise click.UsageError(f"Which lesson? Add its number, one of: {there}.")
@@ -52,9 +53,9 @@ def learn() -> int:
     from workshop.screen.console import command, out
     from workshop.screen.pages import print_brief
 
-    store = Store(STATE_FILE)
+    store = place.store()
     state = store.load()
-    lessons = Catalogue(ROOT).lessons()
+    lessons = place.catalogue().lessons()
     for lesson in lessons:
         record = state.of(lesson.slug)
         if not record.is_finished(len(lesson.brief.sections)):
@@ -75,8 +76,8 @@ def list_lessons() -> int:
     """Lessons, minutes, and your progress."""
     from workshop.screen.pages import print_list
 
-    store = Store(STATE_FILE)
-    print_list(Catalogue(ROOT).lessons(), store.load())
+    store = place.store()
+    print_list(place.catalogue().lessons(), store.load())
     _tell_notes(store)
     return PASSED
 
@@ -88,7 +89,7 @@ def show(lesson: tuple[str, ...]) -> int:
     from workshop.screen.pages import print_brief
 
     it = one_lesson(lesson)
-    store = Store(STATE_FILE)
+    store = place.store()
     record = store.load().of(it.slug)
     print_brief(it, record, edited=content_hash(it.app_file) != record.content)
     _tell_notes(store)
@@ -126,7 +127,7 @@ def test(
         raise click.UsageError(_words_for_missing(it, answer))
     own = answer == it.app_file
     verdict = _grade(it, answer, database, quiet=as_json)
-    store = Store(STATE_FILE)
+    store = place.store()
     if own:
         _remember(store, it, verdict)
     if as_json:
@@ -160,7 +161,7 @@ def run(
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
     chosen = port or _free_port()
-    folder = ROOT / ".workshop" / "run" / it.slug
+    folder = place.home() / "run" / it.slug
     folder.mkdir(parents=True, exist_ok=True)
     # What the app writes lands here, not beside the lesson.
     with services_for(it, database, folder, say=say) as environment:
@@ -191,7 +192,7 @@ def hint(lesson: tuple[str, ...], step: int | None) -> int:
     from workshop.screen.pages import print_hint
 
     it = one_lesson(lesson)
-    store = Store(STATE_FILE)
+    store = place.store()
     state = store.load()
     record = state.of(it.slug)
     current = _step_of(it, step or record.current_step(len(it.steps)))
@@ -213,7 +214,7 @@ def solution(lesson: tuple[str, ...], step: int | None) -> int:
     it = one_lesson(lesson)
     if not it.app_file.is_file():
         raise click.UsageError(_words_for_missing(it, it.app_file))
-    store = Store(STATE_FILE)
+    store = place.store()
     state = store.load()
     state.of(it.slug).solution_seen = _now()
     store.save(state)

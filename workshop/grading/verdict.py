@@ -58,6 +58,8 @@ class TestVerdict:
     `output` what it printed and logged; `traceback` is for those who ask.
     """
 
+    __test__ = False  # pytest shall not take it for a test class
+
     test: ExpectedTest
     verdict: Verdict
     seen: str = ""

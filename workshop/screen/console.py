@@ -47,9 +47,16 @@ def colour(verdict: str) -> str:
     return MARKS[verdict][2]
 
 
-def command(verb: str, lesson: str = "", options: str = "") -> str:
+def came_by_make() -> bool:
+    """Whether the person typed `make` rather than `python -m workshop`."""
+    return "MAKELEVEL" in os.environ
+
+
+def command(
+    verb: str, lesson: str = "", options: str = "", *, make: bool | None = None
+) -> str:
     """Return how the person would type *verb*: by make if they used it."""
-    if "MAKELEVEL" in os.environ:
+    if came_by_make() if make is None else make:
         if not lesson:
             return f"make {verb}"
         action = "" if verb == "show" else f" {verb}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
+from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -16,22 +18,34 @@ from workshop.screen.pages import short
 _OUTPUT_LINES = 30
 
 
+def verdict_text(verdict: LessonVerdict, answer: Path, width: int) -> str:
+    """Return what `make lesson-NN test` prints, plain and *width* wide."""
+    console = Console(width=width, highlight=False, file=StringIO(), no_color=True)
+    print_verdict(verdict, answer, console=console, make=True)
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
 def print_verdict(
     verdict: LessonVerdict,
     answer: Path,
     *,
+    console: Console | None = None,
     traceback: bool = False,
     every_step: bool = False,
     own: bool = True,
+    make: bool | None = None,
 ) -> None:
     """Print *verdict* on the file *answer*.
 
     The first step that has not passed is shown in full, the others by a line
     each; *every_step* shows all in full. *own* says that the answer is the
-    learner's file, so that hints make sense.
+    learner's file, so that hints make sense; *make* that commands are shown
+    for make, by default if that was typed.
     """
     lesson = verdict.lesson
-    console = out()
+    console = console or out()
     console.print(
         Text.assemble(
             (f"Lesson {lesson.number} · {lesson.title}", "bold"),
@@ -52,28 +66,29 @@ def print_verdict(
             soft_wrap=True,
         )
         if word is not Verdict.PASSED and (every_step or step is current):
-            _print_step(step, verdict, answer, traceback)
+            _print_step(console, step, verdict, traceback)
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
-        _print_block("Printed outside the tests", verdict.output)
+        console.print(Text("Printed outside the tests", "bold"))
+        console.print(Padding(Text(_clip(verdict.output)), (0, 0, 0, 4)))
     console.print()
-    _print_closing(verdict, own=own)
+    _print_closing(console, verdict, own=own, make=make)
 
 
 def _print_step(
-    step: StepVerdict, verdict: LessonVerdict, answer: Path, traceback: bool
+    console: Console, step: StepVerdict, verdict: LessonVerdict, traceback: bool
 ) -> None:
     said: set[str] = set()
     for test in step.tests:
         if test.verdict is Verdict.PASSED:
             continue
-        _print_test(test, verdict, answer, traceback, repeated=test.message in said)
+        _print_test(console, test, verdict, traceback, repeated=test.message in said)
         said.add(test.message)
 
 
 def _print_test(
+    console: Console,
     test: TestVerdict,
     verdict: LessonVerdict,
-    answer: Path,
     traceback: bool,
     *,
     repeated: bool,
@@ -103,16 +118,12 @@ def _print_test(
         if traceback and test.traceback:
             row("Traceback", test.traceback.rstrip())
         row("Read", f"{short(lesson.folder / 'README.md')}, step {test.test.step}")
-    out().print(Padding(table, (1, 0, 1, 4)))
+    console.print(Padding(table, (1, 0, 1, 4)))
 
 
-def _print_block(title: str, text: str) -> None:
-    out().print(Text(title, "bold"))
-    out().print(Padding(Text(_clip(text)), (0, 0, 0, 4)))
-
-
-def _print_closing(verdict: LessonVerdict, *, own: bool) -> None:
-    console = out()
+def _print_closing(
+    console: Console, verdict: LessonVerdict, *, own: bool, make: bool | None
+) -> None:
     number = verdict.lesson.number
     passed = sum(step.verdict is Verdict.PASSED for step in verdict.steps)
     total = len(verdict.steps)
@@ -125,9 +136,9 @@ def _print_closing(verdict: LessonVerdict, *, own: bool) -> None:
             )
         )
         if own:
+            why = command("solution", number, make=make)
             console.print(
-                f"Why it works, and other right answers: {command('solution', number)}",
-                soft_wrap=True,
+                f"Why it works, and other right answers: {why}", soft_wrap=True
             )
         return
     word = str(verdict.verdict)
@@ -139,9 +150,9 @@ def _print_closing(verdict: LessonVerdict, *, own: bool) -> None:
     )
     if own:
         rows = (
-            ("A hint", command("hint", number)),
-            ("The traceback", command("test", number, "--traceback")),
-            ("Our answer", command("solution", number)),
+            ("A hint", command("hint", number, make=make)),
+            ("The traceback", command("test", number, "--traceback", make=make)),
+            ("Our answer", command("solution", number, make=make)),
         )
         for name, text in rows:
             console.print(f"{name + ':':<15}{text}", soft_wrap=True)

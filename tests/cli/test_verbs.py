@@ -1,0 +1,239 @@
+"""Every verb by its words, its output and its exit code."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import GOOD, STARTER, write_lesson
+from workshop.cli import main
+from workshop.lesson import Lesson
+
+
+@pytest.fixture(autouse=True)
+def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
+    """A checkout with one lesson, as a learner finds it."""
+    monkeypatch.setattr("workshop.cli.place.ROOT", tmp_path)
+    monkeypatch.delenv("WORKSHOP_HOME", raising=False)
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return write_lesson(tmp_path, STARTER)
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs the command line: exit code and two texts."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = main(list(words))
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+Said = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["tets", "90"], "There is no verb 'tets'. Did you mean 'test'?"),
+        (["test", "91"], "There is no lesson '91'. The lessons are: 90."),
+        (["test", "90", "91"], "One lesson at a time, please: 90 or 91, not both."),
+        (["test"], "Which lesson? Add its number, one of: 90."),
+        (["test", "90", "--solution", "--file", "x"], "Either --solution or --file"),
+        (["test", "90", "--file", "none.py"], "There is no file none.py."),
+        (["test", "90", "--nonsense"], "--nonsense"),
+        (["hint", "90", "--step", "7"], "there is no step 7"),
+        (["test", "90", "--database", "oracle"], "oracle"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_code_2(
+    words: list[str], sentence: str, said: Said
+) -> None:
+    code, out, err = said(*words)
+
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_starter_does_not_pass_and_the_reason_is_told(said: Said) -> None:
+    code, out, _ = said("test", "90")
+
+    assert code == 1
+    assert "Step 1 · The free seats are shown: failed" in out
+    assert "A customer sees how many seats are free." in out
+    assert 'GET /seats said {"free":0}.' in out
+    assert "2 free seats." in out
+    assert "1 of 2 steps passed" in out
+    assert "python -m workshop hint 90" in out
+
+
+def test_a_repaired_app_passes_and_is_remembered(lesson: Lesson, said: Said) -> None:
+    lesson.app_file.write_text(GOOD, encoding="utf-8")
+
+    code, out, _ = said("test", "90")
+
+    assert code == 0
+    assert "all 2 steps of lesson 90" in out
+    assert "2 of 2 steps, finished" in said("list")[1]
+
+
+def test_with_json_nothing_else_goes_to_standard_output(said: Said) -> None:
+    code, out, _ = said("test", "90", "--json")
+
+    told = json.loads(out)
+    assert code == 1
+    assert list(told) == ["lesson", "verdict", "seconds", "steps"]
+    assert (told["lesson"], told["verdict"]) == ("90_seats", "failed")
+    first = told["steps"][0]
+    assert (first["step"], first["title"]) == (1, "The free seats are shown")
+    assert first["verdict"] == "failed"
+    assert first["tests"][0]["id"] == "test_the_free_seats_are_shown"
+    assert "2 free seats" in first["tests"][0]["message"]
+
+
+def test_our_solution_can_be_graded_without_touching_progress(said: Said) -> None:
+    assert said("test", "90", "--solution")[0] == 0
+    assert "0 of 2 steps" in said("list")[1]
+
+
+def test_any_file_can_be_graded(tmp_path: Path, said: Said) -> None:
+    other = tmp_path / "mine.py"
+    other.write_text(GOOD, encoding="utf-8")
+
+    assert said("test", "90", "--file", str(other))[0] == 0
+
+
+def test_a_broken_file_is_an_error_in_words(lesson: Lesson, said: Said) -> None:
+    lesson.app_file.write_text("def broken(:\n", encoding="utf-8")
+
+    code, out, _ = said("test", "90")
+
+    assert code == 1
+    assert "not valid Python" in out
+    assert "app.py:1" in out
+    assert "Traceback" not in out
+
+
+def test_what_the_app_printed_is_shown_with_the_failing_test(
+    lesson: Lesson, said: Said
+) -> None:
+    noisy = STARTER.replace("    return", "    print('counting seats')\n    return")
+    lesson.app_file.write_text(noisy, encoding="utf-8")
+
+    assert "counting seats" in said("test", "90")[1]
+
+
+def test_a_missing_app_is_told_with_where_the_starter_is(
+    lesson: Lesson, said: Said
+) -> None:
+    lesson.app_file.unlink()
+
+    code, _, err = said("test", "90")
+
+    assert code == 2
+    assert "0.py" in err
+
+
+def test_the_brief_shows_the_scene_and_the_step_to_do(said: Said) -> None:
+    code, out, _ = said("show", "90")
+
+    assert code == 0
+    assert "Customers cannot see how many seats are free." in out
+    assert "Step 1 · The free seats are shown: not tried" in out
+    assert "GET /seats must tell" in out
+    assert "app.py" in out
+
+
+def test_the_brief_goes_on_to_the_step_that_is_not_done(
+    lesson: Lesson, said: Said
+) -> None:
+    half = GOOD + "\n@app.get('/nothing')\nasync def nothing():\n    return 1\n"
+    lesson.app_file.write_text(half, encoding="utf-8")
+    said("test", "90")
+
+    out = said("show", "90")[1]
+
+    assert "Step 1 · The free seats are shown: passed" in out
+    assert "Now: step 2 · Nothing is nowhere" in out
+
+
+def test_hints_come_rung_by_rung_and_stay_at_the_last(said: Said) -> None:
+    texts = [said("hint", "90")[1] for _ in range(4)]
+
+    assert "Look." in texts[0]
+    assert "Think." in texts[1]
+    assert "Write." in texts[2]
+    assert "Write." in texts[3]
+    assert "hint 1 of 3" in texts[0]
+    assert "That was the last hint" in texts[2]
+
+
+def test_a_hint_for_another_step_can_be_asked_for(said: Said) -> None:
+    assert "Look again." in said("hint", "90", "--step", "2")[1]
+
+
+def test_the_solution_is_a_difference_with_the_why(said: Said) -> None:
+    code, out, _ = said("solution", "90")
+
+    assert code == 0
+    assert '+    return {"free": 2}' in out
+    assert "Two seats are free." in out
+
+
+def test_the_list_tells_titles_minutes_and_progress(said: Said) -> None:
+    code, out, _ = said("list")
+
+    assert code == 0
+    assert "90  Seats   5 min  0 of 2 steps" in out
+
+
+def test_learn_begins_at_the_first_unfinished_lesson(
+    lesson: Lesson, said: Said
+) -> None:
+    first = said("learn")[1]
+    lesson.app_file.write_text(GOOD, encoding="utf-8")
+    said("test", "90")
+    last = said("learn")[1]
+
+    assert "Lesson 90 · Seats" in first
+    assert "Step 1 · The free seats are shown: failed" in first
+    assert "finished every lesson" in last
+
+
+def test_commands_are_shown_as_they_were_typed(
+    said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")
+
+    assert "make lesson-90 test" in said("show", "90")[1]
+
+
+def test_a_broken_lesson_is_the_tools_own_failure(lesson: Lesson, said: Said) -> None:
+    lesson.test_file.write_text("", encoding="utf-8")
+
+    code, _, err = said("test", "90")
+
+    assert code == 3
+    assert "holds no tests" in err
+
+
+def test_a_defect_of_the_tool_is_told_in_a_sentence(
+    said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("workshop.grading.grade", broken)
+
+    code, _, err = said("test", "90")
+
+    assert code == 3
+    assert "The workshop itself failed (ZeroDivisionError: by nought)." in err
+    assert "Traceback" not in err
+    assert "by nought" in (tmp_path / ".workshop" / "failure.txt").read_text("utf-8")

@@ -1,0 +1,113 @@
+"""A pass is every expected test reported as passed, exactly once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from workshop.grading import Verdict
+from workshop.grading.verdict import Ending, TestVerdict, decide, worst
+from workshop.lesson import ExpectedTest
+
+A = ExpectedTest("test_a", 1, "A fact.", 1, frozenset())
+B = ExpectedTest("test_b", 2, "B fact.", 9, frozenset())
+DONE = Ending("done")
+
+
+def run_of(
+    name: str, outcome: str = "passed", **facts: Any
+) -> Iterator[dict[str, Any]]:
+    yield {"event": "start", "id": name}
+    for when in ("setup", "call", "teardown"):
+        said = (
+            {"outcome": outcome, **facts} if when == "call" else {"outcome": "passed"}
+        )
+        yield {"event": "report", "id": name, "when": when, **said}
+
+
+def verdicts(*events: dict[str, Any], ending: Ending = DONE) -> dict[str, TestVerdict]:
+    return decide([A, B], events, ending, {})
+
+
+def test_all_reported_as_passed_is_a_pass() -> None:
+    found = verdicts(*run_of("test_a"), *run_of("test_b"))
+
+    assert {v.verdict for v in found.values()} == {Verdict.PASSED}
+
+
+def test_no_report_at_all_is_no_pass() -> None:
+    assert verdicts()["test_a"].verdict is Verdict.NOT_RUN
+
+
+def test_reports_of_strangers_count_for_nothing() -> None:
+    found = verdicts(*run_of("test_c"), *run_of("test_b"))
+
+    assert found["test_a"].verdict is Verdict.NOT_RUN
+    assert set(found) == {"test_a", "test_b"}
+
+
+@pytest.mark.parametrize("missing", ["setup", "call", "teardown"])
+def test_a_test_whose_phases_are_not_all_there_has_not_passed(missing: str) -> None:
+    events = [e for e in run_of("test_a") if e.get("when") != missing]
+
+    assert verdicts(*events)["test_a"].verdict is Verdict.ERROR
+
+
+def test_a_test_reported_twice_has_not_passed() -> None:
+    found = verdicts(*run_of("test_a"), *run_of("test_a"))
+
+    assert found["test_a"].verdict is Verdict.ERROR
+    assert "more than once" in found["test_a"].seen
+
+
+def test_what_was_seen_and_what_was_expected_are_told_apart() -> None:
+    message = "POST /orders answered 500. Expected: 201."
+    found = verdicts(*run_of("test_a", "failed", message=message))["test_a"]
+
+    assert (found.seen, found.expected) == ("POST /orders answered 500.", "201.")
+    assert found.message == message
+
+
+def test_the_failure_of_the_test_is_told_before_that_of_its_clean_up() -> None:
+    events = list(run_of("test_a", "failed", message="first"))
+    events[-1] = {**events[-1], "outcome": "error", "message": "second"}
+
+    assert verdicts(*events)["test_a"].seen == "first"
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("timed out", Verdict.TIMED_OUT),
+        ("crashed", Verdict.CRASHED),
+        ("error", Verdict.ERROR),
+    ],
+)
+def test_the_test_that_was_running_bears_the_end_of_the_run(
+    kind: Any, verdict: Verdict
+) -> None:
+    found = verdicts(
+        {"event": "start", "id": "test_a"}, ending=Ending(kind, "It broke.")
+    )
+
+    assert (found["test_a"].verdict, found["test_a"].seen) == (verdict, "It broke.")
+    assert found["test_b"].verdict is Verdict.NOT_RUN
+    assert "test_a" in found["test_b"].seen
+
+
+def test_a_run_that_never_began_is_told_at_every_test() -> None:
+    found = verdicts(ending=Ending("error", "No libraries."))
+
+    assert {v.seen for v in found.values()} == {"No libraries."}
+
+
+def test_a_test_that_began_and_never_ended_is_an_error_even_when_all_is_done() -> None:
+    assert (
+        verdicts({"event": "start", "id": "test_a"})["test_a"].verdict is Verdict.ERROR
+    )
+
+
+def test_the_worst_verdict_speaks_for_all() -> None:
+    assert worst([Verdict.PASSED, Verdict.FAILED, Verdict.CRASHED]) is Verdict.CRASHED
+    assert worst([Verdict.PASSED, Verdict.NOT_RUN]) is Verdict.NOT_RUN
+    assert worst([]) is Verdict.NOT_RUN

@@ -1,0 +1,115 @@
+"""Progress survives damage, newer versions and full disks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workshop.progress import State, Store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / ".workshop" / "progress.json"
+
+
+def with_hints(count: int) -> State:
+    state = State()
+    state.of("01_seats").hints[2] = count
+    return state
+
+
+def hints_in(state: State) -> int:
+    return state.of("01_seats").hints.get(2, 0)
+
+
+def test_what_was_saved_is_there_again(path: Path) -> None:
+    state = with_hints(3)
+    record = state.of("01_seats")
+    record.passed[1] = "2026-01-01T00:00:00+00:00"
+    record.verdicts = {1: "passed", 2: "failed"}
+    record.content = "abc"
+    record.solution_seen = "2026-01-02T00:00:00+00:00"
+
+    Store(path).save(state)
+
+    assert Store(path).load() == state
+
+
+def test_a_first_start_is_silent(path: Path) -> None:
+    store = Store(path)
+
+    assert (store.load(), store.notes) == (State(), [])
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"version": 1}', b"\xff\xfe", b'{"version": "x"}']
+)
+def test_a_damaged_file_is_set_aside_and_restored_from_its_backup(
+    damage: bytes, path: Path
+) -> None:
+    store = Store(path)
+    store.save(with_hints(1))
+    store.save(with_hints(2))
+    path.write_bytes(damage)
+
+    store = Store(path)
+    restored = store.load()
+
+    assert hints_in(restored) == 1
+    assert any("restored from its backup" in note for note in store.notes)
+    (aside,) = path.parent.glob("progress.damaged-*.json")
+    assert aside.read_bytes() == damage
+
+
+def test_without_a_usable_backup_progress_starts_anew_and_says_so(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"{")
+
+    store = Store(path)
+
+    assert store.load() == State()
+    assert any("starts anew" in note for note in store.notes)
+
+
+def test_a_lost_file_is_restored_from_its_backup(path: Path) -> None:
+    store = Store(path)
+    store.save(with_hints(1))
+    store.save(with_hints(2))
+    path.unlink()
+
+    assert hints_in(Store(path).load()) == 1
+
+
+def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    newer = json.dumps({"version": 99, "lessons": {}, "more": True})
+    path.write_text(newer, encoding="utf-8")
+
+    store = Store(path)
+    store.save(store.load())
+
+    assert path.read_text(encoding="utf-8") == newer
+    assert any("newer version" in note for note in store.notes)
+
+
+def test_a_place_that_cannot_be_written_costs_a_note_and_no_more(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    store = Store(tmp_path / "file" / "progress.json")
+
+    store.save(with_hints(1))
+
+    assert any("could not be saved" in note for note in store.notes)
+
+
+def test_nothing_temporary_is_left_beside_the_file(path: Path) -> None:
+    store = Store(path)
+    store.save(with_hints(1))
+    store.save(with_hints(2))
+
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "progress.backup.json",
+        "progress.json",
+    ]

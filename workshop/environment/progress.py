@@ -45,7 +45,7 @@ class Narrator:
     def end(self, done: str) -> None:
         """Say that it is done, and how long it took."""
         self.clear()
-        self.say(f"{done} ({time.monotonic() - self._started:.0f} s)")
+        self.say(f"{done} ({time.monotonic() - self._started:.1f} s)")
 
     def clear(self) -> None:
         """Take the live line away before something else is said."""

@@ -1,0 +1,125 @@
+"""What the environment's own interpreter can say: packages, and one try of each.
+
+Run as `python -m workshop.doctor.inside`, one line a finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from workshop.doctor.finding import Finding, ok, problem, warning
+from workshop.environment.model import Environment, pins_file
+
+
+def look(environment: Environment) -> Iterator[Finding]:
+    """Yield a finding for each thing that the lessons stand on."""
+    anew = f"Remove {environment.place}; the next verb makes it anew."
+    tries: list[tuple[str, Callable[[], Finding]]] = [
+        ("The packages", lambda: packages(environment, anew)),
+        ("FastAPI", fastapi),
+        ("SQLite", sqlite),
+        ("Redis", redis),
+    ]
+    for what, attempt in tries:
+        try:
+            yield attempt()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is a finding
+            yield problem(f"{what}: {type(error).__name__}: {error}. {anew}")
+
+
+def packages(environment: Environment, anew: str) -> Finding:
+    """Compare what is installed with the pins."""
+    stamp = environment.stamp()
+    groups = list(stamp.installed) if stamp else ["core"]
+    wanted: dict[str, str] = {}
+    for group in groups:
+        wanted |= pinned(pins_file(group).read_text(encoding="utf-8"))
+    missing, other = [], []
+    for name, version in wanted.items():
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+            continue
+        if installed != version:
+            other.append(f"{name} {installed} instead of {version}")
+    if missing:
+        return problem(f"Not installed: {', '.join(missing)}. {anew}")
+    if other:
+        return warning(f"Not as pinned: {', '.join(other)}. {anew}")
+    return ok(f"{len(wanted)} packages as pinned")
+
+
+def pinned(text: str) -> dict[str, str]:
+    """Return name and version of the pins that this machine needs."""
+    from packaging.requirements import Requirement
+
+    found = {}
+    for line in text.splitlines():
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate():
+            found[requirement.name] = str(requirement.specifier).removeprefix("==")
+    return found
+
+
+def fastapi() -> Finding:
+    """Send one request to an async app in this process."""
+    import httpx2
+    from fastapi import FastAPI
+
+    app = FastAPI()
+
+    @app.get("/ping")
+    async def ping() -> str:
+        return "pong"
+
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://box") as it:
+            return await it.get("/ping")
+
+    answer = asyncio.run(ask())
+    if answer.json() != "pong":
+        return problem(f"FastAPI answered {answer.status_code} to a small request.")
+    return ok(f"FastAPI {metadata.version('fastapi')} answers")
+
+
+def sqlite() -> Finding:
+    """Write and read a database file."""
+    import aiosqlite
+
+    async def count() -> object:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            async with aiosqlite.connect(Path(folder) / "doctor.db") as database:
+                await database.execute("CREATE TABLE shows (name TEXT)")
+                await database.execute("INSERT INTO shows VALUES ('Carmen')")
+                await database.commit()
+                async with database.execute("SELECT count(*) FROM shows") as rows:
+                    return await rows.fetchone()
+
+    answer = asyncio.run(count())
+    if answer != (1,):
+        return problem(f"A SQLite file gave back {answer!r} instead of one row.")
+    return ok("a SQLite file can be written and read")
+
+
+def redis() -> Finding:
+    """Start the embedded Redis and ping it."""
+    return ok("not tried")
+
+
+def main() -> int:
+    """Print the findings as they come."""
+    for finding in look(Environment.here()):
+        sys.stdout.write(finding.line().replace("\n", " ") + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""What can be seen of a machine with nothing installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from workshop.doctor.finding import Finding, ok, problem, warning
+from workshop.environment import python
+from workshop.environment.model import ROOT, Environment, digest, version_text
+
+# Another machine's disks: changes made there are not always announced here,
+# and locks do not always hold.
+_FAR = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "vboxsf", "fuse.sshfs", "drvfs"}
+_SYNCED = re.compile(r"OneDrive|Dropbox|Google ?Drive|Mobile Documents", re.IGNORECASE)
+_NEEDED_MB = 300
+
+
+def look(environment: Environment) -> Iterator[Finding]:
+    """Yield a finding for each thing that needs no package to look at."""
+    yield python_version()
+    yield set_up(environment)
+    yield writing(ROOT)
+    yield from bytecode(os.environ)
+    yield from file_system(ROOT, _read("/proc/mounts"), _read("/proc/version"))
+    yield loopback()
+
+
+def python_version() -> Finding:
+    """Say which Python runs."""
+    version = sys.version_info[:2]
+    if not python.supported(version):
+        return problem(python.refusal(version))
+    return ok(f"Python {platform.python_version()}, {sys.executable}")
+
+
+def set_up(environment: Environment) -> Finding:
+    """Say whether the environment is whole; repairing it is not our job."""
+    place, stamp = environment.place, environment.stamp()
+    repair = "The next verb repairs it, and may need the network."
+    if not place.exists():
+        return warning(
+            f"{place} is not there yet. The first verb makes it, and needs the "
+            "network: `python -m workshop list`."
+        )
+    if not os.access(environment.python, os.X_OK):
+        return problem(f"The Python of {place} has gone. {repair}")
+    who = python.identity([str(environment.python)])
+    if who is None:
+        return problem(f"The Python of {place} does not start. {repair}")
+    if stamp is None:
+        return problem(f"The set-up of {place} was interrupted. {repair}")
+    if stamp.place != str(place):
+        return problem(f"{place} was moved here from {stamp.place}. {repair}")
+    if stamp.python != version_text(who[0]):
+        return problem(f"{place} was made for Python {stamp.python}. {repair}")
+    for group, pins in stamp.installed.items():
+        if pins == "begun":
+            return problem(f"Installing the {group} packages ended early. {repair}")
+        if pins != digest(group):
+            return problem(f"The pins of the {group} packages changed. {repair}")
+    if "core" not in stamp.installed:
+        return problem(f"{place} has no packages yet. {repair}")
+    return ok(f"{place} with the packages for {', '.join(stamp.installed)}")
+
+
+def writing(folder: Path) -> Finding:
+    """Try to write in the checkout, and look for room."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
+            file.write(b"?" * 4096)
+            file.flush()
+    except OSError as error:
+        return problem(
+            f"Nothing can be written in {folder} ({error.strerror}). Copy the checkout "
+            "to a folder of your own that has room."
+        )
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if free < _NEEDED_MB:
+        return warning(f"Only {free} MB are free in {folder}. Make room for 300 MB.")
+    return ok(f"{folder} can be written")
+
+
+def bytecode(settings: Mapping[str, str]) -> Iterator[Finding]:
+    """Warn of a setting that makes each start compile everything anew."""
+    if settings.get("PYTHONDONTWRITEBYTECODE"):
+        yield warning(
+            "PYTHONDONTWRITEBYTECODE is set: whatever is not compiled yet is compiled "
+            "at each start, which can take seconds. Unset it in this shell."
+        )
+
+
+def file_system(folder: Path, mounts: str, kernel: str) -> Iterator[Finding]:
+    """Warn of disks on which saving a file may not be noticed."""
+    here = str(folder)
+    if "microsoft" in kernel.lower() and re.match(r"/mnt/[a-z]/", here):
+        yield warning(
+            f"{here} is on a Windows disk, seen from WSL: slow, and saving is not "
+            "always noticed. Clone into your Linux home folder instead."
+        )
+        return
+    kind, longest = "", ""
+    for line in mounts.splitlines():
+        parts = line.split(" ")
+        if len(parts) > 2 and len(parts[1]) >= len(longest):
+            point = parts[1].replace("\\040", " ")
+            if here == point or here.startswith(point.rstrip("/") + "/"):
+                kind, longest = parts[2], parts[1]
+    if kind in _FAR:
+        yield warning(
+            f"{here} is on another machine's disk ({kind}): saving is not always "
+            "noticed, and locks may fail. Use a checkout on a disk of this machine."
+        )
+    elif _SYNCED.search(here):
+        yield warning(
+            f"{here} is synchronised with other machines, which locks files at bad "
+            "moments. Use a checkout in a folder that is not."
+        )
+
+
+def loopback() -> Finding:
+    """Send a few bytes through a port of this machine."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(2)
+            port = server.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port), timeout=2) as client:
+                served, _ = server.accept()
+                with served:
+                    served.settimeout(2)
+                    client.sendall(b"ping")
+                    served.sendall(served.recv(4))
+                    echo = client.recv(4)
+    except OSError as error:
+        return problem(
+            f"This machine cannot talk to itself on 127.0.0.1 ({error}). Let the "
+            "firewall or VPN allow local connections."
+        )
+    if echo != b"ping":
+        return problem(
+            f"127.0.0.1 answered {echo!r} instead of what was sent. Let the firewall "
+            "or VPN leave local connections alone."
+        )
+    return ok(f"a free port ({port}) and a round trip on 127.0.0.1")
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,95 @@
+"""The workshop's own tests: what `make test` and CI run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workshop.environment import python, setup
+from workshop.environment.model import ROOT, Environment, SetupError, version_text
+from workshop.environment.verbs import BY_NAME
+
+
+def selftest(everywhere: bool) -> int:
+    """Run linters, types and all tests; say at the end what did not pass.
+
+    Each command is printed before it runs, none is left out because an
+    earlier one failed, and the last line is pytest's. With *everywhere* the
+    tests also run on the oldest and the newest supported Python that this
+    machine has, each in an environment of its own under `.venvs`.
+
+    Returns 0 when everything passed, else 1.
+    """
+    run = _Run()
+    for tool in (["ruff", "check"], ["ruff", "format", "--check"]):
+        run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
+    run.tell_and_do([sys.executable, "-m", "mypy"])
+    for place in _others() if everywhere else ():
+        run.on_python(place)
+    if run.failed:
+        # Now, because the last line is to be pytest's.
+        _say(f"\nNot passed so far: {'; '.join(run.failed)}")
+    run.tell_and_do([sys.executable, "-m", "pytest"])
+    return 1 if run.failed else 0
+
+
+def _left_alone() -> list[str]:
+    """Name what the linters do not judge.
+
+    What learners do in `lessons/` is theirs, and must not turn the project
+    red. Authors get their tests judged; their app.py is judged where it is
+    kept a second time, as step 0 of the solution.
+    """
+    mine = bool(os.environ.get("WORKSHOP_AUTHOR"))
+    return ["--extend-exclude", "lessons/*/app.py" if mine else "lessons"]
+
+
+def _others() -> list[tuple[str, str]]:
+    """Return version and path of the oldest and newest Python but this one."""
+    there = python.found()
+    here = sys.version_info[:2]
+    ends = {min(there), max(there)} if there else set()
+    chosen = sorted(ends - {here})
+    if not chosen:
+        _say(f"\nThis machine has no other Python than {version_text(here)}.")
+    return [(version_text(version), there[version]) for version in chosen]
+
+
+@dataclass
+class _Run:
+    failed: list[str] = field(default_factory=list)
+
+    def tell_and_do(self, command: list[str], venv: Path | None = None) -> None:
+        """Print a command, run it, and remember it if it fails."""
+        shown = shlex.join(["python", *command[1:]])
+        where = f" on {venv.name}" if venv else ""
+        _say(f"\n$ {shown}{where}")
+        # Commands that the tests start are to stay in the same environment.
+        place = str(venv or sys.prefix)
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "WORKSHOP_VENV": place}, check=False
+        )
+        if ended.returncode:
+            self.failed.append(shown + where)
+
+    def on_python(self, version_and_path: tuple[str, str]) -> None:
+        """Run the tests on another Python, in an environment of its own."""
+        version, path = version_and_path
+        environment = Environment(ROOT / ".venvs" / version)
+        try:
+            setup.ensure(environment, BY_NAME["selftest"].groups, base=path)
+        except SetupError as error:
+            _say(f"\n{error}")
+            self.failed.append(f"the set-up on {version}")
+        else:
+            command = [str(environment.python), "-m", "pytest"]
+            self.tell_and_do(command, environment.place)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -142,13 +142,11 @@ class PostgresWitness:
 
 
 @asynccontextmanager
-async def fresh_database(
-    server_url: str | None, folder: Path
-) -> AsyncIterator[Database]:
+async def fresh_database(server_url: str, folder: Path) -> AsyncIterator[Database]:
     """Make a database for one test and remove it afterwards.
 
-    Without *server_url*, or with a SQLite one, it is a new file in *folder*. With a
-    PostgreSQL one it is a new database on that server, called ``workshop_…``.
+    For a SQLite *server_url* it is a new file in *folder*, for a PostgreSQL one it is
+    a new database on that server, called ``workshop_…``.
 
     Raises:
         ServiceError: when the server cannot be reached, or allows no new database.
@@ -157,7 +155,7 @@ async def fresh_database(
     from workshop.lab.pool import counted_pools
 
     with counted_pools() as counters:
-        if server_url is None or server_url.startswith("sqlite"):
+        if server_url.startswith("sqlite"):
             file = folder / "box_office.db"
             url = f"sqlite+aiosqlite:///{file.as_posix()}"
             yield Database(url, "sqlite", SqliteWitness(file), counters)

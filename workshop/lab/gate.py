@@ -6,12 +6,15 @@ import threading
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.lab.bell import Bell, on_event_loop
 from workshop.lab.failures import Never
 from workshop.lab.limit import LIMIT_SECONDS
 from workshop.lab.source import Held, held_here
+
+if TYPE_CHECKING:
+    from workshop.lab.remote import Door
 
 _gates: weakref.WeakSet[Gate] = weakref.WeakSet()
 
@@ -43,6 +46,7 @@ class Gate:
         self._result = result
         self._compute: Callable[..., Any] | None = None
         self._error: BaseException | None = None
+        self._door: Door | None = None
         self._opened = threading.Event()
         self._lock = threading.Lock()
         self._bell = Bell()
@@ -132,6 +136,14 @@ class Gate:
         """Open the gate."""
         self.open()
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Let another process, one of a pool, wait here too."""
+        from workshop.lab.remote import Door
+
+        with self._lock:
+            self._door = self._door or Door(self.blocking)
+        return self._door.handle
+
     def _arrive(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:
             self.calls.append((args, kwargs))
@@ -168,4 +180,7 @@ def first_held() -> Held | None:
 
 def forget_gates() -> None:
     """Forget the gates of the test that is over."""
+    for gate in list(_gates):
+        if gate._door is not None:
+            gate._door.close()
     _gates.clear()

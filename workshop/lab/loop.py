@@ -24,21 +24,30 @@ else:
 owner: ContextVar[object | None] = ContextVar("owner", default=None)
 
 
-class _Additions(PlatformLoop):
-    """What the lab adds to a loop; see the module."""
+class WatchedLoop(asyncio.BaseEventLoop):
+    """What the lab adds to a loop; see the module. Mixed into a real loop.
+
+    Attributes:
+        outside: how often a thread, a process or a connection has taken part.
+        tasks: every task made by a test or an app, as long as it lives.
+        owners: the app on whose behalf a task was made, for those that have one.
+        on_exit: told of a ``SystemExit`` in a task or callback; True swallows it.
+
+    """
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+        """Make the loop that is mixed with, with *args*."""
         self.outside = 0
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.owners: weakref.WeakKeyDictionary[asyncio.Task[Any], object] = (
             weakref.WeakKeyDictionary()
         )
         self.on_exit: Callable[[BaseException], bool] | None = None
+        super().__init__(*args)
 
     def create_task(self, *args: Any, **options: Any) -> asyncio.Task[Any]:
         """Make a task and remember on whose behalf."""
-        task = super().create_task(*args, **options)
+        task: asyncio.Task[Any] = super().create_task(*args, **options)
         responsible = owner.get()
         # What the test runner itself starts is made outside any task.
         if responsible is not None or asyncio.current_task(self) is not None:
@@ -50,7 +59,15 @@ class _Additions(PlatformLoop):
     def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
         self, *args: Any, **options: Any
     ) -> asyncio.Handle:
-        """Count a word from another thread."""
+        """Count a word from another thread. After the loop's end nobody hears it.
+
+        A database driver's thread may still be finishing when its test is over; that
+        must not become an error of the next test.
+        """
+        if self.is_closed():
+            late = asyncio.Handle(args[0], args[1:], self)
+            late.cancel()
+            return late
         self.outside += 1
         return super().call_soon_threadsafe(*args, **options)
 
@@ -81,8 +98,8 @@ class _Additions(PlatformLoop):
                 raise
 
 
-class LabLoop(_Additions):
-    """The loop of an ordinary lesson test: real time."""
+class LabLoop(WatchedLoop, PlatformLoop):
+    """The loop of an ordinary lesson test, in real time."""
 
 
 def outside_seen(loop: asyncio.AbstractEventLoop) -> int:

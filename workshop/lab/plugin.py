@@ -20,6 +20,7 @@ from workshop.lab.application import (
     running,
     running_apps,
 )
+from workshop.lab.clock import Clock, ManualClockLoop
 from workshop.lab.gate import first_held, forget_gates, open_all_gates
 from workshop.lab.leaks import Leaks
 from workshop.lab.loop import LabLoop
@@ -36,14 +37,24 @@ if TYPE_CHECKING:
     import httpx2
 
     from workshop.lab.database import Database
+    from workshop.lab.redis_server import RedisServer
+    from workshop.lab.server import Server
+    from workshop.lab.thread_pool import ThreadPool
+    from workshop.services import Service
 
+Serve = Callable[..., AbstractAsyncContextManager["Server"]]
 RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--app``."""
+    """Add ``--app`` and ``--database``."""
     group = parser.getgroup("workshop")
     group.addoption("--app", metavar="FILE", help="the file under test")
+    group.addoption(
+        "--database",
+        choices=["sqlite", "postgres"],
+        help="the database of the lessons; by default WORKSHOP_DATABASE_URL, or SQLite",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +74,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Run async tests on asyncio, on a loop of their own."""
+    if "clock" in request.fixturenames:
+        return "asyncio", {"loop_factory": ManualClockLoop}
     return "asyncio", {"loop_factory": LabLoop}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until the test moves it."""
+    return Clock()
 
 
 @pytest.fixture
@@ -90,16 +109,47 @@ def surroundings(
         yield
 
 
+@pytest.fixture(scope="session")
+def database_service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """The database server of this session, started when first needed."""
+    from workshop.services import database_server
+
+    with database_server(request.config.getoption("--database")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def redis_service() -> Iterator[Service]:
+    """The Redis of this session, started when first needed."""
+    from workshop.services import redis_server
+
+    with redis_server() as service:
+        yield service
+
+
 @pytest.fixture
-async def database(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+async def redis(
+    redis_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RedisServer]:
+    """An empty Redis for this test, named in REDIS_URL."""
+    from workshop.lab.redis_server import empty_redis
+
+    async with empty_redis(redis_service.url) as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        yield server
+
+
+@pytest.fixture
+async def database(
+    database_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
     """A database for this test alone, and a second connection to look into it."""
     from workshop.lab.database import fresh_database
 
     with tempfile.TemporaryDirectory(
         prefix="workshop-", ignore_cleanup_errors=True
     ) as folder:
-        server = os.environ.get("WORKSHOP_DATABASE_URL")
-        async with fresh_database(server, Path(folder)) as database:
+        async with fresh_database(database_service.url, Path(folder)) as database:
             monkeypatch.setenv("DATABASE_URL", database.url)
             yield database
 
@@ -125,6 +175,25 @@ async def client(app: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
     """An in-process client of ``app``."""
     async with app.client() as client:
         yield client
+
+
+@pytest.fixture
+def serve(anyio_backend: object) -> Serve:
+    """Serves an app with a real uvicorn.
+
+    ``async with serve(app) as server:``
+    """
+    from workshop.lab.server import serving
+
+    return serving
+
+
+@pytest.fixture
+def thread_pool(anyio_backend: object) -> ThreadPool:
+    """The pool of threads that ``def`` routes share."""
+    from workshop.lab.thread_pool import ThreadPool
+
+    return ThreadPool()
 
 
 @pytest.fixture

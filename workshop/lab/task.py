@@ -13,6 +13,7 @@ def describe(task: asyncio.Task[Any]) -> str:
     """Return for example ``task refresh() at app.py:41: await fetch_prices()``."""
     coroutine: Any = task.get_coro()
     name = getattr(coroutine, "__qualname__", repr(coroutine))
+    name = name.rpartition("<locals>.")[2]
     place = _innermost_learner_place(coroutine)
     return (
         f"task {name}() at {place.short}: {place.source}" if place else f"task {name}()"

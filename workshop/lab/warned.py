@@ -86,13 +86,14 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
 
 def _describe(name: str, text: str, codes: dict[str, CodeType]) -> str:
     """Say which coroutine, and on which line of the learner's it was made."""
+    short = name.rpartition("<locals>.")[2]
     origins = [
         Place(m["file"], int(m["line"]), m["function"])
         for m in _ORIGIN.finditer(text)
         if is_learner_file(m["file"])
     ]
     if origins:
-        return f"{name}() made in {origins[-1]}"
+        return f"{short}() made in {origins[-1]}"
     # Made in a worker thread, where Python does not keep track.
     defined = place_of_code(codes[name]) if name in codes else None
-    return f"{name}() defined at {defined.labelled}" if defined else f"{name}()"
+    return f"{short}() defined at {defined.labelled}" if defined else f"{short}()"

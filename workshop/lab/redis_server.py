@@ -1,0 +1,67 @@
+"""A Redis that is empty at the start of each test, and what the server knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from workshop.services.redis import plain_url
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_NAME = "workshop-lab"
+
+
+class RedisServer:
+    """The server's own view of the app: who is connected, and what is stored.
+
+    Attributes:
+        url: the address; also in ``REDIS_URL``.
+        admin: a client of the test's own, which the numbers here leave out.
+
+    """
+
+    def __init__(self, url: str, admin: Redis, received: int) -> None:
+        """Look through *admin*. Use the ``redis`` fixture rather than this."""
+        self.url = url
+        self.admin = admin
+        self._received = received
+
+    async def clients(self) -> list[dict[str, Any]]:
+        """Return what CLIENT LIST says of every connection but the test's own."""
+        clients: list[dict[str, Any]] = await self.admin.client_list()
+        return [client for client in clients if client.get("name") != _NAME]
+
+    async def connections_received(self) -> int:
+        """Return how many connections the app has made since the test began."""
+        return await _received(self.admin) - self._received
+
+    async def keys(self) -> list[str]:
+        """Return the names of all keys, sorted."""
+        return sorted(str(key) for key in await self.admin.keys("*"))
+
+
+@asynccontextmanager
+async def empty_redis(url: str) -> AsyncIterator[RedisServer]:
+    """Empty the database that *url* names, give it, and empty it again."""
+    from redis.asyncio import Redis
+
+    plain = plain_url(url)
+    async with Redis.from_url(
+        plain,
+        decode_responses=True,
+        client_name=_NAME,
+        # One connection, made now: the numbers below must not count a second one.
+        single_connection_client=True,
+    ) as admin:
+        await admin.flushdb()
+        try:
+            yield RedisServer(plain, admin, await _received(admin))
+        finally:
+            await admin.flushdb()
+
+
+async def _received(admin: Redis) -> int:
+    return int((await admin.info("stats"))["total_connections_received"])

@@ -1,0 +1,130 @@
+"""A real uvicorn inside the test's own loop.
+
+The in-process client cannot close a connection half-way, nor be slow; a server on a
+real socket can be left, and the test still shares its gates with the app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import uvicorn
+
+from workshop.lab.application import RunningApp
+from workshop.lab.clock import ManualClockLoop
+from workshop.lab.failures import Never, StartupError
+from workshop.lab.gate import open_all_gates
+from workshop.lab.limit import LIMIT_SECONDS, end, within
+from workshop.lab.rendezvous import release_all_meetings
+
+
+class Server(uvicorn.Server):
+    """uvicorn on a port that the system chose. Make one with the ``serve`` fixture."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
+        """Serve *config* on *listening*."""
+        super().__init__(config)
+        self.port: int = listening.getsockname()[1]
+        self._listening = listening
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **options: Any) -> httpx2.AsyncClient:
+        """Return a new client that talks to this server over the network."""
+        return httpx2.AsyncClient(base_url=self.url, timeout=LIMIT_SECONDS, **options)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signal handlers to pytest."""
+        yield
+
+    async def up(self) -> None:
+        """Start, and return when connections are accepted.
+
+        Raises:
+            StartupError: when the app's start-up failed.
+            Never: when it was not over within the outer limit.
+
+        """
+        self._task = asyncio.get_running_loop().create_task(
+            self.serve(sockets=[self._listening])
+        )
+        await within(self._until_started(), "The server never started.")
+        if not self.started:
+            raise StartupError("The app's start-up failed, so uvicorn gave up.")
+
+    async def stop(self) -> None:
+        """Stop as on SIGTERM: no new connections, then wait for those that are open.
+
+        Raises:
+            Never: when connections were still open at the outer limit.
+
+        """
+        if self._task is None or self._task.done():
+            return
+        self.should_exit = True
+        await within(
+            asyncio.wait({self._task}),
+            never="The server never stopped: it waits for a connection that is open.",
+        )
+
+    async def kill(self) -> None:
+        """Stop without waiting for anybody."""
+        self.should_exit = self.force_exit = True
+        if self._task is not None and not self._task.done():
+            with contextlib.suppress(Never):
+                await within(asyncio.wait({self._task}), never="")
+            await end(self._task)
+        self._listening.close()
+
+    async def _until_started(self) -> None:
+        assert self._task is not None
+        # uvicorn has no event for it. It takes a few turns of the loop.
+        while not self.started and not self._task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
+    """Serve *app* for the length of the block; *options* are uvicorn's.
+
+    An app that has started keeps its lifespan; for one that has not, uvicorn runs it.
+    At the end all gates open and the server stops.
+
+    Raises:
+        StartupError: when the app's start-up failed.
+        Never: when the server did not start, or did not stop, within the outer limit.
+
+    """
+    assert not isinstance(asyncio.get_running_loop(), ManualClockLoop), (
+        "uvicorn lives by the loop's time: use `serve` or `clock`, not both"
+    )
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    chosen = {
+        "lifespan": "off" if app.started else "on",
+        "log_config": None,
+        "access_log": False,
+        **options,
+    }
+    server = Server(uvicorn.Config(app.asgi, **chosen), listening)
+    try:
+        await server.up()
+        yield server
+        open_all_gates()
+        release_all_meetings()
+        await server.stop()
+    finally:
+        open_all_gates()
+        release_all_meetings()
+        await server.kill()

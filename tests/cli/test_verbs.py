@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import GOOD, STARTER, write_lesson
+from tests.tiny import GOOD, STARTER, STATE_1, write_lesson
 from workshop.cli import main
 from workshop.lesson import Lesson
 
@@ -18,7 +18,7 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
     monkeypatch.delenv("WORKSHOP_HOME", raising=False)
     monkeypatch.delenv("MAKELEVEL", raising=False)
     monkeypatch.chdir(tmp_path)
-    return write_lesson(tmp_path, STARTER)
+    return write_lesson(tmp_path)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_starter_does_not_pass_and_the_reason_is_told(said: Said) -> None:
     assert "A customer sees how many seats are free." in out
     assert 'GET /seats said {"free":0}.' in out
     assert "2 free seats." in out
-    assert "1 of 2 steps passed" in out
+    assert "0 of 2 steps passed" in out
     assert "python -m workshop hint 90" in out
 
 
@@ -123,7 +123,9 @@ def test_a_broken_file_is_an_error_in_words(lesson: Lesson, said: Said) -> None:
 def test_what_the_app_printed_is_shown_with_the_failing_test(
     lesson: Lesson, said: Said
 ) -> None:
-    noisy = STARTER.replace("    return", "    print('counting seats')\n    return")
+    noisy = STARTER.replace(
+        "async def seats():", "async def seats():\n    print('counting seats')"
+    )
     lesson.app_file.write_text(noisy, encoding="utf-8")
 
     assert "counting seats" in said("test", "90")[1]
@@ -153,8 +155,7 @@ def test_the_brief_shows_the_scene_and_the_step_to_do(said: Said) -> None:
 def test_the_brief_goes_on_to_the_step_that_is_not_done(
     lesson: Lesson, said: Said
 ) -> None:
-    half = GOOD + "\n@app.get('/nothing')\nasync def nothing():\n    return 1\n"
-    lesson.app_file.write_text(half, encoding="utf-8")
+    lesson.app_file.write_text(STATE_1, encoding="utf-8")
     said("test", "90")
 
     out = said("show", "90")[1]

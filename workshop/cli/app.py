@@ -15,6 +15,7 @@ import click
 
 from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
+from workshop.services import ServiceError
 
 PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -66,7 +67,7 @@ def main(argv: list[str]) -> int:
         )
         click.echo(words, err=True)
         return WRONG_USE
-    except LessonError as problem:
+    except (LessonError, ServiceError) as problem:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     except (KeyboardInterrupt, click.Abort):

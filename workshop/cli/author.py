@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import database_option, lesson_argument, one_lesson, say
+
+if TYPE_CHECKING:
+    from workshop.cli.services import Choice
 
 
 @click.command("check")
@@ -19,15 +24,15 @@ from workshop.cli.learner import database_option, lesson_argument, one_lesson, s
     help="How often the solution has to pass.",
 )
 @database_option
-def check(lesson: tuple[str, ...], repeat: int, database: str | None) -> int:
+def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
     """The author's gate: is a lesson fit to be handed out?"""
     from workshop.check import Finding, check_lesson
-    from workshop.cli.services import services_for
+    from workshop.cli.services import services_for_tests
 
     chosen = [one_lesson(lesson)] if lesson else place.catalogue().lessons()
     findings: list[Finding] = []
     for it in chosen:
-        with services_for(it, database, say=say) as environment:
+        with services_for_tests(it, database, say=say) as environment:
             found = check_lesson(
                 it, place.ROOT, repeats=repeat, environment=environment, say=say
             )

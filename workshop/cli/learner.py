@@ -19,6 +19,7 @@ from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, Store, content_hash
 
 if TYPE_CHECKING:
+    from workshop.cli.services import Choice
     from workshop.grading import LessonVerdict
 
 
@@ -116,7 +117,7 @@ def test(
     as_json: bool,
     traceback: bool,
     every_step: bool,
-    database: str | None,
+    database: Choice | None,
 ) -> int:
     """The verdict on your answer, step by step."""
     it = one_lesson(lesson)
@@ -151,10 +152,10 @@ def run(
     lesson: tuple[str, ...],
     solution: bool,
     port: int | None,
-    database: str | None,
+    database: Choice | None,
 ) -> int:
     """Serve the lesson's app, reloading when you save."""
-    from workshop.cli.services import services_for
+    from workshop.cli.services import services_for_app
 
     it = one_lesson(lesson)
     answer = it.solution_file if solution else it.app_file
@@ -164,7 +165,7 @@ def run(
     folder = place.home() / "run" / it.slug
     folder.mkdir(parents=True, exist_ok=True)
     # What the app writes lands here, not beside the lesson.
-    with services_for(it, database, folder, say=say) as environment:
+    with services_for_app(it, database, folder, say=say) as environment:
         say(f"Lesson {it.number} · {it.title}: http://127.0.0.1:{chosen}/docs")
         say("It reloads when you save. Ctrl-C stops it.")
         try:
@@ -241,16 +242,16 @@ def _step_of(lesson: Lesson, number: int) -> Step:
 def _grade(
     lesson: Lesson,
     answer: Path,
-    database: str | None = None,
+    database: Choice | None = None,
     *,
     quiet: bool = False,
 ) -> LessonVerdict:
-    from workshop.cli.services import services_for
+    from workshop.cli.services import services_for_tests
     from workshop.grading import grade
 
     progress = _Progress(len(lesson.tests), shown=not quiet and sys.stderr.isatty())
     try:
-        with services_for(lesson, database, None, say=say) as environment:
+        with services_for_tests(lesson, database, say=say) as environment:
             return grade(
                 lesson, answer, environment=environment, on_event=progress.take
             )

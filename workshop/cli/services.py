@@ -5,18 +5,80 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from workshop.lesson import Lesson
 
+if TYPE_CHECKING:
+    from workshop.services import Service
+
+Choice = Literal["sqlite", "postgres"]
+
 
 @contextmanager
-def services_for(
+def services_for_tests(
+    lesson: Lesson, database: Choice | None, *, say: Callable[[str], None]
+) -> Iterator[dict[str, str]]:
+    """Yield the environment that tells *lesson*'s tests which services to use.
+
+    Servers run for the length of the block. *say* is told which they are.
+    Raises `ServiceError` when one cannot be had.
+    """
+    with ExitStack() as stack:
+        environment = {}
+        for variable, service in _services(lesson, database, stack):
+            say(f"Service: {service.description}")
+            # Empty means: no server, a file for each test.
+            environment[variable] = "" if service.kind == "sqlite" else service.url
+        yield environment
+
+
+@contextmanager
+def services_for_app(
     lesson: Lesson,
-    database: str | None,
-    folder: Path | None = None,
+    database: Choice | None,
+    folder: Path,
     *,
     say: Callable[[str], None],
 ) -> Iterator[dict[str, str]]:
-    """Yield the environment that tells the lesson which services to use."""
-    with ExitStack():
-        yield {}
+    """Yield the environment in which *lesson*'s app is served by hand.
+
+    A SQLite file stays in *folder* from one time to the next; a database on
+    a PostgreSQL server is made for the length of the block.
+    """
+    with ExitStack() as stack:
+        environment = {}
+        for variable, service in _services(lesson, database, stack):
+            name = variable.removeprefix("WORKSHOP_")
+            if service.kind == "sqlite":
+                file = (folder / "box_office.db").as_posix()
+                environment[name] = f"sqlite+aiosqlite:///{file}"
+                say(f"Service: SQLite, in {file}")
+                continue
+            say(f"Service: {service.description}")
+            url = service.url
+            if service.kind == "postgres":
+                from anyio.from_thread import start_blocking_portal
+
+                from workshop.services.postgres import fresh_postgres_database
+
+                portal = stack.enter_context(start_blocking_portal())
+                made = portal.wrap_async_context_manager(fresh_postgres_database(url))
+                url = stack.enter_context(made)
+            environment[name] = url
+        yield environment
+
+
+def _services(
+    lesson: Lesson, database: Choice | None, stack: ExitStack
+) -> Iterator[tuple[str, Service]]:
+    """Start what the fixtures of the lesson's tests ask for, one by one."""
+    if "database" in lesson.fixtures:
+        from workshop.services import database_server
+
+        server = stack.enter_context(database_server(database))
+        yield "WORKSHOP_DATABASE_URL", server
+    if "redis" in lesson.fixtures:
+        from workshop.services import redis_server
+
+        yield "WORKSHOP_REDIS_URL", stack.enter_context(redis_server())

@@ -1,0 +1,249 @@
+"""The author's gate lets a fit lesson through, and nothing else."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import GOOD, PAGE, STARTER, STATE_1
+from workshop.check import Finding, check_lesson
+from workshop.check.gate import (
+    check_published_starter,
+    check_solution,
+    check_states,
+    check_variants,
+)
+from workshop.check.pages import check_page, fill_page
+from workshop.check.serving import serving_problem
+from workshop.check.texts import check_texts
+from workshop.lesson import Lesson
+
+Change = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def change(lesson: Lesson, tmp_path: Path) -> Change:
+    """Return a function that replaces a text in a file of the lesson."""
+
+    def replace(name: str, old: str, new: str) -> None:
+        path = tmp_path / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    return replace
+
+
+def rules(findings: object) -> list[str]:
+    assert hasattr(findings, "__iter__")
+    return [finding.rule for finding in findings if isinstance(finding, Finding)]
+
+
+def test_a_fit_lesson_gives_nothing_to_mend(lesson: Lesson, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    assert check_lesson(lesson, tmp_path, repeats=3, say=told.append) == []
+    assert told[-1] == "Lesson 90: wrong and right answers"
+
+
+README = "lessons/90_seats/README.md"
+HINTS = "lessons/90_seats/hints.md"
+TESTS = "lessons/90_seats/test_seats.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "rule"),
+    [
+        (README, "*5 minutes", "*Some time", "readable"),
+        (README, "## Step 2 ·", "## Step 3 ·", "readable"),
+        (README, "· Nothing is nowhere", "· Nowhere", "hints"),
+        (HINTS, "2. Think.\n", "", "hints"),
+        (HINTS, "3. Write.", '3. Write `return {"free": 2}`.', "hints"),
+        (TESTS, '    """An unknown address is not found."""\n', "", "facts"),
+        (
+            TESTS,
+            "assert answer.json()",
+            "assert answer\n    assert answer.json()",
+            "messages",
+        ),
+        (TESTS, "import pytest", "import pytest, time\ntime.sleep(1)", "no clocks"),
+        (TESTS, "import pytest", "import pytest\nasyncio.sleep(0.1)", "no clocks"),
+        ("solutions/90_seats/steps/0.py", "TODO 2", "Later", "todos"),
+        (
+            "solutions/90_seats/app.py",
+            "app = FastAPI()",
+            "app = FastAPI()  # " + "-" * 70,
+            "columns",
+        ),
+    ],
+)
+def test_texts_that_break_a_rule_are_found(
+    name: str, old: str, new: str, rule: str, change: Change, tmp_path: Path
+) -> None:
+    change(name, old, new)
+    fresh = Lesson(tmp_path / "lessons/90_seats", tmp_path / "solutions/90_seats")
+
+    found = rules(check_texts(fresh, tmp_path))
+
+    assert found == [rule]
+
+
+def test_a_part_that_is_missing_is_found(lesson: Lesson, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "docs")
+
+    assert rules(check_texts(lesson, tmp_path)) == ["complete"]
+
+
+def test_a_starter_that_passes_a_step_is_found(lesson: Lesson) -> None:
+    lesson.state_file(0).write_text(GOOD, encoding="utf-8")
+
+    assert rules(check_states(lesson)) == ["states", "states", "own reason"]
+
+
+def test_a_starter_that_fails_by_an_error_is_found(lesson: Lesson) -> None:
+    lesson.state_file(0).write_text("import nothing_of_that_name", encoding="utf-8")
+
+    findings = list(check_states(lesson))
+
+    assert "step 1 is 'error' and should be 'failed'" in findings[0].text
+
+
+def test_a_state_that_does_not_pass_its_step_is_found(lesson: Lesson) -> None:
+    lesson.state_file(1).write_text(STARTER, encoding="utf-8")
+
+    (finding,) = check_states(lesson)
+
+    assert "after 1 repaired steps, step 1 is 'failed'" in finding.text
+
+
+def test_a_step_that_fails_for_another_reason_at_first_is_found(
+    lesson: Lesson,
+) -> None:
+    other = STARTER.replace("    return {}\n", "    raise KeyError\n")
+    lesson.state_file(0).write_text(other, encoding="utf-8")
+
+    (finding,) = check_states(lesson)
+
+    assert finding.rule == "own reason"
+    assert "answered 500" in finding.text
+
+
+def test_a_solution_that_passes_only_at_first_is_found(
+    lesson: Lesson, tmp_path: Path
+) -> None:
+    path = tmp_path / "used"
+    lesson.solution_file.write_text(
+        f"import pathlib\nused = pathlib.Path({str(path)!r})\n"
+        + GOOD.replace(
+            '    return {"free": 2}',
+            "    first = not used.exists()\n    used.touch()\n"
+            '    return {"free": 2 if first else 1}',
+        ),
+        encoding="utf-8",
+    )
+
+    (finding,) = check_solution(lesson, 3)
+
+    assert "passed 1 times of 3" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("new = '\"free\": 3'", "new = '\"free\" : 2'", "a wrong answer passes"),
+        ('new = "def seats"', 'new = "def chairs("', "a right answer is refused"),
+        ("old = '\"free\": 2'", "old = '\"free\": 9'", "occurs 0 times"),
+        ("test_the_free_seats_are_shown", "test_nothing", "there are no tests"),
+        ('why = "Counting from one."', 'why = ""', "needs a name and a why"),
+        (
+            'refused_by = ["test_the_free_seats_are_shown"]',
+            'refused_by = ["test_the_address_of_nothing_is_not_found"]',
+            "should be 'failed'",
+        ),
+    ],
+)
+def test_variants_that_are_not_judged_as_declared_are_found(
+    old: str, new: str, words: str, lesson: Lesson, change: Change, tmp_path: Path
+) -> None:
+    change("tests/variants/90_seats/variants.toml", old, new)
+
+    (finding,) = check_variants(lesson, tmp_path)
+
+    assert words in finding.text
+
+
+def test_a_starter_that_does_not_serve_is_found(tmp_path: Path) -> None:
+    broken = tmp_path / "app.py"
+    broken.write_text("app = 1 / 0\n", encoding="utf-8")
+
+    assert "ZeroDivisionError" in serving_problem(broken)
+
+
+def test_learners_edits_are_told_and_not_held_against_them(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORKSHOP_AUTHOR", raising=False)
+    lesson.app_file.write_text("edited = True\n", encoding="utf-8")
+    told: list[str] = []
+
+    assert list(check_published_starter(lesson, told.append)) == []
+    assert "has been edited. The published starter is judged." in told[0]
+
+
+def test_edits_of_a_starter_are_found_where_lessons_are_published(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKSHOP_AUTHOR", "1")
+    lesson.app_file.write_text(STATE_1, encoding="utf-8")
+
+    (finding,) = check_published_starter(lesson, print)
+
+    assert finding.rule == "published starter"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('{"free": 2}', '{"free": 1}', "is not in solutions/90_seats/app.py"),
+        ("solutions/90_seats/app.py", "gone.py", "there is no file gone.py"),
+        (' title="solutions/90_seats/app.py"', "", ""),
+        ("```python title", "```text title", "nobody knows what"),
+    ],
+)
+def test_a_page_that_quotes_what_is_not_there_is_found(
+    old: str, new: str, words: str, lesson: Lesson, change: Change, tmp_path: Path
+) -> None:
+    change("docs/lessons/90_seats.md", old, new)
+
+    findings = list(check_page(lesson, tmp_path, {}))
+
+    assert [words in finding.text for finding in findings] == [True] * bool(words)
+
+
+def test_a_page_with_long_code_of_no_file_is_found(
+    lesson: Lesson, tmp_path: Path
+) -> None:
+    page = tmp_path / "docs" / "lessons" / "90_seats.md"
+    page.write_text("```python\na\nb\nc\nd\n```\n", encoding="utf-8")
+
+    (finding,) = check_page(lesson, tmp_path, {})
+
+    assert "does not say its file" in finding.text
+
+
+def test_outputs_on_a_page_are_renewed_and_then_agree(
+    lesson: Lesson, tmp_path: Path
+) -> None:
+    outputs = {"make lesson-90 test": "Failed, in 1.5 s.\n"}
+    stale = PAGE + '\n```text title="make lesson-90 test"\n(filled in)\n```\n'
+    page = tmp_path / "docs" / "lessons" / "90_seats.md"
+    page.write_text(stale, encoding="utf-8")
+    (finding,) = check_page(lesson, tmp_path, outputs)
+
+    page.write_text(fill_page(stale, outputs), encoding="utf-8")
+
+    assert "`python -m workshop pages` renews it" in finding.text
+    assert list(check_page(lesson, tmp_path, outputs)) == []
+    slower = {"make lesson-90 test": "Failed, in 2.5 s.\n"}
+    assert list(check_page(lesson, tmp_path, slower)) == []

@@ -1,0 +1,110 @@
+"""Every lesson there is, through what `make check` puts it through."""
+
+from __future__ import annotations
+
+import functools
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from workshop.check.gate import (
+    check_published_starter,
+    check_solution,
+    check_states,
+    grade_source,
+)
+from workshop.check.pages import check_page
+from workshop.check.serving import serving_problem
+from workshop.check.texts import check_texts
+from workshop.check.variants import Variant, misjudged, read_variants
+from workshop.cli.outputs import outputs_of
+from workshop.grading import LessonVerdict
+from workshop.lesson import Catalogue, Lesson
+from workshop.services import database_server
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = Catalogue(ROOT).lessons()
+VARIANTS = [variant for it in LESSONS for variant in read_variants(it, ROOT)]
+REPEATS = 3
+
+every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug)
+
+
+@functools.cache
+def _judged() -> dict[tuple[str, str], Future[LessonVerdict]]:
+    """Grade all variants, as many at once as there are cores."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    by_slug = {it.slug: it for it in LESSONS}
+    return {
+        (v.lesson, v.name): pool.submit(grade_source, by_slug[v.lesson], v.source)
+        for v in VARIANTS
+    }
+
+
+@every_lesson
+def test_its_texts_hints_and_tests_agree(lesson: Lesson) -> None:
+    assert list(check_texts(lesson, ROOT)) == []
+
+
+@every_lesson
+def test_its_starter_is_the_published_one_where_lessons_are_published(
+    lesson: Lesson,
+) -> None:
+    assert list(check_published_starter(lesson, print)) == []
+
+
+@every_lesson
+def test_its_starter_serves(lesson: Lesson) -> None:
+    assert serving_problem(lesson.state_file(0)) == ""
+
+
+@every_lesson
+def test_after_k_repairs_exactly_k_steps_pass(lesson: Lesson) -> None:
+    assert list(check_states(lesson)) == []
+
+
+@every_lesson
+def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> None:
+    assert list(check_solution(lesson, REPEATS)) == []
+
+
+@every_lesson
+def test_its_page_shows_tested_code_and_todays_output(lesson: Lesson) -> None:
+    assert list(check_page(lesson, ROOT, outputs_of(lesson))) == []
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [it for it in LESSONS if "database" in it.fixtures],
+    ids=lambda it: it.slug,
+)
+def test_it_holds_on_a_real_postgresql(lesson: Lesson) -> None:
+    with database_server("postgres") as server:
+        environment = {"WORKSHOP_DATABASE_URL": server.url}
+
+        assert list(check_states(lesson, environment)) == []
+        assert list(check_solution(lesson, REPEATS, environment)) == []
+
+
+@every_lesson
+def test_it_has_enough_wrong_and_right_answers(lesson: Lesson) -> None:
+    right = [v for v in VARIANTS if v.lesson == lesson.slug and v.is_right]
+    wrong = [v for v in VARIANTS if v.lesson == lesson.slug and not v.is_right]
+
+    assert len(wrong) >= 10
+    assert len(right) >= 5
+    refusing = {name for variant in wrong for name in variant.refused_by}
+    assert refusing == {test.id for test in lesson.tests}, "a test that refuses nobody"
+
+
+@pytest.mark.parametrize(
+    "variant",
+    VARIANTS,
+    ids=lambda v: f"{v.lesson}, {'right' if v.is_right else 'wrong'}: {v.name}",
+)
+def test_an_answer_is_judged_as_declared(variant: Variant) -> None:
+    verdict = _judged()[variant.lesson, variant.name].result()
+
+    assert misjudged(variant, verdict) == ""

@@ -118,7 +118,7 @@ def _print_test(
         if traceback and test.traceback:
             row("Traceback", test.traceback.rstrip())
         row("Read", f"{short(lesson.folder / 'README.md')}, step {test.test.step}")
-    console.print(Padding(table, (1, 0, 1, 4)))
+    console.print(Padding(table, (1, 0, 1, 4), expand=False))
 
 
 def _print_closing(

@@ -1,0 +1,1 @@
+"""The figures quoted anywhere, each by one command. Their output is ratios."""

@@ -1,0 +1,111 @@
+"""How long is it from a fresh clone to the first verdict, and to a list?
+
+    python -m benchmarks.start [--json]
+
+Clones this checkout (as committed) into a temporary folder and runs the real
+commands there, in turn with what they cannot be faster than: installing the
+same pins by uv alone or by pip alone, and starting a bare interpreter. Needs
+uv on the PATH, the package registry, and some minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSON = "01"
+LISTS = 9
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, and print a table or one JSON object (seconds)."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        _run(["git", "clone", "--quiet", str(ROOT), str(clone)], Path(folder))
+        figures = {**measure_set_up(clone), **measure_list(clone)}
+    if "--json" in arguments:
+        print(json.dumps(figures))
+        return
+    for name, seconds in figures.items():
+        print(f"{name:<42} {seconds:8.2f} s")
+    for above, below in (
+        ("first verdict, uv on the PATH", "uv alone"),
+        ("first verdict, pip", "pip alone"),
+        ("list", "bare interpreter"),
+    ):
+        print(f"{above} / {below}: {figures[above] / figures[below]:.1f}")
+
+
+def measure_set_up(clone: Path) -> dict[str, float]:
+    """Return seconds from the command to the verdict, and of the parts alone."""
+    uv = shutil.which("uv")
+    without_uv = os.pathsep.join(
+        part
+        for part in os.environ["PATH"].split(os.pathsep)
+        if not (Path(part) / "uv").exists()
+    )
+    test = [sys.executable, "-m", "workshop", "test", LESSON, "--solution"]
+    venv = clone / ".venv"
+    scripts = "Scripts" if sys.platform == "win32" else "bin"
+    python = venv / scripts / "python"
+    pins = ["-r", "requirements/core.txt"]
+    figures = {}
+    if uv:
+        figures["uv alone"] = _timed(clone, [uv, "venv", "--quiet", ".venv"]) + _timed(
+            clone, [uv, "pip", "install", "--quiet", "--python", str(python), *pins]
+        )
+        shutil.rmtree(venv)
+        figures["first verdict, uv on the PATH"] = _timed(clone, test)
+        figures["second verdict"] = _timed(clone, test)
+        shutil.rmtree(venv)
+    figures["first verdict, uv fetched"] = _timed(clone, test, PATH=without_uv)
+    shutil.rmtree(venv)
+    figures["first verdict, pip"] = _timed(clone, test, WORKSHOP_INSTALLER="pip")
+    shutil.rmtree(venv)
+    figures["pip alone"] = _timed(
+        clone, [sys.executable, "-m", "venv", ".venv"]
+    ) + _timed(clone, [str(python), "-m", "pip", "install", "--quiet", *pins])
+    shutil.rmtree(venv)
+    return figures
+
+
+def measure_list(clone: Path) -> dict[str, float]:
+    """Return the median seconds of `list` and of an interpreter that does nothing."""
+    _timed(clone, [sys.executable, "-m", "workshop", "list"])
+    lists, bare = [], []
+    for _ in range(LISTS):
+        lists.append(_timed(clone, [sys.executable, "-m", "workshop", "list"]))
+        bare.append(_timed(clone, [sys.executable, "-c", ""]))
+    return {
+        "list": statistics.median(lists),
+        "bare interpreter": statistics.median(bare),
+    }
+
+
+def _timed(folder: Path, command: list[str], **environment: str) -> float:
+    began = time.perf_counter()
+    _run(command, folder, **environment)
+    return time.perf_counter() - began
+
+
+def _run(command: list[str], folder: Path, **environment: str) -> None:
+    subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "UV_SYSTEM_CERTS": "1", **environment},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

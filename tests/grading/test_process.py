@@ -1,0 +1,169 @@
+"""A run is alone, fresh, heard in full, and over when it is over."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.tiny import GOOD
+from workshop.grading import Verdict, grade
+from workshop.grading.engine import ROOT, grade_rounds
+from workshop.grading.marks import MARK
+from workshop.grading.process import Output
+from workshop.lesson import Lesson
+
+
+def test_a_good_answer_passes(lesson: Lesson, answer: Callable[[str], Path]) -> None:
+    verdict = grade(lesson, answer(GOOD))
+
+    assert verdict.passed
+    assert verdict.seconds > 0
+
+
+def test_a_second_save_of_the_same_size_gets_its_own_verdict(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    bad = GOOD.replace('"free": 2', '"free": 3')
+
+    assert [grade(lesson, answer(text)).passed for text in (GOOD, bad, GOOD, bad)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_settings_of_the_caller_do_not_change_a_verdict(
+    lesson: Lesson, answer: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    bad = GOOD.replace('"free": 2', '"free": 3')
+
+    assert grade(lesson, answer(GOOD)).passed
+    assert grade(lesson, answer(bad)).verdict is Verdict.FAILED
+
+
+def test_what_the_app_prints_and_logs_is_told_test_by_test(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    noisy = GOOD.replace(
+        "async def seats():",
+        "async def seats():\n"
+        "    print('printed')\n"
+        "    logging.getLogger('box').info('logged')\n"
+        "    os.system('echo from a child')",
+    )
+    verdict = grade(lesson, answer("import logging, os\n" + noisy))
+
+    first, second = (step.tests[0] for step in verdict.steps)
+    for words in ("printed", "INFO box: logged", "from a child"):
+        assert words in first.output
+        assert words not in second.output
+
+
+def test_what_the_app_raised_is_told_beside_what_the_customer_saw(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    broken = GOOD.replace('return {"free": 2}', "return {}['free']")
+
+    test = grade(lesson, answer(broken)).steps[0].tests[0]
+
+    assert test.seen == "GET /seats answered 500."
+    assert test.line == "app.py:8  return {}['free']"
+    assert any("KeyError: 'free'" in raised for raised in test.raised)
+
+
+def test_rounds_are_judged_one_by_one(
+    lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
+) -> None:
+    used = tmp_path / "used"
+    once = f"import pathlib\nused = pathlib.Path({str(used)!r})\n" + GOOD.replace(
+        '    return {"free": 2}',
+        "    first = not used.exists()\n    used.touch()\n"
+        '    return {"free": 2 if first else 1}',
+    )
+
+    verdicts = grade_rounds(lesson, answer(once), rounds=3, seed=1)
+
+    assert [verdict.passed for verdict in verdicts] == [True, False, False]
+
+
+def test_tests_that_cannot_be_imported_are_an_error_in_words(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    text = lesson.test_file.read_text(encoding="utf-8")
+    lesson.test_file.write_text("import nothing_there\n" + text, encoding="utf-8")
+
+    verdict = grade(lesson, answer(GOOD))
+
+    assert verdict.verdict is Verdict.ERROR
+    message = verdict.steps[0].tests[0].message
+    assert "test_seats.py cannot be run" in message
+    assert "nothing_there" in message
+
+
+def test_a_killed_front_end_leaves_no_worker_behind(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    answer("print('here I hang', flush=True)\nwhile True: pass")
+    front = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "import sys; from pathlib import Path\n"
+            "from workshop.grading import grade\n"
+            "from workshop.lesson import Lesson\n"
+            f"lesson = Lesson(Path({str(lesson.folder)!r}), Path('none'))\n"
+            "grade(lesson, lesson.app_file, on_event=lambda e: print(e, flush=True))\n",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert front.stdout is not None
+    for line in front.stdout:
+        if "'start'" in line:
+            break
+    workers = psutil.Process(front.pid).children(recursive=True)
+
+    front.kill()
+    front.wait()
+    front.stdout.close()
+
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert workers
+    assert alive == []
+
+
+class TestOutput:
+    """What was printed, told apart by markers in the stream."""
+
+    def test_a_marker_may_come_in_pieces(self) -> None:
+        output = Output(7)
+        for byte in f"before{MARK}7 test_a\nin a{MARK}7 \nafter".encode():
+            output.add(bytes([byte]))
+        output.finish()
+
+        assert output.texts() == {"": "beforeafter", "test_a": "in a"}
+
+    def test_a_marker_of_another_process_is_text(self) -> None:
+        output = Output(7)
+        output.add(f"{MARK}7 test_a\nx{MARK}8 test_b\ny".encode())
+        output.finish()
+
+        assert set(output.texts()) == {"", "test_a"}
+
+    def test_of_a_long_output_head_and_tail_are_kept(self) -> None:
+        output = Output(7)
+        output.add(b"head" + b"." * 1_000_000 + b"tail")
+        output.finish()
+
+        text = output.texts()[""]
+        assert output.total == 1_000_008
+        assert len(text) < 70_000
+        assert text.startswith("head.")
+        assert text.endswith(".tail")
+        assert "output left out" in text

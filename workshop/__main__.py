@@ -9,8 +9,8 @@ import sys
 
 if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
     sys.stderr.write(
-        "The workshop needs Python 3.11 to 3.14, this is an old Python 2 or 3. "
-        "Start it with a newer one's name: python3.13 -m workshop learn\n"
+        "The workshop needs Python 3.11 to 3.14, this is {}.{}. Start it with a "
+        "newer one: python3.13 -m workshop learn\n".format(*sys.version_info)
     )
     sys.exit(3)
 

@@ -25,6 +25,9 @@ def look(environment: Environment) -> Iterator[Finding]:
         ("SQLite", sqlite),
         ("Redis", redis),
     ]
+    stamp = environment.stamp()
+    if stamp is not None and "postgres" in stamp.installed:
+        tries.append(("PostgreSQL", postgres))
     for what, attempt in tries:
         try:
             yield attempt()
@@ -109,8 +112,39 @@ def sqlite() -> Finding:
 
 
 def redis() -> Finding:
-    """Start the embedded Redis and ping it."""
-    return ok("not tried")
+    """Start the embedded Redis, or reach one's own, and ping it."""
+    from redis import Redis
+
+    from workshop.services import ServiceError, redis_server
+
+    try:
+        with redis_server() as service, Redis.from_url(service.url) as client:
+            client.ping()
+            return ok(f"Redis answers: {service.description}")
+    except ServiceError as error:
+        return problem(str(error))
+
+
+def postgres() -> Finding:
+    """Start the embedded PostgreSQL, or reach one's own, and ask it something."""
+    import asyncpg  # type: ignore[import-untyped]
+
+    from workshop.services import ServiceError, database_server
+
+    async def ask(url: str) -> object:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval("SELECT 1")
+        finally:
+            await connection.close()
+
+    try:
+        with database_server("postgres") as service:
+            if asyncio.run(ask(service.url.replace("+asyncpg", "", 1))) != 1:
+                return problem(f"{service.description} does not count to 1.")
+            return ok(f"PostgreSQL answers: {service.description}")
+    except ServiceError as error:
+        return problem(str(error))
 
 
 def main() -> int:

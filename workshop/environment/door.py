@@ -78,7 +78,9 @@ def _inside(arguments: list[str]) -> int:
 
     if inside:
         # Repairs are made from outside: an interpreter cannot be replaced
-        # while it runs.
+        # while it runs. Only from here it can be seen that the Python below
+        # has become another one, so that much is noted.
+        environment.distrust_if_other_python()
         return _go_on(setup.own_base(), arguments, entries)
     setup.ensure(environment, verbs.groups(arguments))
     return _go_on(str(environment.python), arguments, entries)

@@ -45,6 +45,7 @@ class Installer:
         """
         wanted = [part for file in files for part in ("-r", str(file))]
         uv, fetched = self._uv()
+        patience: list[str] = []
         if uv is not None:
             command = [uv, "pip", "install", "--python", str(self.environment.python)]
             command += ["--no-deps", *(["--reinstall"] if again else []), *wanted]
@@ -55,13 +56,17 @@ class Installer:
             answer = self._run(command)
             if answer.ok:
                 return
+            if is_offline(answer.output):
+                patience = ["--retries=1"]  # uv has waited long enough
         elif fetched is not None and is_offline(fetched.output):
             raise self._failed(fetched)
         # uv failed or cannot be had. People set up an index, a proxy or a
         # certificate for pip alone, so pip gets its turn before giving up.
         command = [*self._pip(), "install", "--no-deps", "--no-compile"]
-        command += ["--progress-bar=off", *(["--force-reinstall"] if again else [])]
-        answer = self._run([*command, *wanted])
+        command += ["--progress-bar=off", *patience]
+        answer = self._run(
+            [*command, *(["--force-reinstall"] if again else []), *wanted]
+        )
         if not answer.ok:
             raise self._failed(answer)
 

@@ -136,9 +136,17 @@ class Environment:
             or stamp.place != str(self.place)
             or stamp.checkout != str(ROOT)
             or not os.access(self.python, os.X_OK)
-            or (
-                self.is_running() and stamp.python != version_text(sys.version_info[:2])
-            )
+            or self._runs_other_python(stamp)
         ):
             return list(groups)
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
+
+    def distrust_if_other_python(self) -> None:
+        """Remove the stamp if it speaks of another Python than the one inside."""
+        stamp = self.stamp()
+        if stamp is not None and self._runs_other_python(stamp):
+            self.stamp_file.unlink(missing_ok=True)
+
+    def _runs_other_python(self, stamp: Stamp) -> bool:
+        version = version_text(sys.version_info[:2])
+        return self.is_running() and stamp.python != version

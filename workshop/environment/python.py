@@ -88,6 +88,10 @@ def go_on_with_another(arguments: "list[str]") -> int:
     one's exit code, or 3 when there is no other one.
     """
     version = sys.version_info[0], sys.version_info[1]
+    own = str(Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python")
+    who = identity([own])
+    if who is not None and supported(who[0]):
+        return _call(own, arguments)
     others = found()
     if not others:
         sys.stderr.write(refusal(version) + "\n")
@@ -99,6 +103,10 @@ def go_on_with_another(arguments: "list[str]") -> int:
         )
     )
     sys.stderr.flush()
+    return _call(path, arguments)
+
+
+def _call(path: str, arguments: "list[str]") -> int:
     try:
         return subprocess.call([path, "-m", "workshop", *arguments])
     except KeyboardInterrupt:

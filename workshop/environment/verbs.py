@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 from dataclasses import dataclass
 
 
@@ -69,10 +70,12 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
     ('core', 'postgres')
     """
     needed = BY_NAME[arguments[0]].groups
-    wants_postgres = "--database=postgres" in arguments or any(
-        pair == ("--database", "postgres") for pair in itertools.pairwise(arguments)
+    wants_postgres = (
+        "--database=postgres" in arguments
+        or ("--database", "postgres") in itertools.pairwise(arguments)
+        or os.environ.get("WORKSHOP_DATABASE_URL", "").startswith("postgres")
     )
-    if wants_postgres and "postgres" not in needed:
+    if wants_postgres and needed and "postgres" not in needed:
         return (*needed, "postgres")
     return needed
 

@@ -1,0 +1,355 @@
+"""From a fresh clone to a running verb, and back to health."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.checkouts import Checkout, Ended, interrupt, kill
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX process group")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Checkout:
+    """A checkout in which nothing was ever run."""
+    return Checkout.make(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout that was set up once, for others to be taken from."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("template"))
+    assert checkout.run("list").code == 0
+    return checkout
+
+
+@pytest.fixture
+def ready(template: Checkout) -> Iterator[Checkout]:
+    """The checkout that is set up, left as it was found."""
+    kept = template.root.with_name("kept")
+    shutil.copytree(template.root, kept, symlinks=True)
+    settings = dict(template.settings)
+    yield template
+    template.settings = settings
+    shutil.rmtree(template.root)
+    kept.rename(template.root)
+    shutil.rmtree(template.root.parent / "told", ignore_errors=True)
+    shutil.rmtree(template.root.parent / "bin", ignore_errors=True)
+
+
+def failed_in_words(ended: Ended) -> str:
+    """Return the one sentence of a set-up that could not go on."""
+    assert ended.code == 3, ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+    return ended.err.strip().splitlines()[-1]
+
+
+def test_the_first_verb_sets_up_and_goes_on(fresh: Checkout) -> None:
+    ended = fresh.run("list", "--all")
+
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == [
+        "verb: list --all",
+        f"python: {fresh.python}",
+        f"prefix: {fresh.venv}",
+        "core: 1.0",
+    ]
+    first, last = ended.err.splitlines()
+    assert first == "Setting up the workshop in .venv (once) …"
+    assert last.startswith("The workshop is set up. (")
+
+
+def test_the_second_start_has_nothing_to_say(ready: Checkout) -> None:
+    ended = ready.run("list")
+
+    assert ended.err == ""
+    assert ended.out.startswith("verb: list\n")
+
+
+def test_the_exit_code_is_the_verbs(ready: Checkout) -> None:
+    ready.settings["ENDS_WITH"] = "1"
+
+    assert ready.run("test", "01").code == 1
+
+
+@posix
+def test_the_environments_own_python_goes_straight_in(ready: Checkout) -> None:
+    # Started by a relative name: a second start would show the full one.
+    ended = ready.run("list", python=".venv/bin/python")
+
+    assert "python: .venv/bin/python" in ended.out.splitlines()
+
+
+def test_the_environment_finds_the_workshop_from_any_folder(
+    ready: Checkout, tmp_path: Path
+) -> None:
+    ready.root, root = tmp_path, ready.root
+    try:
+        ended = ready.run("list", python=str(root / ".venv" / "bin" / "python"))
+    finally:
+        ready.root = root
+
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"], ["-h"]])
+def test_help_needs_no_set_up(fresh: Checkout, words: list[str]) -> None:
+    ended = fresh.run(*words)
+
+    assert ended.code == 0
+    assert "  lesson-01 test       test 01  " in ended.out
+    assert not fresh.venv.exists()
+
+
+def test_an_unknown_verb_is_refused_before_anything_is_installed(
+    fresh: Checkout,
+) -> None:
+    ended = fresh.run("tets", "01")
+
+    assert ended.code == 2
+    assert ended.err.startswith("There is no verb `tets`. Did you mean `test`?")
+    assert not fresh.venv.exists()
+
+
+def test_more_packages_come_with_the_verb_that_needs_them(ready: Checkout) -> None:
+    ended = ready.run("test", "01", "--database", "postgres")
+
+    assert ended.err.splitlines()[0] == "Adding the packages for postgres …"
+    assert "group postgres" in stamp(ready)
+    assert ready.run("list").err == ""
+
+
+def stamp(checkout: Checkout) -> str:
+    """Return what the environment says of itself."""
+    return (checkout.venv / "workshop.stamp").read_text(encoding="utf-8")
+
+
+def test_changed_pins_are_installed(ready: Checkout) -> None:
+    ready.pin("core", "2.0")
+
+    ended = ready.run("list")
+
+    assert "core: 2.0" in ended.out
+    assert ended.err.startswith("The pinned packages changed: ")
+    ready.pin("core", "1.0")
+
+
+def test_line_ends_of_the_pins_do_not_matter(ready: Checkout) -> None:
+    pins = ready.root / "requirements" / "core.txt"
+    pins.write_bytes(pins.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert ready.run("list").err == ""
+
+
+def test_an_interrupted_installation_is_done_again(ready: Checkout) -> None:
+    text = stamp(ready)
+    broken = text[: text.index("group core")] + "group core begun\n"
+    (ready.venv / "workshop.stamp").write_text(broken, encoding="utf-8")
+    for module in ready.venv.rglob("tiny_core.py"):
+        module.unlink()
+
+    ended = ready.run("list")
+
+    assert ended.code == 0, ended.err
+    assert ended.err.startswith("The last set-up was interrupted: repairing it")
+
+
+def test_an_environment_without_a_stamp_is_made_anew(ready: Checkout) -> None:
+    (ready.venv / "workshop.stamp").unlink()
+    (ready.venv / "pyvenv.cfg").write_text("half", encoding="utf-8")
+
+    ended = ready.run("list")
+
+    assert ended.code == 0, ended.err
+    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+
+
+def test_an_environment_of_ones_own_is_taken_as_it_is(
+    ready: Checkout, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(ready.venv, own, symlinks=True)
+    for name in ("workshop.stamp", "workshop.lock"):
+        (own / name).unlink()
+    (own / "mine.txt").touch()
+    ready.settings["WORKSHOP_VENV"] = str(own)
+
+    ended = ready.run("list")
+
+    assert f"prefix: {own}" in ended.out
+    assert (own / "mine.txt").exists()
+
+
+def test_a_moved_checkout_is_set_up_again(ready: Checkout) -> None:
+    elsewhere = ready.root.with_name("moved")
+    shutil.copytree(ready.root, elsewhere, symlinks=True)
+    ready.root, root = elsewhere, ready.root
+    try:
+        ended = ready.run("list", python=str(ready.python))
+    finally:
+        ready.root = root
+
+    assert ended.code == 0, ended.err
+    assert f"prefix: {elsewhere / '.venv'}" in ended.out
+    shutil.rmtree(elsewhere)
+
+
+@posix
+def test_an_environment_whose_python_has_gone_is_made_anew(ready: Checkout) -> None:
+    ready.python.unlink()
+    ready.python.symlink_to("/nowhere/python3")
+
+    ended = ready.run("list")
+
+    assert ended.code == 0, ended.err
+    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+
+
+@posix
+def test_an_environment_whose_python_became_another_version_is_made_anew(
+    ready: Checkout,
+) -> None:
+    text = stamp(ready).replace("python 3.", "python 3.0", 1)
+    (ready.venv / "workshop.stamp").write_text(text, encoding="utf-8")
+    settings = ready.venv / "pyvenv.cfg"
+    lines = settings.read_text(encoding="utf-8").replace("version = 3.", "version = 2.")
+    settings.write_text(lines, encoding="utf-8")
+
+    ended = ready.run("list")
+
+    assert ended.code == 0, ended.err
+    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+
+
+def test_without_a_network_one_sentence_says_so(fresh: Checkout) -> None:
+    settings = dict(fresh.settings)
+    fresh.go_offline()
+
+    sentence = failed_in_words(fresh.run("list"))
+
+    assert "the package index cannot be reached" in sentence
+    fresh.settings = settings
+    assert fresh.run("list").code == 0
+
+
+def test_what_was_whole_stays_whole_when_more_cannot_be_had(ready: Checkout) -> None:
+    ready.go_offline()
+
+    failed_in_words(ready.run("run", "01", "--database=postgres"))
+
+    assert ready.run("list").err == ""
+
+
+def test_a_missing_package_is_told_from_a_missing_network(fresh: Checkout) -> None:
+    fresh.pin("core", "9.9", publish=False)
+
+    assert "could not be found for this Python" in failed_in_words(fresh.run("list"))
+
+
+def test_missing_pins_say_how_they_come_back(fresh: Checkout) -> None:
+    (fresh.root / "requirements" / "core.txt").unlink()
+
+    assert "`git checkout requirements`" in failed_in_words(fresh.run("list"))
+
+
+@posix
+def test_when_uv_fails_pip_is_tried(fresh: Checkout) -> None:
+    told = fresh.use_fake_uv()
+
+    ended = fresh.run("list")
+
+    assert ended.code == 0, ended.err
+    assert "core: 1.0" in ended.out
+    offline, online = (told / "calls").read_text(encoding="utf-8").splitlines()
+    assert offline == f"{online} --offline"
+
+
+@posix
+def test_uv_uses_the_systems_certificates_and_fetches_no_python(
+    fresh: Checkout,
+) -> None:
+    told = fresh.use_fake_uv()
+
+    fresh.run("list")
+
+    settings = (told / "settings").read_text(encoding="utf-8").splitlines()
+    assert "UV_SYSTEM_CERTS=1" in settings
+    assert "UV_PYTHON_DOWNLOADS=never" in settings
+
+
+def test_a_file_in_the_way_is_named(fresh: Checkout) -> None:
+    fresh.venv.write_text("not a folder", encoding="utf-8")
+
+    sentence = failed_in_words(fresh.run("list"))
+
+    assert sentence.startswith(f"{fresh.venv} cannot be made: a file is in its way.")
+
+
+def test_a_folder_that_is_no_environment_is_left_alone(
+    fresh: Checkout, tmp_path: Path
+) -> None:
+    thesis = tmp_path / "documents" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.touch()
+    fresh.settings["WORKSHOP_VENV"] = str(thesis.parent)
+
+    sentence = failed_in_words(fresh.run("list"))
+
+    assert "is not empty and not a Python environment" in sentence
+    assert list(thesis.parent.iterdir()) == [thesis]
+
+
+def test_the_environment_can_be_elsewhere(fresh: Checkout, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "deep" / "elsewhere"
+    fresh.settings["WORKSHOP_VENV"] = str(elsewhere)
+
+    ended = fresh.run("list")
+
+    assert f"prefix: {elsewhere}" in ended.out
+    assert not fresh.venv.exists()
+
+
+@posix
+def test_ctrl_c_ends_the_set_up_and_the_next_start_repairs(fresh: Checkout) -> None:
+    with fresh.installing() as process:
+        interrupt(process)
+        ended = Ended.of(process)
+
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert ended.err.splitlines()[-1] == "Stopped. The next start goes on from here."
+    assert fresh.run("list").code == 0
+
+
+@posix
+def test_a_set_up_that_was_killed_holds_nobody_up(fresh: Checkout) -> None:
+    with fresh.installing() as process:
+        kill(process)
+
+    ended = fresh.run("list")
+
+    assert ended.code == 0, ended.err
+    assert "Another set-up" not in ended.err
+
+
+@posix
+def test_two_at_once_set_up_once(fresh: Checkout) -> None:
+    with fresh.installing() as first:
+        second = fresh.start("list")
+        assert second.stderr is not None
+        heard = second.stderr.readline()
+
+    assert Ended.of(first).code == 0
+    assert heard == (
+        f"Another set-up is at work here (process {first.pid}). "
+        "Waiting for it to end.\n"
+    )
+    ended = Ended.of(second)
+    assert ended.code == 0
+    assert ended.err == ""

@@ -207,6 +207,7 @@ class RunningApp:
             )
         except BaseException:
             await end(lifespan)
+            self._lifespan = None
             raise
         finally:
             if not answer.done():
@@ -301,17 +302,21 @@ async def running(
         try:
             for name, fake in (replace or {}).items():
                 app.replace(name, fake)
-            if start:
-                await app.startup()
-            yield app
-        finally:
             try:
-                await _finish(app, before)
-            finally:
-                loop.set_exception_handler(handler)
-                _running.remove(app)
-                if hasattr(loop, "on_exit") and not _running:
-                    loop.on_exit = None
+                if start:
+                    await app.startup()
+                yield app
+            except BaseException:
+                # The test's own failure is the one to be told.
+                with contextlib.suppress(Exception):
+                    await _finish(app, before)
+                raise
+            await _finish(app, before)
+        finally:
+            loop.set_exception_handler(handler)
+            _running.remove(app)
+            if hasattr(loop, "on_exit") and not _running:
+                loop.on_exit = None
 
 
 async def _finish(app: RunningApp, before: set[asyncio.Task[Any]]) -> None:

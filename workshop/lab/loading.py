@@ -7,6 +7,7 @@ import linecache
 import sys
 import tempfile
 import traceback
+import typing
 from pathlib import Path
 from types import ModuleType
 
@@ -60,13 +61,9 @@ class LoadedFile:
         try:
             code = compile(text, str(self.file), "exec", dont_inherit=True)
             exec(code, module.__dict__)  # noqa: S102 -- running the learner's file
-        except SyntaxError as exc:
-            raise AppLoadError(_syntax_words(self.file, exc)) from exc
-        except Exception as exc:
-            raise AppLoadError(_words(self.file, exc)) from exc
         except BaseException as exc:
             ended = as_app_exit(exc, f"while {self.file.name} was being loaded")
-            if ended is None:
+            if ended is None and not isinstance(exc, Exception):
                 raise
             raise AppLoadError(_words(self.file, exc, ended)) from exc
         if not callable(getattr(module, MODULE, None)):
@@ -91,6 +88,19 @@ class LoadedFile:
         elif MODULE in sys.modules and MODULE not in self._modules_before:
             del sys.modules[MODULE]
         self._copy.cleanup()
+        _empty_caches()
+
+
+def _empty_caches() -> None:
+    # FastAPI remembers what it found out about each function, and typing each
+    # Annotated[...]. With a function they would keep its module alive, its engine too.
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fastapi."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+    for clean_up in getattr(typing, "_cleanups", ()):
+        clean_up()
 
 
 def _read(file: Path) -> str:
@@ -111,15 +121,13 @@ def _fill_linecache(file: Path, text: str) -> None:
     linecache.cache[str(file)] = (len(text), None, lines, str(file))
 
 
-def _syntax_words(file: Path, error: SyntaxError) -> str:
-    if error.filename != str(file):
-        return _words(file, error)
-    line = f"{file.name}:{error.lineno}  {(error.text or '').strip()}"
-    return f"{file.name} is not valid Python: {error.msg}.\n{line}"
-
-
-def _words(file: Path, error: BaseException, ended: AppExit | None = None) -> str:
+def _words(file: Path, error: BaseException, ended: AppExit | None) -> str:
+    if ended is not None:
+        return str(ended)
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        line = f"{file.name}:{error.lineno}  {(error.text or '').strip()}"
+        return f"{file.name} is not valid Python: {error.msg}.\n{line}"
     what = "".join(traceback.format_exception_only(error)).strip()
-    words = str(ended) if ended else f"{file.name} could not be loaded: {what}"
+    words = f"{file.name} could not be loaded: {what}"
     place = place_of_error(error)
     return f"{words}\n{place.labelled}" if place else words

@@ -96,6 +96,9 @@ class WatchedLoop(asyncio.BaseEventLoop):
         except (SystemExit, KeyboardInterrupt) as exc:
             if self.on_exit is None or not self.on_exit(exc):
                 raise
+            for task in list(self.tasks):
+                if task.done() and not task.cancelled():
+                    task.exception()  # it has been told; not again when collected
 
 
 class LabLoop(WatchedLoop, PlatformLoop):

@@ -1,0 +1,64 @@
+"""The outer limit."""
+
+import asyncio
+
+import pytest
+
+from workshop.lab import Never, within
+
+pytestmark = pytest.mark.usefixtures("short_limit")
+
+
+async def test_a_result_within_the_limit_is_returned() -> None:
+    assert await within(asyncio.sleep(0, "tea"), never="no tea") == "tea"
+
+
+async def test_an_error_within_the_limit_is_raised() -> None:
+    async def fail() -> None:
+        raise ValueError("cold")
+
+    with pytest.raises(ValueError, match="cold"):
+        await within(fail(), never="no tea")
+
+
+async def test_what_does_not_come_fails_in_the_given_words() -> None:
+    with pytest.raises(Never, match="^no tea ever came$"):
+        await within(asyncio.Event().wait(), never="no tea ever came")
+
+
+async def test_what_does_not_come_is_cancelled() -> None:
+    task = asyncio.create_task(asyncio.Event().wait())
+    with pytest.raises(Never):
+        await within(task, never="")
+
+    assert task.cancelled()
+
+
+async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test() -> None:
+    stop = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not stop.is_set():
+            try:
+                await stop.wait()
+            except asyncio.CancelledError:
+                continue
+
+    with pytest.raises(Never):
+        await within(stubborn(), never="")
+    stop.set()
+
+
+async def test_the_limit_holds_under_a_clock_moved_by_hand(clock: object) -> None:
+    with pytest.raises(Never):
+        await within(asyncio.sleep(60), never="")
+
+
+async def test_a_cancelled_wait_cancels_what_it_waited_for() -> None:
+    inner = asyncio.create_task(asyncio.Event().wait())
+    outer = asyncio.create_task(within(inner, never=""))
+    await asyncio.sleep(0)
+    outer.cancel()
+    await asyncio.wait({outer})
+
+    assert (outer.cancelled(), inner.cancelled()) == (True, True)

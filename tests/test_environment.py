@@ -103,7 +103,7 @@ def test_help_needs_no_set_up(fresh: Checkout, words: list[str]) -> None:
     ended = fresh.run(*words)
 
     assert ended.code == 0
-    assert "  lesson-01 test       test 01  " in ended.out
+    assert "  lesson-01 test      test 01  " in ended.out
     assert not fresh.venv.exists()
 
 

@@ -40,7 +40,7 @@ class Verb:
 
 
 VERBS = (
-    Verb("learn", "start here, or go on where you stopped"),
+    Verb("learn", "start here, or go on where you were"),
     Verb("list", "the lessons, and how far you are"),
     Verb("show", "what the lesson asks for", "must"),
     Verb("test", "check your answer", "must"),
@@ -50,7 +50,7 @@ VERBS = (
     Verb("doctor", "what is wrong with this machine", groups=()),
     Verb("help", "this table", groups=()),
     Verb("check", "is a lesson fit to be handed out?", "may"),
-    Verb("pages", "renew the outputs on the lesson pages"),
+    Verb("pages", "renew the outputs on lesson pages"),
     Verb("pins", "renew the packages in requirements/", groups=()),
     Verb(
         "selftest",
@@ -96,7 +96,7 @@ def table() -> str:
     rows += [(verb.make, verb.usage, verb.purpose) for verb in VERBS]
     rows += [("test-everywhere", "selftest --everywhere", "… on other Pythons, too")]
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
-    lines = [f"  {a:<{first}}   {b:<{second}}   {c}".rstrip() for a, b, c in rows]
+    lines = [f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows]
     return "\n".join(
         [
             "Learn async FastAPI by repairing small real applications.",

@@ -1,0 +1,193 @@
+"""The doctor says what is wrong, and only looks."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.checkouts import Checkout
+from workshop.doctor import inside, machine
+from workshop.doctor.finding import Finding, State, conclusion, ok, problem, warning
+from workshop.environment.model import Environment
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout that was set up once."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("template"))
+    assert checkout.run("list").code == 0
+    return checkout
+
+
+@pytest.fixture
+def place(template: Checkout, tmp_path: Path) -> Path:
+    """The folder of an environment that is whole."""
+    place = tmp_path / ".venv"
+    shutil.copytree(template.venv, place, symlinks=True)
+    return place
+
+
+def test_a_fresh_clone_is_told_how_to_begin_and_left_alone(tmp_path: Path) -> None:
+    checkout = Checkout.make(tmp_path)
+
+    ended = checkout.run("doctor")
+
+    assert ended.code == 0, ended.out
+    assert "warning" in ended.out
+    assert "is not there yet. The first verb makes it" in ended.out
+    assert not checkout.venv.exists()
+    assert "Traceback" not in ended.err
+
+
+def test_a_broken_environment_is_a_problem(template: Checkout) -> None:
+    # Its packages are three tiny ones, so what the lessons need is missing.
+    ended = template.run("doctor")
+
+    assert ended.code == 1
+    assert "problem  FastAPI: ModuleNotFoundError" in ended.out
+    assert ended.out.splitlines()[-1].startswith("4 problems")
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_an_environment_that_moved_is_named(place: Path) -> None:
+    finding = machine.set_up(Environment(place))
+
+    assert finding.state is State.PROBLEM
+    assert "was moved here from" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("interrupted", "was interrupted."),
+        ("other python", "was made for Python 3.1."),
+        ("begun", "Installing the core packages ended early."),
+        ("pins", "The pins of the core packages changed."),
+        ("empty", "has no packages yet."),
+        ("no python", "The Python of"),
+    ],
+)
+def test_what_is_wrong_with_an_environment_is_said(
+    place: Path, damage: str, told: str
+) -> None:
+    stamp = place / "workshop.stamp"
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    lines = {
+        "other python": ("3.1", "group core x"),
+        "begun": (here, "group core begun"),
+        "pins": (here, "group core other"),
+    }
+    python, group = lines.get(damage, (here, ""))
+    text = f"python {python}\nplace {place}\ncheckout /x\n{group}\n"
+    stamp.write_text(text, encoding="utf-8")
+    if damage == "interrupted":
+        stamp.unlink()
+    if damage == "no python":
+        Environment(place).python.unlink()
+
+    finding = machine.set_up(Environment(place))
+
+    assert finding.state is State.PROBLEM
+    assert told in finding.text
+    assert finding.text.endswith("The next verb repairs it, and may need the network.")
+
+
+def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    finding = machine.writing(tmp_path / "nowhere")
+
+    assert finding.state is State.PROBLEM
+    assert "Copy the checkout to a folder of your own" in finding.text
+
+
+def test_a_folder_that_can_be_written_is_left_empty(tmp_path: Path) -> None:
+    assert machine.writing(tmp_path).state is State.OK
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "mounts", "kernel", "told"),
+    [
+        ("/mnt/c/course", "", "Linux 6.6 Microsoft WSL2", "Windows disk"),
+        ("/home/me/course", "srv:/home /home nfs4 rw\n/ / ext4", "", "(nfs4)"),
+        ("/my disk/course", "box /my\\040disk vboxsf rw", "", "(vboxsf)"),
+        ("/Users/me/OneDrive/course", "", "", "synchronised"),
+    ],
+)
+def test_a_far_disk_is_worth_a_warning(
+    folder: str, mounts: str, kernel: str, told: str
+) -> None:
+    (finding,) = machine.file_system(Path(folder), mounts, kernel)
+
+    assert finding.state is State.WARNING
+    assert told in finding.text
+
+
+@pytest.mark.parametrize(
+    ("mounts", "kernel"),
+    [
+        ("dev / ext4 rw", "Linux"),
+        ("srv:/home /homes nfs4 rw", "Linux"),
+        ("srv:/ / nfs rw\ndev /home ext4 rw", ""),
+        ("", "Linux Microsoft"),
+    ],
+)
+def test_a_near_disk_is_not(mounts: str, kernel: str) -> None:
+    assert not list(machine.file_system(Path("/home/me/course"), mounts, kernel))
+
+
+def test_a_setting_that_slows_every_start_is_worth_a_warning() -> None:
+    (finding,) = machine.bytecode({"PYTHONDONTWRITEBYTECODE": "1"})
+
+    assert finding.state is State.WARNING
+    assert not list(machine.bytecode({"PYTHONDONTWRITEBYTECODE": ""}))
+
+
+def test_a_machine_that_cannot_talk_to_itself_is_told_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> socket.socket:
+        raise ConnectionRefusedError("refused")
+
+    assert machine.loopback().state is State.OK
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert "Let the firewall or VPN allow" in machine.loopback().text
+
+
+def test_packages_are_held_against_the_pins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins = tmp_path / "core.txt"
+    monkeypatch.setattr(inside, "pins_file", lambda _: pins)
+
+    def told(text: str) -> Finding:
+        pins.write_text(text, encoding="utf-8")
+        return inside.packages(Environment(tmp_path), "Remove it.")
+
+    assert told("nowhere-to-be-found==1.0\n").text == (
+        "Not installed: nowhere-to-be-found. Remove it."
+    )
+    assert "instead of 0.1" in told("pytest==0.1\n").text
+    assert told("").state is State.OK
+    assert told("nowhere==1.0 ; sys_platform == 'commodore'\n").state is State.OK
+
+
+def test_what_the_lessons_stand_on_answers_here() -> None:
+    for attempt in (inside.fastapi, inside.sqlite, inside.redis):
+        assert attempt().state is State.OK
+
+
+def test_a_finding_is_read_as_it_was_printed() -> None:
+    for finding in (ok("well"), warning("so so: do this"), problem("bad")):
+        assert Finding.parse(finding.line()) == finding
+    assert Finding.parse("something else") is None
+
+
+def test_the_conclusion_counts_in_words() -> None:
+    assert conclusion([ok("a")]) == "All is well."
+    assert conclusion([problem("a"), problem("b"), warning("c")]) == (
+        "2 problems and 1 warning: the lines above say what to do."
+    )

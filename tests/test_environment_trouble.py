@@ -1,0 +1,105 @@
+"""What installers and file systems complain of, and what learners are told."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from workshop.environment import verbs
+from workshop.environment.model import Stamp
+from workshop.environment.trouble import explain, explain_os_error
+
+PLACE, LOG = Path("/course/.venv"), Path("/course/.venv/workshop.log")
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("cause: dns error\ncause: failed to lookup address", "cannot be reached"),
+        ("NewConnectionError('…: Connection refused')", "cannot be reached"),
+        ("invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE and PIP_CERT"),
+        ("SSLError(CERTIFICATE_VERIFY_FAILED)", "SSL_CERT_FILE and PIP_CERT"),
+        ("OSError: [Errno 28] No space left on device", "The disk is full."),
+        ("error: Read-only file system (os error 30)", "cannot be written"),
+        ("ERROR: No matching distribution found for x==1", "for this Python and"),
+        ("\nsomething else\n\n", "last words: something else. The rest is in"),
+        ("", "last words: nothing."),
+    ],
+)
+def test_an_installers_trouble_comes_with_a_cure(output: str, told: str) -> None:
+    sentence = explain(output, PLACE, LOG)
+
+    assert told in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "The disk is full. /course/.venv needs about 250 MB"),
+        (errno.EROFS, "/course/.venv cannot be written. Copy the checkout"),
+        (errno.EACCES, "or set WORKSHOP_VENV to a folder that you may write"),
+        (errno.EEXIST, "a file is in its way"),
+        (errno.EIO, "Remove that folder and run the same command again."),
+    ],
+)
+def test_a_file_systems_trouble_comes_with_a_cure(number: int, told: str) -> None:
+    error = OSError(number, os.strerror(number), "/course/.venv/x")
+
+    assert told in explain_os_error(error, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("command", "groups"),
+    [
+        ("list", ("core",)),
+        ("test 01", ("core",)),
+        ("test 01 --database sqlite", ("core",)),
+        ("test 01 --database postgres", ("core", "postgres")),
+        ("run 01 --database=postgres", ("core", "postgres")),
+        ("check --database postgres", ("core", "postgres")),
+        ("selftest", ("core", "postgres", "dev")),
+        ("pins", ()),
+    ],
+)
+def test_a_verb_needs_no_more_than_its_groups(
+    command: str, groups: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORKSHOP_DATABASE_URL", raising=False)
+
+    assert verbs.groups(command.split()) == groups
+
+
+def test_a_postgres_of_ones_own_needs_its_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKSHOP_DATABASE_URL", "postgresql://box@office/shows")
+
+    assert verbs.groups(["test", "01"]) == ("core", "postgres")
+
+
+def test_a_stamp_is_read_as_it_was_written() -> None:
+    stamp = Stamp("3.13", "/my course/.venv", "/my course", {"core": "abc"})
+
+    assert Stamp.parse(stamp.text()) == stamp
+
+
+@pytest.mark.parametrize("text", ["", "python 3.13\n", "\0\0\0", "{}"])
+def test_anything_else_is_no_stamp(text: str) -> None:
+    assert Stamp.parse(text) is None
+
+
+def test_the_help_fits_a_terminal() -> None:
+    assert max(len(line) for line in verbs.table().splitlines()) <= 80
+
+
+def test_the_help_names_every_verb_of_the_command_line() -> None:
+    from workshop.cli import author, learner
+
+    commands = {verb.name for verb in (*learner.VERBS, *author.VERBS)}
+
+    assert commands <= set(verbs.BY_NAME)
+    assert set(verbs.BY_NAME) - commands <= {"help", "pins"}

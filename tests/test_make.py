@@ -1,0 +1,166 @@
+"""What people type at make, and what the workshop is told."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.checkouts import Checkout, Ended
+from workshop.environment.goals import UnclearGoalsError, translate
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("learn", "learn"),
+        ("list", "list"),
+        ("lesson-01", "show 01"),
+        ("lesson-01 test", "test 01"),
+        ("test lesson-01", "test 01"),
+        ("lesson-00 run", "run 00"),
+        ("lesson-00 hint", "hint 00"),
+        ("lesson-00 solution", "solution 00"),
+        ("lesson-00 check", "check 00"),
+        ("check", "check"),
+        ("test", "selftest"),
+        ("test-everywhere", "selftest --everywhere"),
+        ("doctor", "doctor"),
+        ("pins", "pins"),
+        ("help", "help"),
+    ],
+)
+def test_goals_say_one_thing_to_do(typed: str, meant: str) -> None:
+    assert translate(typed.split()) == meant.split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("foo", "There is no `foo`. `make help` shows what there is."),
+        ("lern", "There is no `lern`. Did you mean `make learn`?"),
+        ("lesson-01 tets", "There is no `tets`. Did you mean `make lesson-01 test`?"),
+        (
+            "lesson-00 lesson-01 test",
+            "One lesson at a time, please: `make lesson-00 test`.",
+        ),
+        (
+            "lesson-01 test run",
+            "One action at a time, please: `make lesson-01 test`.",
+        ),
+        ("learn list", "One action at a time, please: `make learn`."),
+        ("run", "`run` needs to know the lesson: `make lesson-01 run`."),
+        ("lesson-01 doctor", "`doctor` goes without a lesson: `make doctor`."),
+    ],
+)
+def test_unclear_goals_get_one_sentence(typed: str, told: str) -> None:
+    with pytest.raises(UnclearGoalsError) as unclear:
+        translate(typed.split())
+
+    assert str(unclear.value).startswith(told)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout that is set up."""
+    if shutil.which("make") is None:
+        pytest.skip("this machine has no make")
+    checkout = Checkout.make(tmp_path_factory.mktemp("make"))
+    assert checkout.run("list").code == 0
+    return checkout
+
+
+def make(checkout: Checkout, *words: str, **settings: str) -> Ended:
+    """Run the real make on the real Makefile."""
+    process = subprocess.Popen(
+        ["make", *words],
+        cwd=checkout.root,
+        env={**checkout.settings, **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    return Ended.of(process)
+
+
+def verb(ended: Ended) -> str:
+    """Return the verb that arrived, with its arguments."""
+    assert ended.code == 0, ended.err
+    return ended.out.splitlines()[0]
+
+
+def test_a_lesson_and_an_action_are_one_command(checkout: Checkout) -> None:
+    ended = make(checkout, "lesson-01", "test")
+
+    assert verb(ended) == "verb: test 01"
+    assert ended.out.count("verb:") == 1
+    assert ended.err == ""
+
+
+def test_test_alone_is_the_projects_own_suite(checkout: Checkout) -> None:
+    assert verb(make(checkout, "test")) == "verb: selftest"
+
+
+def test_options_arrive_after_the_verb(checkout: Checkout) -> None:
+    ended = make(checkout, "lesson-01", "test", "ARGS=--traceback --solution")
+
+    assert verb(ended) == "verb: test 01 --traceback --solution"
+
+
+def test_make_alone_is_help(checkout: Checkout) -> None:
+    ended = make(checkout)
+
+    assert ended.out == make(checkout, "help").out
+    assert "lesson-01 test" in ended.out
+
+
+def test_make_uses_the_environments_python(checkout: Checkout) -> None:
+    assert "python: .venv/bin/python" in make(checkout, "list").out
+
+
+def test_make_uses_the_python_that_it_is_given(checkout: Checkout) -> None:
+    ended = make(checkout, "list", "PYTHON=echo told:")
+
+    assert ended.out == "told: -m workshop --goals list --\n"
+
+
+def test_make_looks_for_the_environment_where_it_is(checkout: Checkout) -> None:
+    ended = make(checkout, "list", WORKSHOP_VENV=str(checkout.venv))
+
+    assert f"python: {checkout.venv}/bin/python" in ended.out
+
+
+def test_several_jobs_at_once_change_nothing(checkout: Checkout) -> None:
+    ended = make(checkout, "-j4", "lesson-01", "test")
+
+    assert ended.out.count("verb:") == 1
+
+
+@pytest.mark.parametrize(
+    "goals", ["foo", "lesson-01 tets", "lesson-00 lesson-01 test", "tests", "all"]
+)
+def test_a_wrong_goal_is_told_in_our_words_and_ends_with_2(
+    checkout: Checkout, goals: str
+) -> None:
+    ended = make(checkout, *goals.split())
+
+    assert ended.code == 2
+    assert ended.out == ""
+    ours, makes = ended.err.splitlines()
+    assert "make" in ours
+    assert makes.startswith("make: *** ")
+
+
+def test_a_folder_of_that_name_hides_no_goal(checkout: Checkout) -> None:
+    (checkout.root / "check").mkdir()
+
+    assert verb(make(checkout, "check")) == "verb: check"
+
+
+def test_a_lesson_that_is_not_passed_fails_make(checkout: Checkout) -> None:
+    ended = make(checkout, "lesson-01", "test", ENDS_WITH="1")
+
+    assert ended.code == 2
+    assert ended.err.rstrip().endswith("Error 1")

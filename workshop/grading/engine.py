@@ -100,6 +100,9 @@ def grade_rounds(
             ending = _describe_ending(
                 last, exit_code, last_words, answer, limits, events[number]
             )
+        elif not any(event["event"] == "start" for event in events[number]):
+            said = outputs.get("", "").strip().rpartition("\n")[2]
+            ending = Ending("error", f"The tests could not be run. {said}".strip())
         judged = decide(
             lesson.tests,
             [e for e in events[number] if e["event"] in ("start", "report")],

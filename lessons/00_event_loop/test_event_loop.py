@@ -1,0 +1,207 @@
+"""The facts of lesson 00, one test each.
+
+The slow things in app.py (the venue, the drawing, the archive) are replaced by
+gates: a call that enters a gate waits there until the test opens it. The tests
+look at what else the box office can do meanwhile. None of them measures time.
+"""
+
+import asyncio
+
+import httpx2
+import pytest
+
+from workshop.lab import (
+    Gate,
+    Journal,
+    Leaks,
+    RunningApp,
+    ThreadPool,
+    exchange,
+    settle,
+)
+
+
+def said(answer: httpx2.Response) -> object:
+    """What an answer says: its JSON if it is one, else its text."""
+    is_json = answer.headers.get("content-type", "").startswith("application/json")
+    return answer.json() if is_json else answer.text
+
+
+@pytest.mark.step(1)
+async def test_ping_answers_while_a_report_is_waiting(
+    app: RunningApp, client: httpx2.AsyncClient
+) -> None:
+    """A call that waits may hold up the customer who asked for it, nobody else."""
+    venue = Gate("the venue's number of seats sold", result=1234)
+    app.replace("ask_venue", venue.blocking)
+
+    report = asyncio.create_task(client.get("/shows/7/report"))
+    await venue.entered()
+    assert venue.held is None, (
+        "One customer asked for a report. Until the venue had answered, the whole "
+        "box office stood still and the turnstiles stayed shut. "
+        "Expected: /ping answers while the report is still waiting."
+    )
+
+    ping = await client.get("/ping")
+    assert (ping.status_code, venue.waiting) == (200, 1), (
+        f"/ping answered {ping.status_code}, but only when the wait for the venue "
+        "was over: the event loop itself had been waiting for it. "
+        "Expected: /ping answers 200 while the report is still waiting."
+    )
+
+    venue.open()
+    answer = await report
+    assert said(answer) == {"show": 7, "sold": 1234}, (
+        "The venue has sold 1234 seats of show 7. The report answered "
+        f"{answer.status_code}: {said(answer)}. "
+        "Expected: the report says what the venue said."
+    )
+
+
+@pytest.mark.step(2)
+async def test_ping_answers_while_a_seat_map_is_being_drawn(
+    app: RunningApp, client: httpx2.AsyncClient
+) -> None:
+    """Work that computes never pauses, so it cannot share a thread with anybody."""
+    pen = Gate("the drawing of the seat map")
+    pen.results(lambda sold: f"a hall without the seats {sorted(sold)}")
+
+    async def sold_seats(show_id: int) -> set[int]:
+        return {3, 5, 4711}
+
+    app.replace("sold_seats", sold_seats)
+    app.replace("draw_seat_map", pen.blocking)
+
+    seat_map = asyncio.create_task(client.get("/shows/7/map"))
+    await pen.entered()
+    assert pen.held is None, (
+        "One customer looked at a seat map. Until the last seat was drawn, the "
+        "whole box office stood still and the turnstiles stayed shut. "
+        "Expected: /ping answers while the map is still being drawn."
+    )
+
+    ping = await client.get("/ping")
+    assert (ping.status_code, pen.waiting) == (200, 1), (
+        f"/ping answered {ping.status_code}, but only when the drawing was over: "
+        "the event loop itself had been waiting for it. "
+        "Expected: /ping answers 200 while the map is still being drawn."
+    )
+
+    pen.open()
+    answer = await seat_map
+    assert answer.text == "a hall without the seats [3, 5, 4711]", (
+        "Seats 3, 5 and 4711 are sold. The seat map answered "
+        f"{answer.status_code}: {answer.text[:40]!r}… "
+        "Expected: what draw_seat_map() draws of these seats, as plain text."
+    )
+
+
+@pytest.mark.step(3)
+async def test_health_answers_while_the_pool_is_full_of_exports(
+    app: RunningApp, client: httpx2.AsyncClient, thread_pool: ThreadPool
+) -> None:
+    """All def routes share one pool of threads, and a pool of any size can be full."""
+    archive = Gate("the archive that takes the exports", result="guests.csv")
+    app.replace("write_export", archive.blocking)
+    # The pool has 40 threads. If yours has more, 100 are enough to see the same.
+    threads = int(min(thread_pool.tokens, 100))
+    thread_pool.shrink(threads)
+
+    exports = [
+        asyncio.create_task(client.post(f"/shows/{show}/export"))
+        for show in range(threads)
+    ]
+    await archive.entered()
+    await settle()
+    assert archive.held is None, (
+        "One venue asked for an export. Until the file was written, the whole box "
+        "office stood still, and /health was silent too. "
+        "Expected: /health answers while exports are being written."
+    )
+
+    health = asyncio.create_task(client.get("/health"))
+    await settle()
+    assert health.done() or thread_pool.waiting == 0, (
+        f"Exports kept all {threads} threads of the pool busy, and /health stood in "
+        "the queue behind them. The load balancer heard nothing and restarted us. "
+        "Expected: /health answers, however many exports are being written."
+    )
+    answer = await health
+    assert (answer.status_code, archive.waiting > 0) == (200, True), (
+        f"/health answered {answer.status_code}, but only when the exports were "
+        "over: the event loop itself had been waiting for them. "
+        "Expected: /health answers 200 while exports are being written."
+    )
+
+    exports.append(asyncio.create_task(client.post("/shows/2041/export")))
+    await settle()
+    archive.open()
+    files = await asyncio.gather(*exports)
+    without = [file for file in files if said(file) != {"file": "guests.csv"}]
+    assert not without, (
+        f"{len(without)} of {len(exports)} venues did not get their file. One was told "
+        f"{without[0].status_code}: {said(without[0])}. "
+        "Expected: every export brings its file, though it may have to wait."
+    )
+
+
+@pytest.mark.step(4)
+async def test_a_confirmed_refund_is_in_the_audit_book(
+    app: RunningApp, leaks: Leaks
+) -> None:
+    """Calling an async function only prepares its work. Nothing has run yet."""
+    journal = Journal()
+
+    async def amount_paid(order_id: int) -> int:
+        return 45
+
+    async def write_audit_entry(entry: str) -> None:
+        await settle(10)  # the pen is slower than an answer
+        journal.record(f"audit: {entry}")
+
+    app.replace("amount_paid", amount_paid)
+    app.replace("write_audit_entry", write_audit_entry)
+
+    refund = exchange(app, "POST", "/orders/2041/refund", journal=journal)
+    await refund.finished()
+    await settle()
+
+    assert (refund.status, b"45" in refund.body) == (200, True), (
+        "Order 2041 cost 45 euros. Its refund answered "
+        f"{refund.status}: {refund.body.decode()}. "
+        "Expected: the refund is confirmed, with its amount."
+    )
+    entries = [event for event in journal.events if event.startswith("audit: ")]
+    never_run = [made.partition(" made ")[0] for made in leaks.never_awaited()]
+    assert ["2041" in entry for entry in entries] == [True], (
+        "The customer was told that order 2041 is refunded. The auditor looked it "
+        f"up in the book and found {len(entries)} entries. "
+        f"Prepared, but never run: {', '.join(never_run) or 'nothing'}. "
+        "Expected: exactly one entry, and it names the order."
+    )
+    assert journal.position(entries[0]) < journal.position("http.response.start"), (
+        "The customer was told of the refund first, and the entry came into the "
+        "book afterwards. A crash in between would leave a refund without an entry. "
+        "Expected: the entry is in the book before the answer leaves."
+    )
+
+
+@pytest.mark.step(4)
+async def test_a_refund_that_cannot_be_entered_is_not_confirmed(
+    app: RunningApp, client: httpx2.AsyncClient
+) -> None:
+    """An error reaches only those who wait for the work that failed."""
+
+    async def write_audit_entry(entry: str) -> None:
+        raise OSError("the audit book is locked")
+
+    app.replace("write_audit_entry", write_audit_entry)
+
+    answer = await client.post("/orders/2041/refund")
+
+    assert answer.is_error, (
+        "The audit book was locked, so no entry could be written. The customer was "
+        f"told all the same: {answer.status_code}: {said(answer)}. "
+        "Expected: an error, and no confirmation."
+    )

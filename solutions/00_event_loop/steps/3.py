@@ -1,0 +1,119 @@
+"""The box office: reports, seat maps, exports and refunds.
+
+Start it with `make lesson-00 run`, then open /docs.
+"""
+
+import asyncio
+import time
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+app = FastAPI(title="Box office")
+
+
+@app.get("/ping")
+async def ping() -> dict[str, str]:
+    """The turnstiles ask this before they let anybody in."""
+    return {"turnstiles": "open"}
+
+
+# A def route waits in a thread of the pool, not on the event loop.
+@app.get("/shows/{show_id}/report")
+def report(show_id: int) -> dict[str, int]:
+    """Count the seats sold. Only the venue's old system knows."""
+    sold = ask_venue(show_id)
+    return {"show": show_id, "sold": sold}
+
+
+@app.get("/shows/{show_id}/map", response_class=PlainTextResponse)
+async def seat_map(show_id: int) -> str:
+    """Draw the hall, so that customers can choose a seat."""
+    sold = await sold_seats(show_id)
+    # Drawing never pauses, so on the loop it would stop everybody.
+    return await asyncio.to_thread(draw_seat_map, sold)
+
+
+@app.get("/health")
+def health() -> dict[str, str]:
+    """The load balancer asks this, and restarts us if we are silent."""
+    return {"status": "ok"}
+
+
+# Exports have threads of their own. In the common pool of 40 they would
+# leave none for /health and /report on the morning when all venues ask.
+export_threads = CapacityLimiter(10)
+
+
+@app.post("/shows/{show_id}/export")
+async def export(show_id: int) -> dict[str, str]:
+    """Write the list of guests to a file for the venue."""
+    file = await to_thread.run_sync(
+        write_export, show_id, limiter=export_threads
+    )
+    return {"file": file}
+
+
+# TODO 4: no refund is confirmed without its entry in the audit book.
+@app.post("/orders/{order_id}/refund")
+async def refund(order_id: int) -> dict[str, int]:
+    """Pay an order back."""
+    amount = await amount_paid(order_id)
+    write_audit_entry(f"order {order_id}: {amount} euros back")
+    return {"order": order_id, "refunded": amount}
+
+
+@app.get("/audit")
+async def audit() -> list[str]:
+    """Open the audit book."""
+    return AUDIT_BOOK
+
+
+# ----------------------------------------------------------------------
+# The outside world. Leave it as it is: the tests put stand-ins in the
+# place of these functions, by their names.
+# ----------------------------------------------------------------------
+
+SEATS, A_ROW = 8_000, 100
+AUDIT_BOOK: list[str] = []
+
+
+def ask_venue(show_id: int) -> int:
+    """Ask the venue's old system. It takes its time."""
+    time.sleep(5)
+    return 4_000 + show_id
+
+
+async def sold_seats(show_id: int) -> set[int]:
+    """Look up the numbers of the seats that are gone."""
+    await asyncio.sleep(0.05)
+    return {n for n in range(SEATS) if (n * n + show_id) % 7 < 3}
+
+
+def draw_seat_map(sold: set[int]) -> str:
+    """Draw x for a sold seat, else how many near it are sold."""
+    seats = [
+        "x" if n in sold else str(sum(abs(n - s) < 3 for s in sold))
+        for n in range(SEATS)
+    ]
+    starts = range(0, SEATS, A_ROW)
+    return "\n".join("".join(seats[n : n + A_ROW]) for n in starts)
+
+
+def write_export(show_id: int) -> str:
+    """Write the file to the archive, which is slow."""
+    time.sleep(5)
+    return f"guests-{show_id}.csv"
+
+
+async def amount_paid(order_id: int) -> int:
+    """Look up what the customer paid, in euros."""
+    await asyncio.sleep(0.05)
+    return 20 + order_id % 80
+
+
+async def write_audit_entry(entry: str) -> None:
+    """Write one line into the book that the auditor reads."""
+    await asyncio.sleep(0.05)
+    AUDIT_BOOK.append(entry)

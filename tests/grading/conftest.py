@@ -1,5 +1,7 @@
 """What the tests of grading need."""
 
+import contextlib
+import uuid
 from collections.abc import Iterator
 
 import psutil
@@ -7,18 +9,16 @@ import pytest
 
 
 @pytest.fixture
-def no_process_left() -> Iterator[None]:
-    """Fail when a process that was not there before is there afterwards."""
-    before = {process.pid for process in psutil.process_iter()}
+def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail when a process that this test started is there afterwards."""
+    badge = uuid.uuid4().hex
+    monkeypatch.setenv("STARTED_BY_TEST", badge)
     yield
     left = []
     for process in psutil.process_iter():
-        try:
-            ours = "WORKSHOP_RUN" in process.environ()
-        except (psutil.Error, OSError):
-            continue
-        if process.pid not in before and ours:
-            left.append(process.cmdline())
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("STARTED_BY_TEST") == badge:
+                left.append(process.cmdline())
     assert left == []
 
 

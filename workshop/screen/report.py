@@ -83,6 +83,7 @@ def _print_step(
             continue
         _print_test(console, test, verdict, traceback, repeated=test.message in said)
         said.add(test.message)
+    console.print()
 
 
 def _print_test(
@@ -118,7 +119,8 @@ def _print_test(
         if traceback and test.traceback:
             row("Traceback", test.traceback.rstrip())
         row("Read", f"{short(lesson.folder / 'README.md')}, step {test.test.step}")
-    console.print(Padding(table, (1, 0, 1, 4), expand=False))
+    console.print()
+    console.print(Padding(table, (0, 0, 0, 4), expand=False))
 
 
 def _print_closing(

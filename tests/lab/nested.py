@@ -1,5 +1,6 @@
 """Running a lesson's tests inside a test, to see what a report would say."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -32,14 +33,21 @@ class _Recorder:
     def __init__(self) -> None:
         self.told: dict[str, Told] = {}
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        # pytest's own drawing of a failure takes longer than the test.
+        config.option.tbstyle = "native"
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        assert not report.failed, report.longreprtext
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         told = self.told.setdefault(report.nodeid.rpartition("::")[2], Told())
         told.outcomes[report.when or ""] = report.outcome
         if report.outcome == "failed":
             told.words += report.longreprtext
-        told.learner_line = dict(report.user_properties).get(
-            "learner_line", told.learner_line
-        )
+        for name, value in report.user_properties:
+            if name == "learner_line":
+                told.learner_line = str(value)
 
 
 def run_lesson(folder: Path, app: str, tests: str, *options: str) -> dict[str, Told]:
@@ -50,6 +58,7 @@ def run_lesson(folder: Path, app: str, tests: str, *options: str) -> dict[str, T
     (folder / "pytest.ini").write_text(
         "[pytest]\nanyio_mode = auto\nfilterwarnings = error\n", encoding="utf-8"
     )
+    sys.modules.pop(file.stem, None)  # else pytest finds those of an earlier run
     recorder = _Recorder()
     pytest.main(
         [

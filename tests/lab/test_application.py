@@ -14,8 +14,8 @@ from tests.lab.conftest import WriteApp
 from workshop.lab import (
     Gate,
     Never,
-    RunningApp,
     Rendezvous,
+    RunningApp,
     ShutdownError,
     Spy,
     StartupError,
@@ -181,7 +181,7 @@ async def test_what_a_forgotten_task_raises_is_kept_too(
 async def test_a_request_that_is_never_answered_fails_in_words(
     client: httpx2.AsyncClient,
 ) -> None:
-    with pytest.raises(Never, match="^GET /stuck was never answered.$"):
+    with pytest.raises(Never, match=r"^GET /stuck was never answered.$"):
         await client.get("/stuck")
 
 
@@ -195,7 +195,7 @@ async def test_what_is_in_flight_at_the_end_is_cancelled(run_app: RunApp) -> Non
 
 
 async def test_a_name_that_is_gone_is_asked_back(app: RunningApp) -> None:
-    with pytest.raises(AssertionError, match="app.py has no mainframe any more.*back"):
+    with pytest.raises(AssertionError, match=r"app.py has no mainframe any more.*back"):
         app.replace("mainframe", Gate("it"))
 
 
@@ -268,14 +268,16 @@ async def test_a_start_up_that_never_ends_fails_in_words(
         'raise ConnectionError("no database")',
         "import asyncio; await asyncio.Event().wait()",
     )
-    with pytest.raises(Never, match="^app.py never finished its start-up.$"):
+    with pytest.raises(Never, match=r"^app.py never finished its start-up.$"):
         async with running(write_app(text)):
             pytest.fail("it has not started")
 
 
 async def test_a_shutdown_that_fails_says_why(write_app: WriteApp) -> None:
-    text = STARTUP_FAILS.replace("    yield\n", "").replace("    raise", "    yield\n    raise")
-    with pytest.raises(ShutdownError, match="shutdown: ConnectionError"):
+    text = STARTUP_FAILS.replace("    yield\n", "").replace(
+        "    raise", "    yield\n    raise"
+    )
+    with pytest.raises(ShutdownError, match=r"shutdown: ConnectionError"):
         async with running(write_app(text)) as app:
             await app.shutdown()
 
@@ -287,6 +289,6 @@ async def test_a_shutdown_that_never_ends_fails_in_words(
         '    raise ConnectionError("no database")',
         "    yield\n    import asyncio; await asyncio.Event().wait()",
     )
-    with pytest.raises(Never, match="^app.py never finished its shutdown.$"):
+    with pytest.raises(Never, match=r"^app.py never finished its shutdown.$"):
         async with running(write_app(text)):
             pass

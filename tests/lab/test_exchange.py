@@ -119,7 +119,9 @@ async def test_messages_stand_in_the_journal(app: RunningApp) -> None:
     assert journal.events == ["http.response.start", "http.response.body", "mail sent"]
 
 
-async def test_a_probe_sees_the_world_before_the_message_counts(app: RunningApp) -> None:
+async def test_a_probe_sees_the_world_before_the_message_counts(
+    app: RunningApp,
+) -> None:
     async def probe() -> tuple[int, bool]:
         return len(order.messages), order.complete
 
@@ -161,9 +163,9 @@ async def test_what_the_app_raises_is_kept_and_the_customer_gets_a_500(
 async def test_a_response_that_never_comes_fails_in_words(app: RunningApp) -> None:
     order = exchange(app, "GET", "/stuck")
 
-    with pytest.raises(Never, match="^GET /stuck was never answered.$"):
+    with pytest.raises(Never, match=r"^GET /stuck was never answered.$"):
         await order.response_started()
-    with pytest.raises(Never, match="^GET /stuck never ended.$"):
+    with pytest.raises(Never, match=r"^GET /stuck never ended.$"):
         await order.finished()
 
 
@@ -171,7 +173,7 @@ async def test_an_app_that_returns_without_an_answer_fails_in_words() -> None:
     async def silent(scope: object, receive: object, send: object) -> None:
         raise ValueError("lost")
 
-    with pytest.raises(Never, match="never answered. The app raised ValueError"):
+    with pytest.raises(Never, match=r"never answered. The app raised ValueError"):
         await exchange(silent, "GET", "/").response_started()
 
 

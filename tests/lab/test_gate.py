@@ -67,7 +67,7 @@ async def test_a_gate_may_answer_with_an_error() -> None:
     await gate.entered()
     gate.fail(ConnectionError("line dropped"))
 
-    with pytest.raises(ConnectionError, match="line dropped"):
+    with pytest.raises(ConnectionError, match=r"line dropped"):
         await caller
 
 
@@ -94,7 +94,7 @@ async def test_a_cancelled_caller_is_counted_and_gone() -> None:
 
 @pytest.mark.usefixtures("short_limit")
 async def test_a_gate_that_nobody_came_to_says_so() -> None:
-    with pytest.raises(Never, match="^Nobody ever asked for the mainframe.$"):
+    with pytest.raises(Never, match=r"^Nobody ever asked for the mainframe.$"):
         await Gate("the mainframe").entered()
 
 
@@ -102,7 +102,7 @@ async def test_a_gate_that_nobody_came_to_says_so() -> None:
 async def test_a_gate_that_too_few_came_to_says_how_many() -> None:
     gate = Gate("the mainframe")
     callers = asyncio.gather(gate(), gate())
-    with pytest.raises(Never, match="^Only 2 of 3 calls ever asked for the mainframe"):
+    with pytest.raises(Never, match=r"^Only 2 of 3 calls ever asked for the mainframe"):
         await gate.entered(times=3)
     gate.open()
     await callers
@@ -110,7 +110,7 @@ async def test_a_gate_that_too_few_came_to_says_how_many() -> None:
 
 @pytest.mark.usefixtures("short_limit")
 def test_a_thread_at_a_gate_that_is_never_opened_is_let_go() -> None:
-    with pytest.raises(Never, match="never opened the gate in front of the mainframe"):
+    with pytest.raises(Never, match=r"never opened the gate in front of the mainframe"):
         Gate("the mainframe").blocking()
 
 
@@ -166,7 +166,7 @@ def test_an_error_reaches_the_caller_in_another_process() -> None:
     gate.fail(ValueError("no pen"))
     caller = pickle.loads(pickle.dumps(gate.blocking))
 
-    with pytest.raises(ValueError, match="no pen"):
+    with pytest.raises(ValueError, match=r"no pen"):
         caller()
 
 

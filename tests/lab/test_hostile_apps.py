@@ -6,7 +6,7 @@ import pytest
 
 from tests.lab.nested import Told, run_lesson
 
-APP = '''
+APP = """
 import asyncio
 import sys
 import threading
@@ -140,7 +140,7 @@ def slow():
 def thread():
     slow()
     return "thanks"
-'''
+"""
 
 PATHS = [
     "exit",
@@ -156,22 +156,25 @@ PATHS = [
     "interrupt",
 ]
 
-TESTS = """
+TESTS = (
+    """
 import asyncio
 import gc
 
 import pytest
 
 from workshop.lab import Gate, settle
-""" + "".join(
-    f"""
+"""
+    + "".join(
+        f"""
 
 async def test_{path.replace("-", "_")}(client):
     await client.get("/{path}")
     await settle()
 """
-    for path in PATHS
-) + """
+        for path in PATHS
+    )
+    + """
 
 async def test_helper(app):
     app.module.helper()
@@ -217,6 +220,7 @@ async def test_the_test_skips_itself(client):
 async def test_last(client):
     assert (await client.get("/thread")).json() == "thanks"
 """
+)
 
 
 @pytest.fixture(scope="module")

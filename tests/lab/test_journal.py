@@ -22,7 +22,7 @@ def test_an_event_that_is_not_there_has_no_position_and_the_words_say_what_is() 
     journal = Journal()
     journal.record("paid")
 
-    with pytest.raises(Never, match="'printed' never happened. What did: paid."):
+    with pytest.raises(Never, match=r"'printed' never happened. What did: paid."):
         journal.position("printed")
 
 
@@ -36,5 +36,5 @@ async def test_a_test_can_wait_for_an_event_of_another_thread() -> None:
 
 @pytest.mark.usefixtures("short_limit")
 async def test_an_event_that_never_comes_fails_in_words() -> None:
-    with pytest.raises(Never, match="^'paid' never happened.$"):
+    with pytest.raises(Never, match=r"^'paid' never happened.$"):
         await Journal().reached("paid")

@@ -17,12 +17,12 @@ async def test_an_error_within_the_limit_is_raised() -> None:
     async def fail() -> None:
         raise ValueError("cold")
 
-    with pytest.raises(ValueError, match="cold"):
+    with pytest.raises(ValueError, match=r"cold"):
         await within(fail(), never="no tea")
 
 
 async def test_what_does_not_come_fails_in_the_given_words() -> None:
-    with pytest.raises(Never, match="^no tea ever came$"):
+    with pytest.raises(Never, match=r"^no tea ever came$"):
         await within(asyncio.Event().wait(), never="no tea ever came")
 
 
@@ -34,7 +34,9 @@ async def test_what_does_not_come_is_cancelled() -> None:
     assert task.cancelled()
 
 
-async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test() -> None:
+async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test() -> (
+    None
+):
     stop = asyncio.Event()
 
     async def stubborn() -> None:

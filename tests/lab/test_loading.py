@@ -56,13 +56,13 @@ def test_whatever_keeps_a_file_from_being_loaded_is_said_with_its_line(
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(AppLoadError, match="probably renamed or deleted"):
+    with pytest.raises(AppLoadError, match=r"probably renamed or deleted"):
         LoadedFile(tmp_path / "app.py")
 
 
 def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(AppLoadError, match="is not text in UTF-8"):
+    with pytest.raises(AppLoadError, match=r"is not text in UTF-8"):
         LoadedFile(tmp_path / "app.py")
 
 

@@ -25,7 +25,7 @@ async def test_calls_one_after_another_never_meet() -> None:
     quotes = asyncio.create_task(sequential())
     with pytest.raises(
         AssertionError,
-        match="^Only 1 of 3 venue calls were ever in flight together.$",
+        match=r"^Only 1 of 3 venue calls were ever in flight together.$",
     ):
         await venues.met()
     assert await quotes == ["quote"] * 3, "everyone is let go, so the app can finish"
@@ -39,7 +39,7 @@ async def test_too_few_at_once_never_meet() -> None:
             await venues()
 
     calls = asyncio.gather(*(call() for _ in range(3)))
-    with pytest.raises(AssertionError, match="^Only 2 of 3"):
+    with pytest.raises(AssertionError, match=r"^Only 2 of 3"):
         await venues.met()
     await calls
 
@@ -53,7 +53,7 @@ async def test_a_call_after_the_meeting_passes_at_once() -> None:
 
 
 async def test_nobody_at_all_is_a_failure_too() -> None:
-    with pytest.raises(AssertionError, match="^Only 0 of 2 venue calls"):
+    with pytest.raises(AssertionError, match=r"^Only 0 of 2 venue calls"):
         await Rendezvous(2, "venue calls").met()
 
 
@@ -87,7 +87,7 @@ async def test_threads_one_after_another_never_meet() -> None:
     await asyncio.to_thread(exports.blocking)
     await asyncio.to_thread(exports.blocking)
 
-    with pytest.raises(AssertionError, match="^Only 1 of 2 exports"):
+    with pytest.raises(AssertionError, match=r"^Only 1 of 2 exports"):
         await exports.met()
 
 
@@ -97,5 +97,5 @@ async def test_a_blocking_call_on_the_loop_lets_everyone_go_and_is_named() -> No
 
     assert exports.held is not None
     assert exports.held.source == "exports.blocking()"
-    with pytest.raises(AssertionError, match="^Only 1 of 2 exports"):
+    with pytest.raises(AssertionError, match=r"^Only 1 of 2 exports"):
         await exports.met()

@@ -27,12 +27,12 @@ async def test_two_who_wait_for_each_other_are_stalled() -> None:
         await b.wait()
         a.set()
 
-    with pytest.raises(Stalled, match="everyone waits for another"):
+    with pytest.raises(Stalled, match=r"everyone waits for another"):
         await until_stalled(asyncio.gather(one(), other()))
 
 
 async def test_the_words_may_be_the_lessons_own() -> None:
-    with pytest.raises(Stalled, match="^the permit was lost$"):
+    with pytest.raises(Stalled, match=r"^the permit was lost$"):
         await until_stalled(asyncio.Event().wait(), otherwise="the permit was lost")
 
 

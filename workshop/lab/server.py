@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
         """
         self._task = asyncio.get_running_loop().create_task(
-            self.serve(sockets=[self._listening])
+            self._serve_until_told(), name="uvicorn"
         )
         await within(self._until_started(), "The server never started.")
         if not self.started:
@@ -87,6 +87,11 @@ class Server(uvicorn.Server):
             await end(self._task)
         self._listening.close()
 
+    async def _serve_until_told(self) -> None:
+        # uvicorn leaves by SystemExit when it cannot start.
+        with contextlib.suppress(SystemExit):
+            await self.serve(sockets=[self._listening])
+
     async def _until_started(self) -> None:
         assert self._task is not None
         # uvicorn has no event for it. It takes a few turns of the loop.
@@ -115,6 +120,8 @@ async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
         "lifespan": "off" if app.started else "on",
         "log_config": None,
         "access_log": False,
+        # A bound method: uvicorn would take it for the older, two-step interface.
+        "interface": "asgi3",
         **options,
     }
     server = Server(uvicorn.Config(app.asgi, **chosen), listening)

@@ -1,0 +1,142 @@
+"""A real uvicorn in the test's own loop."""
+
+import asyncio
+
+import pytest
+
+from workshop.lab import Gate, Journal, Never, RunningApp, StartupError
+from workshop.lab.plugin import RunApp, Serve
+
+APP = '''
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
+
+
+def note(event):
+    """The outside world."""
+
+
+async def venue():
+    """The outside world."""
+
+
+@asynccontextmanager
+async def lifespan(app):
+    if os.environ.get("FAIL"):
+        raise ConnectionError("no database")
+    note("up")
+    yield {"greeting": "welcome"}
+    note("down")
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/")
+async def home(request: Request):
+    return request.state.greeting
+
+
+@app.get("/board")
+async def board(request: Request):
+    async def events():
+        try:
+            yield b"first"
+            await venue()
+        except asyncio.CancelledError:
+            note("the customer left")
+            raise
+    return StreamingResponse(events())
+
+
+@app.get("/wait")
+async def wait(request: Request):
+    await venue()
+    return "left" if await request.is_disconnected() else "still there"
+'''
+
+
+async def test_it_answers_on_a_real_socket_with_the_apps_state(
+    app: RunningApp, serve: Serve
+) -> None:
+    async with serve(app) as server, server.client() as client:
+        answer = await client.get("/")
+
+    assert (answer.json(), answer.headers["server"]) == ("welcome", "uvicorn")
+    assert app.started, "an app that was running before the server runs on after it"
+
+
+async def test_a_customer_who_leaves_a_stream_is_noticed(
+    app: RunningApp, serve: Serve
+) -> None:
+    journal, venue = Journal(), Gate("the venue")
+    app.replace("note", journal.record)
+    app.replace("venue", venue)
+    async with serve(app) as server:
+        async with server.client() as client, client.stream("GET", "/board") as board:
+            assert await anext(board.aiter_bytes()) == b"first"
+            await venue.entered()
+        await journal.reached("the customer left")
+
+
+async def test_a_handler_runs_on_when_its_customer_has_left(
+    app: RunningApp, serve: Serve
+) -> None:
+    venue = Gate("the venue")
+    app.replace("venue", venue)
+    async with serve(app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        await venue.entered()
+        writer.close()
+        await writer.wait_closed()
+        venue.open()
+
+    assert (venue.count, venue.cancelled) == (1, 0)
+    del reader
+
+
+async def test_it_runs_the_lifespan_of_an_app_that_has_not_started(
+    run_app: RunApp, serve: Serve
+) -> None:
+    journal = Journal()
+    async with run_app(replace={"note": journal.record}, start=False) as app:
+        async with serve(app):
+            assert journal.events == ["up"]
+        assert journal.events == ["up", "down"]
+
+
+async def test_a_start_up_that_fails_is_said(run_app: RunApp, serve: Serve) -> None:
+    async with run_app(env={"FAIL": "yes"}, start=False) as app:
+        with pytest.raises(StartupError, match=r"start-up failed"):
+            async with serve(app):
+                pytest.fail("it has not started")
+
+
+async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
+    app: RunningApp, serve: Serve, short_limit: None
+) -> None:
+    venue = Gate("the venue")
+    app.replace("venue", venue)
+    async with serve(app) as server:
+        async with server.client() as client, client.stream("GET", "/board") as board:
+            assert await anext(board.aiter_bytes()) == b"first"
+            with pytest.raises(Never, match=r"waits for a connection that is open"):
+                await server.stop()
+            venue.open()
+
+
+async def test_two_servers_have_two_ports(app: RunningApp, serve: Serve) -> None:
+    async with serve(app) as one, serve(app) as other:
+        assert one.url != other.url
+
+
+async def test_it_cannot_share_a_test_with_a_clock_moved_by_hand(
+    app: RunningApp, serve: Serve, clock: object
+) -> None:
+    with pytest.raises(AssertionError, match=r"use `serve` or `clock`, not both"):
+        async with serve(app):
+            pass

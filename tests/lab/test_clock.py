@@ -65,7 +65,8 @@ async def test_time_stands_still_until_it_is_moved(clock: Clock) -> None:
 
     assert (sleeping.done(), clock.now) == (False, 0)
     await clock.advance(0.001)
-    assert sleeping.done() and clock.now == pytest.approx(0.001)
+    assert sleeping.done()
+    assert clock.now == pytest.approx(0.001)
 
 
 async def test_timers_fire_in_order_and_each_at_its_own_time(clock: Clock) -> None:

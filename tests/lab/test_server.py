@@ -121,12 +121,15 @@ async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
 ) -> None:
     venue = Gate("the venue")
     app.replace("venue", venue)
-    async with serve(app) as server:
-        async with server.client() as client, client.stream("GET", "/board") as board:
-            assert await anext(board.aiter_bytes()) == b"first"
-            with pytest.raises(Never, match=r"waits for a connection that is open"):
-                await server.stop()
-            venue.open()
+    async with (
+        serve(app) as server,
+        server.client() as client,
+        client.stream("GET", "/board") as board,
+    ):
+        assert await anext(board.aiter_bytes()) == b"first"
+        with pytest.raises(Never, match=r"waits for a connection that is open"):
+            await server.stop()
+        venue.open()
 
 
 async def test_two_servers_have_two_ports(app: RunningApp, serve: Serve) -> None:

@@ -1,0 +1,1 @@
+"""Tests of the databases and Redis that the workshop brings along."""

@@ -29,6 +29,10 @@ import tiny_core
 
 
 def main(arguments):
+    if arguments[0] == "selftest":
+        from workshop.environment.selftest import selftest
+
+        return selftest("--everywhere" in arguments)
     print("verb:", *arguments)
     print("python:", sys.orig_argv[0])
     print("prefix:", sys.prefix)

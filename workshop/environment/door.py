@@ -1,11 +1,15 @@
 """Where every command comes in: set up if need be, and go on inside.
 
+What only some commands need is imported where they need it: a start that has
+nothing to set up costs next to nothing.
+
 Exit codes of its own: 2 for a command that says nothing sensible, 3 when the
 set-up cannot go on, 130 after Ctrl-C. Everything else is the verb's.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -20,8 +24,10 @@ _ENTRIES = "WORKSHOP_ENTRIES"
 
 def enter(arguments: list[str]) -> int:
     """Carry out the command *arguments* and return its exit code."""
-    # Imported where it is needed: a start that has nothing to set up is to
-    # cost nothing.
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return _enter(arguments)
     except SetupError as error:

@@ -19,6 +19,7 @@ class Narrator:
         self._started = time.monotonic()
         self._spoken = self._started
         self._doing = ""
+        self._shown = False
 
     def begin(self, doing: str) -> None:
         """Say what starts now."""
@@ -36,6 +37,7 @@ class Narrator:
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             line = f"{self._doing} … {seconds}  {detail}"
+            self._shown = True
             sys.stderr.write(f"\r{line[:width]:<{width}}")
             sys.stderr.flush()
         elif now - self._spoken >= 10:
@@ -49,9 +51,10 @@ class Narrator:
 
     def clear(self) -> None:
         """Take the live line away before something else is said."""
-        if self._live:
+        if self._shown:
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write(f"\r{'':<{width}}\r")
+            self._shown = False
 
     def say(self, sentence: str) -> None:
         """Write one line of its own."""

@@ -22,7 +22,7 @@ from workshop.environment.model import (
     version_text,
 )
 from workshop.environment.progress import Narrator
-from workshop.environment.trouble import explain_os_error
+from workshop.environment.trouble import explain_disk, explain_os_error
 
 
 def ensure(
@@ -196,9 +196,11 @@ class _Work:
             check=False,
         )
         if made.returncode or python.identity([str(environment.python)]) is None:
-            last = (made.stderr or made.stdout).strip().splitlines()[-1:] or ["nothing"]
+            output = made.stdout + made.stderr
+            last = output.strip().splitlines()[-1:] or ["nothing"]
             raise SetupError(
-                f"This Python could not make an environment; it said: {last[0]} On "
+                explain_disk(output, environment.place)
+                or f"This Python could not make an environment; it said: {last[0]}. On "
                 "Debian and Ubuntu `sudo apt install python3-venv` helps. Then run "
                 "the same command again."
             )

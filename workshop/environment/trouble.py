@@ -29,12 +29,18 @@ def is_offline(output: str) -> bool:
     return bool(_OFFLINE.search(output)) and not _CERTIFICATE.search(output)
 
 
-def explain(output: str, place: Path, log: Path) -> str:
-    """Turn an installer's last *output* into one sentence and a cure."""
+def explain_disk(output: str, place: Path) -> str | None:
+    """Return a sentence and a cure if *output* speaks of the disk, else None."""
     if _FULL.search(output):
         return _full(place)
-    if _DENIED.search(output):
-        return _denied(place)
+    return _denied(place) if _DENIED.search(output) else None
+
+
+def explain(output: str, place: Path, log: Path) -> str:
+    """Turn an installer's last *output* into one sentence and a cure."""
+    disk = explain_disk(output, place)
+    if disk is not None:
+        return disk
     if _CERTIFICATE.search(output):
         return (
             "The package index answered with a certificate that this machine does "

@@ -1,0 +1,104 @@
+"""`make test` runs everything, to the end, and says what did not pass."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.checkouts import Checkout
+from workshop.environment import python
+
+# Stands where each tool would be: says how it was called, fails when told to.
+TOOL = """\
+import os, sys
+name = os.path.basename(__file__)[:-3]
+print(name, *sys.argv[1:], flush=True)
+print("where:", os.environ["WORKSHOP_VENV"], flush=True)
+print(f"== {name} closes ==", flush=True)
+sys.exit(name in os.environ.get("FAILING", "").split())
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout that is set up, with tools that only tell."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("selftest"))
+    for name in ("ruff", "mypy", "pytest"):
+        (checkout.root / f"{name}.py").write_text(TOOL, encoding="utf-8")
+    assert checkout.run("selftest").code == 0
+    return checkout
+
+
+@pytest.fixture
+def checkout(template: Checkout) -> Checkout:
+    """The same, with settings of its own."""
+    return Checkout(template.root, template.wheels, dict(template.settings))
+
+
+def commands(text: str) -> list[str]:
+    """Return the commands that were told before they ran."""
+    return [line for line in text.splitlines() if line.startswith("$ ")]
+
+
+def test_linters_types_and_tests_are_run_and_told(checkout: Checkout) -> None:
+    ended = checkout.run("selftest")
+
+    assert ended.code == 0
+    assert commands(ended.out) == [
+        "$ python -m ruff check --extend-exclude lessons,.venvs .",
+        "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
+        "$ python -m mypy",
+        "$ python -m pytest",
+    ]
+    assert ended.out.splitlines()[-1] == "== pytest closes =="
+
+
+@pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest", "ruff mypy pytest"])
+def test_one_failure_stops_nothing_and_fails_all(
+    checkout: Checkout, failing: str
+) -> None:
+    checkout.settings["FAILING"] = failing
+
+    ended = checkout.run("selftest")
+
+    assert ended.code == 1
+    assert len(commands(ended.out)) == 4
+    assert ended.out.splitlines()[-1] == "== pytest closes =="
+
+
+def test_what_failed_before_the_tests_is_told_again(checkout: Checkout) -> None:
+    checkout.settings["FAILING"] = "mypy"
+
+    assert "Not passed so far: python -m mypy\n" in checkout.run("selftest").out
+
+
+def test_authors_have_their_lessons_linted(checkout: Checkout) -> None:
+    checkout.settings["WORKSHOP_AUTHOR"] = "1"
+
+    ended = checkout.run("selftest")
+
+    assert "--extend-exclude 'lessons/*/app.py,.venvs'" in commands(ended.out)[0]
+
+
+def test_everywhere_means_the_oldest_and_newest_python_too(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    there = python.found()
+    ends = {min(there), max(there)} - {sys.version_info[:2]}
+    if not ends:
+        pytest.skip("this machine has no other Python")
+    for version in ends:
+        (tmp_path / "python{}.{}".format(*version)).symlink_to(there[version])
+    checkout.settings["PATH"] += os.pathsep + str(tmp_path)
+
+    ended = checkout.run("selftest", "--everywhere")
+
+    assert ended.code == 0, ended.err
+    places = [line for line in ended.out.splitlines() if line.startswith("where:")]
+    for version in ends:
+        place = checkout.root / ".venvs" / "{}.{}".format(*version)
+        assert f"where: {place}" in places
+    assert places[-1] == f"where: {checkout.venv}"

@@ -15,6 +15,7 @@ from workshop.check.gate import (
     check_states,
     grade_source,
 )
+from workshop.check.generated import check_generated
 from workshop.check.pages import check_page
 from workshop.check.serving import serving_problem
 from workshop.check.texts import check_texts
@@ -73,6 +74,10 @@ def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> N
 @every_lesson
 def test_its_page_shows_tested_code_and_todays_output(lesson: Lesson) -> None:
     assert list(check_page(lesson, ROOT, outputs_of(lesson))) == []
+
+
+def test_tables_of_lessons_and_facts_are_todays() -> None:
+    assert list(check_generated(ROOT)) == []
 
 
 @pytest.mark.parametrize(

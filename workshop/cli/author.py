@@ -50,12 +50,17 @@ def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
 @click.command("pages")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
 def pages(only_check: bool) -> int:
-    """Renew the outputs that the lesson pages show."""
+    """Renew what pages show of the tree: outputs, tables, facts."""
     from workshop.check import Finding
+    from workshop.check.generated import check_generated, renew
     from workshop.check.pages import check_page, fill_page, page_of
     from workshop.cli.outputs import outputs_of
 
     findings: list[Finding] = []
+    if not only_check:
+        for path in renew(place.ROOT):
+            say(f"Renewed {path.name}.")
+    findings += check_generated(place.ROOT)
     for it in place.catalogue().lessons():
         outputs = outputs_of(it)
         path = page_of(it, place.ROOT)

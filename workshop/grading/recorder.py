@@ -79,7 +79,8 @@ class Recorder:
             # the test saw.
             facts = {**facts, "outcome": "error", "message": exits[0]}
         if facts["outcome"] != "passed":
-            facts["line"] = next((v for k, v in noted if k == "learner_line"), "")
+            lines = [str(v) for k, v in noted if k == "learner_line"]
+            facts["line"] = next(iter(lines), facts.get("line", ""))
             facts["raised"] = [str(v) for k, v in noted if k == "app_error"]
         self.channel.send(
             "report", id=item.name, round=self.number, when=call.when, **facts
@@ -96,7 +97,10 @@ def _facts_of(error: BaseException, when: str) -> dict[str, str]:
     cause = _leaf(error)
     if isinstance(cause.__cause__, EOFError):
         cause = cause.__cause__  # app.py called input() while it was loaded
-    text = str(cause).strip()
+    text, line = str(cause).strip(), ""
+    if type(cause).__name__ in ("AppLoadError", "AppExit"):
+        # These end with the learner's line, which is told on its own.
+        text, _, line = text.partition("\n")
     outcome, message = "error", text
     match cause:
         case pytest.skip.Exception():
@@ -125,7 +129,7 @@ def _facts_of(error: BaseException, when: str) -> dict[str, str]:
             )
         case _ if not type(cause).__module__.startswith("workshop."):
             message = ": ".join(part for part in (type(cause).__name__, text) if part)
-    return {"outcome": outcome, "message": message}
+    return {"outcome": outcome, "message": message, "line": line}
 
 
 def _leaf(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ import gc
 import inspect
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -291,7 +291,11 @@ async def running(
     codes: dict[str, CodeType] = {}
     before = set(getattr(loop, "tasks", ()))
     handler = loop.get_exception_handler()
-    with _environment(env or {}), forgotten_things(codes) as forgotten:
+    with (
+        _environment(env or {}),
+        _young_garbage_only(),
+        forgotten_things(codes) as forgotten,
+    ):
         app = RunningApp(file)
         app.forgotten, app._codes = forgotten, codes
         codes.update(_functions(app.module, str(app.file)))
@@ -375,7 +379,7 @@ def running_apps() -> list[RunningApp]:
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Any:
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -386,6 +390,23 @@ def _environment(values: Mapping[str, str]) -> Any:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _young_garbage_only() -> Iterator[None]:
+    """Let the garbage collector leave alone what was there before the app.
+
+    It is asked for several times in a test, and would go through every module that
+    was ever imported each time.
+    """
+    if _running:
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _nothing() -> None:

@@ -21,6 +21,7 @@ from workshop.lab.application import (
     running_apps,
 )
 from workshop.lab.clock import Clock, ManualClockLoop
+from workshop.lab.failures import AppExit
 from workshop.lab.gate import first_held, forget_gates, open_all_gates
 from workshop.lab.leaks import Leaks
 from workshop.lab.loop import LabLoop
@@ -243,7 +244,7 @@ def pytest_runtest_logfinish() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell which line of the learner's explains a failure, as a property."""
+    """Tell as properties what explains a failure: line, errors, attempts to exit."""
     failed = call.excinfo is not None and not isinstance(
         call.excinfo.value, pytest.skip.Exception
     )
@@ -254,11 +255,27 @@ def pytest_runtest_makereport(
     report = yield
     if failed:
         assert call.excinfo is not None
+        item.user_properties += _app_properties()
         line = _learner_line(call.excinfo.value)
         if line and not any(name == "learner_line" for name, _ in item.user_properties):
             item.user_properties.append(("learner_line", line))
-            report.user_properties = item.user_properties
+        report.user_properties = item.user_properties
     return report
+
+
+def _app_properties() -> list[tuple[str, object]]:
+    """Say what the apps that run now have raised, and whether one tried to exit."""
+    properties: list[tuple[str, object]] = []
+    for app in running_apps():
+        for error in app.errors:
+            if isinstance(error, AppExit):
+                properties.append(("app_exit", str(error).partition("\n")[0]))
+            else:
+                text = ": ".join(filter(None, (type(error).__name__, str(error))))
+                place = place_of_error(error)
+                where = f" ({place.short})" if place else ""
+                properties.append(("app_error", text.partition("\n")[0] + where))
+    return properties
 
 
 def _learner_line(error: BaseException) -> str | None:

@@ -236,7 +236,7 @@ def test_the_files_of_a_test_are_gone_afterwards(tmp_path: Path) -> None:
         """,
         "--database=sqlite",
     )
-    url = (tmp_path / "note").read_text(encoding="utf-8")
 
     assert told["test_note"].verdict == "passed", told["test_note"].words
+    url = (tmp_path / "note").read_text(encoding="utf-8")
     assert not Path(url.partition(":///")[2]).parent.exists()

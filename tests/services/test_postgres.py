@@ -39,7 +39,7 @@ async def test_it_is_a_real_postgresql(server: Service) -> None:
 async def test_each_database_is_new_and_gone_afterwards_whoever_is_connected(
     server: Service,
 ) -> None:
-    import asyncpg
+    import asyncpg  # type: ignore[import-untyped]
 
     from workshop.services.postgres import connected, fresh_postgres_database
 
@@ -145,10 +145,10 @@ def test_another_kind_of_database_is_refused_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(VARIABLE, "mysql://me:secret@db/box")
-    with pytest.raises(ServiceError, match=r"starts with 'mysql'.*or unset") as failure:
-        with database_server():
-            pytest.fail("it is not known")
+    with pytest.raises(ServiceError) as failure, database_server():
+        pytest.fail("it is not known")
 
+    assert f"{VARIABLE} starts with 'mysql'." in str(failure.value)
     assert "secret" not in str(failure.value)
 
 

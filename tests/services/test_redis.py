@@ -67,9 +67,11 @@ def test_a_database_that_holds_keys_is_refused_and_they_stay(
 ) -> None:
     keep(own, 3)
     monkeypatch.setenv(VARIABLE, f"{own}/3")
-    with pytest.raises(ServiceError, match=r"^Database 3 of your Redis.*holds keys"):
-        with redis_server():
-            pytest.fail("it would be emptied")
+    with (
+        pytest.raises(ServiceError, match=r"^Database 3 of your Redis.*holds keys"),
+        redis_server(),
+    ):
+        pytest.fail("it would be emptied")
 
     with redis.Redis.from_url(f"{own}/3") as client:
         assert client.dbsize() == 1
@@ -78,9 +80,11 @@ def test_a_database_that_holds_keys_is_refused_and_they_stay(
 def test_a_redis_without_an_empty_database_is_refused(own: str) -> None:
     for number in range(16):
         keep(own, number)
-    with pytest.raises(ServiceError, match=r"^Every database of your Redis"):
-        with redis_server():
-            pytest.fail("it would be emptied")
+    with (
+        pytest.raises(ServiceError, match=r"^Every database of your Redis"),
+        redis_server(),
+    ):
+        pytest.fail("it would be emptied")
 
 
 def test_a_process_that_was_handed_the_database_need_not_find_it_empty(

@@ -215,8 +215,10 @@ def test_counting_leaves_nothing_behind_in_sqlalchemy() -> None:
 
     with counted_pools() as counters:
         pass
-    with create_engine("sqlite://").connect():
+    engine = create_engine("sqlite://")
+    with engine.connect():
         pass
+    engine.dispose()
 
     assert (counters.checkouts, counters.connects) == (0, 0)
 

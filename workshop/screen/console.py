@@ -27,9 +27,15 @@ def out() -> Console:
     """Return the console for standard output."""
     from rich.console import Console
 
+    class PipeConsole(Console):
+        """A console that leaves it to its caller when a reader has gone."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     # Without a terminal nothing is gained by breaking lines at column 80.
     width = None if sys.stdout.isatty() else 100
-    return Console(highlight=False, width=width)
+    return PipeConsole(highlight=False, width=width)
 
 
 def mark(verdict: str) -> str:

@@ -77,6 +77,20 @@ def test_what_the_app_raised_is_told_beside_what_the_customer_saw(
     assert any("KeyError: 'free'" in raised for raised in test.raised)
 
 
+def test_temporary_files_of_a_run_are_gone_with_it(
+    lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    leaving = (
+        "import os, pathlib, tempfile\n"
+        f"pathlib.Path({str(told)!r}).write_text(tempfile.mkdtemp())\nos._exit(0)\n"
+    )
+
+    grade(lesson, answer(leaving))
+
+    assert not Path(told.read_text(encoding="utf-8")).exists()
+
+
 def test_rounds_are_judged_one_by_one(
     lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -44,15 +46,19 @@ class WorkerProcess:
     The constructor starts the process, which imports what it needs while the
     caller goes on. `run` hands it its only job and yields what it reports.
     Leaving the `with` block ends the process group, every descendant, and
-    every process that carries the run's badge in its environment.
+    every process that carries the run's badge in its environment, and deletes
+    the folder for temporary files that the run was given.
     """
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self._badge = uuid.uuid4().hex
         self._began = time.time()
+        # A run that is cut short cannot tidy up; a folder of its own can go whole.
+        self._folder = tempfile.mkdtemp(prefix="workshop-run-")
         env = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         env |= {**environment, _BADGE: self._badge, "PYTHONUNBUFFERED": "1"}
         env["PYTHONIOENCODING"] = "utf-8"
+        env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder)
         # A group of its own: Ctrl-C in the terminal is the front end's alone,
         # and the whole group can be ended at once.
         group: dict[str, Any] = {}
@@ -145,6 +151,7 @@ class WorkerProcess:
             self._process.stdin.close()
         for reader in self._readers:
             reader.join(1)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _descendants(self) -> list[psutil.Process]:
         try:

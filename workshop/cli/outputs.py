@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.grading import grade
+from workshop.check.gate import grade_source
 from workshop.lesson import Lesson
 from workshop.screen.report import verdict_text
 
@@ -16,6 +16,7 @@ def outputs_of(lesson: Lesson) -> dict[str, str]:
     The published starter is graded, and shown under the name of the file
     that learners edit.
     """
-    verdict = grade(lesson, lesson.state_file(0))
+    starter = lesson.state_file(0).read_text(encoding="utf-8")
+    verdict = grade_source(lesson, starter)
     text = verdict_text(verdict, lesson.app_file, WIDTH)
     return {f"make lesson-{lesson.number} test": text}

@@ -13,12 +13,15 @@ from workshop.check.load import busy_cores
 from workshop.check.serving import serving_problem
 from workshop.check.texts import Finding, check_texts
 from workshop.check.variants import VariantError, misjudged, read_variants
-from workshop.grading import LessonVerdict, Verdict, grade
+from workshop.grading import LessonVerdict, Limits, Verdict, grade
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
 
 AUTHOR = "WORKSHOP_AUTHOR"
 """Set where the lessons are published: there an edited starter is an error."""
+
+# Busy machines shall not turn a failure into a time-out.
+_PATIENT = Limits(test_seconds=30)
 
 _LINE = re.compile(r"\.py:\d+")
 
@@ -85,7 +88,12 @@ def check_states(
     answers = [lesson.state_file(number) for number in range(total)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = list(
-            pool.map(lambda path: grade(lesson, path, environment=environment), answers)
+            pool.map(
+                lambda path: grade(
+                    lesson, path, environment=environment, limits=_PATIENT
+                ),
+                answers,
+            )
         )
     for repaired, verdict in enumerate(verdicts):
         for step in verdict.steps:
@@ -121,6 +129,7 @@ def check_solution(
             rounds=repeats,
             seed=1,
             environment=environment,
+            limits=_PATIENT,
         )
     lost = [verdict for verdict in verdicts if not verdict.passed]
     if lost or len(verdicts) != repeats:
@@ -165,7 +174,7 @@ def grade_source(
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "app.py"
         answer.write_text(source, encoding="utf-8")
-        return grade(lesson, answer, environment=environment)
+        return grade(lesson, answer, environment=environment, limits=_PATIENT)
 
 
 def _messages(verdict: LessonVerdict, number: int) -> list[str]:

@@ -76,7 +76,7 @@ def grade_rounds(
     seconds: list[float] = []
     last: dict[str, Any] = {"event": "gone"}
     with WorkerProcess(ROOT, environment or {}) as worker:
-        for event in worker.run(job, limits):
+        for event in worker.run(job, limits, rounds):
             last = event
             events[event.get("round", len(seconds))].append(event)
             if event["event"] == "round":
@@ -141,6 +141,11 @@ def _describe_ending(
     where = f" It was at {line}." if line else ""
     begun = any(event["event"] == "start" for event in events)
     match last["event"]:
+        case "late":
+            return Ending(
+                "timed out",
+                f"All tests together took longer than {limits.run_seconds:.0f} s.",
+            )
         case "silent" if not begun:
             return Ending(
                 "error",

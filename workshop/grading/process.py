@@ -98,18 +98,22 @@ class WorkerProcess:
         """The worker's exit code, None while it runs."""
         return self._process.poll()
 
-    def run(self, job: Mapping[str, Any], limits: Limits) -> Iterator[dict[str, Any]]:
+    def run(
+        self, job: Mapping[str, Any], limits: Limits, rounds: int = 1
+    ) -> Iterator[dict[str, Any]]:
         """Hand over *job* and yield events until the run has ended.
 
         The last event is `done`, or one of our own: `silent` (nothing was
-        reported for too long), `flood` (too much output), `swarm` (too many
-        processes), `gone` (the worker ended by itself).
+        reported for too long), `late` (too long over all), `flood` (too much
+        output), `swarm` (too many processes), `gone` (the worker ended by
+        itself). *rounds* is how often the job runs the tests: the time over
+        all is for each.
         """
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
             self._process.stdin.flush()
-        overall = time.monotonic() + limits.run_seconds
+        overall = time.monotonic() + limits.run_seconds * rounds
         deadline = time.monotonic() + limits.start_seconds
         while True:
             try:
@@ -124,13 +128,16 @@ class WorkerProcess:
                 # One second more than the worker's own limit: it tells where
                 # it hangs when its time is up.
                 deadline = time.monotonic() + limits.test_seconds + 1
-            elif time.monotonic() > min(deadline, overall):
+            elif time.monotonic() > deadline:
                 yield {"event": "silent"}
                 return
             elif self._count_processes() > limits.processes:
                 yield {"event": "swarm"}
                 return
-            if self.output.total > limits.output_bytes:
+            if time.monotonic() > overall:
+                yield {"event": "late"}
+                return
+            if self.output.total > limits.output_bytes * rounds:
                 yield {"event": "flood"}
                 return
 

@@ -1,0 +1,119 @@
+"""Which code runs on the event loop, which in threads, and how many there are."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import warnings
+
+import anyio.to_thread
+from fastapi import Depends, FastAPI
+
+from tests.facts import fact
+from tests.facts.test_dependencies import client_of
+
+TOPIC = "event loop and threads"
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_def_routes_and_dependencies_run_in_threads() -> None:
+    """`def` routes, `def` dependencies and `def` background tasks run in a thread;
+    `async def` routes run on the event loop's own thread."""
+    threads: dict[str, int] = {}
+
+    def dependency() -> None:
+        threads["def dependency"] = threading.get_ident()
+
+    app = FastAPI()
+
+    @app.get("/def", dependencies=[Depends(dependency)])
+    def def_route() -> None:
+        threads["def route"] = threading.get_ident()
+
+    @app.get("/async")
+    async def async_route() -> None:
+        threads["async route"] = threading.get_ident()
+
+    async with client_of(app) as client:
+        await client.get("/def")
+        await client.get("/async")
+
+    loop_thread = threading.get_ident()
+    assert threads["def dependency"] != loop_thread
+    assert threads["def route"] != loop_thread
+    assert threads["async route"] == loop_thread
+
+
+@fact("fastapi", "anyio", topic=TOPIC)
+async def test_forty_threads_are_lent_at_once() -> None:
+    """All `def` routes, dependencies and background tasks of a process share one pool
+    that lends forty threads at once."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    seen: list[float] = []
+    app = FastAPI()
+
+    @app.get("/")
+    def route() -> None:
+        seen.append(limiter.statistics().borrowed_tokens)
+
+    async with client_of(app) as client:
+        await client.get("/")
+
+    assert (limiter.total_tokens, seen) == (40, [1])
+
+
+@fact("anyio", topic=TOPIC)
+async def test_to_thread_of_asyncio_does_not_use_that_pool() -> None:
+    """`asyncio.to_thread` uses the loop's own executor and none of anyio's forty
+    threads, so `loop.set_default_executor` changes nothing for `def` routes."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+
+    assert await asyncio.to_thread(lambda: limiter.statistics().borrowed_tokens) == 0
+    borrowed = await anyio.to_thread.run_sync(
+        lambda: limiter.statistics().borrowed_tokens
+    )
+    assert borrowed == 1
+
+
+@fact("anyio", topic=TOPIC)
+async def test_a_limiter_of_ones_own_leaves_the_pool_alone() -> None:
+    """`anyio.to_thread.run_sync(…, limiter=…)` borrows from that limiter and not from
+    the forty threads that all share."""
+    common = anyio.to_thread.current_default_thread_limiter()
+    own = anyio.CapacityLimiter(1)
+
+    borrowed = await anyio.to_thread.run_sync(
+        lambda: (
+            own.statistics().borrowed_tokens,
+            common.statistics().borrowed_tokens,
+        ),
+        limiter=own,
+    )
+
+    assert borrowed == (1, 0)
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_calling_a_coroutine_function_runs_nothing() -> None:
+    """Calling an `async def` function runs none of its lines; when the coroutine is
+    thrown away unawaited, Python warns and the request still succeeds."""
+    written: list[str] = []
+
+    async def write() -> None:
+        written.append("entry")
+
+    app = FastAPI()
+
+    @app.get("/")
+    async def route() -> None:
+        write()  # type: ignore[unused-coroutine]  # that is the fact
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with client_of(app) as client:
+            status = (await client.get("/")).status_code
+        gc.collect()
+
+    assert (status, written) == (200, [])
+    assert any("was never awaited" in str(warning.message) for warning in caught)

@@ -15,7 +15,7 @@ import statistics
 
 from workshop.check.load import busy_cores
 from workshop.cli.place import catalogue
-from workshop.cli.services import services_for_tests
+from workshop.cli.services import Choice, services_for_tests
 from workshop.grading import Limits, grade
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
@@ -40,7 +40,7 @@ def main() -> None:
 def measure(lesson: Lesson, repeat: int, database: str | None) -> None:
     """Print a line about *lesson*; seconds are with nothing else to do."""
     services: list[str] = []
-    choice = "postgres" if database == "postgres" else None
+    choice: Choice | None = "postgres" if database == "postgres" else None
     with services_for_tests(lesson, choice, say=services.append) as environment:
         cold = grade(lesson, lesson.solution_file, environment=environment).seconds
         quiet = grade_rounds(

@@ -15,9 +15,7 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.util import await_only
 
-from workshop.lab import Gate, exchange, within
-from workshop.lab.application import RunningApp
-from workshop.lab.database import Database
+from workshop.lab import Database, Gate, RunningApp, exchange, within
 
 
 def order(customer: str, seat: str = "A1", show: int = 1) -> dict[str, object]:
@@ -58,9 +56,11 @@ async def test_an_order_is_committed_before_its_mail_is_sent(
     mail = Gate("the mail to Ann")
     app.replace("send_mail", mail)
 
-    exchange(app, "POST", "/orders", json=order("Ann"))
+    ann = exchange(app, "POST", "/orders", json=order("Ann"))
     await mail.entered()
     found = await database.count("orders", seat="A1")
+    mail.open()
+    await ann.finished()
     assert found == 1, (
         "The mail with Ann's order code was on its way to her, and a second "
         f"connection found {found} orders for her seat in the database. "
@@ -79,7 +79,11 @@ async def test_a_taken_seat_is_answered_409_and_nothing_is_written(
         mails.append(customer)
 
     app.replace("send_mail", send_mail)
-    await client.post("/orders", json=order("Ann"))
+    ann = await client.post("/orders", json=order("Ann"))
+    assert ann.status_code == 201, (
+        f"Ann ordered the free seat A1 and was answered {ann.status_code}. "
+        "Expected: 201, the seat is hers."
+    )
     before = await seats_left(database)
 
     bob = await client.post("/orders", json=order("Bob"))
@@ -123,6 +127,11 @@ async def test_a_seat_lost_at_the_last_moment_is_answered_409(
 
     rows = await database.fetch("select customer from orders where seat = 'A1'")
     owners = [row["customer"] for row in rows]
+    assert owners, (
+        f"Ann ordered the free seat A1 and was answered {ann.status_code}, and "
+        "no order for it ever came to the database. "
+        "Expected: an order is written to the database."
+    )
     told = {201: ["Ann"], 409: ["Bob"]}.get(ann.status_code)
     assert owners == told, (
         "Ann and Bob ordered seat A1 at the same moment, and Bob's order was in "
@@ -252,9 +261,12 @@ async def test_every_answer_gives_its_connection_back(
     )
     mail = Gate("the mail to Ann")
     app.replace("send_mail", mail)
-    exchange(app, "POST", "/orders", json=order("Ann"))
+    ann = exchange(app, "POST", "/orders", json=order("Ann"))
     await mail.entered()
-    assert database.out == 0, (
+    lent = database.out
+    mail.open()
+    await ann.finished()
+    assert lent == 0, (
         "Ann has her answer, and the mail to her was being sent. As long as the "
         "mail server took, a connection to the database was lent out. "
         "Expected: no connection waits for the mail server."

@@ -1,0 +1,137 @@
+"""The box office: a live board of the seats that are being sold.
+
+Start it with `make lesson-05 run`, then open /docs.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import (
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SQLITE = "sqlite+aiosqlite:///box_office.db"
+engine = create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
+Session = async_sessionmaker(engine, expire_on_commit=False)
+Sales = AsyncIterator["Sale"]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Show(Base):
+    __tablename__ = "shows"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class Sale(Base):
+    __tablename__ = "sales"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    show_id: Mapped[int]
+    seat: Mapped[str]
+    greeting: Mapped[str]
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with Session.begin() as db:
+        connection = await db.connection()
+        await connection.run_sync(Base.metadata.create_all)
+        await db.merge(Show(id=1, title="Hamlet"))
+    yield
+    await engine.dispose()
+
+
+app = FastAPI(title="Box office", lifespan=lifespan)
+
+
+async def find_show(show_id: int) -> Show:
+    async with Session() as db:
+        show = await db.get(Show, show_id)
+    if show is None:
+        raise HTTPException(404, "show not found")
+    return show
+
+
+FoundShow = Annotated[Show, Depends(find_show)]
+
+
+# In a dependency, the clean-up runs to its end. In a generator that is
+# cancelled, the first `await` of the clean-up is cancelled as well.
+async def open_line(show: FoundShow) -> AsyncIterator[Sales]:
+    async with live_sales(show.id) as line:
+        yield line
+
+
+Line = Annotated[Sales, Depends(open_line)]
+
+
+@app.get("/shows/{show_id}/board", response_class=EventSourceResponse)
+async def board(
+    show: FoundShow,
+    line: Line,
+    last_event_id: Annotated[int, Header()] = 0,
+) -> AsyncIterator[ServerSentEvent]:
+    """Tell the sales of a show: first the past ones, then live."""
+    # The line is up already: a sale made from here on may come twice,
+    # but none is lost. `last` is the number of the last one told.
+    last = last_event_id
+    query = select(Sale).filter_by(show_id=show.id)
+    query = query.where(Sale.number > last)
+    async with Session() as db:  # read it all, then let go
+        sales = list(await db.scalars(query.order_by(Sale.number)))
+    for sale in sales:
+        last = sale.number
+        yield as_event(sale)
+    try:
+        async for sale in line:
+            if sale.number > last:
+                last = sale.number
+                yield as_event(sale)
+    except ConnectionError:
+        # The 200 is on its way. Only an event can tell it now.
+        yield ServerSentEvent(data="no live sales", event="trouble")
+
+
+def as_event(sale: Sale) -> ServerSentEvent:
+    data = {"seat": sale.seat, "greeting": sale.greeting}
+    number = str(sale.number)
+    return ServerSentEvent(data=data, event="sale", id=number)
+
+
+# --- The outside world, slow and remote. Leave it as it is. ---------
+
+log = logging.getLogger("uvicorn.error")
+
+
+@asynccontextmanager
+async def live_sales(show_id: int) -> AsyncIterator[Sales]:
+    """Call the ticket system, and hang up at the end."""
+    await asyncio.sleep(0.1)
+    log.info("a line to the ticket system is in use")
+    try:
+        yield sell_five_seats(show_id)
+    finally:
+        await asyncio.sleep(0.1)
+        log.info("a line to the ticket system is free again")
+
+
+async def sell_five_seats(show_id: int) -> Sales:
+    """Sell a seat every second, and say so. Then it is sold out."""
+    for seat in ("A1", "A2", "A3", "A4", "A5"):
+        await asyncio.sleep(1)
+        sale = Sale(show_id=show_id, seat=seat, greeting="From\nBob")
+        async with Session.begin() as db:
+            db.add(sale)
+        yield sale

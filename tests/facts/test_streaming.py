@@ -1,0 +1,329 @@
+"""What lesson 05 says about streams and server-sent events."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated
+
+import anyio
+import httpx2
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from tests.facts import fact
+from workshop.lab import Clock, Gate, Journal, exchange, settle
+from workshop.lab.exchange import Message, Receive, Send
+
+TOPIC = "streaming"
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_native_events_come_with_the_headers_that_proxies_need() -> None:
+    """A generator with `response_class=EventSourceResponse` is sent as
+    `text/event-stream`, with `Cache-Control: no-cache` and `X-Accel-Buffering: no`.
+    """
+    app = FastAPI()
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board() -> AsyncIterator[dict[str, str]]:
+        yield {"seat": "A1"}
+
+    answer = exchange(app, "GET", "/")
+    await answer.finished()
+
+    assert answer.body == b'data: {"seat":"A1"}\n\n'
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["x-accel-buffering"] == "no"
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_a_text_as_data_is_quoted() -> None:
+    """`ServerSentEvent` makes JSON of its `data`, also of a text. `raw_data` is sent
+    as it is, each of its lines in a `data:` field of its own.
+    """
+    app = FastAPI()
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(data="A1\nA2")
+        yield ServerSentEvent(raw_data="A1\nA2")
+
+    answer = exchange(app, "GET", "/")
+    await answer.finished()
+
+    assert answer.body == b'data: "A1\\nA2"\n\ndata: A1\ndata: A2\n\n'
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_yield_without_a_response_class_streams_json_lines() -> None:
+    """An endpoint that yields, and names no response class, streams JSON lines."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def board() -> AsyncIterator[dict[str, str]]:
+        yield {"seat": "A1"}
+
+    answer = exchange(app, "GET", "/")
+    await answer.finished()
+
+    assert answer.headers["content-type"] == "application/jsonl"
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_a_silent_stream_is_kept_alive(clock: Clock) -> None:
+    """A native event stream sends a comment after every 15 seconds of silence, and
+    the generator does not notice.
+    """
+    app, sale = FastAPI(), Gate("the first sale")
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board() -> AsyncIterator[str]:
+        yield await sale()
+
+    answer = exchange(app, "GET", "/")
+    await sale.entered()
+    await clock.advance(31)
+    assert answer.body == b": ping\n\n: ping\n\n"
+
+    sale.open(result="A1")
+    await answer.finished()
+    assert answer.body.endswith(b'data: "A1"\n\n')
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_an_http_exception_in_a_generator_is_a_200() -> None:
+    """An `HTTPException` that a streaming generator raises comes too late: the
+    customer has a 200, even when nothing was yielded before.
+    """
+    app = FastAPI()
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board(sold_out: bool = True) -> AsyncIterator[str]:
+        if sold_out:
+            raise HTTPException(404)
+        yield "A1"
+
+    answer = exchange(app, "GET", "/")
+    await answer.finished()
+
+    assert (answer.status, answer.body, answer.complete) == (200, b"", False)
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_an_error_drops_the_event_before_it() -> None:
+    """When the generator of a native event stream raises, events that it has just
+    yielded are lost: they were still waiting to be sent.
+    """
+    app = FastAPI()
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board() -> AsyncIterator[str]:
+        yield "A1"
+        raise ConnectionError
+
+    answer = exchange(app, "GET", "/")
+    await answer.finished()
+
+    assert (answer.status, answer.body) == (200, b"")
+
+
+@fact("fastapi", "anyio", topic=TOPIC)
+async def test_clean_up_in_a_cancelled_generator_is_cancelled_as_well() -> None:
+    """When the customer leaves, a streaming generator is cancelled, and the first
+    `await` of its clean-up is cancelled again. A shielded scope of anyio protects it.
+    """
+    assert await _clean_up(shield=False) == ["begun"]
+    assert await _clean_up(shield=True) == ["begun", "finished"]
+
+
+async def _clean_up(*, shield: bool) -> list[str]:
+    app, journal, sale = FastAPI(), Journal(), Gate("a sale")
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board() -> AsyncIterator[str]:
+        try:
+            yield await sale()
+        finally:
+            journal.record("begun")
+            with anyio.CancelScope(shield=shield):
+                await settle(5)
+                journal.record("finished")
+
+    answer = exchange(app, "GET", "/")
+    await sale.entered()
+    answer.disconnect()
+    await answer.finished()
+    return journal.events
+
+
+@fact("starlette", topic=TOPIC)
+async def test_a_generator_that_waits_at_its_yield_is_not_told() -> None:
+    """When the customer leaves while a part is being sent, the generator waits at its
+    `yield` and is not told. Only the garbage collector closes it.
+    """
+    app, done, network = FastAPI(), Journal(), Gate("the network")
+
+    async def parts() -> AsyncIterator[str]:
+        try:
+            yield "A1"
+        finally:
+            done.record("closed")
+
+    kept = [parts()]  # so that the garbage collector leaves it alone
+
+    @app.get("/")
+    async def board() -> StreamingResponse:
+        return StreamingResponse(kept[0])
+
+    async def slow(scope: Message, receive: Receive, send: Send) -> None:
+        async def send_slowly(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await network()
+            await send(message)
+
+        await app(scope, receive, send_slowly)
+
+    answer = exchange(slow, "GET", "/")
+    await network.entered()
+    answer.disconnect()
+    await answer.finished()
+    await settle()
+    assert "closed" not in done
+
+    kept.clear()
+    gc.collect()
+    await settle()
+    assert "closed" in done
+
+
+@fact("starlette", topic=TOPIC)
+async def test_a_plain_generator_is_not_told_either() -> None:
+    """A plain `def` generator is not told that the customer has left. Its thread runs
+    on to the next `yield`, and the generator is never asked again.
+    """
+    app, journal, sale = FastAPI(), Journal(), Gate("the second sale")
+
+    def parts() -> Iterator[str]:
+        try:
+            yield "A1"
+            sale.blocking()
+            journal.record("A2")
+            yield "A2"
+            journal.record("A3")
+        finally:
+            journal.record("closed")
+
+    kept = parts()  # so that the garbage collector leaves it alone
+
+    @app.get("/")
+    async def board() -> StreamingResponse:
+        return StreamingResponse(kept)
+
+    answer = exchange(app, "GET", "/")
+    await sale.entered()
+    answer.disconnect()
+    sale.open()
+    await answer.finished()
+
+    assert journal.events == ["A2"]
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_a_dependency_is_held_until_the_last_byte() -> None:
+    """By default a dependency of a stream is left after the last byte, so what it
+    holds is held as long as the customer watches.
+    """
+    assert await _order("request") == ["entered", "A1", "A2", "left"]
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_a_function_scope_ends_before_the_generator_begins() -> None:
+    """With `scope="function"` a dependency of a stream is left before the generator
+    begins: what it lent is closed by then.
+    """
+    assert await _order("function") == ["entered", "left", "A1", "A2"]
+
+
+async def _order(scope: str) -> list[str]:
+    app, journal = FastAPI(), Journal()
+
+    async def line() -> AsyncIterator[None]:
+        journal.record("entered")
+        yield
+        journal.record("left")
+
+    held = Depends(line, scope="function" if scope == "function" else "request")
+
+    @app.get("/", response_class=EventSourceResponse, dependencies=[held])
+    async def board() -> AsyncIterator[str]:
+        for seat in ("A1", "A2"):
+            journal.record(seat)
+            yield seat
+
+    answer = exchange(app, "GET", "/")
+    await answer.finished()
+    return journal.events
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_the_last_id_is_a_header() -> None:
+    """A parameter `last_event_id: Annotated[int, Header()]` is read from the header
+    `Last-Event-ID`.
+    """
+    app = FastAPI()
+
+    @app.get("/")
+    async def board(last_event_id: Annotated[int, Header()] = 0) -> int:
+        return last_event_id
+
+    answer = exchange(app, "GET", "/", headers={"Last-Event-ID": "9"})
+    await answer.finished()
+
+    assert answer.json() == 9
+
+
+@fact("starlette", topic=TOPIC)
+async def test_background_tasks_run_when_the_customer_has_left() -> None:
+    """The background tasks of a stream run although the customer has left."""
+    app, sale, done = FastAPI(), Gate("a sale"), Journal()
+
+    @app.get("/", response_class=StreamingResponse)
+    async def board(background: BackgroundTasks) -> AsyncIterator[str]:
+        background.add_task(done.record, "hung up")
+        yield await sale()
+
+    answer = exchange(app, "GET", "/")
+    await sale.entered()
+    answer.disconnect()
+    await answer.finished()
+
+    assert "hung up" in done
+
+
+@fact("httpx2", topic=TOPIC)
+async def test_the_in_process_client_waits_for_the_end_of_a_stream() -> None:
+    """`ASGITransport` answers when the app has returned. It shows a stream as one
+    piece, and an endless one never.
+    """
+    app, sale = FastAPI(), Gate("the second sale")
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def board() -> AsyncIterator[str]:
+        yield "A1"
+        yield await sale()
+
+    client = httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://b"
+    )
+    async with client:
+        answer = asyncio.ensure_future(
+            client.send(client.build_request("GET", "/"), stream=True)
+        )
+        await sale.entered()
+        await settle(200)
+        assert not answer.done()
+
+        sale.open(result="A2")
+        assert (await (await answer).aread()).count(b"data:") == 2

@@ -160,6 +160,16 @@ def test_an_interrupted_installation_is_done_again(ready: Checkout) -> None:
     assert ended.err.startswith("The last set-up was interrupted: repairing it")
 
 
+def test_packages_that_somebody_deleted_come_back(ready: Checkout) -> None:
+    for module in ready.venv.rglob("tiny_core.py"):
+        module.unlink()
+
+    ended = ready.run("list")
+
+    assert ended.code == 0, ended.err
+    assert "repairing it" in ended.err
+
+
 def test_an_environment_without_a_stamp_is_made_anew(ready: Checkout) -> None:
     (ready.venv / "workshop.stamp").unlink()
     (ready.venv / "pyvenv.cfg").write_text("half", encoding="utf-8")

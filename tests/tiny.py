@@ -59,6 +59,9 @@ async def test_the_address_of_nothing_is_not_found(client):
     assert answer.status_code == 404, (
         f"GET /nothing answered {answer.status_code}. Expected: 404."
     )
+    assert "detail" in answer.json(), (
+        f"GET /nothing was not found, and said {answer.text}. Expected: why."
+    )
 '''
 
 GOOD = """\

@@ -120,13 +120,15 @@ def test_a_state_that_does_not_pass_its_step_is_found(lesson: Lesson) -> None:
 def test_a_step_that_fails_for_another_reason_at_first_is_found(
     lesson: Lesson,
 ) -> None:
-    other = STARTER.replace("    return {}\n", "    raise KeyError\n")
+    other = STARTER.replace(
+        "    return {}\n", "    return responses.JSONResponse({}, 404)\n"
+    ).replace("import FastAPI", "import FastAPI, responses")
     lesson.state_file(0).write_text(other, encoding="utf-8")
 
     (finding,) = check_states(lesson)
 
     assert finding.rule == "own reason"
-    assert "answered 500" in finding.text
+    assert "was not found, and said {}" in finding.text
 
 
 def test_a_solution_that_passes_only_at_first_is_found(

@@ -23,7 +23,8 @@ AUTHOR = "WORKSHOP_AUTHOR"
 # Busy machines shall not turn a failure into a time-out.
 _PATIENT = Limits(test_seconds=30)
 
-_LINE = re.compile(r"\.py:\d+")
+_NUMBER = re.compile(r"\d+")
+"""A status may differ where the words do not: 201 on the starter, 500 in its turn."""
 
 
 def check_lesson(
@@ -179,4 +180,4 @@ def grade_source(
 
 def _messages(verdict: LessonVerdict, number: int) -> list[str]:
     step = verdict.steps[number - 1]
-    return [_LINE.sub(".py", test.message) for test in step.tests]
+    return [_NUMBER.sub("N", test.message) for test in step.tests]

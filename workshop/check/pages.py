@@ -51,7 +51,7 @@ def check_page(
 
     *outputs* holds what each command prints today, by the command.
     """
-    path = page_of(lesson, root)
+    path = lesson.page
     for block in read_blocks(path.read_text(encoding="utf-8")):
         problem = _problem_of(block, root, outputs)
         if problem:
@@ -71,11 +71,6 @@ def fill_page(page: str, outputs: Mapping[str, str]) -> str:
         return f"{head}\n{output}```"
 
     return _BLOCK.sub(fill, page)
-
-
-def page_of(lesson: Lesson, root: Path) -> Path:
-    """Return the page of *lesson* on the site."""
-    return root / "docs" / "lessons" / f"{lesson.slug}.md"
 
 
 def _problem_of(block: Block, root: Path, outputs: Mapping[str, str]) -> str:

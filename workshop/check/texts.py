@@ -50,7 +50,7 @@ def check_texts(lesson: Lesson, root: Path) -> Iterator[Finding]:
         lesson.app_file,
         *(lesson.state_file(number) for number in range(len(steps) + 1)),
         lesson.solution / "README.md",
-        root / "docs" / "lessons" / f"{lesson.slug}.md",
+        lesson.page,
         root / "tests" / "variants" / lesson.slug / "variants.toml",
     ]
     missing = [path for path in needed if not path.is_file()]

@@ -53,7 +53,7 @@ def pages(only_check: bool) -> int:
     """Renew what pages show of the tree: outputs, tables, facts."""
     from workshop.check import Finding
     from workshop.check.generated import check_generated, renew
-    from workshop.check.pages import check_page, fill_page, page_of
+    from workshop.check.pages import check_page, fill_page
     from workshop.cli.outputs import outputs_of
 
     findings: list[Finding] = []
@@ -63,7 +63,7 @@ def pages(only_check: bool) -> int:
     findings += check_generated(place.ROOT)
     for it in place.catalogue().lessons():
         outputs = outputs_of(it)
-        path = page_of(it, place.ROOT)
+        path = it.page
         if not only_check:
             text = path.read_text(encoding="utf-8")
             renewed = fill_page(text, outputs)

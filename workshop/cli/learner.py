@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -163,6 +164,8 @@ def run(
         raise click.UsageError(_words_for_missing(it, answer))
     chosen = port or _free_port()
     folder = place.home() / "run" / it.slug
+    # Each start begins with an empty box office, as the tests do.
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     # What the app writes lands here, not beside the lesson.
     with services_for_app(it, database, folder, say=say) as environment:
@@ -196,11 +199,19 @@ def hint(lesson: tuple[str, ...], step: int | None) -> int:
     store = place.store()
     state = store.load()
     record = state.of(it.slug)
+    if step is None and record.is_finished(len(it.steps)):
+        from workshop.screen.console import command
+
+        raise click.UsageError(
+            f"Every step of lesson {it.number} has passed. To read a hint again: "
+            f"{command('hint', it.number, '--step 1')}"
+        )
     current = _step_of(it, step or record.current_step(len(it.steps)))
-    rung = min(record.hints.get(current.number, 0) + 1, len(current.hints))
+    seen = record.hints.get(current.number, 0)
+    rung = min(seen + 1, len(current.hints))
     record.hints[current.number] = rung
     store.save(state)
-    print_hint(it, current, rung)
+    print_hint(it, current, rung, again=seen == len(current.hints))
     _tell_notes(store)
     return PASSED
 
@@ -221,6 +232,7 @@ def solution(lesson: tuple[str, ...], step: int | None) -> int:
     store.save(state)
     if step is None:
         why = (it.solution / "README.md").read_text(encoding="utf-8")
+        why = why.partition("\n## Design")[0]  # that part is for authors
         print_solution(it, it.app_file, it.solution_file, "our solution", why)
     else:
         title = f"ours after step {_step_of(it, step).number}"

@@ -43,8 +43,8 @@ def services_for_app(
 ) -> Iterator[dict[str, str]]:
     """Yield the environment in which *lesson*'s app is served by hand.
 
-    A SQLite file stays in *folder* from one time to the next; a database on
-    a PostgreSQL server is made for the length of the block.
+    A SQLite file is made in *folder*; a database on a PostgreSQL server is
+    made for the length of the block.
     """
     with ExitStack() as stack:
         environment = {}
@@ -53,7 +53,7 @@ def services_for_app(
             if service.kind == "sqlite":
                 file = (folder / "box_office.db").as_posix()
                 environment[name] = f"sqlite+aiosqlite:///{file}"
-                say(f"Service: SQLite, in {file}")
+                say("Service: SQLite, a new file for each start")
                 continue
             say(f"Service: {service.description}")
             url = service.url

@@ -72,8 +72,16 @@ def _inside(arguments: list[str]) -> int:
             from workshop.environment import pins
 
             return pins.refresh(environment)
-        from workshop import cli
+        try:
+            from workshop import cli
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("workshop"):
+                raise
+            from workshop.environment import setup
 
+            # Somebody deleted a part of it. The stamp cannot know.
+            environment.distrust()
+            return _go_on(setup.own_base(), arguments, entries)
         return cli.main(arguments)
     if entries > 3:
         raise SetupError(

@@ -141,6 +141,13 @@ class Environment:
             return list(groups)
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
 
+    def distrust(self) -> None:
+        """Note that the packages are not what they should be: install them again."""
+        stamp = self.stamp()
+        if stamp is not None:
+            stamp.installed = dict.fromkeys(stamp.installed, "begun")
+            self.stamp_file.write_text(stamp.text(), encoding="utf-8")
+
     def distrust_if_other_python(self) -> None:
         """Remove the stamp if it speaks of another Python than the one inside."""
         stamp = self.stamp()

@@ -182,8 +182,9 @@ def _describe_ending(
         case "broken":
             return Ending(
                 "crashed",
-                "The test run broke down: "
-                + str(last.get("traceback", "")).strip().rpartition("\n")[2],
+                "The test run broke down, and not by app.py: "
+                + str(last.get("traceback", "")).strip().rpartition("\n")[2]
+                + ". `python -m workshop doctor` looks for the cause.",
             )
         case _:
             return Ending("crashed", _words_for_exit(exit_code, where), line)

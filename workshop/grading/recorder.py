@@ -82,6 +82,9 @@ class Recorder:
             lines = [str(v) for k, v in noted if k == "learner_line"]
             facts["line"] = next(iter(lines), facts.get("line", ""))
             facts["raised"] = [str(v) for k, v in noted if k == "app_error"]
+            whole = [str(v) for k, v in noted if k == "app_traceback"]
+            facts["traceback"] = "\n".join([*whole, facts.get("traceback", "")])
+            facts["forgot"] = [str(v) for k, v in noted if k == "app_forgot"]
         self.channel.send(
             "report", id=item.name, round=self.number, when=call.when, **facts
         )

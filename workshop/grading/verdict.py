@@ -55,6 +55,7 @@ class TestVerdict:
 
     `seen` is what happened and `expected` what should have; `line` is the
     learner's own line; `raised` what the app raised meanwhile, a line each;
+    `forgot` the coroutines that it made and never awaited;
     `output` what it printed and logged; `traceback` is for those who ask.
     """
 
@@ -66,6 +67,7 @@ class TestVerdict:
     expected: str = ""
     line: str = ""
     raised: tuple[str, ...] = ()
+    forgot: tuple[str, ...] = ()
     output: str = ""
     traceback: str = ""
 
@@ -202,6 +204,7 @@ def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
             expected=wanted.strip(),
             line=str(report.get("line", "")),
             raised=tuple(report.get("raised", ())),
+            forgot=tuple(report.get("forgot", ())),
             traceback=str(report.get("traceback", "")),
         )
     phases = sorted(str(report["when"]) for report in reports)

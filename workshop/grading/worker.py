@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import json
+import logging
 import os
 import signal
 import sys
@@ -72,6 +73,25 @@ class Channel:
         os.write(1, f"{MARK}{os.getpid()} {test}\n".encode())
 
 
+class BriefFormatter(logging.Formatter):
+    """Shows of a traceback what a learner can use: lines of app.py, and the error.
+
+    The whole of it is there for those who ask for tracebacks.
+    """
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 -- logging's name
+        """Return the learner's frames and the last line."""
+        kind, error, tb = ei
+        frames = [
+            frame
+            for frame in traceback.extract_tb(tb)
+            if Path(frame.filename).name == "app.py"
+        ]
+        lines = [f"  {Path(f.filename).name}:{f.lineno}  {f.line}" for f in frames]
+        words = str(error).strip().partition("\n")[0]
+        return "\n".join([*lines, f"  {kind.__name__}: {words}"])
+
+
 def _detach_standard_streams() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -80,12 +100,12 @@ def _detach_standard_streams() -> None:
 
 
 def _preload() -> None:
-    import logging
-
     # As uvicorn would show it, so that a learner sees their own log lines.
-    logging.basicConfig(
-        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(BriefFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Every request of the tests, which the learner did not write.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     import fastapi
     import httpx2
     import pytest

@@ -26,7 +26,8 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         """
         return await within(
             self._inner.handle_async_request(request),
-            never=f"{request.method} {request.url.path} was never answered.",
+            never=f"{request.method} {request.url.path} was never answered. "
+            "Expected: an answer.",
         )
 
     async def aclose(self) -> None:

@@ -165,10 +165,11 @@ class Exchange:
         )
 
     async def _until(self, true: Callable[[], bool], never: str) -> None:
-        await self._bell.hears(lambda: true() or self.done, f"{self.name} {never}.")
+        words = f"{self.name} {never}. Expected: an answer."
+        await self._bell.hears(lambda: true() or self.done, words)
         if not true():
             because = f" The app raised {self.error!r}." if self.error else ""
-            raise Never(f"{self.name} {never}.{because}")
+            raise Never(f"{self.name} {never}.{because} Expected: an answer.")
 
     async def _run(self) -> None:
         task = asyncio.current_task()

@@ -94,7 +94,10 @@ class Gate:
         self._arrive(args, kwargs)
         try:
             if not self._opened.wait(_THREAD_LIMIT_SECONDS):
-                raise Never(f"The test never opened the gate in front of {self.what}.")
+                raise Never(
+                    f"Whoever asked for {self.what} held up everything else. "
+                    "Expected: others can run while somebody waits for it."
+                )
         finally:
             self._leave()
         return self._answer(args, kwargs)
@@ -163,8 +166,10 @@ class Gate:
 
     def _missing(self, times: int) -> str:
         if not self.count:
-            return f"Nobody ever asked for {self.what}."
-        return f"Only {self.count} of {times} calls ever asked for {self.what}."
+            found = f"Nobody ever asked for {self.what}."
+        else:
+            found = f"Only {self.count} of {times} calls ever asked for {self.what}."
+        return f"{found} Expected: the app asks, by the function that stands for it."
 
 
 def open_all_gates() -> None:

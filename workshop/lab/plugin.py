@@ -7,6 +7,7 @@ import gc
 import inspect
 import os
 import tempfile
+import traceback
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -271,11 +272,27 @@ def _app_properties() -> list[tuple[str, object]]:
             if isinstance(error, AppExit):
                 properties.append(("app_exit", str(error).partition("\n")[0]))
             else:
-                text = ": ".join(filter(None, (type(error).__name__, str(error))))
+                ours = type(error).__module__.startswith("workshop.")
+                name = "" if ours else _full_name(error)
+                text = ": ".join(filter(None, (name, str(error))))
                 place = place_of_error(error)
                 where = f" ({place.short})" if place else ""
-                properties.append(("app_error", text.partition("\n")[0] + where))
+                lines = [line.strip() for line in text.splitlines() if line.strip()]
+                properties.append(("app_error", " ".join(lines)[:300] + where))
+                whole = "".join(traceback.format_exception(error))
+                properties.append(("app_traceback", whole))
+        # SQLAlchemy's refusal to wait leaves a coroutine of its own behind.
+        if not any("MissingGreenlet" in str(error) for error in app.errors):
+            made = [it for it in app.forgotten.coroutines if " made in " in it]
+            properties += [("app_forgot", it) for it in dict.fromkeys(made)]
     return properties
+
+
+def _full_name(error: BaseException) -> str:
+    """Return the name that an `except` would need."""
+    kind = type(error)
+    builtin = kind.__module__ == "builtins"
+    return kind.__qualname__ if builtin else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _learner_line(error: BaseException) -> str | None:

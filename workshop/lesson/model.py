@@ -60,6 +60,11 @@ class Lesson:
         """The repaired app."""
         return self.solution / "app.py"
 
+    @property
+    def page(self) -> Path:
+        """The page that explains it, read before or after the exercise."""
+        return self.folder.parents[1] / "docs" / "lessons" / f"{self.slug}.md"
+
     @cached_property
     def test_file(self) -> Path:
         """The one `test_*.py` of the lesson."""

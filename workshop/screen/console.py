@@ -26,6 +26,7 @@ MARKS = {
 def out() -> Console:
     """Return the console for standard output."""
     from rich.console import Console
+    from rich.theme import Theme
 
     class PipeConsole(Console):
         """A console that leaves it to its caller when a reader has gone."""
@@ -35,7 +36,9 @@ def out() -> Console:
 
     # Without a terminal nothing is gained by breaking lines at column 80.
     width = None if sys.stdout.isatty() else 100
-    return PipeConsole(highlight=False, width=width)
+    # Rich's own style has a black background: dark boxes on a light terminal.
+    theme = Theme({"markdown.code": "bold cyan"})
+    return PipeConsole(highlight=False, width=width, theme=theme)
 
 
 def mark(verdict: str) -> str:

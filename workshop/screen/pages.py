@@ -73,6 +73,12 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
         )
     if edited and record.verdicts:
         console.print("(app.py has changed since that verdict)")
+    if not lesson.app_file.is_file():
+        console.print(
+            f"{short(lesson.app_file)} is missing. Copy the starter back from "
+            f"{short(lesson.state_file(0))}.",
+            soft_wrap=True,
+        )
     done = all(record.verdicts.get(step.number) == "passed" for step in steps)
     if not done:
         step = steps[current - 1]
@@ -80,31 +86,42 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
         console.print(Text(f"Now: step {step.number} · {step.title}", "bold"))
         console.print(Padding(Markdown(step.text), (0, 0, 0, 4)))
     console.print()
-    rows = (
+    rows = [
+        ("Explained", short(lesson.page)),
         ("Edit", short(lesson.app_file)),
-        ("Then", command("test", lesson.number)),
         ("Try it out", command("run", lesson.number)),
+        ("Then", command("test", lesson.number)),
         ("Stuck?", command("hint", lesson.number)),
-    )
+    ]
+    if done:
+        rows = [
+            ("Why it works", command("solution", lesson.number)),
+            ("Explained", short(lesson.page)),
+            ("Go on", command("learn")),
+        ]
     for name, text in rows:
-        console.print(f"{name + ':':<12}{text}", soft_wrap=True)
+        console.print(f"{name + ':':<14}{text}", soft_wrap=True)
 
 
-def print_hint(lesson: Lesson, step: Step, rung: int) -> None:
-    """Print rung number *rung* (from 1) of the ladder of *step*."""
+def print_hint(lesson: Lesson, step: Step, rung: int, *, again: bool) -> None:
+    """Print rung number *rung* (from 1) of *step*'s ladder, or *again* all of it."""
     from rich.markdown import Markdown
     from rich.padding import Padding
     from rich.text import Text
 
     console = out()
     total = len(step.hints)
+    # The end of the ladder shows all of it: hints can be read again.
+    shown = step.hints if again else step.hints[rung - 1 : rung]
     console.print(
         Text.assemble(
             (f"Step {step.number} · {step.title}", "bold"),
             f"   hint {rung} of {total}",
         )
     )
-    console.print(Padding(Markdown(step.hints[rung - 1]), (1, 0, 1, 4)))
+    for text in shown:
+        console.print(Padding(Markdown(text), (1, 0, 0, 4)))
+    console.print()
     if rung < total:
         console.print(f"The next hint: {command('hint', lesson.number)}")
     else:
@@ -117,12 +134,18 @@ def print_hint(lesson: Lesson, step: Step, rung: int) -> None:
 def print_solution(
     lesson: Lesson, mine: Path, ours: Path, title: str, why: str
 ) -> None:
-    """Print the difference from *mine* to *ours*, then *why* (Markdown)."""
+    """Print *why* (Markdown), then the difference from *mine* to *ours*.
+
+    The difference comes last: it is what the screen then shows.
+    """
     from rich.markdown import Markdown
     from rich.text import Text
 
     console = out()
     console.print(Text(f"Lesson {lesson.number} · {title}", "bold"))
+    if why:
+        console.print(Markdown(why))
+        console.print()
     console.print(f"From {short(mine)} to {short(ours)}:")
     console.print()
     lines = list(
@@ -140,9 +163,6 @@ def print_solution(
     styles = {"+": "green", "-": "red", "@": "cyan"}
     for line in lines[2:]:
         console.print(Text(line, styles.get(line[:1], "")), soft_wrap=True)
-    if why:
-        console.print()
-        console.print(Markdown(why))
 
 
 def short(path: Path) -> str:

@@ -55,6 +55,9 @@ def print_verdict(
     )
     console.print()
     current = verdict.current
+    common = _common_error(verdict)
+    if common is not None:
+        _print_common(console, common, traceback)
     for step in verdict.steps:
         word = step.verdict
         console.print(
@@ -65,13 +68,40 @@ def print_verdict(
             ),
             soft_wrap=True,
         )
-        if word is not Verdict.PASSED and (every_step or step is current):
+        broken = word in (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
+        in_full = every_step or step is current or broken
+        if word is not Verdict.PASSED and in_full and common is None:
             _print_step(console, step, verdict, traceback)
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
         console.print(Text("Printed outside the tests", "bold"))
         console.print(Padding(Text(_clip(verdict.output)), (0, 0, 0, 4)))
     console.print()
     _print_closing(console, verdict, own=own, make=make)
+
+
+def _common_error(verdict: LessonVerdict) -> TestVerdict | None:
+    """Return what kept every test from running, if one thing did."""
+    tests = [test for step in verdict.steps for test in step.tests]
+    same = {(test.verdict, test.seen) for test in tests}
+    if len(tests) > 1 and len(same) == 1 and tests[0].verdict is Verdict.ERROR:
+        return tests[0]
+    return None
+
+
+def _print_common(console: Console, test: TestVerdict, traceback: bool) -> None:
+    """Say once what is wrong with the file, and nothing of the steps."""
+    console.print(Padding(Text(test.seen), (0, 0, 0, 4), expand=False))
+    if test.line:
+        line = Text.assemble(("Your line ", "bold"), test.line)
+        console.print(Padding(line, (0, 0, 0, 4), expand=False))
+    if traceback and test.traceback:
+        console.print(Padding(Text(test.traceback.rstrip()), (0, 0, 0, 4)))
+    console.print()
+
+
+def _is_definition(line: str) -> bool:
+    source = line.partition("  ")[2]
+    return source.startswith(("def ", "async def "))
 
 
 def _print_step(
@@ -111,14 +141,16 @@ def _print_test(
         if test.expected:
             row("Expected", test.expected)
         if test.line:
-            row("Your line", test.line)
+            row("Your route" if _is_definition(test.line) else "Your line", test.line)
         for raised in test.raised:
             row("Raised", raised)
+        for forgot in test.forgot:
+            row("Never run", forgot)
         if test.output:
             row("Printed", _clip(test.output))
         if traceback and test.traceback:
             row("Traceback", test.traceback.rstrip())
-        row("Read", f"{short(lesson.folder / 'README.md')}, step {test.test.step}")
+        row("Read", f"{short(lesson.page)}, and step {test.test.step} of its README")
     console.print()
     console.print(Padding(table, (0, 0, 0, 4), expand=False))
 
@@ -138,10 +170,13 @@ def _print_closing(
             )
         )
         if own:
-            why = command("solution", number, make=make)
-            console.print(
-                f"Why it works, and other right answers: {why}", soft_wrap=True
+            rows = (
+                ("Why it works", command("solution", number, make=make)),
+                ("Explained", short(verdict.lesson.page)),
+                ("Go on", command("learn", make=make)),
             )
+            for name, text in rows:
+                console.print(f"{name + ':':<15}{text}", soft_wrap=True)
         return
     word = str(verdict.verdict)
     console.print(

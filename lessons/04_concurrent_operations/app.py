@@ -1,0 +1,148 @@
+"""The box office: one show, played in five venues.
+
+Start it with `make lesson-04 run`, then open /docs.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import (
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+VENUES = ["Apollo", "Bijou", "Corso", "Dome", "Eden"]
+PATIENCE = 3  # seconds that a customer waits for quotes
+
+SQLITE = "sqlite+aiosqlite:///box_office.db"
+engine = create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
+Session = async_sessionmaker(engine)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Price(Base):
+    __tablename__ = "prices"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    show: Mapped[str]
+    venue: Mapped[str]
+    euros: Mapped[int]
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    yield
+    await engine.dispose()
+
+
+async def get_db() -> AsyncIterator[AsyncSession]:
+    async with Session() as session:
+        yield session
+
+
+DB = Annotated[AsyncSession, Depends(get_db)]
+app = FastAPI(title="Box office", lifespan=lifespan)
+
+
+# TODO 1: all five venues are asked at the same time.
+@app.get("/shows/{show}/prices")
+async def prices(show: str) -> dict[str, int]:
+    """What a ticket costs in each venue."""
+    calls = [ask_price(venue, show) for venue in VENUES]
+    euros = [await call for call in calls]
+    return dict(zip(VENUES, euros, strict=True))
+
+
+# TODO 2: a broken venue is named, and the others are shown.
+@app.get("/shows/{show}/seats")
+async def seats(show: str):
+    """How many seats are free in each venue."""
+    calls = [ask_seats(venue, show) for venue in VENUES]
+    free = await asyncio.gather(*calls, return_exceptions=True)
+    return {"seats": dict(zip(VENUES, free, strict=True)), "failed": []}
+
+
+class Quotes(BaseModel):
+    prices: dict[str, int] = {}
+    late: list[str] = []  # had not answered when we gave up
+    failed: list[str] = []  # gave up by themselves
+
+
+# TODO 3: after three seconds the customer is told what is known.
+# TODO 4: a venue that gave up by itself has failed. It is not late.
+@app.get("/shows/{show}/quotes")
+async def quotes(show: str, response: Response) -> Quotes:
+    """What a ticket costs, for customers who are in a hurry."""
+    known = Quotes()
+    calls = [asyncio.create_task(ask_price(v, show)) for v in VENUES]
+    for venue, call in zip(VENUES, calls, strict=True):
+        try:
+            euros = await asyncio.wait_for(call, timeout=PATIENCE)
+            known.prices[venue] = euros
+        except TimeoutError:
+            known.late.append(venue)
+            response.status_code = 504
+    return known
+
+
+class Part(BaseModel):
+    means: str = "gift card"
+    euros: int = 20
+
+
+async def pay_part(part: Part) -> None:
+    if not await charge(part.means, part.euros):
+        raise HTTPException(402, f"{part.means} declined")
+
+
+# TODO 5: when one part is declined, nothing more is charged.
+@app.post("/payments")
+async def pay(parts: list[Part]) -> dict[str, int]:
+    """Pay an order in several parts, all charged at the same time."""
+    await asyncio.gather(*(pay_part(part) for part in parts))
+    return {"paid": sum(part.euros for part in parts)}
+
+
+async def note_price(venue: str, show: str, db: AsyncSession) -> int:
+    euros = await ask_price(venue, show)
+    db.add(Price(show=show, venue=venue, euros=euros))
+    await db.commit()
+    return euros
+
+
+# TODO 6: every price in the answer is in the price book.
+@app.post("/shows/{show}/prices")
+async def note_prices(show: str, db: DB) -> dict[str, int]:
+    """Write today's prices into the price book."""
+    notes = (note_price(venue, show, db) for venue in VENUES)
+    return dict(zip(VENUES, await asyncio.gather(*notes), strict=True))
+
+
+# --- The outside world, slow and remote. Leave it as it is. ---------
+
+
+async def ask_price(venue: str, show: str) -> int:
+    await asyncio.sleep(0.2 * VENUES.index(venue) + 0.2)
+    return 20 + len(venue + show)
+
+
+async def ask_seats(venue: str, show: str) -> int:
+    await asyncio.sleep(0.2 * VENUES.index(venue) + 0.2)
+    return 100 * len(venue)
+
+
+async def charge(means: str, euros: int) -> bool:
+    """Take *euros*. A call that is stopped has taken nothing."""
+    await asyncio.sleep(euros / 100)
+    return means != "expired card"

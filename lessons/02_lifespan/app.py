@@ -1,0 +1,136 @@
+"""The box office of a venue: what it opens, and when it closes it.
+
+Start it with `make lesson-02 run`, then open /docs.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from fastapi import APIRouter, FastAPI, HTTPException
+from pydantic import BaseModel
+
+# --- The outside world. Leave it as it is: the tests put stand-ins in
+# --- the place of the three connect functions, by their names. --------
+
+
+class Connection:
+    async def aclose(self) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+
+class Database(Connection):
+    def __init__(self, venue: str) -> None:
+        self.gone = {"A1"}  # in a basket of the last run
+
+    async def free_baskets(self) -> None:
+        self.gone.discard("A1")
+
+    async def sell(self, seat: str, customer: str) -> bool:
+        free = seat not in self.gone
+        self.gone.add(seat)
+        return free
+
+    async def read_prices(self) -> dict[str, int]:
+        await asyncio.sleep(5)  # a long list, read slowly
+        return {"stalls": 60, "balcony": 35}
+
+
+class Mail(Connection):  # stores unsent mail when it is closed
+    async def send(self, customer: str, seat: str) -> None: ...
+
+
+class Cards(Connection):  # used like an httpx2.AsyncClient
+    async def charge(self, customer: str) -> None: ...
+
+
+async def connect_database(venue: str) -> Database:
+    return Database(venue)
+
+
+async def connect_mail(database: Database) -> Mail:
+    return Mail()
+
+
+def connect_cards() -> Cards:
+    return Cards()
+
+
+# --- The box office. From here on, everything is yours. ---------------
+
+router = APIRouter()
+database: Database
+mail: Mail
+prices: dict[str, int] = {}
+
+
+# TODO 3: when something fails, nothing is left open.
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    global database, mail
+    database = await connect_database(app.title)
+    mail = await connect_mail(database)
+    # TODO 5: when the app has ended, nobody reads prices any more.
+    app.state.refresher = asyncio.create_task(refresh_prices())
+    yield
+    await mail.aclose()
+    await database.aclose()
+
+
+async def refresh_prices() -> None:
+    while True:
+        try:
+            prices.update(await database.read_prices())
+        except OSError:
+            logging.exception("prices stay as they were")
+        await asyncio.sleep(60)
+
+
+class Order(BaseModel):
+    seat: str = "B2"
+    customer: str = "Ann"
+
+
+# TODO 1: one line to the card company serves all customers.
+@router.post("/orders", status_code=201)
+async def buy(order: Order) -> dict[str, str]:
+    if not await database.sell(order.seat, order.customer):
+        raise HTTPException(409, "seat is taken")
+    async with connect_cards() as cards:
+        await cards.charge(order.customer)
+    await mail.send(order.customer, order.seat)
+    return {"seat": order.seat, "customer": order.customer}
+
+
+@router.get("/prices")
+async def price_list() -> dict[str, int]:
+    return prices
+
+
+# TODO 6: /ready answers 503 as long as there is no price list.
+@router.get("/ready")
+async def ready() -> dict[str, bool]:
+    return {"ready": True}
+
+
+# TODO 4: every app has connections and prices of its own.
+def create_app(venue: str) -> FastAPI:
+    app = FastAPI(title=venue, lifespan=lifespan)
+    app.include_router(router)
+    return app
+
+
+app = create_app("Opera")
+
+
+# TODO 2: after a start, no seat is held by a basket of the last run.
+@app.on_event("startup")
+async def free_baskets() -> None:
+    await database.free_baskets()

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.util import await_only
 
-from workshop.lab import Database, Gate, RunningApp, exchange, within
+from workshop.lab import Database, Gate, Rendezvous, RunningApp, exchange, within
 
 
 def order(customer: str, seat: str = "A1", show: int = 1) -> dict[str, object]:
@@ -88,8 +88,8 @@ async def test_a_taken_seat_is_answered_409_and_nothing_is_written(
 
     bob = await client.post("/orders", json=order("Bob"))
     assert bob.status_code == 409, (
-        "Ann has seat A1. Bob ordered it too, and his answer did not tell him "
-        "that it is taken. "
+        "Ann has seat A1. Bob ordered it too, and he was answered "
+        f"{bob.status_code}. "
         "Expected: Bob is answered 409."
     )
     after = await seats_left(database)
@@ -241,6 +241,28 @@ async def test_a_payment_does_not_store_that_of_another_customer(
         f"Ann's card was declined, Bob's was not. Ann was answered {ann.status}, "
         f"and these orders are paid: {paid}. "
         "Expected: Ann is answered 402, and only bob-1 is paid."
+    )
+
+
+@pytest.mark.step(4)
+async def test_two_payments_at_the_same_moment_are_both_stored(
+    app: RunningApp, database: Database
+) -> None:
+    """While one commit is on its way, the session has no time for another."""
+    await two_orders(app, database, Gate("the card company"))
+    cards = Rendezvous(2, "the card company", result=True)
+    app.replace("charge_card", cards)
+
+    ann = exchange(app, "POST", "/orders/ann-1/payment")
+    bob = exchange(app, "POST", "/orders/bob-1/payment")
+    await cards.met()
+    await ann.finished()
+    await bob.finished()
+    stored = await database.count("payments")
+    assert ([ann.status, bob.status], stored) == ([200, 200], 2), (
+        "Ann's and Bob's cards were charged at the same moment. Ann was answered "
+        f"{ann.status}, Bob {bob.status}, and {stored} payments are stored. "
+        "Expected: 200 for both, and two payments."
     )
 
 

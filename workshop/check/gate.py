@@ -23,6 +23,10 @@ AUTHOR = "WORKSHOP_AUTHOR"
 # Busy machines shall not turn a failure into a time-out.
 _PATIENT = Limits(test_seconds=30)
 
+# Answers graded side by side must not count each other's connections: each
+# starts an embedded server of its own.
+_APART = {"WORKSHOP_REDIS_URL": ""}
+
 _NUMBER = re.compile(r"\d+")
 """A status may differ where the words do not: 201 on the starter, 500 in its turn."""
 
@@ -91,7 +95,10 @@ def check_states(
         verdicts = list(
             pool.map(
                 lambda path: grade(
-                    lesson, path, environment=environment, limits=_PATIENT
+                    lesson,
+                    path,
+                    environment={**(environment or {}), **_APART},
+                    limits=_PATIENT,
                 ),
                 answers,
             )
@@ -175,7 +182,8 @@ def grade_source(
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "app.py"
         answer.write_text(source, encoding="utf-8")
-        return grade(lesson, answer, environment=environment, limits=_PATIENT)
+        alone = {**(environment or {}), **_APART}
+        return grade(lesson, answer, environment=alone, limits=_PATIENT)
 
 
 def _messages(verdict: LessonVerdict, number: int) -> list[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
 import json
 import logging
 import os
@@ -115,6 +116,29 @@ def _preload() -> None:
     del fastapi, httpx2, pytest, workshop
 
 
+# What an app or its tests name, and what that imports: up to two seconds, that
+# no test shall be charged with.
+_COSTLY = {
+    "sqlalchemy": "sqlalchemy.ext.asyncio",
+    "sqlite": "aiosqlite",
+    "postgres": "asyncpg",
+    "redis": "redis.asyncio",
+    "serve": "uvicorn",
+}
+
+
+def _preload_for(job: dict[str, Any]) -> None:
+    """Import what the job's files will import, as far as it is there."""
+    texts = [os.environ.get("WORKSHOP_DATABASE_URL", "")]
+    for name in (job["app_file"], job["test_file"]):
+        with contextlib.suppress(OSError):
+            texts.append(Path(name).read_text(encoding="utf-8", errors="replace"))
+    for word, module in _COSTLY.items():
+        if any(word in text for text in texts):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
+
+
 def _stop_at_end_of(control: IO[str]) -> None:
     with contextlib.suppress(OSError, ValueError):
         control.read()
@@ -135,6 +159,7 @@ def _run(job: dict[str, Any], channel: Channel) -> None:
 
     # Byte code of an edited file is found again by size and whole seconds;
     # a quick second save could get the verdict on the first.
+    _preload_for(job)
     sys.dont_write_bytecode = True
     config = Path(__file__).with_name("pytest.ini")
     for number in range(job["rounds"]):

@@ -329,7 +329,7 @@ async def _finish(app: RunningApp, before: set[asyncio.Task[Any]]) -> None:
     try:
         await app.shutdown()
     finally:
-        stubborn = await _end_tasks(before)
+        stubborn = await _end_tasks(app, before)
         app.unload()
         gc.collect()
         await settle(2)
@@ -340,25 +340,46 @@ async def _finish(app: RunningApp, before: set[asyncio.Task[Any]]) -> None:
         )
 
 
-async def _end_tasks(before: set[asyncio.Task[Any]]) -> list[str]:
-    """Cancel what is left of this app; return the descriptions of what refuses."""
-    loop = asyncio.get_running_loop()
-    current = asyncio.current_task()
-    left = [
-        task
-        for task in set(getattr(loop, "tasks", ())) - before
-        if task is not current and not task.done()
-    ]
-    for task in left:
-        task.cancel()
-    stubborn = []
-    for task in left:
-        if not await end(task):
-            await quiet(lambda: None, until=task.done)
-        if not task.done():
-            stubborn.append(describe(task))
-            forget(task)
+async def _end_tasks(app: RunningApp, before: set[asyncio.Task[Any]]) -> list[str]:
+    """Cancel what is left of this app; return the descriptions of what refuses.
+
+    What begins only then (SQLAlchemy closes a cancelled session in a task of its own)
+    may end by itself first: a connection whose close is cut short never answers.
+    """
+    stubborn: list[str] = []
+    told: set[asyncio.Task[Any]] = set()
+    while left := _left_of(app, before | told):
+        if told:
+            await quiet(lambda: None, until=_all_done(left))
+        for task in left:
+            if not task.done():
+                task.cancel()
+        for task in left:
+            if not await end(task):
+                await quiet(lambda: None, until=task.done)
+            if not task.done():
+                stubborn.append(describe(task))
+                forget(task)
+        told.update(left)
     return stubborn
+
+
+def _all_done(tasks: list[asyncio.Task[Any]]) -> Callable[[], bool]:
+    return lambda: all(task.done() for task in tasks)
+
+
+def _left_of(app: RunningApp, known: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+    """Return the tasks that are not *known* and not another running app's."""
+    loop = asyncio.get_running_loop()
+    owners = getattr(loop, "owners", {})
+    others = [other for other in _running if other is not app]
+    return [
+        task
+        for task in set(getattr(loop, "tasks", ())) - known
+        if task is not asyncio.current_task()
+        and not task.done()
+        and not any(owners.get(task) is other for other in others)
+    ]
 
 
 def raise_exits() -> None:

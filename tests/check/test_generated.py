@@ -10,8 +10,11 @@ from workshop.lesson import Lesson
 FACTS = '''\
 from tests.facts import fact
 
+PACKAGES = ("pytest", "anyio")
+TOPIC = "tests"
 
-@fact("pytest", topic="tests")
+
+@fact(*PACKAGES, topic=TOPIC)
 def test_one_is_one():
     """One is one,
     and a|b is a pipe."""
@@ -52,7 +55,10 @@ def test_a_fact_is_told_with_versions_and_its_test(root: Path) -> None:
 
     page = (root / "docs" / "facts.md").read_text(encoding="utf-8")
     assert "## Tests" in page
-    assert f"| One is one, and a\\|b is a pipe. | pytest {pytest.__version__} |" in page
+    assert (
+        f"| One is one, and a\\|b is a pipe. | pytest {pytest.__version__}, anyio"
+        in page
+    )
     assert "`test_numbers.py::test_one_is_one`" in page
 
 

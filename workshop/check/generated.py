@@ -6,12 +6,14 @@ A page holds them between `<!-- name -->` and `<!-- /name -->`.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from workshop.check.texts import Finding
 from workshop.lesson import Catalogue, Lesson
@@ -80,13 +82,18 @@ def read_facts(root: Path) -> list[Fact]:
     """
     found = []
     for path in sorted((root / "tests" / "facts").glob("test_*.py")):
+        constants: dict[str, Any] = {}
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            for decorator in node.decorator_list:
-                match decorator:
-                    case ast.Call(func=ast.Name(id="fact")):
-                        found.append(_read_fact(node, decorator, path))
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    with contextlib.suppress(ValueError):
+                        constants[name] = ast.literal_eval(node.value)
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    for decorator in node.decorator_list:
+                        match decorator:
+                            case ast.Call(func=ast.Name(id="fact")):
+                                fact = _read_fact(node, decorator, path, constants)
+                                found.append(fact)
     return found
 
 
@@ -114,14 +121,27 @@ def fact_tables(facts: Iterable[Fact]) -> str:
 
 
 def _read_fact(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.Call, path: Path
+    node: ast.FunctionDef | ast.AsyncFunctionDef,
+    decorator: ast.Call,
+    path: Path,
+    constants: Mapping[str, Any],
 ) -> Fact:
     statement = " ".join((ast.get_docstring(node) or "").split())
     if not statement:
         raise ValueError(f"{path.name}: {node.name} states nothing (no docstring)")
-    packages = tuple(str(ast.literal_eval(it)) for it in decorator.args)
-    (topic,) = (str(ast.literal_eval(it.value)) for it in decorator.keywords)
-    return Fact(statement, packages, topic, f"{path.name}::{node.name}")
+    packages: list[str] = []
+    for argument in decorator.args:
+        if isinstance(argument, ast.Starred):
+            packages += _value(argument.value, constants)
+        else:
+            packages.append(_value(argument, constants))
+    (topic,) = (str(_value(it.value, constants)) for it in decorator.keywords)
+    return Fact(statement, tuple(packages), topic, f"{path.name}::{node.name}")
+
+
+def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
+    """Return what *node* says: a literal, or a constant of its module."""
+    return constants[node.id] if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def _put(text: str, name: str, part: str) -> str:

@@ -112,12 +112,18 @@ def fact_tables(facts: Iterable[Fact]) -> str:
         ]
         lines += [
             f"| {it.statement.replace('|', chr(92) + '|')} "
-            f"| {', '.join(f'{name} {version(name)}' for name in it.packages)} "
+            f"| {_versions(it)} "
             f"| `{it.test}` |"
             for it in there
         ]
         lines.append("")
     return "\n".join(lines).rstrip("\n")
+
+
+def _versions(fact: Fact) -> str:
+    # Facts about Python itself are run on the oldest and the newest that we have.
+    packages = [f"{name} {version(name)}" for name in fact.packages]
+    return ", ".join(packages) or "Python 3.11 and later"
 
 
 def _read_fact(

@@ -1,0 +1,113 @@
+"""The box office, and a limit for those who ask too often.
+
+Start it with `make lesson-07 run`, then open /docs.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import wraps
+from inspect import isawaitable
+from math import ceil
+
+from fastapi import FastAPI, HTTPException, Request
+from redis.asyncio import Redis
+
+LIMIT = 3  # so many calls of one customer ...
+WINDOW = 10  # ... in any so many seconds
+PROXIES = ["10.0.0.1", "10.0.0.2"]  # our load balancer, our cache
+REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379")
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Redis]]:
+    # It connects when it is first used, and nobody uses it yet.
+    async with Redis.from_url(REDIS_URL) as redis:
+        yield {"redis": redis}
+
+
+app = FastAPI(title="Box office", lifespan=lifespan)
+
+
+# TODO 3: behind a proxy, each customer has a limit of his own.
+# TODO 4: ten calls at the same moment are not let through.
+# TODO 5: a limited `def` route holds up its own customer only.
+def rate_limit(endpoint: Callable) -> Callable:
+    hits: dict[str, list[float]] = {}  # who came last stands last
+
+    @wraps(endpoint)
+    async def limited(request: Request, **kwargs):
+        customer = request.client.host
+        start = now() - WINDOW
+        recent = [t for t in hits.get(customer, []) if t > start]
+        blocked = await on_blocklist(customer)
+        if blocked:
+            raise HTTPException(403, "scalpers are not served")
+        if len(recent) >= LIMIT:
+            wait = ceil(recent[0] + WINDOW - now())
+            retry = {"Retry-After": str(wait)}
+            raise HTTPException(429, "too many calls", retry)
+        # Only calls that were served count, or impatience never ends.
+        hits.pop(customer, None)
+        hits[customer] = [*recent, now()]
+        while hits[longest_away := next(iter(hits))][-1] <= start:
+            del hits[longest_away]
+        result = endpoint(request=request, **kwargs)
+        return await result if isawaitable(result) else result
+
+    return limited
+
+
+@app.get("/shows/{show_id}/seats")
+@rate_limit
+async def seats(show_id: int, request: Request) -> dict[str, int]:
+    """How many seats are left? Scalpers ask all day long."""
+    return {"show": show_id, "left": await seats_left(show_id)}
+
+
+@app.get("/tickets/{code}")
+@rate_limit
+def ticket(code: str, request: Request) -> dict[str, str]:
+    """Print a ticket that has been paid."""
+    return {"ticket": print_ticket(code)}
+
+
+# TODO 6: three guesses in ten seconds, whichever worker takes them.
+@app.post("/presale/{word}")
+@rate_limit
+async def presale(word: str, request: Request) -> dict[str, bool]:
+    """Open the presale for whoever knows the word of the fan club."""
+    return {"open": word == FAN_CLUB_WORD}
+
+
+# ----------------------------------------------------------------------
+# The outside world. Leave it as it is: the tests put stand-ins in the
+# place of these functions, by their names.
+# ----------------------------------------------------------------------
+
+FAN_CLUB_WORD = "encore"
+
+
+def now() -> float:
+    """Return the time in seconds. All limits here go by this clock."""
+    return time.time()
+
+
+async def on_blocklist(address: str) -> bool:
+    """Ask the other box offices whether they know this scalper."""
+    await asyncio.sleep(0.05)
+    return address.startswith("192.0.2.")
+
+
+async def seats_left(show_id: int) -> int:
+    """Look up how many seats are left."""
+    await asyncio.sleep(0.05)
+    return 80 - show_id % 80
+
+
+def print_ticket(code: str) -> str:
+    """Draw the ticket and its bar code, which takes a while."""
+    time.sleep(2)
+    return f"ticket {code}, row 7"

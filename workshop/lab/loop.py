@@ -89,6 +89,12 @@ class WatchedLoop(asyncio.BaseEventLoop):
         self.outside += 1
         return await super().create_server(*args, **options)
 
+    def _process_events(self, event_list: list[Any]) -> None:
+        # Every answer of a server, not only the first connection to it, shows that
+        # somebody outside is still at work.
+        self.outside += len(event_list)
+        super()._process_events(event_list)  # type: ignore[misc]  # as _run_once
+
     def _run_once(self) -> None:
         # asyncio lets SystemExit and KeyboardInterrupt of any task or callback fly
         # through run_forever(). What is ready stays ready, so the loop can go on.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 CYCLES = 400
 # Only where threads or sockets have taken part: how long they must have been silent.
-SILENCE_SECONDS = 1.0
+SILENCE_SECONDS = 2.0
 
 
 async def settle(cycles: int = 50) -> None:
@@ -34,7 +34,7 @@ async def until_stalled(
 
     For code that lives in the loop: *cycles* turns of the loop without a result mean
     that everybody waits for somebody else. Where threads or sockets have taken part
-    in this test they must also have been silent for a second.
+    in this test they must also have been silent for two seconds.
 
     Raises:
         Stalled: with *otherwise* as its words. The awaitable is cancelled.
@@ -64,7 +64,7 @@ async def quiet(
     """Return when *until* holds, or when *progress* has stopped changing.
 
     Stopped means: not for *cycles* turns of the loop and, if the loop has ever heard
-    of threads or sockets, not for a second either.
+    of threads or sockets, not for two seconds either.
     """
     loop = asyncio.get_running_loop()
     seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()

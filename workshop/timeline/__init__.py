@@ -1,0 +1,1 @@
+"""Record who held the event loop, and draw it. Useful without the workshop."""

@@ -11,23 +11,31 @@ from typing import Annotated
 
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from pydantic import BaseModel
-from sqlalchemy import ForeignKey, UniqueConstraint, orm, select
-from sqlalchemy.ext import asyncio as aio
-from sqlalchemy.orm import Mapped
-from sqlalchemy.orm import mapped_column as column
+from sqlalchemy import ForeignKey, UniqueConstraint, select
+from sqlalchemy.ext.asyncio import (
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    mapped_column,
+    relationship,
+)
 
 SQLITE = "sqlite+aiosqlite:///box_office.db"
-engine = aio.create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
-Session = aio.async_sessionmaker(engine)
+engine = create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
+Session = async_sessionmaker(engine)
 
 
-class Base(orm.DeclarativeBase):
+class Base(DeclarativeBase):
     pass
 
 
 class Show(Base):
     __tablename__ = "shows"
-    id: Mapped[int] = column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
     seats_left: Mapped[int]
 
@@ -35,16 +43,18 @@ class Show(Base):
 class Order(Base):
     __tablename__ = "orders"
     __table_args__ = (UniqueConstraint("show_id", "seat"),)
-    code: Mapped[str] = column(primary_key=True)
-    show_id: Mapped[int] = column(ForeignKey("shows.id"))
+    code: Mapped[str] = mapped_column(primary_key=True)
+    show_id: Mapped[int] = mapped_column(ForeignKey("shows.id"))
     seat: Mapped[str]
     customer: Mapped[str]
-    show: Mapped[Show] = orm.relationship()
+    show: Mapped[Show] = relationship()
 
 
 class Payment(Base):
     __tablename__ = "payments"
-    code: Mapped[str] = column(ForeignKey(Order.code), primary_key=True)
+    code: Mapped[str] = mapped_column(
+        ForeignKey(Order.code), primary_key=True
+    )
 
 
 @asynccontextmanager
@@ -58,7 +68,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def open_session() -> AsyncIterator[aio.AsyncSession]:
+async def open_session() -> AsyncIterator[AsyncSession]:
     async with Session() as session:
         try:
             yield session
@@ -68,13 +78,13 @@ async def open_session() -> AsyncIterator[aio.AsyncSession]:
             raise
 
 
-async def get_db() -> AsyncIterator[aio.AsyncSession]:
+async def get_db() -> AsyncIterator[AsyncSession]:
     async with open_session() as session:
         yield session
 
 
 # TODO 1: an order is in the database before its answer leaves.
-DB = Annotated[aio.AsyncSession, Depends(get_db)]
+DB = Annotated[AsyncSession, Depends(get_db)]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
 

@@ -6,10 +6,14 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, State
 from workshop.screen.console import colour, command, mark, out
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def print_list(lessons: Iterable[Lesson], state: State) -> None:
@@ -148,6 +152,14 @@ def print_solution(
         console.print()
     console.print(f"From {short(mine)} to {short(ours)}:")
     console.print()
+    for line in difference(mine, ours):
+        console.print(line, soft_wrap=True)
+
+
+def difference(mine: Path, ours: Path) -> list[Text]:
+    """Return the lines of the difference from *mine* to *ours*, coloured."""
+    from rich.text import Text
+
     lines = list(
         difflib.unified_diff(
             mine.read_text(encoding="utf-8", errors="replace").splitlines(),
@@ -158,11 +170,10 @@ def print_solution(
             n=4,
         )
     )
-    if not lines:
-        console.print("There is no difference.")
     styles = {"+": "green", "-": "red", "@": "cyan"}
-    for line in lines[2:]:
-        console.print(Text(line, styles.get(line[:1], "")), soft_wrap=True)
+    return [Text(line, styles.get(line[:1], "")) for line in lines[2:]] or [
+        Text("There is no difference.")
+    ]
 
 
 def short(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
+from workshop.lesson import Lesson
 from workshop.screen.console import colour, command, mark, out
 from workshop.screen.pages import short
 
@@ -55,7 +57,7 @@ def print_verdict(
     )
     console.print()
     current = verdict.current
-    common = _common_error(verdict)
+    common = common_error(verdict)
     if common is not None:
         _print_common(console, common, traceback)
     for step in verdict.steps:
@@ -74,12 +76,12 @@ def print_verdict(
             _print_step(console, step, verdict, traceback)
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
         console.print(Text("Printed outside the tests", "bold"))
-        console.print(Padding(Text(_clip(verdict.output)), (0, 0, 0, 4)))
+        console.print(Padding(Text(clip(verdict.output)), (0, 0, 0, 4)))
     console.print()
     _print_closing(console, verdict, own=own, make=make)
 
 
-def _common_error(verdict: LessonVerdict) -> TestVerdict | None:
+def common_error(verdict: LessonVerdict) -> TestVerdict | None:
     """Return what kept every test from running, if one thing did."""
     tests = [test for step in verdict.steps for test in step.tests]
     same = {(test.verdict, test.seen) for test in tests}
@@ -107,52 +109,54 @@ def _is_definition(line: str) -> bool:
 def _print_step(
     console: Console, step: StepVerdict, verdict: LessonVerdict, traceback: bool
 ) -> None:
+    for table in step_tables(step, verdict.lesson, traceback=traceback):
+        console.print()
+        console.print(Padding(table, (0, 0, 0, 4), expand=False))
+    console.print()
+
+
+def step_tables(
+    step: StepVerdict, lesson: Lesson, *, traceback: bool = False
+) -> list[Table]:
+    """Return a table for each test of *step* that has not passed."""
+    tables = []
     said: set[str] = set()
     for test in step.tests:
         if test.verdict is Verdict.PASSED:
             continue
-        _print_test(console, test, verdict, traceback, repeated=test.message in said)
+        table = Table.grid(padding=(0, 1))
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        repeated = test.message in said
+        for name, text in _rows(test, lesson, traceback, repeated=repeated):
+            table.add_row(name, escape(text))
         said.add(test.message)
-    console.print()
+        tables.append(table)
+    return tables
 
 
-def _print_test(
-    console: Console,
-    test: TestVerdict,
-    verdict: LessonVerdict,
-    traceback: bool,
-    *,
-    repeated: bool,
-) -> None:
-    lesson = verdict.lesson
-    table = Table.grid(padding=(0, 1))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-
-    def row(name: str, text: str) -> None:
-        table.add_row(name, escape(text))
-
-    row("Test", f"{test.test.id} ({test.verdict})")
-    row("Fact", test.test.fact)
+def _rows(
+    test: TestVerdict, lesson: Lesson, traceback: bool, *, repeated: bool
+) -> Iterator[tuple[str, str]]:
+    yield "Test", f"{test.test.id} ({test.verdict})"
+    yield "Fact", test.test.fact
     if repeated:
-        row("Seen", "The same as above.")
+        yield "Seen", "The same as above."
     else:
-        row("Seen", test.seen)
+        yield "Seen", test.seen
         if test.expected:
-            row("Expected", test.expected)
+            yield "Expected", test.expected
         if test.line:
-            row("Your route" if _is_definition(test.line) else "Your line", test.line)
+            yield "Your route" if _is_definition(test.line) else "Your line", test.line
         for raised in test.raised:
-            row("Raised", raised)
+            yield "Raised", raised
         for forgot in test.forgot:
-            row("Never run", forgot)
+            yield "Never run", forgot
         if test.output:
-            row("Printed", _clip(test.output))
+            yield "Printed", clip(test.output)
         if traceback and test.traceback:
-            row("Traceback", test.traceback.rstrip())
-        row("Read", f"{short(lesson.page)}, and step {test.test.step} of its README")
-    console.print()
-    console.print(Padding(table, (0, 0, 0, 4), expand=False))
+            yield "Traceback", test.traceback.rstrip()
+        yield "Read", f"{short(lesson.page)}, and step {test.test.step} of its README"
 
 
 def _print_closing(
@@ -195,7 +199,8 @@ def _print_closing(
             console.print(f"{name + ':':<15}{text}", soft_wrap=True)
 
 
-def _clip(text: str) -> str:
+def clip(text: str) -> str:
+    """Return *text*, its middle left out when it is long."""
     lines = text.splitlines()
     if len(lines) <= _OUTPUT_LINES:
         return "\n".join(lines)

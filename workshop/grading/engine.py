@@ -61,8 +61,21 @@ def grade_rounds(
     list ends with the round in which the run was cut short, if it was. See
     `grade` for the rest.
     """
-    steps = lesson.steps
-    job = {
+    job = make_job(lesson, answer, rounds=rounds, seed=seed, limits=limits)
+    with WorkerProcess(ROOT, environment or {}) as worker:
+        return run_job(worker, job, lesson, answer, limits=limits, on_event=on_event)
+
+
+def make_job(
+    lesson: Lesson,
+    answer: Path,
+    *,
+    rounds: int = 1,
+    seed: int | None = None,
+    limits: Limits = _DEFAULT,
+) -> dict[str, Any]:
+    """Return what a worker has to know to run *lesson*'s tests on *answer*."""
+    return {
         "root": str(ROOT),
         "test_file": str(lesson.test_file),
         "app_file": str(answer.resolve()),
@@ -71,22 +84,37 @@ def grade_rounds(
         "seed": seed,
         "test_seconds": limits.test_seconds,
     }
+
+
+def run_job(
+    worker: WorkerProcess,
+    job: Mapping[str, Any],
+    lesson: Lesson,
+    answer: Path,
+    *,
+    limits: Limits = _DEFAULT,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> list[LessonVerdict]:
+    """Have *worker* do *job*, and return a verdict for each of its rounds.
+
+    Ending the worker is left to whoever started it.
+    """
+    steps = lesson.steps
     began = time.monotonic()
     events: dict[int, list[dict[str, Any]]] = defaultdict(list)
     seconds: list[float] = []
     last: dict[str, Any] = {"event": "gone"}
-    with WorkerProcess(ROOT, environment or {}) as worker:
-        for event in worker.run(job, limits, rounds):
-            last = event
-            events[event.get("round", len(seconds))].append(event)
-            if event["event"] == "round":
-                seconds.append(time.monotonic() - began)
-                began = time.monotonic()
-            if on_event is not None:
-                on_event(event)
-        exit_code = worker.exit_code
-        last_words = list(worker.last_words)
-        outputs = worker.output.texts()
+    for event in worker.run(job, limits, job["rounds"]):
+        last = event
+        events[event.get("round", len(seconds))].append(event)
+        if event["event"] == "round":
+            seconds.append(time.monotonic() - began)
+            began = time.monotonic()
+        if on_event is not None:
+            on_event(event)
+    exit_code = worker.exit_code
+    last_words = list(worker.last_words)
+    outputs = worker.output.texts()
     uncollected = [
         e for part in events.values() for e in part if e["event"] == "uncollected"
     ]

@@ -125,6 +125,14 @@ def test_more_packages_come_with_the_verb_that_needs_them(ready: Checkout) -> No
     assert ready.run("list").err == ""
 
 
+def test_a_verb_without_packages_has_an_environment_too(fresh: Checkout) -> None:
+    ended = fresh.run("pins")
+
+    assert ended.err.startswith("Setting up the workshop in .venv (once) …")
+    assert "uv is not here" in failed_in_words(ended)
+    assert fresh.python.exists()
+
+
 def stamp(checkout: Checkout) -> str:
     """Return what the environment says of itself."""
     return (checkout.venv / "workshop.stamp").read_text(encoding="utf-8")

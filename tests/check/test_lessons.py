@@ -21,9 +21,10 @@ from workshop.check.serving import serving_problem
 from workshop.check.texts import check_texts
 from workshop.check.variants import Variant, misjudged, read_variants
 from workshop.cli.outputs import outputs_of
-from workshop.grading import LessonVerdict
+from workshop.grading import LessonVerdict, Verdict, grade
 from workshop.lesson import Catalogue, Lesson
 from workshop.services import database_server
+from workshop.services.imitation import imitation_of_redis
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = Catalogue(ROOT).lessons()
@@ -91,6 +92,21 @@ def test_it_holds_on_a_real_postgresql(lesson: Lesson) -> None:
 
         assert list(check_states(lesson, environment)) == []
         assert list(check_solution(lesson, REPEATS, environment)) == []
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [it for it in LESSONS if "redis" in it.fixtures],
+    ids=lambda it: it.slug,
+)
+def test_it_holds_on_the_imitation_of_redis_that_windows_has(lesson: Lesson) -> None:
+    with imitation_of_redis() as server:
+        environment = {"WORKSHOP_REDIS_URL": f"{server.url}#workshop"}
+        starter = grade(lesson, lesson.state_file(0), environment=environment)
+        solution = grade(lesson, lesson.solution_file, environment=environment)
+
+    assert solution.passed
+    assert {step.verdict for step in starter.steps} == {Verdict.FAILED}
 
 
 @every_lesson

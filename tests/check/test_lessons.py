@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from workshop.check.gate import (
+    AT_ONCE,
     check_published_starter,
     check_solution,
     check_states,
@@ -36,8 +36,8 @@ every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug
 
 @functools.cache
 def _judged() -> dict[tuple[str, str], Future[LessonVerdict]]:
-    """Grade all variants, as many at once as there are cores."""
-    pool = ThreadPoolExecutor(os.cpu_count())
+    """Grade all variants, several at once."""
+    pool = ThreadPoolExecutor(AT_ONCE)
     by_slug = {it.slug: it for it in LESSONS}
     return {
         (v.lesson, v.name): pool.submit(grade_source, by_slug[v.lesson], v.source)

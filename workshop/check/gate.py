@@ -23,6 +23,9 @@ AUTHOR = "WORKSHOP_AUTHOR"
 # Busy machines shall not turn a failure into a time-out.
 _PATIENT = Limits(test_seconds=30)
 
+AT_ONCE = 2 * (os.cpu_count() or 1)
+"""How many answers are graded side by side: a wrong one mostly waits in vain."""
+
 # Answers graded side by side must not count each other's connections: each
 # starts an embedded server of its own.
 _APART = {"WORKSHOP_REDIS_URL": ""}
@@ -91,7 +94,7 @@ def check_states(
     """
     total = len(lesson.steps)
     answers = [lesson.state_file(number) for number in range(total)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         verdicts = list(
             pool.map(
                 lambda path: grade(
@@ -165,7 +168,7 @@ def check_variants(
     except VariantError as error:
         yield Finding(lesson.slug, "variants", str(error))
         return
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         verdicts = pool.map(
             lambda variant: grade_source(lesson, variant.source, environment), variants
         )

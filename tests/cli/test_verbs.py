@@ -6,33 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import GOOD, STARTER, STATE_1, write_lesson
-from workshop.cli import main
+from tests.tiny import GOOD, STARTER, STATE_1
 from workshop.lesson import Lesson
-
-
-@pytest.fixture(autouse=True)
-def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
-    """A checkout with one lesson, as a learner finds it."""
-    monkeypatch.setattr("workshop.cli.place.ROOT", tmp_path)
-    monkeypatch.delenv("WORKSHOP_HOME", raising=False)
-    monkeypatch.delenv("MAKELEVEL", raising=False)
-    monkeypatch.chdir(tmp_path)
-    return write_lesson(tmp_path)
-
-
-@pytest.fixture
-def said(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs the command line: exit code and two texts."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = main(list(words))
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
-
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -131,7 +106,7 @@ def test_what_the_app_printed_is_shown_with_the_failing_test(
     assert "counting seats" in said("test", "90")[1]
 
 
-def test_a_missing_app_is_told_with_where_the_starter_is(
+def test_a_missing_app_is_told_with_how_to_have_the_starter_back(
     lesson: Lesson, said: Said
 ) -> None:
     lesson.app_file.unlink()
@@ -139,7 +114,7 @@ def test_a_missing_app_is_told_with_where_the_starter_is(
     code, _, err = said("test", "90")
 
     assert code == 2
-    assert "0.py" in err
+    assert "python -m workshop reset 90" in err
 
 
 def test_the_brief_shows_the_scene_and_the_step_to_do(said: Said) -> None:

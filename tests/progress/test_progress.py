@@ -13,10 +13,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".workshop" / "progress.json"
 
 
-def with_hints(count: int) -> State:
-    state = State()
-    state.of("01_seats").hints[2] = count
-    return state
+def put_hints(store: Store, count: int) -> None:
+    def change(state: State) -> None:
+        state.of("01_seats").hints[2] = count
+
+    store.update(change)
 
 
 def hints_in(state: State) -> int:
@@ -24,16 +25,20 @@ def hints_in(state: State) -> int:
 
 
 def test_what_was_saved_is_there_again(path: Path) -> None:
-    state = with_hints(3)
-    record = state.of("01_seats")
-    record.passed[1] = "2026-01-01T00:00:00+00:00"
-    record.verdicts = {1: "passed", 2: "failed"}
-    record.content = "abc"
-    record.solution_seen = "2026-01-02T00:00:00+00:00"
+    def change(state: State) -> State:
+        record = state.of("01_seats")
+        record.passed[1] = "2026-01-01T00:00:00+00:00"
+        record.verdicts = {1: "passed", 2: "failed"}
+        record.content = "abc"
+        record.hints = {2: 3}
+        record.shown = {2: "2026-01-01T00:00:00+00:00"}
+        record.solution_seen = "2026-01-02T00:00:00+00:00"
+        record.given = 1
+        record.again = {2}
+        return state
 
-    Store(path).save(state)
-
-    assert Store(path).load() == state
+    assert Store(path).load() != Store(path).update(change)
+    assert Store(path).load() == change(State())
 
 
 def test_a_first_start_is_silent(path: Path) -> None:
@@ -49,8 +54,8 @@ def test_a_damaged_file_is_set_aside_and_restored_from_its_backup(
     damage: bytes, path: Path
 ) -> None:
     store = Store(path)
-    store.save(with_hints(1))
-    store.save(with_hints(2))
+    put_hints(store, 1)
+    put_hints(store, 2)
     path.write_bytes(damage)
 
     store = Store(path)
@@ -74,8 +79,8 @@ def test_without_a_usable_backup_progress_starts_anew_and_says_so(path: Path) ->
 
 def test_a_lost_file_is_restored_from_its_backup(path: Path) -> None:
     store = Store(path)
-    store.save(with_hints(1))
-    store.save(with_hints(2))
+    put_hints(store, 1)
+    put_hints(store, 2)
     path.unlink()
 
     assert hints_in(Store(path).load()) == 1
@@ -87,7 +92,7 @@ def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
     path.write_text(newer, encoding="utf-8")
 
     store = Store(path)
-    store.save(store.load())
+    put_hints(store, 1)
 
     assert path.read_text(encoding="utf-8") == newer
     assert any("newer version" in note for note in store.notes)
@@ -99,17 +104,19 @@ def test_a_place_that_cannot_be_written_costs_a_note_and_no_more(
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     store = Store(tmp_path / "file" / "progress.json")
 
-    store.save(with_hints(1))
+    put_hints(store, 1)
 
-    assert any("could not be saved" in note for note in store.notes)
+    (note,) = store.notes
+    assert "Verdicts are not affected" in note
 
 
 def test_nothing_temporary_is_left_beside_the_file(path: Path) -> None:
     store = Store(path)
-    store.save(with_hints(1))
-    store.save(with_hints(2))
+    put_hints(store, 1)
+    put_hints(store, 2)
 
     assert sorted(p.name for p in path.parent.iterdir()) == [
         "progress.backup.json",
         "progress.json",
+        "progress.lock",
     ]

@@ -15,6 +15,7 @@ import click
 
 from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
+from workshop.progress import ReplacementError
 from workshop.services import ServiceError
 
 PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -45,13 +46,13 @@ def cli() -> None:
 
 def main(argv: list[str]) -> int:
     """Run the command line *argv* and return its exit code."""
-    from workshop.cli import author, learner
+    from workshop.cli import author, keeping, learner
 
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    for module in (learner, author):
+    for module in (learner, keeping, author):
         for verb in module.VERBS:
             cli.add_command(verb)
     try:
@@ -67,7 +68,7 @@ def main(argv: list[str]) -> int:
         )
         click.echo(words, err=True)
         return WRONG_USE
-    except (LessonError, ServiceError) as problem:
+    except (LessonError, ReplacementError, ServiceError) as problem:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     except (KeyboardInterrupt, click.Abort):

@@ -17,7 +17,7 @@ import click
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.lesson import Lesson, Step
-from workshop.progress import LessonRecord, Store, content_hash
+from workshop.progress import LessonRecord, State, Store, content_hash
 
 if TYPE_CHECKING:
     from workshop.cli.services import Choice
@@ -67,9 +67,9 @@ def learn() -> int:
         out().print(f"Any of them again: {command('show', '00')}", soft_wrap=True)
         return PASSED
     verdict = _grade(lesson, lesson.app_file)
-    _remember(store, lesson, verdict)
-    print_brief(lesson, store.load().of(lesson.slug), edited=False)
-    _tell_notes(store)
+    record = _remember(store, lesson, verdict)
+    print_brief(lesson, record, edited=False)
+    tell_notes(store)
     return PASSED
 
 
@@ -80,7 +80,7 @@ def list_lessons() -> int:
 
     store = place.store()
     print_list(place.catalogue().lessons(), store.load())
-    _tell_notes(store)
+    tell_notes(store)
     return PASSED
 
 
@@ -94,7 +94,7 @@ def show(lesson: tuple[str, ...]) -> int:
     store = place.store()
     record = store.load().of(it.slug)
     print_brief(it, record, edited=content_hash(it.app_file) != record.content)
-    _tell_notes(store)
+    tell_notes(store)
     return PASSED
 
 
@@ -140,7 +140,7 @@ def test(
         print_verdict(
             verdict, answer, traceback=traceback, every_step=every_step, own=own
         )
-    _tell_notes(store)
+    tell_notes(store)
     return PASSED if verdict.passed else NOT_PASSED
 
 
@@ -197,8 +197,7 @@ def hint(lesson: tuple[str, ...], step: int | None) -> int:
 
     it = one_lesson(lesson)
     store = place.store()
-    state = store.load()
-    record = state.of(it.slug)
+    record = store.load().of(it.slug)
     if step is None and record.is_finished(len(it.steps)):
         from workshop.screen.console import command
 
@@ -206,13 +205,16 @@ def hint(lesson: tuple[str, ...], step: int | None) -> int:
             f"Every step of lesson {it.number} has passed. To read a hint again: "
             f"{command('hint', it.number, '--step 1')}"
         )
-    current = _step_of(it, step or record.current_step(len(it.steps)))
+    current = step_of(it, step or record.current_step(len(it.steps)))
     seen = record.hints.get(current.number, 0)
     rung = min(seen + 1, len(current.hints))
-    record.hints[current.number] = rung
-    store.save(state)
+
+    def note(state: State) -> None:
+        state.of(it.slug).hints[current.number] = rung
+
+    store.update(note)
     print_hint(it, current, rung, again=seen == len(current.hints))
-    _tell_notes(store)
+    tell_notes(store)
     return PASSED
 
 
@@ -227,21 +229,25 @@ def solution(lesson: tuple[str, ...], step: int | None) -> int:
     if not it.app_file.is_file():
         raise click.UsageError(_words_for_missing(it, it.app_file))
     store = place.store()
-    state = store.load()
-    state.of(it.slug).solution_seen = _now()
-    store.save(state)
+
+    def note(state: State) -> None:
+        record = state.of(it.slug)
+        record.solution_seen = record.solution_seen or _now()
+
+    store.update(note)
     if step is None:
         why = (it.solution / "README.md").read_text(encoding="utf-8")
         why = why.partition("\n## Design")[0]  # that part is for authors
         print_solution(it, it.app_file, it.solution_file, "our solution", why)
     else:
-        title = f"ours after step {_step_of(it, step).number}"
+        title = f"ours after step {step_of(it, step).number}"
         print_solution(it, it.app_file, it.state_file(step), title, "")
-    _tell_notes(store)
+    tell_notes(store)
     return PASSED
 
 
-def _step_of(lesson: Lesson, number: int) -> Step:
+def step_of(lesson: Lesson, number: int) -> Step:
+    """Return the step; raise `click.UsageError` when there is none such."""
     steps = lesson.steps
     if not 1 <= number <= len(steps):
         raise click.UsageError(
@@ -294,20 +300,24 @@ class _Progress:
             sys.stderr.flush()
 
 
-def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> None:
-    state = store.load()
-    record: LessonRecord = state.of(lesson.slug)
-    record.content = content_hash(lesson.app_file)
-    record.verdicts = {step.number: str(step.verdict) for step in verdict.steps}
-    for step in verdict.steps:
-        if step.verdict == "passed":
-            record.passed.setdefault(step.number, _now())
-    store.save(state)
+def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> LessonRecord:
+    content = content_hash(lesson.app_file)
+    verdicts = {step.number: str(step.verdict) for step in verdict.steps}
+
+    def change(state: State) -> LessonRecord:
+        record = state.of(lesson.slug)
+        record.judge(verdicts, content, _now())
+        return record
+
+    return store.update(change)
 
 
 def _words_for_missing(lesson: Lesson, answer: Path) -> str:
     if answer == lesson.app_file:
-        return f"{answer} is missing. Copy the starter back: {lesson.state_file(0)}."
+        from workshop.screen.console import command
+
+        back = command("reset", lesson.number)
+        return f"{answer} is missing. To have the starter back: {back}"
     return f"There is no file {answer}."
 
 
@@ -327,7 +337,8 @@ def say(sentence: str) -> None:
     click.echo(sentence, err=True)
 
 
-def _tell_notes(store: Store) -> None:
+def tell_notes(store: Store) -> None:
+    """Tell the person what *store* has found out about its file."""
     for note in store.notes:
         say(note)
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from workshop.lesson import Catalogue
-from workshop.progress import Store
+from workshop.progress import Snapshots, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -28,3 +28,8 @@ def catalogue() -> Catalogue:
 def store() -> Store:
     """Return where the learner's progress is kept."""
     return Store(home() / "progress.json")
+
+
+def snapshots() -> Snapshots:
+    """Return where the learner's files are kept before we replace one."""
+    return Snapshots(home() / "kept")

@@ -1,4 +1,4 @@
-"""One set-up at a time in one environment.
+"""One at a time: a set-up in its environment, a writer of the learner's state.
 
 The lock is the operating system's, on an open file: it goes away with its
 holder, however that one ends, so it cannot be left behind stale.
@@ -46,13 +46,20 @@ PATIENCE_SECONDS = 900
 
 
 @contextlib.contextmanager
-def held(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+def held(
+    path: Path,
+    waiting: Callable[[str], None],
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    pause_seconds: float = 0.1,
+) -> Iterator[None]:
     """Hold the lock file *path*; call `waiting(who)` once if another one does.
 
-    Raises `TimeoutError` when the other one does not end.
+    Looks again after each pause. Raises `TimeoutError` when the other one does
+    not end, and OSError when the file cannot be written.
     """
     with path.open("a+", encoding="utf-8") as file:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience_seconds
         told = False
         while not _try(file):
             if not told:
@@ -60,7 +67,7 @@ def held(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
                 told = True
             if time.monotonic() > deadline:
                 raise TimeoutError(path)
-            time.sleep(0.1)
+            time.sleep(pause_seconds)
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()}")

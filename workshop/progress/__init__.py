@@ -1,10 +1,31 @@
-"""The learner's own state: versioned, written by replace, backed up.
+"""The learner's own files and state: kept, versioned, written by replace.
 
 This room knows nothing of the screen: what has to be said about the state
-file is returned as sentences.
+file is returned as sentences, what became of a file as facts.
 """
 
 from workshop.progress.record import LessonRecord, State
+from workshop.progress.replacement import (
+    Replacement,
+    ReplacementError,
+    catch_up,
+    reset,
+    undo,
+)
+from workshop.progress.snapshots import RETAINED, Snapshot, Snapshots
 from workshop.progress.store import Store, content_hash
 
-__all__ = ["LessonRecord", "State", "Store", "content_hash"]
+__all__ = [
+    "RETAINED",
+    "LessonRecord",
+    "Replacement",
+    "ReplacementError",
+    "Snapshot",
+    "Snapshots",
+    "State",
+    "Store",
+    "catch_up",
+    "content_hash",
+    "reset",
+    "undo",
+]

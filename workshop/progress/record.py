@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-VERSION = 1
-"""Raised when an older program could misread what a newer one wrote."""
+VERSION = 2
+"""Raised when an older program could misread what a newer one wrote.
+
+Version 1 knew nothing of shown steps and of files that came from us.
+"""
 
 
 @dataclass
@@ -15,9 +18,14 @@ class LessonRecord:
     """What is remembered of one lesson.
 
     `passed` holds the steps that have ever passed, each with the time (ISO
-    8601, UTC) of the first pass. `verdicts` is the last verdict by step and
-    `content` the hash of the file that it was about. `hints` counts the rungs
-    shown by step; `solution_seen` is the time when ours was first shown.
+    8601, UTC) of the first pass. `hints` counts the rungs shown by step,
+    `shown` has the time when a step's change was shown or given before it
+    had passed, and `solution_seen` the time when our solution first was.
+
+    The rest is about the file as it stands. `verdicts` is the last verdict by
+    step and `content` the hash of the file that it was about. The first
+    `given` steps in it are our repairs, and `again` are the shown steps that
+    the learner has set out to do again.
     """
 
     passed: dict[int, str] = field(default_factory=dict)
@@ -25,6 +33,9 @@ class LessonRecord:
     content: str = ""
     hints: dict[int, int] = field(default_factory=dict)
     solution_seen: str = ""
+    shown: dict[int, str] = field(default_factory=dict)
+    given: int = 0
+    again: set[int] = field(default_factory=set)
 
     def is_finished(self, steps: int) -> bool:
         """Whether every step of *steps* passed in the last verdict or before."""
@@ -39,6 +50,60 @@ class LessonRecord:
             if self.verdicts.get(number) != "passed":
                 return number
         return steps
+
+    def judge(self, verdicts: Mapping[int, str], content: str, now: str) -> None:
+        """Take the *verdicts* by step on the file with the hash *content*."""
+        self.verdicts = dict(verdicts)
+        self.content = content
+        for number, verdict in verdicts.items():
+            if verdict != "passed":
+                continue
+            if number <= self.given and number not in self.passed:
+                self.shown.setdefault(number, now)
+            elif number in self.again:
+                self.again.discard(number)
+                self.shown.pop(number, None)
+            self.passed.setdefault(number, now)
+
+    def show(self, step: int, now: str) -> None:
+        """Note that *step*'s change was shown, unless it was repaired before."""
+        if step not in self.passed:
+            self.shown.setdefault(step, now)
+        self.again.discard(step)
+
+    def start_at(self, step: int, content: str) -> None:
+        """Note that the file is now ours, with the steps before *step* repaired."""
+        self.given = step - 1
+        self.content = content
+        self.verdicts = dict.fromkeys(range(1, step), "passed")
+        self.again = {number for number in self.shown if number >= step}
+
+    def standing(self) -> dict[str, Any]:
+        """Return what is known of the file as it stands, as JSON data."""
+        return {
+            "verdicts": {str(k): v for k, v in self.verdicts.items()},
+            "content": self.content,
+            "given": self.given,
+            "again": sorted(self.again),
+        }
+
+    def restore(self, standing: Mapping[str, Any]) -> None:
+        """Take back what `standing` returned when the file stood as it does now.
+
+        Nothing is known then where *standing* is not what it should be.
+        """
+        try:
+            self._take(standing)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self.verdicts, self.content, self.given, self.again = {}, "", 0, set()
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        self.verdicts, self.content, self.given, self.again = (
+            {int(k): str(v) for k, v in entry["verdicts"].items()},
+            str(entry["content"]),
+            int(entry["given"]),
+            {int(number) for number in entry["again"]},
+        )
 
 
 @dataclass
@@ -59,10 +124,10 @@ def to_json(state: State) -> dict[str, Any]:
         "lessons": {
             slug: {
                 "passed": {str(k): v for k, v in record.passed.items()},
-                "verdicts": {str(k): v for k, v in record.verdicts.items()},
-                "content": record.content,
                 "hints": {str(k): v for k, v in record.hints.items()},
+                "shown": {str(k): v for k, v in record.shown.items()},
                 "solution_seen": record.solution_seen,
+                **record.standing(),
             }
             for slug, record in state.lessons.items()
         },
@@ -70,20 +135,28 @@ def to_json(state: State) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> State:
-    """Return the state in *data*.
+    """Return the state in *data*, of today's version or of an older one.
 
     Raises ValueError, TypeError, KeyError or AttributeError when *data* is
-    not what `to_json` makes.
+    not what `to_json` makes, or made.
     """
+    if data["version"] not in (1, VERSION):
+        raise ValueError("no version that there ever was")
+    new = {"shown": {}, "given": 0, "again": []} if data["version"] == 1 else {}
     return State(
         {
-            str(slug): LessonRecord(
-                passed={int(k): str(v) for k, v in entry["passed"].items()},
-                verdicts={int(k): str(v) for k, v in entry["verdicts"].items()},
-                content=str(entry["content"]),
-                hints={int(k): int(v) for k, v in entry["hints"].items()},
-                solution_seen=str(entry["solution_seen"]),
-            )
+            str(slug): _lesson_from_json({**new, **entry})
             for slug, entry in data["lessons"].items()
         }
     )
+
+
+def _lesson_from_json(entry: Mapping[str, Any]) -> LessonRecord:
+    record = LessonRecord(
+        passed={int(k): str(v) for k, v in entry["passed"].items()},
+        hints={int(k): int(v) for k, v in entry["hints"].items()},
+        shown={int(k): str(v) for k, v in entry["shown"].items()},
+        solution_seen=str(entry["solution_seen"]),
+    )
+    record._take(entry)
+    return record

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from workshop.progress import disk
 from workshop.progress.record import VERSION, State, from_json, to_json
+
+T = TypeVar("T")
 
 
 class _NewerVersionError(Exception):
@@ -37,48 +42,86 @@ class Store:
         """Return the state; an empty one where there is none yet.
 
         A damaged file is set aside under a name of its own and the backup
-        takes its place. A newer version's file is left alone: then nothing
-        is saved either.
+        takes its place. A newer version's file is left alone, and so is one
+        that cannot be read: then nothing is saved either.
         """
-        try:
-            return _read(self.path)
-        except FileNotFoundError:
-            if not self.backup.exists():
-                return State()
-        except _NewerVersionError:
-            self._keep_out = True
-            self.notes.append(
-                f"{self.path.name} was written by a newer version of the workshop "
-                "and is left alone; progress is not recorded. Update the checkout."
-            )
-            return State()
-        except _DamagedError:
+        state = self._try()
+        if state is None:
+            with self._turn():
+                state = self._load()
+        return state
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return disk.turn(self.path.with_suffix(".lock"))
+
+    def _load(self) -> State:
+        """Return the state; to be called in a turn, because it may repair."""
+        state = self._try()
+        if state is not None:
+            return state
+        if self.path.exists():
             self._set_aside()
         try:
             state = _read(self.backup)
-        except (FileNotFoundError, _NewerVersionError, _DamagedError):
-            self.notes.append("There is no usable backup: progress starts anew.")
+        except (OSError, _NewerVersionError, _DamagedError):
+            self._note("There is no usable backup: progress starts anew.")
             return State()
-        self.notes.append("Your progress was restored from its backup.")
+        self._note("Your progress was restored from its backup.")
         return state
 
-    def save(self, state: State) -> None:
-        """Write *state* and keep what was there before as the backup.
+    def _try(self) -> State | None:
+        """Return what can be known without a repair; None if one is needed."""
+        try:
+            return _read(self.path)
+        except _DamagedError:
+            return None
+        except FileNotFoundError:
+            return None if self.backup.exists() else State()
+        except _NewerVersionError:
+            self._keep_out = True
+            self._note(
+                f"{self.path.name} was written by a newer version of the workshop "
+                "and is left alone; progress is not recorded. Update the checkout."
+            )
+        except OSError as problem:
+            self._keep_out = True
+            self._note(
+                f"Your progress cannot be read and is left alone: {problem}. "
+                "Verdicts are not affected."
+            )
+        return State()
 
-        The file is replaced in one step: whoever reads it meanwhile, or after
-        a crash, finds the old state or the new one, never half of it. When it
-        cannot be written, that is noted and nothing is lost but this change.
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def update(self, change: Callable[[State], T]) -> T:
+        """Let *change* alter the state as it is on the disk now, and write it.
+
+        Returns what *change* returns. Two processes take turns, so that none
+        writes what it read before the other wrote. The file is replaced in
+        one step: whoever reads it meanwhile, or after a crash, finds the old
+        state or the new one, never half of it; the old one becomes the
+        backup. When it cannot be written, that is noted and nothing is lost
+        but this change.
         """
+        with self._turn():
+            state = self._load()
+            result = change(state)
+            self._write(state)
+        return result
+
+    def _write(self, state: State) -> None:
         if self._keep_out:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
-                _replace(self.backup, self.path.read_bytes())
+                disk.replace(self.backup, self.path.read_bytes())
             text = json.dumps(to_json(state), indent=2) + "\n"
-            _replace(self.path, text.encode())
+            disk.replace(self.path, text.encode())
         except OSError as problem:
-            self.notes.append(
+            self._note(
                 f"Progress could not be saved: {problem}. Verdicts are not affected."
             )
 
@@ -88,45 +131,33 @@ class Store:
         try:
             os.replace(self.path, aside)  # noqa: PTH105 -- replaces on Windows too
         except OSError as problem:
-            self.notes.append(f"{self.path} is damaged and in the way: {problem}.")
+            self._note(f"{self.path} is damaged and in the way: {problem}.")
             self._keep_out = True
         else:
-            self.notes.append(
-                f"{self.path.name} was damaged; it is kept as {aside.name}."
-            )
+            self._note(f"{self.path.name} was damaged; it is kept as {aside.name}.")
 
 
 def content_hash(path: Path) -> str:
     """Return what tells one content of *path* from another; "" if unreadable."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return content_hash_of(path.read_bytes())
     except OSError:
         return ""
 
 
+def content_hash_of(content: bytes) -> str:
+    """Return what tells *content* from any other."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def _read(path: Path) -> State:
-    """Raise FileNotFoundError, _NewerVersionError or _DamagedError."""
+    """Raise OSError, _NewerVersionError or _DamagedError."""
+    content = path.read_bytes()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(content.decode("utf-8"))
         version = data["version"]
         if isinstance(version, int) and version > VERSION:
             raise _NewerVersionError
         return from_json(data)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise _DamagedError from problem
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -79,8 +79,8 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
         console.print("(app.py has changed since that verdict)")
     if not lesson.app_file.is_file():
         console.print(
-            f"{short(lesson.app_file)} is missing. Copy the starter back from "
-            f"{short(lesson.state_file(0))}.",
+            f"{short(lesson.app_file)} is missing. To have the starter back: "
+            + command("reset", lesson.number),
             soft_wrap=True,
         )
     done = all(record.verdicts.get(step.number) == "passed" for step in steps)

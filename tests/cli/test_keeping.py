@@ -1,0 +1,263 @@
+"""Whatever replaces the learner's file keeps it, and can be taken back."""
+
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import GOOD, STARTER, STATE_1
+from workshop.lesson import Lesson
+
+Said = Callable[..., tuple[int, str, str]]
+
+MINE = "# mine\n" + STARTER
+
+
+@pytest.fixture
+def mine(lesson: Lesson) -> Path:
+    """The learner's file, with work in it."""
+    lesson.app_file.write_text(MINE, encoding="utf-8")
+    return lesson.app_file
+
+
+def kept(lesson: Lesson) -> list[Path]:
+    """Return the kept copies of app.py, the oldest first."""
+    home = lesson.folder.parents[1] / ".workshop"
+    return sorted(home.glob("kept/90_seats/*/app.py"))
+
+
+@pytest.mark.parametrize(
+    ("words", "becomes"),
+    [
+        (["reset", "90"], STARTER),
+        (["catch-up", "90"], STARTER),
+        (["catch-up", "90", "--step", "1"], STARTER),
+        (["catch-up", "90", "--step", "2"], STATE_1),
+    ],
+)
+def test_the_file_is_replaced_kept_and_brought_back_as_told(
+    words: list[str], becomes: str, mine: Path, lesson: Lesson, said: Said
+) -> None:
+    code, out, err = said(*words)
+
+    assert (code, err) == (0, "")
+    assert mine.read_text(encoding="utf-8") == becomes
+    done, where = out.splitlines()
+    assert done.endswith("To take it back: python -m workshop undo 90")
+    (copy,) = kept(lesson)
+    assert where == f"Your files are kept in {copy.parent.relative_to(Path.cwd())}"
+    assert copy.read_text(encoding="utf-8") == MINE
+
+    assert said("undo", "90")[0] == 0
+    assert mine.read_text(encoding="utf-8") == MINE
+
+
+def test_undo_takes_itself_back_and_needs_no_lesson(mine: Path, said: Said) -> None:
+    said("reset", "90")
+    contents = []
+    for _ in range(3):
+        assert said("undo")[0] == 0
+        contents.append(mine.read_text(encoding="utf-8"))
+
+    assert contents == [MINE, STARTER, MINE]
+
+
+def test_work_between_two_resets_can_be_had_back_by_its_number(
+    mine: Path, said: Said
+) -> None:
+    said("reset", "90")
+    mine.write_text("# second\n", encoding="utf-8")
+    said("reset", "90")
+
+    listed = said("undo", "90", "--list")[1].splitlines()
+    said("undo", "90", "--to", "1")
+
+    assert [line.split()[0] for line in listed[:2]] == ["2", "1"]
+    assert listed[-1].endswith("python -m workshop undo 90 --to 2")
+    assert mine.read_text(encoding="utf-8") == MINE
+
+
+def test_a_file_of_the_learners_own_stays_and_is_kept_too(
+    mine: Path, lesson: Lesson, said: Said
+) -> None:
+    helpers = mine.parent / "helpers" / "mail.py"
+    helpers.parent.mkdir()
+    helpers.write_text("SENDER = 'me'\n", encoding="utf-8")
+    (mine.parent / "box_office.db").write_bytes(b"not worth it")
+
+    said("reset", "90")
+
+    (copy,) = kept(lesson)
+    assert helpers.read_text(encoding="utf-8") == "SENDER = 'me'\n"
+    assert (copy.parent / "helpers" / "mail.py").is_file()
+    assert not (copy.parent / "box_office.db").exists()
+
+
+def test_replacing_by_the_same_keeps_nothing_and_says_so(
+    lesson: Lesson, said: Said
+) -> None:
+    code, out, _ = said("reset", "90")
+
+    assert code == 0
+    assert out == ("Lesson 90: app.py is the starter already. Nothing was changed.\n")
+    assert kept(lesson) == []
+
+
+def test_a_missing_file_comes_back(lesson: Lesson, said: Said) -> None:
+    lesson.app_file.unlink()
+
+    code, out, _ = said("reset", "90")
+
+    assert code == 0
+    assert "There was no app.py before." in out
+    assert lesson.app_file.read_text(encoding="utf-8") == STARTER
+
+
+def test_only_the_last_states_are_kept(
+    mine: Path, lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.progress.snapshots.RETAINED", 3)
+    for number in range(5):
+        mine.write_text(f"# {number}\n", encoding="utf-8")
+        assert said("reset", "90")[0] == 0
+
+    copies = kept(lesson)
+    assert len(copies) == 3
+    assert copies[0].read_text(encoding="utf-8") == "# 2\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["reset"], "Which lesson?"),
+        (["catch-up", "90", "--step", "3"], "there is no step 3"),
+        (["catch-up", "90", "--step", "0"], "there is no step 0"),
+        (["undo"], "no app.py was ever replaced"),
+        (["undo", "90"], "nothing to take back: app.py of lesson 90"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
+    words: list[str], sentence: str, mine: Path, said: Said
+) -> None:
+    code, out, err = said(*words)
+
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+    assert mine.read_text(encoding="utf-8") == MINE
+
+
+def test_a_number_that_was_never_kept_is_told(mine: Path, said: Said) -> None:
+    said("reset", "90")
+
+    code, _, err = said("undo", "90", "--to", "7")
+
+    assert code == 2
+    assert "no number 7" in err
+
+
+def test_catching_up_after_the_last_step_asks_which_one(mine: Path, said: Said) -> None:
+    mine.write_text(GOOD, encoding="utf-8")
+    said("test", "90")
+
+    code, _, err = said("catch-up", "90")
+
+    assert code == 2
+    assert "catch-up 90 --step 1" in err
+    assert mine.read_text(encoding="utf-8") == GOOD
+
+
+def test_a_link_is_told_and_left_alone(mine: Path, lesson: Lesson, said: Said) -> None:
+    elsewhere = mine.rename(mine.parents[2] / "elsewhere.py")
+    try:
+        mine.symlink_to(elsewhere)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+
+    code, out, err = said("reset", "90")
+
+    assert (code, out) == (3, "")
+    assert f"is a link to {elsewhere}" in err
+    assert mine.is_symlink()
+    assert elsewhere.read_text(encoding="utf-8") == MINE
+
+
+def test_a_write_protected_file_is_told_and_left_alone(mine: Path, said: Said) -> None:
+    mine.chmod(stat.S_IREAD)
+
+    code, _, err = said("reset", "90")
+
+    assert code == 3
+    assert "is write-protected" in err
+    assert mine.read_text(encoding="utf-8") == MINE
+
+
+@pytest.mark.parametrize("full", ["kept", "lessons"])
+def test_on_a_full_disk_the_file_is_as_it_was(
+    full: str, mine: Path, lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def no_space(handle: int) -> None:
+        where = str(Path(f"/proc/self/fd/{handle}").readlink())
+        if f"/{full}/" in where:
+            raise OSError(28, "No space left on device")
+        sync(handle)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("which file is written can be told on Linux alone")
+    monkeypatch.setattr(os, "fsync", no_space)
+
+    code, out, err = said("reset", "90")
+
+    assert (code, out) == (3, "")
+    assert "No space left on device" in err
+    assert "Your file is as it was." in err
+    assert mine.read_text(encoding="utf-8") == MINE
+    assert [path.name for path in lesson.folder.glob(".*")] == []
+    assert bool(kept(lesson)) is (full == "lessons")
+
+
+def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:
+    from workshop.cli import place
+    from workshop.progress import reset
+
+    begin = threading.Barrier(8)
+    changed = []
+
+    def one() -> None:
+        begin.wait()
+        changed.append(reset(lesson, place.store(), place.snapshots()).changed)
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(changed) == [False] * 7 + [True]
+    assert [copy.read_text(encoding="utf-8") for copy in kept(lesson)] == [MINE]
+
+
+def test_after_undo_the_step_is_again_the_one_it_was(mine: Path, said: Said) -> None:
+    mine.write_text(STATE_1, encoding="utf-8")
+    said("test", "90")
+
+    said("reset", "90")
+    begun_anew = said("show", "90")[1]
+    said("undo")
+    gone_on = said("show", "90")[1]
+
+    assert "Now: step 1" in begun_anew
+    assert "Now: step 2" in gone_on
+    assert "has changed since" not in gone_on
+
+
+def test_after_catching_up_the_step_is_the_one_to_do(mine: Path, said: Said) -> None:
+    said("catch-up", "90", "--step", "2")
+
+    assert "Now: step 2" in said("show", "90")[1]
+    assert "Look again." in said("hint", "90")[1]

@@ -1,0 +1,93 @@
+"""The verbs that replace the learner's file, and bring it back."""
+
+from __future__ import annotations
+
+import click
+
+from workshop.cli import place
+from workshop.cli.app import PASSED
+from workshop.cli.learner import lesson_argument, one_lesson, step_of, tell_notes
+from workshop.lesson import Lesson
+from workshop.progress import Replacement, Store
+from workshop.progress import catch_up as make_it_begin_at
+from workshop.progress import reset as make_it_the_starter
+from workshop.progress import undo as bring_it_back
+from workshop.screen.console import command
+
+
+@click.command("reset")
+@lesson_argument
+def reset(lesson: tuple[str, ...]) -> int:
+    """The starter back. Your files are kept."""
+    store = place.store()
+    done = make_it_the_starter(one_lesson(lesson), store, place.snapshots())
+    return _tell(done, store)
+
+
+@click.command("catch-up")
+@lesson_argument
+@click.option("--step", type=int, help="As this step begins; else your current one.")
+def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
+    """Our file as your step begins. Your files are kept."""
+    it = one_lesson(lesson)
+    store = place.store()
+    if step is None:
+        record = store.load().of(it.slug)
+        step = record.current_step(len(it.steps))
+        if record.verdicts.get(step) == "passed":
+            raise click.UsageError(
+                f"Every step of lesson {it.number} has passed. To do one again: "
+                f"{command('catch-up', it.number, '--step 1')}"
+            )
+    number = step_of(it, step).number
+    return _tell(make_it_begin_at(it, number, store, place.snapshots()), store)
+
+
+@click.command("undo")
+@lesson_argument
+@click.option("--list", "only_list", is_flag=True, help="What there is to go back to.")
+@click.option("--to", "number", type=int, help="Back to this one of the list.")
+def undo(lesson: tuple[str, ...], only_list: bool, number: int | None) -> int:
+    """Your file back, as it was before it was replaced. Twice is back again."""
+    snapshots = place.snapshots()
+    it = one_lesson(lesson) if lesson else _latest_lesson()
+    there = snapshots.of(it.slug)
+    if not there:
+        raise click.UsageError(
+            f"There is nothing to take back: app.py of lesson {it.number} "
+            "was never replaced."
+        )
+    if only_list:
+        from workshop.screen.keeping import snapshot_lines
+
+        for line in snapshot_lines(there):
+            click.echo(line)
+        return PASSED
+    if number is not None and number not in {one.number for one in there}:
+        look = command("undo", it.number, "--list")
+        raise click.UsageError(
+            f"Lesson {it.number} has no number {number} to go back to: {look}"
+        )
+    store = place.store()
+    return _tell(bring_it_back(it, store, snapshots, number), store)
+
+
+def _latest_lesson() -> Lesson:
+    latest = place.snapshots().latest()
+    if latest is None:
+        raise click.UsageError(
+            "There is nothing to take back: no app.py was ever replaced."
+        )
+    return place.catalogue().find(latest.slug)
+
+
+def _tell(done: Replacement, store: Store) -> int:
+    from workshop.screen.keeping import replacement_lines
+
+    for line in replacement_lines(done):
+        click.echo(line)
+    tell_notes(store)
+    return PASSED
+
+
+VERBS: tuple[click.Command, ...] = (reset, catch_up, undo)

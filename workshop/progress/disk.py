@@ -1,0 +1,74 @@
+"""Write files so that nobody ever finds half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from workshop.environment import lock
+
+# What is done in a turn takes milliseconds. Whoever holds one for seconds is
+# stopped in a debugger or on a share that hangs, and must not stop us too.
+_PATIENCE_SECONDS = 5.0
+
+# Windows replaces no file that somebody has open, be it to read it for a
+# moment: another command, an editor, a virus scanner.
+_PAUSES = (0.01, 0.05, 0.2, 0.5) if os.name == "nt" else ()
+
+
+def replace(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Put *content* in the place of the file *path*, in one step.
+
+    A reader finds the old file or the new one, also after a crash. *mode* is
+    given to the new file; without one it is readable by its owner alone.
+    Raises OSError, and then the old file is as it was.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
+        _move(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _move(temporary: Path, path: Path) -> None:
+    for pause in _PAUSES:
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    temporary.replace(path)
+
+
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Let one process at a time into the block; *path* is the lock's file.
+
+    Where there are no locks, or another one does not end, we go on without:
+    what is written is replaced in one step in any case.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(
+                lock.held(
+                    path,
+                    lambda _: None,
+                    patience_seconds=_PATIENCE_SECONDS,
+                    pause_seconds=0.005,
+                )
+            )
+        yield

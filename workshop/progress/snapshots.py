@@ -1,0 +1,167 @@
+"""Keep the files of a lesson as they were before we replaced one.
+
+A snapshot is a folder with copies, so that people can look into it and take
+out what they want without us:
+`kept/03_background_tasks/0007-20261122-184800-before-reset/app.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from workshop.progress import disk
+
+RETAINED = 50
+"""How many snapshots are kept of each lesson; the oldest go first."""
+
+_NAME = re.compile(r"(?P<number>\d+)-(?P<time>\d{8}-\d{6})-before-(?P<verb>[a-z-]+)")
+_TIME = "%Y%m%d-%H%M%S"
+# What is written last. A snapshot without it was never finished.
+_STANDING = ".standing.json"
+# What an app leaves beside itself is neither the learner's nor small.
+_LEFT_OUT = (".pyc", ".db", ".db-journal", ".db-wal", ".db-shm")
+_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Copies of a lesson's files, taken before *verb* replaced `app.py`.
+
+    `number` counts through all lessons, so the highest is the latest even
+    when a clock was set back. `time` is this machine's local time.
+    """
+
+    folder: Path
+    number: int
+    time: datetime
+    verb: str
+
+    @property
+    def slug(self) -> str:
+        """The folder's name of the lesson that it is of."""
+        return self.folder.parent.name
+
+    @property
+    def app_file(self) -> Path:
+        """The copy of the file that learners edit."""
+        return self.folder / "app.py"
+
+    @property
+    def standing(self) -> dict[str, Any]:
+        """What was known of the file then; empty if that cannot be read."""
+        try:
+            data = json.loads((self.folder / _STANDING).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """All snapshots, in a folder for each lesson below *root*."""
+
+    root: Path
+
+    def of(self, slug: str) -> list[Snapshot]:
+        """Return the finished snapshots of a lesson, the latest first."""
+        found = (_read(folder) for folder in _folders(self.root / slug))
+        return sorted(
+            (it for it in found if it and (it.folder / _STANDING).exists()),
+            key=lambda it: it.number,
+            reverse=True,
+        )
+
+    def latest(self) -> Snapshot | None:
+        """Return the latest snapshot of any lesson, None if there is none."""
+        firsts = [self.of(folder.name)[:1] for folder in _folders(self.root)]
+        return max(
+            (it for first in firsts for it in first),
+            key=lambda it: it.number,
+            default=None,
+        )
+
+    def take(
+        self, lesson_folder: Path, app: bytes, verb: str, standing: Mapping[str, Any]
+    ) -> Snapshot:
+        """Copy the learner's files in *lesson_folder* before *verb* happens.
+
+        *app* is what stands in `app.py`. Small files beside it are copied as
+        well, caches and databases are not. Raises OSError when the copies
+        cannot be written; then nothing is left of them.
+        """
+        slug = lesson_folder.name
+        now = datetime.now()  # local: people look for the time on their clock
+        latest = self.latest()
+        number = latest.number + 1 if latest else 1
+        name = f"{number:04}-{now.strftime(_TIME)}-before-{verb}"
+        folder = self.root / slug / name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        try:
+            for path, content in _files(lesson_folder):
+                copy = folder / path
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(content)
+            disk.replace(folder / "app.py", app, 0o644)
+            (folder / _STANDING).write_text(json.dumps(standing), encoding="utf-8")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._retire(slug)
+        return Snapshot(folder, number, now.replace(microsecond=0), verb)
+
+    def _retire(self, slug: str) -> None:
+        """Remove what is older than the last ones, finished or not."""
+        kept = self.of(slug)[:RETAINED]
+        if len(kept) < RETAINED:
+            return
+        for folder in _folders(self.root / slug):
+            it = _read(folder)
+            if it and it.number < kept[-1].number:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [path for path in parent.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _read(folder: Path) -> Snapshot | None:
+    """Return the snapshot that *folder*'s name tells of, None for any other."""
+    match = _NAME.fullmatch(folder.name)
+    if match is None:
+        return None
+    try:
+        time = datetime.strptime(match["time"], _TIME)
+    except ValueError:
+        return None
+    return Snapshot(folder, int(match["number"]), time, match["verb"])
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield the learner's files beside `app.py`, as far as they can be read.
+
+    Nothing replaces them; a copy shows how things stood together.
+    """
+    pending = [folder]
+    while pending:
+        for path in sorted(pending.pop().iterdir()):
+            if path.name.startswith((".", "__")) or path.is_symlink():
+                continue
+            if path.is_dir():
+                pending.append(path)
+            elif path.is_file() and path.suffix not in _LEFT_OUT:
+                try:
+                    if path.stat().st_size <= _BYTES:
+                        yield path.relative_to(folder), path.read_bytes()
+                except OSError:
+                    continue

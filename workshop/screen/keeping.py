@@ -1,0 +1,44 @@
+"""Say what became of the learner's files."""
+
+from __future__ import annotations
+
+from workshop.progress import Replacement, Snapshot
+from workshop.screen.console import command
+from workshop.screen.pages import short
+
+
+def replacement_lines(it: Replacement) -> list[str]:
+    """Return what was done and how to take it back, then where the copies are."""
+    number = it.lesson.number
+    if it.back_to is not None:
+        became = f"as it was before the {it.back_to.verb} of {when(it.back_to)}"
+    elif it.step == 1:
+        became = "the starter"
+    else:
+        became = f"ours as step {it.step} begins"
+    if not it.changed:
+        return [f"Lesson {number}: app.py is {became} already. Nothing was changed."]
+    done = f"Lesson {number}: app.py is now {became}."
+    if it.kept is None:
+        return [f"{done} There was no app.py before."]
+    return [
+        f"{done} To take it back: {command('undo', number)}",
+        f"Your files are kept in {short(it.kept.folder)}",
+    ]
+
+
+def snapshot_lines(snapshots: list[Snapshot]) -> list[str]:
+    """Return a line for each of *snapshots*, and how to go back to one."""
+    width = max(len(str(it.number)) for it in snapshots)
+    lines = [
+        f"{it.number:>{width}}  {when(it)}  before {it.verb:<8}  {short(it.folder)}"
+        for it in snapshots
+    ]
+    last = snapshots[0]
+    back = command("undo", last.slug[:2], f"--to {last.number}")
+    return [*lines, "", f"Back to one of them: {back}"]
+
+
+def when(it: Snapshot) -> str:
+    """Return a snapshot's time as people write it."""
+    return it.time.strftime("%Y-%m-%d %H:%M:%S")

@@ -91,7 +91,7 @@ STARTER = STATE_1.replace('{"free": 2}', '{"free": 0}  # TODO 1: two are free.')
 PAGE = """\
 # 90 · Seats
 
-```python title="solutions/90_seats/app.py"
+```python from="solutions/90_seats/app.py::seats"
 @app.get("/seats")
 async def seats():
     return {"free": 2}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.check.generated import check_generated, read_facts, renew
+from workshop.check.generated import check_generated, parts, read_facts, renew
 from workshop.lesson import Lesson
 
 FACTS = '''\
@@ -26,16 +26,17 @@ def root(lesson: Lesson, tmp_path: Path) -> Path:
     facts = tmp_path / "tests" / "facts"
     facts.mkdir()
     (facts / "test_numbers.py").write_text(FACTS, encoding="utf-8")
-    for name, part in (("README.md", "lessons"), ("docs/facts.md", "facts")):
+    for path, (part, _) in parts(tmp_path).items():
         text = f"Before.\n\n<!-- {part} -->\n<!-- /{part} -->\n\nAfter.\n"
-        (tmp_path / name).write_text(text, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return tmp_path
 
 
 def test_stale_tables_are_found_and_renewed(root: Path) -> None:
-    assert len(list(check_generated(root))) == 2
+    assert len(list(check_generated(root))) == len(parts(root))
 
-    assert len(renew(root)) == 2
+    assert len(renew(root)) == len(parts(root))
 
     assert list(check_generated(root)) == []
     assert renew(root) == []
@@ -53,7 +54,7 @@ def test_the_lesson_table_links_every_lesson(root: Path) -> None:
 def test_a_fact_is_told_with_versions_and_its_test(root: Path) -> None:
     renew(root)
 
-    page = (root / "docs" / "facts.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "reference" / "facts.md").read_text(encoding="utf-8")
     assert "## Tests" in page
     assert (
         f"| One is one, and a\\|b is a pipe. | pytest {pytest.__version__}, anyio"

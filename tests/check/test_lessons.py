@@ -74,7 +74,7 @@ def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> N
 
 @every_lesson
 def test_its_page_shows_tested_code_and_todays_output(lesson: Lesson) -> None:
-    assert list(check_page(lesson, ROOT, outputs_of(lesson))) == []
+    assert list(check_page(lesson.page, ROOT, outputs_of(lesson))) == []
 
 
 def test_tables_of_lessons_and_facts_are_todays() -> None:

@@ -1,6 +1,6 @@
 """Statements about libraries, each a test that fails when it is no longer true.
 
-`docs/facts.md` is made from them by `python -m workshop pages`.
+`docs/reference/facts.md` is made from them by `python -m workshop pages`.
 """
 
 from __future__ import annotations

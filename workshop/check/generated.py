@@ -31,12 +31,19 @@ class Fact:
 
 def parts(root: Path) -> dict[Path, tuple[str, Callable[[], str]]]:
     """Return, for each page with a generated part, its name and its maker."""
+    docs = root / "docs"
+
+    def lessons(link: str) -> Callable[[], str]:
+        return lambda: lesson_table(Catalogue(root).lessons(), link)
+
     return {
-        root / "README.md": (
-            "lessons",
-            lambda: lesson_table(Catalogue(root).lessons()),
+        root / "README.md": ("lessons", lessons("lessons/{}/README.md")),
+        docs / "index.md": ("lessons", lessons("lessons/{}.md")),
+        docs / "lessons" / "index.md": ("lessons", lessons("{}.md")),
+        docs / "reference" / "facts.md": (
+            "facts",
+            lambda: fact_tables(read_facts(root)),
         ),
-        root / "docs" / "facts.md": ("facts", lambda: fact_tables(read_facts(root))),
     }
 
 
@@ -64,11 +71,11 @@ def check_generated(root: Path) -> Iterator[Finding]:
             )
 
 
-def lesson_table(lessons: Iterable[Lesson]) -> str:
-    """Return the table of lessons for the README."""
+def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
+    """Return the table of lessons; *link* is a link with {} for the name."""
     rows = ["| lesson | steps | minutes |", "| --- | --- | --- |"]
     rows += [
-        f"| [{it.number} · {it.title}](lessons/{it.slug}/README.md) "
+        f"| [{it.number} · {it.title}]({link.format(it.slug)}) "
         f"| {len(it.brief.sections)} | {it.minutes} |"
         for it in lessons
     ]

@@ -1,96 +1,97 @@
-"""Nothing on a lesson's page is typed by hand: code is quoted, output is run.
+"""Nothing on a page is typed by hand: code is quoted, output is run.
 
-A page's fenced blocks say in their title where they come from:
+A page's fenced blocks say where they come from:
 
-- ```` ```python title="solutions/00_x/app.py" ```` must stand in that file,
-  line for line;
-- ```` ```text title="make lesson-00 test" ```` must be what grading the
-  starter prints today.
+- ```` ```python from="solutions/00_x/app.py::report" ```` has to be that
+  function as it stands in the file today, or the part that `lines` names;
+- ```` ```text title="make lesson-00 test" ```` has to be what grading the
+  starter prints today;
+- what a person types (`console`, `sh`) and drawings (`text` without a title)
+  come from nowhere, and neither does anything of three lines.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from workshop.check.texts import Finding
-from workshop.lesson import Lesson
+from workshop.site.fence import Fence, read_fences, replace_fences
+from workshop.site.quote import QuoteError, highlighted, quote
 
-_BLOCK = re.compile(
-    r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?[^\n]*\n(?P<body>.*?)^```$',
-    re.MULTILINE | re.DOTALL,
-)
 _SECONDS = re.compile(r"\b\d+\.\d s\b")
 _TYPED_LINES = 3
-"""Longer Python blocks have to come from a file."""
+_TYPED = ("console", "sh", "bash", "powershell", "text")
+"""Languages of what is typed or drawn, and not taken from a file."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: its language, its title ("" if none), its text."""
-
-    language: str
-    title: str
-    body: str
-
-
-def read_blocks(page: str) -> list[Block]:
-    """Return the fenced blocks of *page*, in order."""
-    return [
-        Block(match["language"], match["title"] or "", match["body"])
-        for match in _BLOCK.finditer(page)
-    ]
+def pages_below(root: Path) -> list[Path]:
+    """Return the pages of the site."""
+    return sorted((root / "docs").rglob("*.md"))
 
 
 def check_page(
-    lesson: Lesson, root: Path, outputs: Mapping[str, str]
+    path: Path, root: Path, outputs: Mapping[str, str] | None
 ) -> Iterator[Finding]:
-    """Yield what on the page of *lesson* is not from a file or a run.
+    """Yield what on the page at *path* is not from a file or a run.
 
-    *outputs* holds what each command prints today, by the command.
+    *outputs* holds what each command prints today, by the command; None
+    takes the outputs on the page for granted.
     """
-    path = lesson.page
-    for block in read_blocks(path.read_text(encoding="utf-8")):
-        problem = _problem_of(block, root, outputs)
+    for fence in read_fences(path.read_text(encoding="utf-8")):
+        granted = {fence.title: fence.body} if outputs is None else outputs
+        problem = _problem_of(fence, root, granted)
         if problem:
-            yield Finding(lesson.slug, "page", f"{path.name}: {problem}")
+            yield Finding(path.stem, "page", f"{path.name}: {problem}")
 
 
-def fill_page(page: str, outputs: Mapping[str, str]) -> str:
-    """Return *page* with the output of each command put in its place."""
+def fill_page(page: str, root: Path, outputs: Mapping[str, str]) -> str:
+    """Return *page* with quotes and outputs renewed.
 
-    def fill(match: re.Match[str]) -> str:
-        output = outputs.get(match["title"] or "")
-        if match["language"] != "text" or output is None:
-            return match[0]
-        if _SECONDS.sub("", match["body"]) == _SECONDS.sub("", output):
-            return match[0]
-        head = match[0].partition("\n")[0]
-        return f"{head}\n{output}```"
+    A quote of what is not there any more is left as it is: the check tells.
+    """
 
-    return _BLOCK.sub(fill, page)
+    def renewed(fence: Fence) -> str:
+        try:
+            body = _body_today(fence, root, outputs)
+        except QuoteError:
+            return fence.text
+        if body is None or _same(fence.body, body):
+            return fence.text
+        return replace(fence, body=body).text
+
+    return replace_fences(page, renewed)
 
 
-def _problem_of(block: Block, root: Path, outputs: Mapping[str, str]) -> str:
-    first = block.body.strip().partition("\n")[0]
-    if block.language == "python":
-        if not block.title:
-            if len(block.body.splitlines()) > _TYPED_LINES:
-                return f"the code that begins {first!r} does not say its file"
+def _body_today(fence: Fence, root: Path, outputs: Mapping[str, str]) -> str | None:
+    """Return what the block would hold today, None if nobody makes it."""
+    if fence.source:
+        return quote(root, fence.source, fence.options.get("lines", ""))
+    if fence.language == "text" and fence.title:
+        return outputs.get(fence.title)
+    return None
+
+
+def _problem_of(fence: Fence, root: Path, outputs: Mapping[str, str]) -> str:
+    first = fence.body.strip().partition("\n")[0]
+    try:
+        today = _body_today(fence, root, outputs)
+        if fence.source and "hl" in fence.options:
+            highlighted(fence.body, fence.options["hl"])
+    except QuoteError as problem:
+        return f"the code that begins {first!r}: {problem}"
+    if today is not None:
+        if _same(fence.body, today):
             return ""
-        source = root / block.title
-        if not source.is_file():
-            return f"there is no file {block.title}"
-        if block.body.strip("\n") not in source.read_text(encoding="utf-8"):
-            return f"the code that begins {first!r} is not in {block.title} any more"
-    if block.language == "text" and block.title:
-        if block.title not in outputs:
-            return f"nobody knows what {block.title!r} prints"
-        if _SECONDS.sub("", block.body) != _SECONDS.sub("", outputs[block.title]):
-            return (
-                f"what {block.title!r} prints has changed; "
-                "`python -m workshop pages` renews it"
-            )
-    return ""
+        made = fence.source or fence.title
+        return f"what {made!r} gives has changed; `python -m workshop pages` renews it"
+    if fence.language == "text" and fence.title:
+        return f"nobody knows what {fence.title!r} prints"
+    typed = fence.language in _TYPED or len(fence.body.splitlines()) <= _TYPED_LINES
+    return "" if typed else f"the code that begins {first!r} does not say its file"
+
+
+def _same(body: str, today: str) -> bool:
+    return _SECONDS.sub("", body) == _SECONDS.sub("", today)

@@ -46,13 +46,13 @@ def cli() -> None:
 
 def main(argv: list[str]) -> int:
     """Run the command line *argv* and return its exit code."""
-    from workshop.cli import author, keeping, learner
+    from workshop.cli import author, keeping, learner, site
 
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    for module in (learner, keeping, author):
+    for module in (learner, keeping, author, site):
         for verb in module.VERBS:
             cli.add_command(verb)
     try:

@@ -11,6 +11,7 @@ from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import database_option, lesson_argument, one_lesson, say
 
 if TYPE_CHECKING:
+    from workshop.check import Finding
     from workshop.cli.services import Choice
 
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @database_option
 def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
     """The author's gate: is a lesson fit to be handed out?"""
-    from workshop.check import Finding, check_lesson
+    from workshop.check import check_lesson
     from workshop.cli.services import services_for_tests
 
     chosen = [one_lesson(lesson)] if lesson else place.catalogue().lessons()
@@ -47,30 +48,40 @@ def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
     return PASSED
 
 
-@click.command("pages")
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
-def pages(only_check: bool) -> int:
-    """Renew what pages show of the tree: outputs, tables, facts."""
-    from workshop.check import Finding
+def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
+    """Return what on the pages is stale, missing, or from nowhere.
+
+    *renewing* first writes anew what can be made. *quick* runs nothing: what
+    commands printed is trusted as it stands.
+    """
     from workshop.check.generated import check_generated, renew
-    from workshop.check.pages import check_page, fill_page
+    from workshop.check.pages import check_page, fill_page, pages_below
     from workshop.cli.outputs import outputs_of
 
-    findings: list[Finding] = []
-    if not only_check:
-        for path in renew(place.ROOT):
-            say(f"Renewed {path.name}.")
-    findings += check_generated(place.ROOT)
-    for it in place.catalogue().lessons():
-        outputs = outputs_of(it)
-        path = it.page
-        if not only_check:
+    for path in renew(place.ROOT) if renewing else ():
+        say(f"Renewed {path.relative_to(place.ROOT)}.")
+    findings = list(check_generated(place.ROOT))
+    outputs: dict[str, str] = {}
+    for it in () if quick else place.catalogue().lessons():
+        say(f"Lesson {it.number}: what its commands print")
+        outputs |= outputs_of(it)
+    for path in pages_below(place.ROOT):
+        if renewing:
             text = path.read_text(encoding="utf-8")
-            renewed = fill_page(text, outputs)
+            renewed = fill_page(text, place.ROOT, outputs)
             if renewed != text:
                 path.write_text(renewed, encoding="utf-8", newline="\n")
-                say(f"Renewed docs/lessons/{path.name}.")
-        findings += check_page(it, place.ROOT, outputs)
+                say(f"Renewed {path.relative_to(place.ROOT)}.")
+        findings += check_page(path, place.ROOT, None if quick else outputs)
+    return findings
+
+
+@click.command("pages")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
+@click.option("--quick", is_flag=True, help="Run nothing; trust the outputs.")
+def pages(only_check: bool, quick: bool) -> int:
+    """Renew what pages show of the tree: code, outputs, tables, facts."""
+    findings = pages_findings(quick=quick, renewing=not only_check)
     for finding in findings:
         click.echo(str(finding))
     return NOT_PASSED if findings else PASSED

@@ -162,7 +162,7 @@ def run(
     answer = it.solution_file if solution else it.app_file
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
-    chosen = port or _free_port()
+    chosen = port or free_port()
     folder = place.home() / "run" / it.slug
     # Each start begins with an empty box office, as the tests do.
     shutil.rmtree(folder, ignore_errors=True)
@@ -321,7 +321,8 @@ def _words_for_missing(lesson: Lesson, answer: Path) -> str:
     return f"There is no file {answer}."
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine where nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

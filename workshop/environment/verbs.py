@@ -53,13 +53,15 @@ VERBS = (
     Verb("doctor", "what is wrong with this machine", groups=()),
     Verb("help", "this table", groups=()),
     Verb("check", "is a lesson fit to be handed out?", "may"),
-    Verb("pages", "renew the outputs on lesson pages"),
+    Verb("pages", "renew code and outputs on pages"),
+    Verb("site", "serve the site, reloading", groups=("core", "site")),
+    Verb("site-build", "write the site to site/", groups=("core", "site")),
     Verb("pins", "renew the packages in requirements/", groups=()),
     Verb(
         "selftest",
         "the workshop's own tests",
         goal="test",
-        groups=("core", "postgres", "dev"),
+        groups=("core", "postgres", "site", "dev"),
     ),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -1,0 +1,43 @@
+"""The verbs of the site: serve it while writing, build it to hand it out."""
+
+from __future__ import annotations
+
+import click
+
+from workshop.cli import place
+from workshop.cli.app import NOT_PASSED, PASSED
+from workshop.cli.learner import free_port, say
+
+
+@click.command("site")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
+def site(port: int | None) -> int:
+    """Serve the site, reloading when a page changes."""
+    from workshop.site.build import serve
+
+    chosen = port or free_port()
+    say(f"The site: http://127.0.0.1:{chosen}/")
+    say("It reloads when you save. Ctrl-C stops it.")
+    return PASSED if serve(place.ROOT, chosen) else NOT_PASSED
+
+
+@click.command("site-build")
+@click.option("--quick", is_flag=True, help="Trust the outputs on the pages.")
+def site_build(quick: bool) -> int:
+    """Write the site to site/; whatever is stale, missing or broken stops it."""
+    from workshop.cli.author import pages_findings
+    from workshop.site.build import build
+
+    findings = pages_findings(quick=quick)
+    for finding in findings:
+        click.echo(str(finding))
+    if findings:
+        say("Not built. `python -m workshop pages` renews what is stale.")
+        return NOT_PASSED
+    if not build(place.ROOT):
+        return NOT_PASSED
+    say(f"The site is in {place.ROOT / 'site'}. Open its index.html in a browser.")
+    return PASSED
+
+
+VERBS: tuple[click.Command, ...] = (site, site_build)

@@ -1,0 +1,179 @@
+"""The Markdown extension of the site, for every builder that uses Python-Markdown.
+
+- Blocks with `from="…"` have to be what stands in that file today, or the
+  build stops; `hl="…"` highlights lines by their text.
+- Images in `pictures/` that end in `.svg` become figures inside the page.
+- The section "For the instructor" can be folded, and the terms of the
+  glossary are explained where a page first uses them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+
+from workshop.site.fence import Fence, replace_fences
+from workshop.site.glossary import abbreviations
+from workshop.site.picture import figure, is_drawn
+from workshop.site.quote import QuoteError, highlighted, quote
+
+ROOT = Path(__file__).resolve().parents[2]
+FOR_INSTRUCTORS = "For the instructor"
+_DETAILS = re.compile(r"^<details(?! markdown)", re.MULTILINE)
+
+
+class SiteExtension(Extension):
+    """What is special about this site's Markdown. `root` is the checkout."""
+
+    def __init__(self, **options: Any) -> None:
+        self.config = {"root": [str(ROOT), "The folder that quotes begin at."]}
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 -- its name there
+        """Take part in what *md* does."""
+        root = Path(self.getConfig("root"))
+        # After included texts are there (32), before fences are read (25).
+        md.preprocessors.register(_Blocks(md, root), "workshop-blocks", 28)
+        # Inline Markdown is done at 20, headings get their ids at 5, and
+        # MkDocs looks at links and images at 0.
+        md.treeprocessors.register(_Pictures(md, root), "workshop-pictures", 15)
+        md.treeprocessors.register(_Sections(md), "workshop-sections", 3)
+        md.treeprocessors.register(_FirstUses(md), "workshop-first-uses", 2)
+
+
+def makeExtension(**options: Any) -> SiteExtension:  # noqa: N802 -- looked for by name
+    """Return the extension; Python-Markdown calls this."""
+    return SiteExtension(**options)
+
+
+class _Blocks(Preprocessor):
+    """Check quotes, find the lines to highlight, add the glossary's terms."""
+
+    def __init__(self, md: Markdown, root: Path) -> None:
+        super().__init__(md)
+        self.root = root
+
+    def run(self, lines: list[str]) -> list[str]:
+        page = replace_fences("\n".join(lines), self.show)
+        page = _DETAILS.sub('<details markdown="1"', page)
+        glossary = self.root / "docs" / "reference" / "glossary.md"
+        if glossary.is_file():
+            page += "\n\n" + abbreviations(glossary.read_text(encoding="utf-8"))
+        return page.split("\n")
+
+    def show(self, fence: Fence) -> str:
+        if not fence.source:
+            return _with_info(fence, _output_info(fence)).text
+        wanted = quote(self.root, fence.source, fence.options.get("lines", ""))
+        if fence.body != wanted:
+            raise QuoteError(
+                f"The code on the page is not that of {fence.source} any more. "
+                "`python -m workshop pages` renews it."
+            )
+        title = fence.title or fence.source.partition("::")[0]
+        info = f'{fence.language} title="{title}"'
+        if "hl" in fence.options:
+            numbers = highlighted(wanted, fence.options["hl"])
+            info += f' hl_lines="{" ".join(map(str, numbers))}"'
+        return _with_info(fence, info).text
+
+
+def _output_info(fence: Fence) -> str:
+    """Return the info of a block that shows what a command printed."""
+    if fence.language == "text" and fence.title:
+        return f'{{.text .output title="{fence.title}"}}'
+    return fence.info
+
+
+def _with_info(fence: Fence, info: str) -> Fence:
+    return Fence(fence.language, fence.body, {}, info, fence.margin, fence.ticks)
+
+
+class _Pictures(Treeprocessor):
+    """Put drawings in the place of the paragraphs that show them."""
+
+    def __init__(self, md: Markdown, root: Path) -> None:
+        super().__init__(md)
+        self.stash = md.htmlStash
+        self.pictures = root / "docs" / "pictures"
+
+    def run(self, root: Element) -> None:
+        for paragraph in root.iter("p"):
+            images = list(paragraph)
+            if len(images) != 1 or images[0].tag != "img":
+                continue
+            source = images[0].get("src", "")
+            if (paragraph.text or "").strip() or not is_drawn(source):
+                continue
+            name = source.rpartition("/")[2].removesuffix(".svg")
+            html = figure(self.pictures, name, images[0].get("alt", ""))
+            paragraph.remove(images[0])
+            paragraph.text = self.stash.store(html)
+
+
+class _Sections(Treeprocessor):
+    """Fold the section for instructors; without a script it stands open."""
+
+    def run(self, root: Element) -> None:
+        for heading in root.findall("h2"):
+            if heading.text == FOR_INSTRUCTORS:
+                _fold(root, heading)
+
+
+def _fold(root: Element, heading: Element) -> None:
+    children = list(root)
+    start = children.index(heading)
+    section = [heading]
+    for it in children[start + 1 :]:
+        if it.tag in ("h1", "h2"):
+            break
+        section.append(it)
+    details = Element("details", {"class": "instructor", "open": "open"})
+    summary = SubElement(details, "summary")
+    # A link inside of what can be pressed is two things at once.
+    for link in heading.findall("a"):
+        heading.remove(link)
+    for it in section:
+        root.remove(it)
+    summary.append(heading)
+    details.extend(section[1:])
+    root.insert(start, details)
+
+
+class _FirstUses(Treeprocessor):
+    """Explain a term where a page first uses it, and not again and again."""
+
+    def run(self, root: Element) -> None:
+        seen: set[str] = set()
+        self.visit(root, seen, quiet=False)
+
+    def visit(self, parent: Element, seen: set[str], quiet: bool) -> None:
+        for child in list(parent):
+            silent = quiet or child.tag in ("h1", "h2", "h3", "h4", "a", "summary")
+            if child.tag == "abbr":
+                term = (child.text or "").lower()
+                if silent or term in seen:
+                    _unwrap(parent, child)
+                else:
+                    seen.add(term)
+            else:
+                self.visit(child, seen, silent)
+
+
+def _unwrap(parent: Element, child: Element) -> None:
+    """Put the text of *child* in its place."""
+    index = list(parent).index(child)
+    text = (child.text or "") + (child.tail or "")
+    parent.remove(child)
+    if index:
+        before = parent[index - 1]
+        before.tail = (before.tail or "") + text
+    else:
+        parent.text = (parent.text or "") + text

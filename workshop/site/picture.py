@@ -1,0 +1,79 @@
+"""Put recorded pictures into a page, where its colours and its width reach them.
+
+An SVG file behind an `<img>` knows neither the dark switch nor hover texts.
+So the page holds the drawing itself, once for wide screens and, where there is
+a `NAME-narrow.svg`, once for phones.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+
+_PROLOGUE = re.compile(r"^\s*(<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->)", re.DOTALL)
+_ID = re.compile(r'\bid="([^"]+)"')
+_REFERENCE = re.compile(r'url\(#([^)]+)\)|(?<=href=")#([^"]+)')
+_LABELS = re.compile(r'(?P<name>aria-(?:labelledby|describedby))="(?P<ids>[^"]*)"')
+
+
+class PictureError(ValueError):
+    """A page shows a picture that is not there."""
+
+
+def is_drawn(source: str) -> bool:
+    """Whether *source* is a picture that goes into the page: pictures/….svg."""
+    parts = source.split("/")
+    return len(parts) > 1 and parts[-2] == "pictures" and source.endswith(".svg")
+
+
+def figure(pictures: Path, name: str, caption: str) -> str:
+    """Return the figure of `NAME.svg` in the folder *pictures*, as one HTML line.
+
+    Raises `PictureError` when the file is missing.
+    """
+    wide = pictures / f"{name}.svg"
+    if not wide.is_file():
+        raise PictureError(
+            f"There is no picture {name}.svg in {pictures}. "
+            "`python -m workshop pictures` draws them."
+        )
+    narrow = pictures / f"{name}-narrow.svg"
+    if narrow.is_file():
+        drawings = (
+            f'<div class="wide">{_drawing(wide)}</div>'
+            f'<div class="narrow">{_drawing(narrow)}</div>'
+        )
+    else:
+        drawings = f"<div>{_drawing(wide)}</div>"
+    words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    # Its labels are no text to search for.
+    drawn = f"<div data-search-exclude>{drawings}</div>"
+    return f'<figure class="loop">{drawn}{words}</figure>'
+
+
+def inline(svg: str, name: str) -> str:
+    """Return *svg* for use inside a page: one line, ids of its own.
+
+    A page holds several drawings, and an id must be one on a page.
+    """
+    while match := _PROLOGUE.match(svg):
+        svg = svg[match.end() :]
+    own = {it: f"{name}-{it}" for it in _ID.findall(svg)}
+
+    def refer(match: re.Match[str]) -> str:
+        called = match[1] or match[2]
+        return match[0].replace(f"#{called}", f"#{own.get(called, called)}")
+
+    def label(match: re.Match[str]) -> str:
+        ids = " ".join(own.get(it, it) for it in match["ids"].split())
+        return f'{match["name"]}="{ids}"'
+
+    svg = _ID.sub(lambda it: f'id="{own[it[1]]}"', svg)
+    svg = _LABELS.sub(label, _REFERENCE.sub(refer, svg))
+    # Blank lines would end the block of HTML for Markdown.
+    return re.sub(r"\s*\n\s*", " ", svg.strip())
+
+
+def _drawing(path: Path) -> str:
+    return inline(path.read_text(encoding="utf-8"), path.stem)

@@ -1,0 +1,125 @@
+"""Quote code by its name from the file that tests run.
+
+A page says `solutions/00_event_loop/app.py::report`, never a line number:
+nothing drifts when the file changes, and a name that has gone is an error.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+TO = " …"
+"""Stands between the first and the last line: `lines="a … b"`, `lines="a …"`."""
+OR = " | "
+"""Stands between texts whose lines are highlighted: `hl="a | b"`."""
+
+
+_TODO = re.compile(r"^ *# TODO\b.*\n(?: *#  +.*\n)*", re.MULTILINE)
+
+
+class QuoteError(ValueError):
+    """A page quotes what is not there. The message says what and where."""
+
+
+def quote(root: Path, source: str, lines: str = "") -> str:
+    """Return the code that *source* names, without its common margin.
+
+    *source* is a file below *root*, after `::` the names of definitions in
+    it: `app.py`, `app.py::prices`, `app.py::Cache.get,Cache.set`. A dotted
+    name goes into classes and functions. Comments right above a definition
+    belong to it.
+
+    *lines* narrows the result: a text on its first line, and after " … " one
+    on its last, or nothing, which goes on to the end. Lines that say
+    `# TODO` are left out: they are for who edits the file, and would answer
+    what a page asks.
+
+    Raises `QuoteError` when file, name or text is not there, or is not one.
+    """
+    path, _, names = source.partition("::")
+    file = root / path
+    if not file.is_file():
+        raise QuoteError(f"there is no file {path}")
+    code = file.read_text(encoding="utf-8")
+    if names:
+        try:
+            found = [_definition(code, name) for name in names.split(",")]
+        except QuoteError as problem:
+            raise QuoteError(f"{path} {problem}") from None
+        apart = "\n" if "." in names else "\n\n"
+        code = apart.join(found)
+    if lines:
+        try:
+            code = _narrow(code, lines)
+        except QuoteError as problem:
+            raise QuoteError(f"{source}: {problem}") from None
+    code = _TODO.sub("", code)
+    return dedent(code).strip("\n") + "\n"
+
+
+def highlighted(code: str, texts: str) -> list[int]:
+    """Return the numbers of the lines of *code* that hold one of *texts*.
+
+    *texts* is one text or several with " | " between them. Raises
+    `QuoteError` for a text that is on no line.
+    """
+    numbers: set[int] = set()
+    for text in texts.split(OR):
+        there = [n for n, line in enumerate(code.splitlines(), 1) if text in line]
+        if not there:
+            raise QuoteError(f"no line holds {text!r}, which is to be highlighted")
+        numbers.update(there)
+    return sorted(numbers)
+
+
+def _definition(code: str, dotted: str) -> str:
+    """Return the lines that define *dotted*, with the comments above them."""
+    node: ast.AST = ast.parse(code)
+    for name in dotted.strip().split("."):
+        here = [it for it in ast.iter_child_nodes(node) if name in _names(it)]
+        deeper = [it for it in ast.walk(node) if it is not node and name in _names(it)]
+        found = here or deeper
+        if not found:
+            raise QuoteError(f"has no {dotted}")
+        if len(found) > 1:
+            raise QuoteError(f"defines {dotted} {len(found)} times")
+        node = found[0]
+    assert isinstance(node, ast.stmt)
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(it.lineno for it in decorators)]) - 1
+    lines = code.splitlines(keepends=True)
+    while first and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    return "".join(lines[first : node.end_lineno])
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+        case ast.Assign():
+            yield from (it.id for it in node.targets if isinstance(it, ast.Name))
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+
+
+def _narrow(code: str, wanted: str) -> str:
+    lines = code.splitlines(keepends=True)
+    first_text, to, last_text = wanted.partition(TO)
+    firsts = [n for n, line in enumerate(lines) if first_text in line]
+    if len(firsts) != 1:
+        raise QuoteError(f"{len(firsts)} lines hold {first_text!r}, not one")
+    first = last = firsts[0]
+    if last_text:
+        text = last_text.strip()
+        after = (n for n in range(first + 1, len(lines)) if text in lines[n])
+        last = next(after, -1)
+        if last < 0:
+            raise QuoteError(f"no line after {first_text!r} holds {text!r}")
+    elif to:
+        last = len(lines) - 1
+    return "".join(lines[first : last + 1])

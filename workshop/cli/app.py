@@ -44,17 +44,23 @@ def cli() -> None:
     """Learn async FastAPI by repairing small real applications."""
 
 
-def main(argv: list[str]) -> int:
-    """Run the command line *argv* and return its exit code."""
+def command_line() -> click.Group:
+    """Return the command line with all its verbs."""
     from workshop.cli import author, keeping, learner, site
 
+    for module in (learner, keeping, author, site):
+        for verb in module.VERBS:
+            cli.add_command(verb)
+    return cli
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line *argv* and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    for module in (learner, keeping, author, site):
-        for verb in module.VERBS:
-            cli.add_command(verb)
+    command_line()
     try:
         code = cli.main(argv, prog_name="python -m workshop", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as help_page:

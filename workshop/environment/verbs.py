@@ -48,7 +48,7 @@ VERBS = (
     Verb("hint", "one more hint for your step", "must"),
     Verb("solution", "a right answer, and why it is one", "must"),
     Verb("reset", "the starter back; your files are kept", "must"),
-    Verb("catch-up", "your step's beginning; yours is kept", "must"),
+    Verb("catch-up", "your step's start; yours is kept", "must"),
     Verb("undo", "your file back, as it was before that", "may"),
     Verb("doctor", "what is wrong with this machine", groups=()),
     Verb("help", "this table", groups=()),

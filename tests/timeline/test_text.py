@@ -1,0 +1,126 @@
+"""A timeline in characters."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.timeline.examples import ALL, BLOCKED, CROWD, ENDS, ONE_BY_ONE, TOGETHER
+from workshop.timeline import TimelineText, text, text_pair
+from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+
+
+def bar_of(timeline: Timeline, ascii_only: bool) -> str:
+    """Return the line of the only lane, without its name."""
+    lines = text(timeline, ascii_only=ascii_only).splitlines()
+    return next(line for line in lines if line.startswith("a() ")).removeprefix("a()")
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_every_state_and_every_bad_end_has_a_character_of_its_own(
+    ascii_only: bool,
+) -> None:
+    signs = [
+        bar_of(
+            Timeline((Lane("a()", (Span(state, 0, 10),)),), 100), ascii_only
+        ).strip()[0]
+        for state in State
+    ]
+    ends = [
+        bar_of(Timeline((Lane("a()", (), 0, outcome),), 100), ascii_only).strip()[0]
+        for outcome in Outcome
+        if outcome is not Outcome.DONE
+    ]
+
+    assert len({*signs, *ends}) == len(State) + 3
+
+
+@pytest.mark.parametrize("timeline", ALL.values(), ids=ALL)
+def test_plain_letters_do_where_the_stream_has_no_others(timeline: Timeline) -> None:
+    assert text(timeline, ascii_only=True).isascii()
+
+
+@pytest.mark.parametrize("width", [40, 72, 120])
+@pytest.mark.parametrize("timeline", ALL.values(), ids=ALL)
+def test_no_line_is_wider_than_asked_for(timeline: Timeline, width: int) -> None:
+    for compact in (False, True):
+        lines = text(timeline, title="T " * 90, width=width, compact=compact)
+        assert max(len(line) for line in lines.splitlines()) <= width
+
+
+@pytest.mark.parametrize("timeline", ALL.values(), ids=ALL)
+def test_the_compact_form_has_eight_lines_at_most(timeline: Timeline) -> None:
+    assert len(text(timeline, compact=True).splitlines()) <= 8
+    assert len(text(timeline, compact=True, width=40).splitlines()) <= 8
+
+
+def test_the_compact_form_tells_who_held_the_loop_and_who_waited() -> None:
+    told = " ".join(text(BLOCKED, compact=True).split())
+
+    assert "#1 GET /shows/1/report holds the loop from 0 to 300 ms" in told
+    assert "#2 GET /ping is ready at 5 ms and waits its turn until 300 ms." in told
+
+
+def test_who_waits_is_told_from_who_holds_the_loop() -> None:
+    lines = text(BLOCKED).splitlines()
+    report = next(line for line in lines if line.startswith("#1"))
+    ping = next(line for line in lines if line.startswith("#2"))
+
+    assert "▓▓ blocks 300 ms" in report
+    assert "·· waits its turn 295 ms ··" in ping
+    assert "┃" in ping
+
+
+def test_a_pair_shares_one_axis() -> None:
+    lines = text_pair(ONE_BY_ONE, TOGETHER).splitlines()
+    axes = [line for line in lines if line.lstrip().startswith("0 ms")]
+
+    assert len(axes) == 2
+    assert len(set(axes)) == 1
+    assert "Before: 600 ms" in lines
+    assert "After: 200 ms" in lines
+
+
+def test_a_crowd_is_shown_in_part_and_the_text_says_so() -> None:
+    assert "more lanes are not drawn" in text(CROWD)
+    assert "fetch(77)" in text(CROWD, compact=True)
+
+
+def test_how_a_lane_ended_stands_behind_it() -> None:
+    lines = text(ENDS, width=100).splitlines()
+    ends = [
+        line.rstrip()[-1]
+        for line in lines
+        if line.startswith(("└ pay_part(gift", "refresh"))
+    ]
+
+    assert "! failed" in text(ENDS, width=100)
+    assert ends == ["×", "→"]  # noqa: RUF001 -- the sign, not the letter
+
+
+def printed(*, colours: bool = False, no_color: bool = False) -> str:
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=72,
+        force_terminal=colours or None,
+        color_system="standard" if colours else None,
+        no_color=no_color,
+    )
+    console.print(TimelineText([("", BLOCKED)]))
+    return stream.getvalue()
+
+
+def test_a_pipe_gets_the_same_characters_without_colours() -> None:
+    assert [line.rstrip() for line in printed().splitlines()] == text(
+        BLOCKED
+    ).splitlines()
+
+
+def test_a_terminal_gets_colours_unless_it_asks_for_none() -> None:
+    assert "\x1b[1;31m▓" in printed(colours=True)
+    bare = printed(colours=True, no_color=True)
+    assert "\x1b[1;31m" not in bare
+    assert "▓" in bare

@@ -1,0 +1,118 @@
+"""What is said of a timeline."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from tests.timeline.examples import ALL, CROWD, ENDS, IN_A_THREAD, ONE_BY_ONE, TOGETHER
+from workshop.timeline import scale, words
+from workshop.timeline.fold import fold
+from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+from workshop.timeline.scale import Scale
+from workshop.timeline.words import story
+
+
+@pytest.mark.parametrize("module", [scale, words])
+def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("length", [80, 300, 700])
+@pytest.mark.parametrize("timeline", ALL.values(), ids=ALL)
+def test_a_story_is_no_longer_than_asked_for(timeline: Timeline, length: int) -> None:
+    for brief in (False, True):
+        assert len(story(timeline, length, brief=brief)) <= length
+
+
+def test_a_story_that_leaves_something_out_says_so() -> None:
+    assert story(ENDS, 200).endswith("more events.")
+
+
+def test_waits_one_after_another_are_told_as_such() -> None:
+    assert "awaits 3 times in a row, 600 ms in all." in story(ONE_BY_ONE)
+
+
+def test_waits_at_the_same_time_are_told_as_such() -> None:
+    assert (
+        'ask_price("Apollo") and 2 others await at the same time, from 0 to 200 ms.'
+    ) in story(TOGETHER)
+
+
+def test_the_work_of_a_thread_is_told() -> None:
+    assert "report() works in a thread from 1 to 300 ms (ask_venue(show_id))." in story(
+        IN_A_THREAD
+    )
+
+
+def test_who_waits_for_a_thread_does_not_wait_for_the_loop() -> None:
+    lane = Lane("export()", (Span(State.READY, 0, 50), Span(State.THREAD, 50, 100)))
+
+    assert "export() is ready at 0 ms and waits for a thread until 50 ms." in story(
+        Timeline((lane,), 100)
+    )
+
+
+def test_every_bad_end_is_told() -> None:
+    told = story(ENDS)
+
+    assert "pay_part(voucher) fails at 150 ms: HTTPException: 402" in told
+    assert "pay_part(gift card) is cancelled at 180 ms." in told
+    assert "refresh() is unfinished at the end." in told
+
+
+def test_two_hundred_of_a_kind_are_one_sentence() -> None:
+    told = story(CROWD)
+
+    assert "fetch(36) and 163 others are ready and wait their turn" in told
+    assert "fetch(0) and 199 others await at the same time" in told
+
+
+def test_what_is_folded_away_is_counted_by_its_end() -> None:
+    lanes = tuple(
+        Lane("f()", (Span(State.RUNNING, n, n + 1),), 0, Outcome.CANCELLED)
+        for n in range(9)
+    )
+    folded = fold(Timeline(lanes, 10), 4)
+
+    assert len(folded.lanes) == 4
+    assert folded.rest == "5 more lanes are not drawn: 5 cancelled, from 4 to 9 ms."
+
+
+def test_what_blocks_or_fails_is_never_folded_away_for_what_does_not() -> None:
+    dull = tuple(Lane(f"dull{n}x()", (Span(State.RUNNING, 0, 1),)) for n in range(20))
+    bad = (
+        Lane("blocks()", (Span(State.BLOCKING, 0, 9),)),
+        Lane("fails()", (), 0, Outcome.FAILED),
+    )
+    shown = {lane.name for lane in fold(Timeline((*dull, *bad), 10), 4).lanes}
+
+    assert {"blocks()", "fails()"} <= shown
+
+
+def test_a_lane_whose_parent_is_folded_away_hangs_from_the_next_above() -> None:
+    lanes = (
+        Lane("top()", (Span(State.BLOCKING, 0, 1),)),
+        *(Lane("dull()", (), 1) for _ in range(5)),
+        Lane("bad()", (), 2, Outcome.FAILED),
+    )
+    folded = fold(Timeline(lanes, 10), 2)
+
+    assert [(lane.name, lane.depth) for lane in folded.lanes] == [
+        ("top()", 0),
+        ("bad()", 1),
+    ]
+
+
+@pytest.mark.parametrize("duration", [0.3, 7, 42, 300, 9_999, 60_000, 3_600_000])
+def test_an_axis_has_a_few_round_marks(duration: float) -> None:
+    ticks = Scale(duration, 0, 100).ticks(7)
+
+    assert 3 <= len(ticks) <= 7
+    assert ticks[0][1].startswith("0 ")
+    assert all(len(label) <= 6 for _, label in ticks)

@@ -1,0 +1,41 @@
+"""The colours of the picture, for light and for dark surroundings.
+
+Colour only repeats what shape and hatch say. Text stands out from what is
+behind it by 4.5 to 1 and shapes by 3 to 1 (WCAG 2, AA); a test computes it.
+"""
+
+from __future__ import annotations
+
+LIGHT = {
+    "paper": "#ffffff",
+    "band": "#f1f4f7",
+    "ink": "#17202b",
+    "mute": "#4d5966",
+    "grid": "#d3dae1",
+    "running": "#00695c",
+    "blocking": "#c01818",
+    "ready": "#a34c00",
+    "awaiting": "#3d6f9e",
+    "thread": "#6a3fa0",
+}
+DARK = {
+    "paper": "#1e2129",
+    "band": "#272b35",
+    "ink": "#eceff4",
+    "mute": "#b4bdca",
+    "grid": "#424957",
+    "running": "#4dd0bd",
+    "blocking": "#ff8a80",
+    "ready": "#ffb74d",
+    "awaiting": "#8fbce6",
+    "thread": "#c9abf5",
+}
+
+BACKGROUNDS = ("paper", "band")
+TEXTS = ("ink", "mute")
+SHAPES = ("running", "blocking", "ready", "awaiting", "thread", "ink")
+
+
+def css(colours: dict[str, str]) -> str:
+    """Return *colours* as CSS variables."""
+    return ";".join(f"--{name}:{value}" for name, value in colours.items())

@@ -1,0 +1,495 @@
+"""Draw a timeline as SVG: one picture for light and dark, wide or narrow.
+
+It needs nothing from outside: no script, no font, no other file. Inlined in a
+page it follows the page's own switch between light and dark (mkdocs-material,
+Jupyter, VS Code), alone or as an image it follows the reader's system.
+The same timeline makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from workshop.timeline.fold import fold
+from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+from workshop.timeline.palette import DARK, LIGHT, css
+from workshop.timeline.scale import Scale
+from workshop.timeline.words import (
+    ENDED,
+    LEGEND,
+    about,
+    clip,
+    ending,
+    held,
+    inside,
+    period,
+    shortened,
+    story,
+    time,
+)
+
+LANES = 16
+"""So many lanes are drawn; others are told of in words."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Measures in pixels; the text is as large as on the screen."""
+
+    width: int
+    left: int  # where time begins
+    right: int  # what stays free behind the end, for marks
+    row: int
+    middle: int  # of the bars, in a row
+    names: int  # characters of a lane's name
+    words: int  # characters of a sentence
+    ticks: int
+
+    @property
+    def plot(self) -> int:
+        return self.width - self.left - self.right
+
+
+# A column of text is 688 px wide in mkdocs-material, and 358 on a phone.
+_WIDE = _Layout(720, 200, 30, 38, 21, 24, 106, 7)
+_NARROW = _Layout(350, 12, 28, 52, 37, 42, 51, 5)
+
+_BAR = 18
+_MONO, _SANS = 6.7, 6.6  # widths of a character of 11 and 12 px, generously
+_LEAST = 4.0
+"""What runs for no time at all is still seen."""
+
+
+def svg(
+    timeline: Timeline,
+    *,
+    title: str,
+    narrow: bool = False,
+    duration: float | None = None,
+) -> str:
+    """Return the picture of *timeline*.
+
+    *narrow* is for phones. *duration* makes the time axis so long, at least:
+    two pictures with the same one can be compared.
+    """
+    return _draw([("", timeline)], title, narrow, duration)
+
+
+def svg_pair(
+    before: Timeline,
+    after: Timeline,
+    *,
+    title: str,
+    narrow: bool = False,
+    names: tuple[str, str] = ("Before", "After"),
+) -> str:
+    """Return one picture of both, one below the other on the same time axis."""
+    panels = [(names[0], before), (names[1], after)]
+    return _draw(panels, title, narrow, max(before.duration, after.duration))
+
+
+def _draw(
+    panels: Sequence[tuple[str, Timeline]],
+    title: str,
+    narrow: bool,
+    duration: float | None,
+) -> str:
+    layout = _NARROW if narrow else _WIDE
+    page = _Page(layout)
+    longest = max(timeline.duration for _, timeline in panels)
+    scale = Scale(max(duration or 0.0, longest), layout.left, layout.plot)
+    _draw_title(page, title, panels)
+    for name, timeline in panels:
+        _draw_panel(page, name, timeline, scale)
+    _draw_legend(page)
+    for text in dict.fromkeys(page.remarks):
+        _draw_remark(page, text)
+    page.y += 10
+    told = " ".join(
+        f"{name}: {story(timeline)}" if name else story(timeline)
+        for name, timeline in panels
+    )
+    return _document(page, title, told)
+
+
+class _Page:
+    """What has been drawn so far, and how far down."""
+
+    def __init__(self, layout: _Layout) -> None:
+        self.layout = layout
+        self.y = 0.0
+        self.drawn: list[str] = []
+        self.states: set[State] = set()
+        self.outcomes: set[Outcome] = set()
+        self.dense = False
+        self.remarks: list[str] = []
+
+    def add(self, *elements: str) -> None:
+        """Draw *elements* on top of what is there."""
+        self.drawn += elements
+
+
+def _document(page: _Page, title: str, told: str) -> str:
+    body = "\n".join(page.drawn)
+    width, height = page.layout.width, _n(page.y)
+    # Several pictures can stand on one page: the ids are made of the content.
+    content = f"{width} {title} {told} {body}".encode()
+    uid = "t" + hashlib.sha256(content).hexdigest()[:8]
+    body = body.replace("url(#", f"url(#{uid}-")
+    patterns = "".join(_patterns(page, uid))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="loop-timeline" '
+        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'role="img" aria-labelledby="{uid}-title {uid}-desc">\n'
+        f'<title id="{uid}-title">{html.escape(title)}</title>\n'
+        f'<desc id="{uid}-desc">{html.escape(told)}</desc>\n'
+        f"<style>{_CSS}</style>\n"
+        f"<defs>{patterns}</defs>\n"
+        f'<rect class="paper" width="{width}" height="{height}" rx="6"/>\n'
+        f"{body}\n</svg>\n"
+    )
+
+
+def _draw_title(
+    page: _Page, title: str, panels: Sequence[tuple[str, Timeline]]
+) -> None:
+    layout = page.layout
+    total = time(panels[0][1].duration) if len(panels) == 1 else ""
+    room = int((layout.width - 24) / 8) - len(total) - 2
+    page.y = 8
+    for line in textwrap.wrap(title, room)[:2]:
+        page.y += 19
+        page.add(_text("title", 12, page.y, line))
+    if total:
+        page.add(_text("total", layout.width - 12, 27, total))
+    page.y += 8
+
+
+def _draw_panel(page: _Page, name: str, timeline: Timeline, scale: Scale) -> None:
+    layout = page.layout
+    if name:
+        page.y += 22
+        page.add(
+            _text("panel", 12, page.y, name),
+            _text("total", layout.width - 12, page.y, time(timeline.duration)),
+        )
+        page.y += 4
+    folded = fold(timeline, LANES)
+    top = page.y + 22
+    bottom = top + layout.row * (len(folded.lanes) + 1)
+    for row in range(1, len(folded.lanes) + 1, 2):
+        y = top + layout.row * row
+        page.add(_rect("band", 0, y, layout.width, layout.row))
+    lines = ""
+    for moment, label in scale.ticks(layout.ticks):
+        x = _n(scale.at(moment))
+        lines += f"M{x} {_n(top - 4)}V{_n(bottom)}"
+        kind = "tick" if moment else "first"
+        page.add(_text(kind, scale.at(moment) - (0 if moment else 4), top - 8, label))
+    page.add(f'<path class="grid" d="{lines}"/>')
+    page.y = top
+    _draw_loop(page, timeline, scale)
+    for lane in folded.lanes:
+        page.y += layout.row
+        _draw_lane(page, lane, scale)
+    page.y = bottom + 4
+    page.remarks += [text for text in (folded.rest, *timeline.notes[:3]) if text]
+
+
+def _draw_loop(page: _Page, timeline: Timeline, scale: Scale) -> None:
+    """Draw who held the loop, all lanes in one row."""
+    layout = page.layout
+    _draw_name(page, "event loop", "", "loop")
+    middle = page.y + layout.middle
+    end = scale.at(timeline.duration)
+    free = _rect("free", layout.left, middle - 9, end - layout.left, _BAR, 3)
+    page.add(_with_title(free, "the event loop: free where nothing is drawn"))
+    _draw_spans(page, Lane("", held(timeline)), scale, middle)
+
+
+def _draw_lane(page: _Page, lane: Lane, scale: Scale) -> None:
+    name = (
+        f"{'  ' * (min(lane.depth, 4) - 1)}└ {lane.name}" if lane.depth else lane.name
+    )
+    _draw_name(page, name, ending(lane), "name")
+    middle = page.y + page.layout.middle
+    _draw_spans(page, lane, scale, middle)
+    if lane.outcome is not Outcome.DONE:
+        page.outcomes.add(lane.outcome)
+        x = min(scale.at(lane.end) + 10, page.layout.width - 11)
+        mark = _mark(lane.outcome, x, middle)
+        page.add(_with_title(mark, f"{lane.name}: {ending(lane)}"))
+
+
+def _draw_name(page: _Page, name: str, end: str, kind: str) -> None:
+    layout = page.layout
+    if layout is _NARROW:
+        end = clip(end, 22)
+        room = layout.names - (len(end) + 2 if end else 0)
+        page.add(_text(kind, 12, page.y + 16, name, room))
+        if end:
+            page.add(_text("ending", layout.width - 12, page.y + 16, end))
+        return
+    y = page.y + layout.middle + (-3 if end else 4)
+    page.add(_text(kind, 12, y, name, layout.names))
+    if end:
+        page.add(_text("below", 12, y + 15, end, layout.names + 1))
+
+
+def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
+    labels: list[str] = []
+    on_top: list[str] = []
+    for group in _visible(lane.spans, scale):
+        first, last = group[0], group[-1]
+        left = scale.at(first.start)
+        width = scale.at(last.end) - left
+        if len(group) > 1:
+            page.dense = True
+            bar = _rect("dense", left, middle - 9, max(width, _LEAST), _BAR)
+            many = f"{len(group)} short turns {period(first.start, last.end)}"
+            page.add(_with_title(_filled(bar, "dense"), f"{lane.name} {many}".strip()))
+            continue
+        page.states.add(first.state)
+        who = lane if lane.name else Lane(first.label, ())
+        told = about(who, first if lane.name else _unlabelled(first))
+        shape = _with_title(_shape(first.state, left, middle, width), told)
+        (on_top if first.state is State.RUNNING else page.drawn).append(shape)
+        if lane.name:
+            labels += _label(first, left, middle, width)
+    page.add(*on_top, *labels)
+
+
+def _visible(spans: Sequence[Span], scale: Scale) -> Iterator[list[Span]]:
+    """Yield spans one by one, and in one group what is too short and too close."""
+    crowd: list[Span] = []
+    for span in spans:
+        left, right = scale.at(span.start), scale.at(span.end)
+        alone = right - left >= _LEAST or span.state is State.BLOCKING
+        if crowd and (alone or left > scale.at(crowd[-1].end) + _LEAST):
+            yield from _settle(crowd, scale)
+            crowd = []
+        if alone:
+            yield [span]
+        else:
+            crowd.append(span)
+    yield from _settle(crowd, scale)
+
+
+def _settle(crowd: list[Span], scale: Scale) -> Iterator[list[Span]]:
+    if not crowd:
+        return
+    width = scale.at(crowd[-1].end) - scale.at(crowd[0].start)
+    runs = [span for span in crowd if span.state is State.RUNNING]
+    if len(runs) > 2 and width > 3 * _LEAST:
+        yield crowd
+        return
+    # A pause between two turns that stand close together cannot be seen.
+    until = -_LEAST
+    for span in runs or crowd[:1]:
+        if scale.at(span.start) >= until:
+            yield [span]
+            until = scale.at(span.start) + _LEAST
+
+
+def _shape(state: State, x: float, middle: float, width: float) -> str:
+    match state:
+        case State.AWAITING:
+            y = _n(middle)
+            return f'<path class="awaiting" d="M{_n(x)} {y}H{_n(x + width)}"/>'
+        case State.READY:
+            bar = _rect("ready", x, middle - 6, max(width, _LEAST), 12)
+        case State.THREAD:
+            bar = _rect("thread", x, middle - 8, max(width, _LEAST), 16, 8)
+        case State.BLOCKING:
+            bar = _rect("blocking", x, middle - 9, max(width, _LEAST), _BAR)
+        case State.RUNNING:
+            return _rect("running", x, middle - 9, max(width, _LEAST), _BAR, 1)
+    return _filled(bar, state)
+
+
+def _label(span: Span, x: float, middle: float, width: float) -> Iterator[str]:
+    # On both sides of the words enough of the bar is left to know it by.
+    room = int((width - (8 if span.state is State.AWAITING else 28)) / _MONO)
+    choices = [text for text in inside(span) if len(text) <= room]
+    text = (
+        choices[0] if choices else clip(inside(span)[-1], room) if inside(span) else ""
+    )
+    if span.state is State.AWAITING:
+        # A code that is cut says something; a number that is cut lies.
+        if len(text) > 5:
+            yield _text("code", x + width / 2, middle - 5, text)
+    elif choices:
+        plate = len(text) * _MONO + 8
+        left = x + (width - plate) / 2
+        yield _rect("plate", left, middle - 7, plate, 14, 3)
+        yield _text("inside", x + width / 2, middle + 4, text)
+
+
+def _draw_legend(page: _Page) -> None:
+    layout = page.layout
+    entries = [
+        (_shape(state, 0, 0, 26), LEGEND[state])
+        for state in State
+        if state in page.states
+    ]
+    if page.dense:
+        dense = _filled(_rect("dense", 0, -9, 26, _BAR), "dense")
+        entries.append((dense, "many short turns"))
+    entries += [
+        (_mark(outcome, 13, 0), ENDED[outcome])
+        for outcome in Outcome
+        if outcome in page.outcomes
+    ]
+    x, page.y = 12.0, page.y + 18
+    for shape, text in entries:
+        width = 34 + len(text) * _SANS + 16
+        if x + width > layout.width and x > 12:
+            x, page.y = 12.0, page.y + 24
+        page.add(
+            f'<g transform="translate({_n(x)} {_n(page.y)})">{shape}'
+            f"{_text('key', 34, 4, text)}</g>"
+        )
+        x += width
+    page.y += 12
+
+
+def _draw_remark(page: _Page, text: str) -> None:
+    for line in textwrap.wrap(text, page.layout.words)[:3]:
+        page.y += 16
+        page.add(_text("remark", 12, page.y, line))
+
+
+def _mark(outcome: Outcome, x: float, y: float) -> str:
+    match outcome:
+        case Outcome.CANCELLED:
+            path = "M-6-6L6 6M6-6L-6 6"
+        case Outcome.FAILED:
+            path = "M0-8V2M0 6V8"
+        case _:
+            path = "M-7 0H7M2-5L7 0L2 5"
+    at = f'transform="translate({_n(x)} {_n(y)})"'
+    return f'<path class="mark {outcome}" {at} d="{path}"/>'
+
+
+def _patterns(page: _Page, uid: str) -> Iterator[str]:
+    used = [*(str(state) for state in State if state in page.states)]
+    if page.dense:
+        used.append("dense")
+    for name in used:
+        if name in _PATTERNS:
+            attributes, content = _PATTERNS[name]
+            yield (
+                f'<pattern id="{uid}-{name}" patternUnits="userSpaceOnUse" '
+                f"{attributes}>{content}</pattern>"
+            )
+
+
+_PATTERNS = {
+    "blocking": (
+        'width="8" height="8" patternTransform="rotate(45)"',
+        '<path class="paper" d="M0 0h8v8H0z"/><path class="b" d="M0 0h5v8H0z"/>',
+    ),
+    "ready": (
+        'width="6" height="6"',
+        '<path class="paper" d="M0 0h6v6H0z"/>'
+        '<circle class="r" cx="3" cy="3" r="1.6"/>',
+    ),
+    "thread": (
+        'width="4" height="4"',
+        '<path class="paper" d="M0 0h4v4H0z"/><path class="t" d="M0 0h4v2H0z"/>',
+    ),
+    "dense": (
+        'width="5" height="8"',
+        '<path class="paper" d="M0 0h5v8H0z"/><path class="running" d="M0 0h2v8H0z"/>',
+    ),
+}
+"""Fills by name: attributes and content."""
+
+
+def _rect(
+    kind: str, x: float, y: float, width: float, height: float, radius: int = 0
+) -> str:
+    rounded = f' rx="{radius}"' if radius else ""
+    return (
+        f'<rect class="{kind}" x="{_n(x)}" y="{_n(y)}" '
+        f'width="{_n(max(width, 0))}" height="{_n(height)}"{rounded}/>'
+    )
+
+
+def _filled(element: str, pattern: str) -> str:
+    return f'{element[:-2]} fill="url(#{pattern})"/>'
+
+
+def _with_title(element: str, text: str) -> str:
+    tag = element[1:].partition(" ")[0]
+    return f"{element[:-2]}><title>{html.escape(text)}</title></{tag}>"
+
+
+def _text(kind: str, x: float, y: float, text: str, most: int = 0) -> str:
+    """Return *text*, cut after *most* characters: all of it is in its title."""
+    indented = text.startswith(" ")
+    shown = shortened(text, most) if most else text
+    whole = f"<title>{html.escape(text.strip())}</title>" if shown != text else ""
+    keep = ' xml:space="preserve"' if indented else ""
+    return (
+        f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}"{keep}>'
+        f"{html.escape(shown, quote=False)}{whole}</text>"
+    )
+
+
+def _unlabelled(span: Span) -> Span:
+    return Span(span.state, span.start, span.end, "", span.where)
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+_MONO_FONT = 'ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace'
+_SANS_FONT = 'system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif'
+_CSS = (
+    f".loop-timeline,[data-md-color-scheme=default] .loop-timeline,"
+    f"[data-jp-theme-light=true] .loop-timeline{{{css(LIGHT)}}}"
+    f"@media (prefers-color-scheme:dark){{.loop-timeline{{{css(DARK)}}}}}"
+    f"[data-md-color-scheme=slate] .loop-timeline,"
+    f"[data-jp-theme-light=false] .loop-timeline,"
+    f".vscode-dark .loop-timeline{{{css(DARK)}}}"
+    # Alone or as an image it has its own size; in a page, that of its column.
+    ".loop-timeline:not(:root){display:block;width:100%;max-width:60rem;height:auto}"
+    f".loop-timeline text{{font:12px {_SANS_FONT};fill:var(--mute)}}"
+    + "".join(
+        f".loop-timeline .{kind}{{{style}}}"
+        for kind, style in {
+            "paper": "fill:var(--paper)",
+            "band": "fill:var(--band)",
+            "grid": "fill:none;stroke:var(--grid)",
+            "free": "fill:var(--paper);stroke:var(--mute)",
+            "title": "font-size:15px;font-weight:600;fill:var(--ink)",
+            "panel": "font-size:14px;font-weight:600;fill:var(--ink)",
+            "total": "font-size:15px;font-weight:600;fill:var(--ink);text-anchor:end",
+            "tick": "text-anchor:middle",
+            "loop": "font-weight:600;fill:var(--ink)",
+            "name": f"font-family:{_MONO_FONT};fill:var(--ink)",
+            "below": "font-weight:600;fill:var(--ink)",
+            "ending": "font-weight:600;fill:var(--ink);text-anchor:end",
+            "code": f"font-family:{_MONO_FONT};font-size:11px;fill:var(--ink);"
+            "text-anchor:middle;pointer-events:none",
+            "inside": f"font-family:{_MONO_FONT};font-size:11px;font-weight:600;"
+            "fill:var(--ink);text-anchor:middle;pointer-events:none",
+            "plate": "fill:var(--paper);pointer-events:none",
+            "running": "fill:var(--running)",
+            "blocking": "stroke:var(--blocking);stroke-width:2.5",
+            "ready": "stroke:var(--ready);stroke-width:1.5;stroke-dasharray:3 2",
+            "thread": "stroke:var(--thread);stroke-width:2",
+            "awaiting": "fill:none;stroke:var(--awaiting);stroke-width:3",
+            "b": "fill:var(--blocking)",
+            "r": "fill:var(--ready)",
+            "t": "fill:var(--thread)",
+            "mark": "fill:none;stroke:var(--ink);stroke-width:3",
+        }.items()
+    )
+)

@@ -1,0 +1,376 @@
+"""Draw a timeline with characters, for a terminal or for a file.
+
+`text` and `text_pair` return plain lines. `TimelineText` is the same for
+Rich, in colour where the terminal has some; `print` it where it may be a
+pipe. Every state has its own character, in ASCII too.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from workshop.timeline.fold import fold
+from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+from workshop.timeline.scale import Scale
+from workshop.timeline.words import (
+    ENDED,
+    LEGEND,
+    ending,
+    held,
+    inside,
+    shortened,
+    story,
+    time,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+LANES = 20
+COMPACT_LANES = 3
+COMPACT_LINES = 8
+
+_Piece = tuple[str, str]
+"""Some characters, and Rich's style for them."""
+_Line = list[_Piece]
+
+
+@dataclass(frozen=True)
+class _Alphabet:
+    state: dict[State, str]
+    turn: str  # a running that is shorter than a character
+    outcome: dict[Outcome, str]
+    child: str
+    cut: str
+
+
+_UNICODE = _Alphabet(
+    {
+        State.RUNNING: "█",
+        State.BLOCKING: "▓",
+        State.READY: "·",
+        State.AWAITING: "─",
+        State.THREAD: "═",
+    },
+    "┃",
+    {
+        Outcome.CANCELLED: "×",  # noqa: RUF001 -- the sign, not the letter
+        Outcome.FAILED: "!",
+        Outcome.UNFINISHED: "→",
+    },
+    "└ ",
+    "…",
+)
+_ASCII = _Alphabet(
+    {
+        State.RUNNING: "#",
+        State.BLOCKING: "%",
+        State.READY: ".",
+        State.AWAITING: "-",
+        State.THREAD: "=",
+    },
+    "|",
+    {Outcome.CANCELLED: "x", Outcome.FAILED: "!", Outcome.UNFINISHED: ">"},
+    "` ",
+    "~",
+)
+_STYLES = {
+    State.RUNNING: "bold green",
+    State.BLOCKING: "bold red",
+    State.READY: "yellow",
+    State.AWAITING: "cyan",
+    State.THREAD: "magenta",
+}
+# What a character shows of the states that meet in it: the first of these.
+_RANK = (State.BLOCKING, State.RUNNING, State.THREAD, State.READY, State.AWAITING)
+
+
+def text(
+    timeline: Timeline,
+    *,
+    title: str = "",
+    width: int = 72,
+    duration: float | None = None,
+    compact: bool = False,
+    ascii_only: bool | None = None,
+) -> str:
+    """Return *timeline* as lines of *width* characters at most.
+
+    *compact* makes eight lines of it, at most. *duration* makes the time axis
+    so long, at least. With *ascii_only* not given, standard output's encoding
+    decides.
+    """
+    alphabet = _alphabet(ascii_only, sys.stdout.encoding)
+    if compact:
+        return _plain(_compact(timeline, width, duration, alphabet))
+    panels = [("", timeline)]
+    return _plain(_lines(panels, title, width, duration, alphabet))
+
+
+def text_pair(
+    before: Timeline,
+    after: Timeline,
+    *,
+    title: str = "",
+    width: int = 72,
+    names: tuple[str, str] = ("Before", "After"),
+    ascii_only: bool | None = None,
+) -> str:
+    """Return both as lines, one below the other on the same time axis."""
+    alphabet = _alphabet(ascii_only, sys.stdout.encoding)
+    panels = [(names[0], before), (names[1], after)]
+    return _plain(_lines(panels, title, width, None, alphabet))
+
+
+@dataclass(frozen=True)
+class TimelineText:
+    """What `text` returns, for Rich: `console.print(TimelineText(panels))`.
+
+    *panels* are names and timelines; one panel needs no name. It is as wide
+    as the console, or as *width*.
+    """
+
+    panels: Sequence[tuple[str, Timeline]]
+    title: str = ""
+    width: int | None = None
+    compact: bool = False
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        """Yield the lines, with styles."""
+        from rich.text import Text
+
+        width = min(self.width or options.max_width, options.max_width)
+        alphabet = _alphabet(None, options.encoding)
+        if self.compact:
+            lines = _compact(self.panels[0][1], width, None, alphabet)
+        else:
+            lines = _lines(self.panels, self.title, width, None, alphabet)
+        for line in lines:
+            yield Text.assemble(*line, no_wrap=True, end="\n")
+
+
+def _alphabet(ascii_only: bool | None, encoding: str | None) -> _Alphabet:
+    if ascii_only is None:
+        characters = "".join(
+            [*_UNICODE.state.values(), *_UNICODE.outcome.values(), _UNICODE.turn, "└…"]
+        )
+        try:
+            characters.encode(encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            ascii_only = True
+    return _ASCII if ascii_only else _UNICODE
+
+
+def _plain(lines: Iterable[_Line]) -> str:
+    return "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
+
+
+def _lines(
+    panels: Sequence[tuple[str, Timeline]],
+    title: str,
+    width: int,
+    duration: float | None,
+    alphabet: _Alphabet,
+) -> list[_Line]:
+    longest = max(timeline.duration for _, timeline in panels)
+    chart = _Chart(panels, max(duration or 0.0, longest), width, LANES, alphabet)
+    lines: list[_Line] = [[(line, "bold")] for line in textwrap.wrap(title, width)]
+    for name, timeline in panels:
+        if name:
+            lines += [[], [(f"{name}: {time(timeline.duration)}", "bold")]]
+        lines += chart.panel(timeline)
+    lines += [[], *chart.legend()]
+    for name, timeline in panels:
+        told = story(timeline)
+        lines.append([])
+        lines += _wrapped(f"{name}: {told}" if name else told, width, alphabet)
+    for _, timeline in panels:
+        for note in timeline.notes:
+            lines += _wrapped(note, width, alphabet)
+    return lines
+
+
+def _compact(
+    timeline: Timeline, width: int, duration: float | None, alphabet: _Alphabet
+) -> list[_Line]:
+    longest = max(duration or 0.0, timeline.duration)
+    panels = [("", timeline)]
+    chart = _Chart(panels, longest, width, COMPACT_LANES, alphabet)
+    lines = [*chart.panel(timeline, loop=False), *chart.legend()]
+    left = COMPACT_LINES - len(lines)
+    told: list[_Line] = []
+    for length in range(left * width, 0, -4):
+        told = _wrapped(story(timeline, length, brief=True), width, alphabet)
+        if len(told) <= left:
+            break
+    return [*lines, *told][:COMPACT_LINES]
+
+
+class _Chart:
+    """Draws the lanes of one or two timelines over the same axis."""
+
+    def __init__(
+        self,
+        panels: Sequence[tuple[str, Timeline]],
+        duration: float,
+        width: int,
+        most: int,
+        alphabet: _Alphabet,
+    ) -> None:
+        self.alphabet = alphabet
+        self.width = width
+        self.most = most
+        names = [
+            len(self._name(lane))
+            for _, timeline in panels
+            for lane in fold(timeline, most).lanes
+        ]
+        self.gutter = min(max([len("event loop"), *names]), width // 3) + 1
+        self.columns = max(8, width - self.gutter - 2)
+        self.scale = Scale(duration, 0, self.columns)
+        self.states: set[State] = set()
+        self.outcomes: set[Outcome] = set()
+
+    def panel(self, timeline: Timeline, *, loop: bool = True) -> list[_Line]:
+        """Return the axis, who held the loop, and a line for each lane."""
+        folded = fold(timeline, self.most)
+        lines = [self._axis()]
+        if loop:
+            bar = self._bar(Lane("", held(timeline)), labelled=False)
+            lines.append([("event loop".ljust(self.gutter), "bold"), *bar])
+        for lane in folded.lanes:
+            name = shortened(self._name(lane), self.gutter - 1, self.alphabet.cut)
+            lines.append([(name.ljust(self.gutter), ""), *self._bar(lane)])
+        if folded.rest:
+            lines += _wrapped(folded.rest, self.width, self.alphabet)
+        return lines
+
+    def legend(self) -> list[_Line]:
+        """Return what the characters mean that have been used."""
+        entries = []
+        for state in State:
+            if state in self.states:
+                sign = self.alphabet.state[state]
+                if state is State.RUNNING:
+                    sign = f"{self.alphabet.turn}{sign}"
+                entries.append((sign, _STYLES[state], LEGEND[state]))
+        entries += [
+            (self.alphabet.outcome[outcome], "bold", ENDED[outcome])
+            for outcome in Outcome
+            if outcome in self.outcomes
+        ]
+        lines: list[_Line] = [[]]
+        used = 0
+        for sign, style, words in entries:
+            long = len(sign) + 1 + len(words)
+            if used and used + 3 + long > self.width:
+                lines.append([])
+                used = 0
+            gap = "   " if used else ""
+            lines[-1] += [(gap, ""), (sign, style), (f" {words}", "")]
+            used += len(gap) + long
+        return lines
+
+    def _name(self, lane: Lane) -> str:
+        indent = "  " * (min(lane.depth, 4) - 1) + self.alphabet.child
+        return f"{indent}{lane.name}" if lane.depth else lane.name
+
+    def _axis(self) -> _Line:
+        row = [" "] * (self.columns + 2)
+        free = 0
+        for moment, label in self.scale.ticks(6):
+            at = min(int(self.scale.at(moment)), self.columns + 2 - len(label))
+            if at >= free:
+                row[at : at + len(label)] = label
+                free = at + len(label) + 1
+        return [(" " * self.gutter + "".join(row), "dim")]
+
+    def _bar(self, lane: Lane, *, labelled: bool = True) -> _Line:
+        cells = self._cells(lane.spans)
+        for span in lane.spans if labelled else ():
+            self._write(cells, span)
+        self.states |= {span.state for span in lane.spans}
+        pieces: _Line = [
+            ("".join(sign for sign, _ in group), style)
+            for style, group in groupby(cells, key=lambda cell: cell[1])
+        ]
+        if labelled and lane.outcome is not Outcome.DONE:
+            self.outcomes.add(lane.outcome)
+            pieces = self._with_end(pieces, lane)
+        return pieces
+
+    def _cells(self, spans: Sequence[Span]) -> list[_Piece]:
+        found: list[tuple[int, float, State] | None] = [None] * self.columns
+        for span in spans:
+            left, right = self.scale.at(span.start), self.scale.at(span.end)
+            first = min(int(left), self.columns - 1)
+            last = max(first, min(-int(-right // 1), self.columns) - 1)
+            rank = _RANK.index(span.state)
+            for column in range(first, last + 1):
+                share = min(right, column + 1) - max(left, column)
+                here = found[column]
+                # What takes less than half of a character gives way, but for
+                # a turn on the loop, which is always seen.
+                weak = share < 0.5 and span.state is not State.RUNNING
+                weak = weak and span.state is not State.BLOCKING
+                if here is None or (rank < here[0] and not weak):
+                    found[column] = (rank, share, span.state)
+        return [self._cell(it) for it in found]
+
+    def _cell(self, found: tuple[int, float, State] | None) -> _Piece:
+        if found is None:
+            return (" ", "")
+        _, share, state = found
+        is_turn = state is State.RUNNING and share < 0.5
+        sign = self.alphabet.turn if is_turn else self.alphabet.state[state]
+        return (sign, _STYLES[state])
+
+    def _write(self, cells: list[_Piece], span: Span) -> None:
+        """Write what *span* is at into its bar, if enough of the bar is left."""
+        sign = self.alphabet.state[span.state]
+        style = _STYLES[span.state]
+        first, last = int(self.scale.at(span.start)), int(self.scale.at(span.end))
+        own = [n for n in range(first, last) if cells[n] == (sign, style)]
+        words = self._fitting(span, len(own) - 4)
+        if words and own[-1] - own[0] == len(own) - 1:
+            at = own[0] + (len(own) - len(words)) // 2
+            cells[at - 1 : at + len(words) + 1] = [
+                (letter, "") for letter in f" {words} "
+            ]
+
+    def _fitting(self, span: Span, room: int) -> str:
+        choices = [words.removeprefix("await ") for words in inside(span)]
+        for words in choices:
+            if len(words) <= room:
+                return words
+        # A code that is cut says something; a number that is cut lies.
+        if choices and span.state is State.AWAITING and room > 9:
+            return choices[0][: room - 1] + self.alphabet.cut
+        return ""
+
+    def _with_end(self, pieces: _Line, lane: Lane) -> _Line:
+        """Put the mark of how *lane* ended behind its last character."""
+        drawn = "".join(piece for piece, _ in pieces).rstrip()
+        mark = self.alphabet.outcome[lane.outcome]
+        room = self.columns + 2 - len(drawn)
+        ends = (f"{mark} {ending(lane)}", f"{mark} {ENDED[lane.outcome]}", mark)
+        end = next((end for end in ends if len(end) <= room), mark)
+        rest = len(drawn)
+        kept: _Line = []
+        for piece, style in pieces:
+            kept.append((piece[:rest], style))
+            rest -= len(kept[-1][0])
+        return [*kept, (end, "bold")]
+
+
+def _wrapped(words: str, width: int, alphabet: _Alphabet) -> list[_Line]:
+    if alphabet is _ASCII:
+        words = words.replace("…", alphabet.cut)
+    return [[(line, "")] for line in textwrap.wrap(words, width)]

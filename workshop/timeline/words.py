@@ -1,0 +1,345 @@
+"""What a timeline says in words: of states, outcomes, times, and as a story.
+
+The picture, the terminal and the description for who cannot see either use
+the same words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+
+DOES = {
+    State.RUNNING: "runs",
+    State.BLOCKING: "blocks the loop",
+    State.READY: "is ready and waits its turn",
+    State.AWAITING: "awaits",
+    State.THREAD: "works in a thread",
+}
+"""What a lane does in a state: "#2 GET /ping …"."""
+
+LEGEND = {
+    State.RUNNING: "runs on the loop",
+    State.BLOCKING: "blocks the loop",
+    State.READY: "ready, waits its turn",
+    State.AWAITING: "awaits; the loop is free",
+    State.THREAD: "works in a thread",
+}
+"""What a state's shape means."""
+
+ENDED = {
+    Outcome.DONE: "done",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.FAILED: "failed",
+    Outcome.UNFINISHED: "unfinished",
+}
+"""How a lane ended."""
+
+STORY_LENGTH = 700
+"""How many characters a story has at most."""
+
+_SHORT = 0.04
+"""A wait shorter than this part of the whole is no news."""
+_FROM_SECONDS_ON = 10_000
+
+
+def time(milliseconds: float) -> str:
+    """Return a time with its unit, as exact as is worth reading.
+
+    >>> time(0.0), time(4.25), time(312.4), time(12_500)
+    ('0 ms', '4.2 ms', '312 ms', '12.5 s')
+    """
+    if milliseconds >= _FROM_SECONDS_ON:
+        return f"{_number(milliseconds / 1000)} s"
+    return f"{_number(milliseconds)} ms"
+
+
+def period(start: float, end: float) -> str:
+    """Return "from 5 to 300 ms": the unit once where it is the same."""
+    first, second = time(start), time(end)
+    value, _, unit = first.partition(" ")
+    return f"from {value if second.endswith(f' {unit}') else first} to {second}"
+
+
+def about(lane: Lane, span: Span) -> str:
+    """Say all that is known of *span*: what hovering over it shows."""
+    text = f"{lane.name} {DOES[span.state]}"
+    if span.end > span.start:
+        text += f" for {time(span.end - span.start)}, {period(span.start, span.end)}"
+    else:
+        text += f" at {time(span.start)}"
+    code = ", ".join(part for part in (span.label, span.where) if part)
+    return f"{text}: {code}" if code else text
+
+
+def inside(span: Span) -> tuple[str, ...]:
+    """Return what may stand in *span*'s bar, from the longest to the shortest."""
+    lasts = time(span.end - span.start)
+    match span.state:
+        case State.AWAITING:
+            code = span.label
+            return (code, code.removeprefix("await ")) if code else ()
+        case State.BLOCKING:
+            begin = f"blocks {lasts}"
+        case State.READY:
+            return (f"waits its turn {lasts}", f"waits {lasts}", lasts)
+        case State.THREAD:
+            begin = f"thread {lasts}"
+        case State.RUNNING:
+            return ()
+    return (*([f"{begin}: {span.label}"] if span.label else []), begin, lasts)
+
+
+def ending(lane: Lane) -> str:
+    """Say how *lane* ended, or nothing if it is done."""
+    if lane.outcome is Outcome.DONE:
+        return ""
+    word = ENDED[lane.outcome]
+    return f"{word}: {lane.reason}" if lane.reason else word
+
+
+def clip(text: str, length: int) -> str:
+    """Return *text* in *length* characters at most, with … where it was cut."""
+    text = " ".join(text.split())
+    if len(text) <= length:
+        return text
+    return text[: length - 1].rstrip() + "…" if length > 1 else ""
+
+
+def shortened(name: str, length: int, cut: str = "…") -> str:
+    """Return *name* without its middle: the end of a path says what it is.
+
+    >>> shortened("#1 GET /shows/hamlet/prices", 20)
+    '#1 GET /shows…prices'
+    """
+    if len(name) <= length:
+        return name
+    tail = length // 3
+    return f"{name[: length - tail - len(cut)]}{cut}{name[len(name) - tail :]}"
+
+
+def held(timeline: Timeline) -> tuple[Span, ...]:
+    """Return when the loop was held, in order: by whom is in the label."""
+    spans = [
+        Span(span.state, span.start, span.end, lane.name, span.where)
+        for lane in timeline.lanes
+        for span in lane.spans
+        if span.state in (State.RUNNING, State.BLOCKING)
+    ]
+    return tuple(sorted(spans, key=lambda span: (span.start, span.end)))
+
+
+def story(
+    timeline: Timeline, length: int = STORY_LENGTH, *, brief: bool = False
+) -> str:
+    """Tell what happened, in *length* characters at most.
+
+    What matters most is chosen first: who held the loop, who waited for it,
+    who was stopped. It is told in order of time. A *brief* story has neither
+    a summary nor a word about what it leaves out.
+    """
+    if not timeline.lanes:
+        return "Nothing was recorded."
+    facts = sorted(_facts(timeline), key=lambda fact: (fact.rank, fact.at))
+    opening = _opening(timeline)
+    if brief and facts and len(facts[0].sentence) <= length:
+        opening = ""
+    left = length - len(opening) - (0 if brief else len(" And 999 more events."))
+    chosen: list[_Fact] = []
+    for fact in facts:
+        left -= len(fact.sentence) + 1
+        if left < 0:
+            break
+        chosen.append(fact)
+    told = [fact.sentence for fact in sorted(chosen, key=lambda fact: fact.at)]
+    if (rest := len(facts) - len(chosen)) and not brief:
+        told.append(f"And {rest} more {'event' if rest == 1 else 'events'}.")
+    return clip(" ".join(filter(None, [opening, *told])), length)
+
+
+@dataclass(frozen=True)
+class _Fact:
+    rank: int
+    at: float
+    sentence: str
+
+
+def _opening(timeline: Timeline) -> str:
+    lanes = len(timeline.lanes)
+    blocked = [span for span in held(timeline) if span.state is State.BLOCKING]
+    text = f"{lanes} {'lane' if lanes == 1 else 'lanes'} in {time(timeline.duration)}"
+    if blocked:
+        return f"{text}; the loop is blocked for {time(_union(blocked))} of it."
+    return f"{text}; nobody blocks the loop."
+
+
+_Where = tuple[Lane, Span]
+
+
+def _facts(timeline: Timeline) -> Iterator[_Fact]:
+    seen = _Seen(timeline)
+    for lane, span in seen.blocking:
+        when, code = period(span.start, span.end), _code(span)
+        yield _Fact(0, span.start, f"{lane.name} holds the loop {when}{code}.")
+    yield from _waits(seen.ready, "its turn", "their turn")
+    yield from _waits(seen.queued, "for a thread", "for threads")
+    if len(seen.thread) > _MANY:
+        who, when = _names(seen.thread), _whole(seen.thread)
+        start = seen.thread[0][1].start
+        yield _Fact(2, start, f"{who} work in threads {when}.")
+    else:
+        for lane, span in seen.thread:
+            when, code = period(span.start, span.end), _code(span)
+            yield _Fact(2, span.start, f"{lane.name} works in a thread {when}{code}.")
+    yield from _awaits(seen)
+    for outcome in (Outcome.FAILED, Outcome.CANCELLED, Outcome.UNFINISHED):
+        yield from _ends([it for it in timeline.lanes if it.outcome is outcome])
+
+
+_MANY = 3
+"""More of a kind than this are told of in one sentence."""
+
+
+class _Seen:
+    """The spans that are worth a word, by what they are."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        long = timeline.duration * _SHORT
+        self.blocking: list[_Where] = []
+        self.ready: list[_Where] = []
+        self.queued: list[_Where] = []
+        self.thread: list[_Where] = []
+        self.awaiting: list[_Where] = []
+        self.leaves: list[_Where] = []
+        lanes = timeline.lanes
+        for lane, after in zip(lanes, [*lanes[1:], None], strict=True):
+            is_leaf = after is None or after.depth <= lane.depth
+            for number, span in enumerate(lane.spans):
+                there = (lane, span)
+                if span.state is State.BLOCKING:
+                    self.blocking.append(there)
+                elif span.end - span.start < long:
+                    continue
+                elif span.state is State.THREAD:
+                    self.thread.append(there)
+                elif span.state is State.AWAITING:
+                    (self.leaves if is_leaf else self.awaiting).append(there)
+                elif span.state is State.READY:
+                    then = lane.spans[number + 1 : number + 2]
+                    threaded = then and then[0].state is State.THREAD
+                    (self.queued if threaded else self.ready).append(there)
+
+
+def _waits(waits: list[_Where], its: str, their: str) -> Iterator[_Fact]:
+    if len(waits) > _MANY:
+        longest = max(span.end - span.start for _, span in waits)
+        sentence = (
+            f"{_names(waits)} are ready and wait {their}, "
+            f"the longest for {time(longest)}."
+        )
+        yield _Fact(1, waits[0][1].start, sentence)
+        return
+    for lane, span in waits:
+        sentence = (
+            f"{lane.name} is ready at {time(span.start)} "
+            f"and waits {its} until {time(span.end)}."
+        )
+        yield _Fact(1, span.start, sentence)
+
+
+def _awaits(seen: _Seen) -> Iterator[_Fact]:
+    """Tell of waits side by side as one, and of waits in a row as one."""
+    together = _most_together(seen.leaves)
+    if len(together) > 1:
+        sentence = f"{_names(together)} await at the same time, {_whole(together)}."
+        yield _Fact(2, together[0][1].start, sentence)
+    else:
+        together = []
+    alone = [it for it in seen.leaves if it not in together]
+    for lane, spans in _by_lane([*seen.awaiting, *alone]):
+        if len(spans) > 2:
+            total = time(sum(span.end - span.start for span in spans))
+            sentence = (
+                f"{lane.name} awaits {len(spans)} times in a row, {total} in all."
+            )
+            yield _Fact(2, spans[0].start, sentence)
+            continue
+        for span in spans:
+            code = span.label.removeprefix("await ")
+            what = f" {clip(code, 40)}" if code else ""
+            when = period(span.start, span.end)
+            yield _Fact(3, span.start, f"{lane.name} awaits{what} {when}.")
+
+
+def _most_together(waits: list[_Where]) -> list[_Where]:
+    """Return those that last at the moment when most do, the first such."""
+    starts = sorted(span.start for _, span in waits)
+    ends = sorted(span.end for _, span in waits)
+    moment = max(
+        dict.fromkeys(starts),
+        key=lambda it: bisect_right(starts, it) - bisect_right(ends, it),
+        default=0.0,
+    )
+    return [it for it in waits if it[1].start <= moment < it[1].end]
+
+
+def _by_lane(waits: list[_Where]) -> Iterator[tuple[Lane, list[Span]]]:
+    for _, there in groupby(waits, key=lambda it: id(it[0])):
+        found = list(there)
+        yield found[0][0], [span for _, span in found]
+
+
+def _ends(lanes: list[Lane]) -> Iterator[_Fact]:
+    if len(lanes) > _MANY:
+        who = _names([(lane, None) for lane in lanes])
+        how = {
+            Outcome.FAILED: "fail",
+            Outcome.CANCELLED: "are cancelled",
+        }.get(lanes[0].outcome, "are unfinished")
+        yield _Fact(0, lanes[0].end, f"{who} {how}.")
+        return
+    for lane in lanes:
+        match lane.outcome:
+            case Outcome.FAILED:
+                why = f": {clip(lane.reason, 60)}" if lane.reason else ""
+                sentence = f"{lane.name} fails at {time(lane.end)}{why}."
+            case Outcome.CANCELLED:
+                sentence = f"{lane.name} is cancelled at {time(lane.end)}."
+            case _:
+                sentence = f"{lane.name} is unfinished at the end."
+        yield _Fact(0, lane.end, sentence)
+
+
+def _names(found: Sequence[tuple[Lane, object]]) -> str:
+    """Return "a", "a and b", or "a and 3 others"."""
+    names = list(dict.fromkeys(lane.name for lane, _ in found))
+    count = len({id(lane) for lane, _ in found})
+    if count == 2 and len(names) == 2:
+        return " and ".join(names)
+    return names[0] if count == 1 else f"{names[0]} and {count - 1} others"
+
+
+def _whole(found: Sequence[_Where]) -> str:
+    return period(min(s.start for _, s in found), max(s.end for _, s in found))
+
+
+def _code(span: Span) -> str:
+    return f" ({clip(span.label, 40)})" if span.label else ""
+
+
+def _union(spans: Iterable[Span]) -> float:
+    """Return how long at least one of *spans*, sorted by start, lasts."""
+    total, until = 0.0, 0.0
+    for span in spans:
+        total += max(0.0, span.end - max(span.start, until))
+        until = max(until, span.end)
+    return total
+
+
+def _number(value: float) -> str:
+    text = f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+    return text.removesuffix(".0")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.progress import State, Store
+from workshop.progress import LessonRecord, State, Store
 
 
 @pytest.fixture
@@ -120,3 +120,100 @@ def test_nothing_temporary_is_left_beside_the_file(path: Path) -> None:
         "progress.json",
         "progress.lock",
     ]
+
+
+def test_what_version_1_wrote_is_taken_over_in_silence(path: Path) -> None:
+    record = {
+        "passed": {"1": "2026-01-01T00:00:00+00:00"},
+        "verdicts": {"1": "passed", "2": "failed"},
+        "content": "abc",
+        "hints": {"2": 3},
+        "solution_seen": "",
+    }
+    path.parent.mkdir()
+    path.write_text(json.dumps({"version": 1, "lessons": {"01_seats": record}}))
+
+    store = Store(path)
+    put_hints(store, 1)
+    taken = store.load().of("01_seats")
+
+    assert store.notes == []
+    assert json.loads(path.read_bytes())["version"] > 1
+    assert (taken.passed, taken.content) == ({1: "2026-01-01T00:00:00+00:00"}, "abc")
+    assert (taken.shown, taken.given, taken.again) == ({}, 0, set())
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(path: Path) -> None:
+    path.mkdir(parents=True)
+
+    store = Store(path)
+    put_hints(store, 1)
+
+    assert path.is_dir()
+    (note,) = store.notes
+    assert "left alone" in note
+
+
+NOW, LATER = "2026-01-01T10:00:00+00:00", "2026-01-01T11:00:00+00:00"
+
+
+def test_a_pass_is_remembered_with_the_time_of_the_first() -> None:
+    record = LessonRecord()
+    record.judge({1: "passed", 2: "failed"}, "a", NOW)
+    record.judge({1: "failed", 2: "failed"}, "b", LATER)
+    record.judge({1: "passed", 2: "passed"}, "c", LATER)
+
+    assert record.passed == {1: NOW, 2: LATER}
+    assert record.shown == {}
+
+
+def test_a_step_shown_before_it_passed_stays_shown_until_it_is_done_again() -> None:
+    record = LessonRecord()
+    record.show(1, NOW)
+    record.judge({1: "passed"}, "copied", NOW)
+    assert record.shown == {1: NOW}
+
+    record.judge({1: "error"}, "a slip", NOW)
+    record.judge({1: "passed"}, "copied", NOW)
+    assert record.shown == {1: NOW}
+
+    record.start_at(1, "starter")
+    record.judge({1: "failed"}, "starter", LATER)
+    record.judge({1: "passed"}, "by themselves", LATER)
+    assert record.shown == {}
+
+
+def test_looking_again_while_doing_it_again_counts_as_shown() -> None:
+    record = LessonRecord()
+    record.show(1, NOW)
+    record.start_at(1, "starter")
+    record.show(1, LATER)
+    record.judge({1: "passed"}, "copied", LATER)
+
+    assert record.shown == {1: NOW}
+
+
+def test_what_was_repaired_before_it_was_shown_is_not_shown() -> None:
+    record = LessonRecord()
+    record.judge({1: "passed"}, "mine", NOW)
+    record.show(1, LATER)
+
+    assert record.shown == {}
+
+
+def test_steps_that_catching_up_gave_are_shown_once_they_count() -> None:
+    record = LessonRecord()
+    record.judge({1: "passed", 2: "failed", 3: "failed"}, "mine", NOW)
+    before = record.standing()
+    record.start_at(3, "ours")
+    assert record.shown == {}
+
+    record.restore(before)
+    record.judge({1: "passed", 2: "passed", 3: "failed"}, "mine again", LATER)
+    assert record.shown == {}
+
+    record = LessonRecord()
+    record.judge({1: "passed", 2: "failed", 3: "failed"}, "mine", NOW)
+    record.start_at(3, "ours")
+    record.judge({1: "passed", 2: "passed", 3: "failed"}, "ours", LATER)
+    assert record.shown == {2: LATER}

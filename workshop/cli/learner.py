@@ -49,30 +49,6 @@ database_option = click.option(
 )
 
 
-@click.command("learn")
-def learn() -> int:
-    """Start at the first unfinished lesson."""
-    from workshop.screen.console import command, out
-    from workshop.screen.pages import print_brief
-
-    store = place.store()
-    state = store.load()
-    lessons = place.catalogue().lessons()
-    for lesson in lessons:
-        record = state.of(lesson.slug)
-        if not record.is_finished(len(lesson.brief.sections)):
-            break
-    else:
-        out().print("You have finished every lesson. Congratulations!")
-        out().print(f"Any of them again: {command('show', '00')}", soft_wrap=True)
-        return PASSED
-    verdict = _grade(lesson, lesson.app_file)
-    record = _remember(store, lesson, verdict)
-    print_brief(lesson, record, edited=False)
-    tell_notes(store)
-    return PASSED
-
-
 @click.command("list")
 def list_lessons() -> int:
     """Lessons, minutes, and your progress."""
@@ -232,7 +208,7 @@ def solution(lesson: tuple[str, ...], step: int | None) -> int:
 
     def note(state: State) -> None:
         record = state.of(it.slug)
-        record.solution_seen = record.solution_seen or _now()
+        record.solution_seen = record.solution_seen or now()
 
     store.update(note)
     if step is None:
@@ -300,13 +276,21 @@ class _Progress:
             sys.stderr.flush()
 
 
+def grade_and_remember(
+    store: Store, lesson: Lesson, database: Choice | None
+) -> LessonRecord:
+    """Grade the learner's file once, and return what is then known of it."""
+    verdict = _grade(lesson, lesson.app_file, database)
+    return _remember(store, lesson, verdict)
+
+
 def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> LessonRecord:
     content = content_hash(lesson.app_file)
     verdicts = {step.number: str(step.verdict) for step in verdict.steps}
 
     def change(state: State) -> LessonRecord:
         record = state.of(lesson.slug)
-        record.judge(verdicts, content, _now())
+        record.judge(verdicts, content, now())
         return record
 
     return store.update(change)
@@ -329,7 +313,8 @@ def free_port() -> int:
     return port
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as the record keeps it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -345,7 +330,6 @@ def tell_notes(store: Store) -> None:
 
 
 VERBS: tuple[click.Command, ...] = (
-    learn,
     list_lessons,
     show,
     test,

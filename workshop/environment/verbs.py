@@ -44,6 +44,7 @@ VERBS = (
     Verb("list", "the lessons, and how far you are"),
     Verb("show", "what the lesson asks for", "must"),
     Verb("test", "check your answer", "must"),
+    Verb("watch", "check it at every save", "must"),
     Verb("run", "serve the lesson's app, to try it", "must"),
     Verb("hint", "one more hint for your step", "must"),
     Verb("solution", "a right answer, and why it is one", "must"),

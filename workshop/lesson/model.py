@@ -7,7 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 from workshop.lesson.expected import ExpectedTest, read_tests
-from workshop.lesson.text import Brief, read_brief, read_rungs, read_sections
+from workshop.lesson.text import (
+    Brief,
+    read_brief,
+    read_key_points,
+    read_rungs,
+    read_sections,
+)
 
 
 class LessonError(Exception):
@@ -152,6 +158,14 @@ class Lesson:
             )
             for section in sections
         )
+
+    @property
+    def key_points(self) -> tuple[str, ...]:
+        """What its page says is to be kept of it; empty without a page."""
+        try:
+            return read_key_points(_read(self.page))
+        except LessonError:
+            return ()
 
     def state_file(self, step: int) -> Path:
         """Return the app as it stands after *step* steps are repaired.

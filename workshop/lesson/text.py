@@ -17,6 +17,8 @@ _OTHER_HEADING = re.compile(r"^##? ")
 _MINUTES = re.compile(r"\b(?P<minutes>\d+) minutes\b")
 _RUNG = re.compile(r"^\d+\. +")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_WRAP_UP = re.compile(r"^## +Wrap-up\b")
+_ITEM = re.compile(r"^(?:\d+\.|[-*]) +")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,27 @@ def read_rungs(body: str) -> tuple[str, ...]:
         elif rungs:
             rungs[-1].append(line.strip())
     return tuple("\n".join(rung).strip() for rung in rungs)
+
+
+def read_key_points(page: str) -> tuple[str, ...]:
+    """Return what to keep of a lesson: the first list of its page's wrap-up.
+
+    Empty when the page has no such section or the section no list.
+    """
+    points: list[list[str]] = []
+    inside = False
+    for line in page.splitlines():
+        if _WRAP_UP.match(line):
+            inside = True
+        elif not inside:
+            continue
+        elif _ITEM.match(line):
+            points.append([_ITEM.sub("", line)])
+        elif points and line.startswith(" ") and line.strip():
+            points[-1].append(line.strip())
+        elif points or _OTHER_HEADING.match(line):
+            break
+    return tuple(" ".join(point) for point in points)
 
 
 def _split_title(text: str) -> tuple[str, str, str]:

@@ -44,8 +44,10 @@ def out() -> Console:
 def mark(verdict: str) -> str:
     """Return the sign for *verdict*, in ASCII where nothing else is safe."""
     fancy, plain, _ = MARKS[verdict]
+    # The full screen puts something without an encoding in the output's place.
+    encoding = getattr(sys.stdout, "encoding", getattr(sys.__stdout__, "encoding", ""))
     try:
-        fancy.encode(sys.stdout.encoding or "ascii")
+        fancy.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return plain
     return fancy

@@ -7,8 +7,11 @@ from workshop.screen.console import command
 from workshop.screen.pages import short
 
 
-def replacement_lines(it: Replacement) -> list[str]:
-    """Return what was done and how to take it back, then where the copies are."""
+def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
+    """Return what was done and how to take it back, then where the copies are.
+
+    *undo* is how the person says that here; by default it is the command.
+    """
     number = it.lesson.number
     if it.back_to is not None:
         became = f"as it was before the {it.back_to.verb} of {when(it.back_to)}"
@@ -21,8 +24,9 @@ def replacement_lines(it: Replacement) -> list[str]:
     done = f"Lesson {number}: app.py is now {became}."
     if it.kept is None:
         return [f"{done} There was no app.py before."]
+    undo = undo or command("undo", number)
     return [
-        f"{done} To take it back: {command('undo', number)}",
+        f"{done} To take it back: {undo}",
         f"Your files are kept in {short(it.kept.folder)}",
     ]
 

@@ -1,0 +1,185 @@
+"""What the keys of watch mode do to files, servers and the record."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from workshop.cli import place
+from workshop.cli.learner import free_port, now
+from workshop.cli.services import services_for_app, services_for_tests
+from workshop.lesson import Lesson, LessonError
+from workshop.progress import ReplacementError, State, catch_up, reset, undo
+from workshop.screen.keeping import replacement_lines
+from workshop.screen.watch.desk import DeedError
+from workshop.services import ServiceError
+
+if TYPE_CHECKING:
+    from workshop.cli.services import Choice
+    from workshop.progress import LessonRecord, Replacement
+    from workshop.watch import Finished
+
+
+class CheckoutDesk:
+    """The deeds for the lessons of this checkout. Close it at the end.
+
+    See `workshop.screen.watch.desk.Desk` for what each of them promises.
+    """
+
+    def __init__(self, database: Choice | None = None) -> None:
+        self._database = database
+        self._lessons = place.catalogue().lessons()
+        self._store = place.store()
+        self._snapshots = place.snapshots()
+        self._turn = threading.Lock()
+        self._services = ExitStack()
+        self._serving = ExitStack()
+
+    def close(self) -> None:
+        """Stop every server."""
+        self.stop_serving()
+        with self._turn:
+            self._services.close()
+
+    def lessons(self) -> Sequence[Lesson]:
+        """Return the lessons of the course."""
+        return self._lessons
+
+    def state(self) -> State:
+        """Return what is remembered of the learner."""
+        return self._store.load()
+
+    def notes(self) -> Sequence[str]:
+        """Return what had to be said about the record, and forget it."""
+        notes = list(self._store.notes)
+        self._store.notes.clear()
+        return notes
+
+    def enter(self, lesson: Lesson) -> Mapping[str, str]:
+        """Start what *lesson*'s tests need, and return their environment."""
+        with self._turn:
+            self._services.close()
+            try:
+                return self._services.enter_context(
+                    services_for_tests(lesson, self._database, say=_nobody)
+                )
+            except (ServiceError, LessonError) as problem:
+                raise DeedError(str(problem)) from None
+
+    def record(self, finished: Finished) -> None:
+        """Remember a verdict at once."""
+        verdict = finished.verdict
+        verdicts = {step.number: str(step.verdict) for step in verdict.steps}
+        self._note(
+            finished.lesson, lambda it: it.judge(verdicts, finished.content, now())
+        )
+
+    def next_hint(self, lesson: Lesson, step: int) -> int:
+        """Note that one more rung of *step* is seen; return how many are."""
+        rungs = len(lesson.steps[step - 1].hints)
+
+        def more(state: State) -> int:
+            hints = state.of(lesson.slug).hints
+            hints[step] = min(hints.get(step, 0) + 1, rungs)
+            return hints[step]
+
+        return self._store.update(more)
+
+    def note_shown(self, lesson: Lesson, step: int) -> None:
+        """Note that our change for *step* has been seen."""
+        self._store.update(lambda state: state.of(lesson.slug).show(step, now()))
+
+    def note_solution(self, lesson: Lesson) -> None:
+        """Note that our solution has been seen."""
+
+        def note(state: State) -> None:
+            record = state.of(lesson.slug)
+            record.solution_seen = record.solution_seen or now()
+
+        self._store.update(note)
+
+    def reset(self, lesson: Lesson) -> str:
+        """Put the starter into the place of the learner's file, and keep that."""
+        return _told(lambda: reset(lesson, self._store, self._snapshots))
+
+    def catch_up(self, lesson: Lesson, step: int) -> str:
+        """Put our file, as *step* begins, there; the learner's is kept."""
+        return _told(lambda: catch_up(lesson, step, self._store, self._snapshots))
+
+    def undo(self, lesson: Lesson) -> str:
+        """Take the last reset or catch-up back."""
+        return _told(lambda: undo(lesson, self._store, self._snapshots))
+
+    def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
+        """Serve the learner's app and return its address."""
+        from workshop.cli.served import Served
+
+        self.stop_serving()
+        scratch = place.home() / "run" / lesson.slug
+        # Each start begins with an empty box office, as the tests do.
+        shutil.rmtree(scratch, ignore_errors=True)
+        with ExitStack() as stack:
+            try:
+                scratch.mkdir(parents=True, exist_ok=True)
+                environment = stack.enter_context(
+                    services_for_app(lesson, self._database, scratch, say=listen)
+                )
+                served = Served(
+                    lesson.folder,
+                    free_port(),
+                    environment=environment,
+                    scratch=scratch,
+                    listen=listen,
+                )
+            except (ServiceError, LessonError, OSError) as problem:
+                raise DeedError(f"The app was not started: {problem}") from None
+            stack.callback(served.close)
+            with self._turn:
+                self._serving = stack.pop_all()
+        return served.address
+
+    def stop_serving(self) -> None:
+        """End the server, if there is one."""
+        with self._turn:
+            self._serving.close()
+
+    def browse(self, lesson: Lesson) -> str:
+        """Open the lesson's page in a browser; return where it is."""
+        for name in (f"{lesson.slug}/index.html", f"{lesson.slug}.html"):
+            page = place.ROOT / "site" / "lessons" / name
+            if page.is_file() and _has_window_browser():
+                address = page.as_uri()
+                # A browser that is slow to start must not hold the keys up.
+                opening = threading.Thread(
+                    target=webbrowser.open, args=(address,), daemon=True
+                )
+                opening.start()
+                return address
+        return ""
+
+    def _note(self, slug: str, change: Callable[[LessonRecord], None]) -> None:
+        self._store.update(lambda state: change(state.of(slug)))
+
+
+def _told(deed: Callable[[], Replacement]) -> str:
+    try:
+        return "\n".join(replacement_lines(deed(), undo="press u."))
+    except (ReplacementError, LessonError) as problem:
+        raise DeedError(str(problem)) from None
+
+
+def _has_window_browser() -> bool:
+    """Whether a page would open in a window, and not in this very terminal."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _nobody(sentence: str) -> None:
+    """Which service it is has no place on the screen."""

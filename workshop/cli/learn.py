@@ -1,0 +1,73 @@
+"""The verbs that stay: work on a lesson, with a verdict at every save."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.cli import place
+from workshop.cli.app import PASSED
+from workshop.cli.learner import (
+    database_option,
+    lesson_argument,
+    one_lesson,
+)
+from workshop.lesson import Lesson
+
+if TYPE_CHECKING:
+    from workshop.cli.services import Choice
+
+plain_option = click.option(
+    "--plain", is_flag=True, help="Lines of text instead of the whole screen."
+)
+
+
+@click.command("learn")
+@plain_option
+@database_option
+def learn(plain: bool, database: Choice | None) -> int:
+    """Start at the first unfinished lesson, or go on where you were."""
+    state = place.store().load()
+    lessons = place.catalogue().lessons()
+    for lesson in lessons:
+        record = state.of(lesson.slug)
+        if not record.is_finished(len(lesson.brief.sections)):
+            return _watch(lesson, plain, database)
+    from workshop.screen.console import command, out
+
+    out().print("You have finished every lesson. Congratulations!")
+    out().print(f"Any of them again: {command('watch', '00')}", soft_wrap=True)
+    return PASSED
+
+
+@click.command("watch")
+@lesson_argument
+@plain_option
+@database_option
+def watch(lesson: tuple[str, ...], plain: bool, database: Choice | None) -> int:
+    """A verdict on your answer at every save."""
+    return _watch(one_lesson(lesson), plain, database)
+
+
+def _watch(lesson: Lesson, plain: bool, database: Choice | None) -> int:
+    from workshop.cli.watching import terminal_is_whole, watch_on_screen
+
+    if plain or not terminal_is_whole():
+        return _show_once(lesson, database)
+    watch_on_screen(lesson, database)
+    return PASSED
+
+
+def _show_once(lesson: Lesson, database: Choice | None) -> int:
+    from workshop.cli.learner import grade_and_remember, tell_notes
+    from workshop.screen.pages import print_brief
+
+    store = place.store()
+    print_brief(lesson, grade_and_remember(store, lesson, database), edited=False)
+    tell_notes(store)
+    return PASSED
+
+
+VERBS: tuple[click.Command, ...] = (learn, watch)
+"""Learners' verbs that do not end by themselves."""

@@ -1,0 +1,574 @@
+"""The application: keys in, deeds and events on, the situation out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from rich.console import RenderableType
+from rich.text import Text
+from textual import events, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widgets import Static
+
+from workshop.lesson import Lesson, LessonError, Step
+from workshop.progress import State
+from workshop.screen.console import command, mark
+from workshop.screen.pages import short
+from workshop.screen.watch import texts, words
+from workshop.screen.watch.ask import Ask
+from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
+from workshop.screen.watch.keys import KEYS, footer
+from workshop.screen.watch.lessons import Lessons, standing
+from workshop.screen.watch.situation import Situation, following, take
+from workshop.watch import Event, Finished
+
+TALL = 32
+"""From so many lines on, each step has a line with its title."""
+WIDE = 116
+"""From so many columns on, a text stands beside the verdict."""
+_LOG_LINES = 200
+
+
+class Told(Message):
+    """The engine has told *event*."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.event = event
+
+
+class Entered(Message):
+    """What a lesson needs is there."""
+
+    def __init__(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self.lesson = lesson
+        self.environment = environment
+
+
+class Said(Message):
+    """A deed was done, or could not be done: a sentence about it."""
+
+    def __init__(self, text: str, *, trouble: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.trouble = trouble
+
+
+class Served(Message):
+    """The learner's app is served at *address*; with an empty one no longer."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+
+class Logged(Message):
+    """The learner's app has said something."""
+
+
+class Pane(VerticalScroll, can_focus=True):
+    """A text that is scrolled by keys, and by nothing else."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.text = Static()
+
+    def compose(self) -> ComposeResult:
+        """Hold one text."""
+        yield self.text
+
+
+class WatchApp(App[None]):
+    """Watch mode on the whole terminal, beginning at *lesson*."""
+
+    CSS = """
+    Screen { layout: vertical; }
+    #title { height: 1; text-style: bold reverse; }
+    #file { height: 1; padding: 0 1; }
+    #steps { height: auto; max-height: 14; padding: 0 1; }
+    #body { height: 1fr; }
+    Pane {
+        width: 1fr; padding: 0 1; scrollbar-size-vertical: 1;
+        border: none; border-top: solid ansi_default;
+        border-title-style: bold;
+    }
+    Pane:focus { border-top: heavy ansi_default; }
+    Pane Static { width: 100%; height: auto; }
+    #text { display: none; }
+    .reading #text { display: block; }
+    .reading.narrow #verdict { display: none; }
+    #notes { height: auto; max-height: 6; padding: 0 1; }
+    #bars, #status { height: 1; padding: 0 1; }
+    #keys { height: auto; padding: 0 1; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(
+                f"{key.letter},{key.letter.upper()}"
+                if key.letter.isalpha()
+                else "question_mark",
+                key.action,
+                key.word,
+            )
+            for key in KEYS
+        ),
+        Binding("escape", "close", "close"),
+        Binding("ctrl+c,ctrl+d", "leave", "quit", priority=True),
+    ]
+
+    def __init__(self, desk: Desk, open_session: OpenSession, lesson: Lesson) -> None:
+        # The terminal's own colours: readable wherever its other texts are.
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self._desk = desk
+        self._open_session = open_session
+        self._session: Session | None = None
+        self._now = Situation(lesson)
+        self._state: State = desk.state()
+        self._said = ""
+        self._reading = ""
+        self._address = ""
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._log_told = False
+        self._shown: tuple[object, ...] = ()
+
+    @property
+    def lesson(self) -> Lesson:
+        """The lesson that is on the screen."""
+        return self._now.lesson
+
+    # What stands where
+
+    def compose(self) -> ComposeResult:
+        """Put the verdict in the middle, with what never moves around it."""
+        yield Static(id="title")
+        yield Static(id="file")
+        yield Static(id="steps")
+        with Horizontal(id="body"):
+            yield Pane("verdict")
+            yield Pane("text")
+        yield Static(id="notes")
+        yield Static(id="bars")
+        yield Static(id="status")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        """Begin with the lesson."""
+        self._enter(self._now.lesson)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Use the room that there is."""
+        self.screen_stack[0].set_class(event.size.width < WIDE, "narrow")
+        self._draw()
+
+    def _part(self, name: str) -> Static:
+        return self.screen_stack[0].query_one(f"#{name}", Static)
+
+    def _pane(self, name: str) -> Pane:
+        return self.screen_stack[0].query_one(f"#{name}", Pane)
+
+    def _draw(self) -> None:
+        """Show the situation; what has not changed is not drawn again."""
+        now, state = self._now, self._state
+        lesson = now.lesson
+        width = self.size.width - 2
+        lessons = self._desk.lessons()
+        passed = sorted(state.of(lesson.slug).passed)
+        tall = self.size.height >= TALL
+        found = words.steps(now, passed, tall=tall)
+        file = short(lesson.app_file)
+        where = f"App: {self._address}/docs" if self._address else ""
+        self._part("title").update(words.title(now))
+        self._part("file").update(words.two_sides(Text(file, "bold"), Text(where)))
+        self._part("steps").update(
+            Text("\n").join(found) if tall else words.flow(found, width, "   ")
+        )
+        notes = words.notes(now)
+        if self._said:
+            notes = Text("\n").join(part for part in (notes, Text(self._said)) if part)
+        self._part("notes").update(notes)
+        self._part("notes").display = bool(notes)
+        self._part("bars").update(words.bars(now, lessons, state, width))
+        self._part("status").update(words.status(now))
+        keys = footer(
+            running=now.running,
+            passed=now.passed,
+            serving=bool(self._address),
+            timeline=False,
+        )
+        self._part("keys").update(words.flow(words.key_caps(keys), width))
+        self._draw_verdict()
+
+    def _draw_verdict(self) -> None:
+        now = self._now
+        verdict = now.verdict
+        shown = (now.lesson.slug, verdict, now.ended and verdict is None)
+        if shown == self._shown:
+            return
+        pane = self._pane("verdict")
+        pane.text.update(self._verdict())
+        if verdict is None or self._place(self._shown) != self._place(shown):
+            pane.scroll_home(animate=False)
+        self._shown = shown
+
+    @staticmethod
+    def _place(shown: tuple[object, ...]) -> object:
+        """Return what a verdict is about: scrolling stays while that is the same."""
+        from workshop.grading import LessonVerdict
+
+        verdict = shown[1] if shown else None
+        if not isinstance(verdict, LessonVerdict):
+            return None
+        current = verdict.current
+        return verdict.lesson.slug, current.number if current else 0
+
+    def _verdict(self) -> RenderableType:
+        now = self._now
+        verdict = now.verdict
+        if verdict is None:
+            return texts.brief(now.lesson, self._step)
+        if verdict.passed:
+            then = self._following()
+            return words.congratulation(verdict, now.lesson.key_points, then)
+        return words.report(verdict)
+
+    @property
+    def _step(self) -> Step:
+        """The step to do now: the first that has not passed."""
+        now = self._now
+        steps = now.lesson.steps
+        if now.verdict is not None:
+            current = now.verdict.current
+            return steps[current.number - 1] if current else steps[-1]
+        record = self._state.of(now.lesson.slug)
+        return steps[record.current_step(len(steps)) - 1]
+
+    def _following(self) -> Lesson | None:
+        lessons = list(self._desk.lessons())
+        unfinished = {
+            it.slug for it in lessons if standing(it, self._state) != "finished"
+        }
+        return following(self._now.lesson, lessons, unfinished)
+
+    # What the engine tells
+
+    def _listen(self, event: Event) -> None:
+        """Take an event in the engine's thread."""
+        if isinstance(event, Finished):
+            self._desk.record(event)
+        # The screen may be gone while the engine is being closed.
+        with contextlib.suppress(RuntimeError):
+            self.post_message(Told(event))
+
+    def on_told(self, message: Told) -> None:
+        """Make what the engine told part of the situation."""
+        before = self._now
+        self._now = take(before, message.event)
+        if isinstance(message.event, Finished):
+            self._state = self._desk.state()
+            if self._reading == "hint" and before.verdict and self._moved(before):
+                self._close()
+        self._draw()
+
+    def _moved(self, before: Situation) -> bool:
+        old = before.verdict.current if before.verdict else None
+        new = self._now.verdict.current if self._now.verdict else None
+        return (old.number if old else 0) != (new.number if new else 0)
+
+    # Going to a lesson
+
+    @work(thread=True)
+    def _enter(self, lesson: Lesson) -> None:
+        """Start what *lesson* needs; that may take seconds."""
+        try:
+            environment = self._desk.enter(lesson)
+        except DeedError as problem:
+            self.post_message(Said(str(problem), trouble=True))
+        else:
+            self.post_message(Entered(lesson, environment))
+
+    def on_entered(self, message: Entered) -> None:
+        """Let the engine go over to the lesson."""
+        if message.lesson.slug != self._now.lesson.slug:
+            return  # The person has already gone on to yet another one.
+        if self._session is None:
+            self._session = self._open_session(
+                message.lesson, message.environment, self._listen
+            )
+            self._session.start()
+        else:
+            self._session.change(message.lesson, message.environment)
+
+    def _go(self, lesson: Lesson) -> None:
+        self._stop_serving()
+        self._close()
+        self._said = ""
+        self._now = Situation(lesson)
+        self._draw()
+        self._enter(lesson)
+
+    # Texts beside the verdict
+
+    def _read(self, what: str, title: str, text: RenderableType) -> None:
+        pane = self._pane("text")
+        new = self._reading != what
+        self._reading = what
+        pane.border_title = f"{title} (Esc closes)"
+        pane.text.update(text)
+        self.screen_stack[0].add_class("reading")
+        pane.focus()
+        if new:
+            pane.scroll_home(animate=False)
+
+    def _close(self) -> None:
+        self._reading = ""
+        self.screen_stack[0].remove_class("reading")
+        self._pane("verdict").focus()
+
+    def action_close(self) -> None:
+        """Close the text that is open, and drop what was said."""
+        self._said = ""
+        self._close()
+        self._draw()
+
+    def _toggle(
+        self, what: str, title: str, text: Callable[[], RenderableType]
+    ) -> None:
+        if self._reading == what:
+            self.action_close()
+            return
+        try:
+            self._read(what, title, text())
+        except (OSError, LessonError) as problem:
+            self._say(str(problem), trouble=True)
+
+    def action_brief(self) -> None:
+        """Show what the lesson and the step are about."""
+        lesson, step = self._now.lesson, self._step
+        title = f"Lesson {lesson.number} · {lesson.title}"
+        self._toggle("brief", title, lambda: texts.brief(lesson, step))
+
+    def action_keys(self) -> None:
+        """Show all keys."""
+        self._toggle("keys", "Keys", texts.key_table)
+
+    def action_solution(self) -> None:
+        """Show our solution, and note that it was seen."""
+        lesson = self._now.lesson
+        self._toggle("solution", "Our solution", lambda: texts.solution(lesson))
+        if self._reading == "solution":
+            self._desk.note_solution(lesson)
+
+    def action_hint(self) -> None:
+        """Show the hints seen so far, or one more if they are open."""
+        if self._now.passed:
+            self._say("Every step has passed: s shows ours, n goes on.")
+            return
+        lesson, step = self._now.lesson, self._step
+        record = self._state.of(lesson.slug)
+        seen = record.hints.get(step.number, 0)
+        if self._reading == "hint" or seen == 0:
+            if seen < len(step.hints):
+                seen = self._desk.next_hint(lesson, step.number)
+                self._state = self._desk.state()
+            elif not self._is_shown(step):
+                self._ask(
+                    f"Show our change for step {step.number}? It is noted as shown.",
+                    self._show_step,
+                )
+                return
+        self._read_hints(lesson, step)
+
+    def _is_shown(self, step: Step) -> bool:
+        return step.number in self._state.of(self._now.lesson.slug).shown
+
+    def _show_step(self) -> None:
+        lesson, step = self._now.lesson, self._step
+        self._desk.note_shown(lesson, step.number)
+        self._state = self._desk.state()
+        self._read_hints(lesson, step)
+
+    def _read_hints(self, lesson: Lesson, step: Step) -> None:
+        seen = self._state.of(lesson.slug).hints.get(step.number, 0)
+        text = texts.hints(lesson, step, seen, shown=self._is_shown(step))
+        self._read("hint", f"Step {step.number} · {step.title}", text)
+        # The newest rung is the last.
+        self._pane("text").scroll_end(animate=False)
+
+    def action_docs(self) -> None:
+        """Open the lesson's page: in a browser, else here."""
+        if self._reading == "docs":
+            self.action_close()
+            return
+        lesson = self._now.lesson
+        where = self._desk.browse(lesson)
+        if where:
+            self._say(f"Opened in your browser: {where}")
+        else:
+            self._toggle("docs", short(lesson.page), lambda: texts.page(lesson))
+
+    # Deeds
+
+    def _say(self, text: str, *, trouble: bool = False) -> None:
+        sign = mark("error") if trouble else mark("not tried")
+        self._said = f"{sign} {text}"
+        self._draw()
+
+    def on_said(self, message: Said) -> None:
+        """Show what came of a deed."""
+        self._say(message.text, trouble=message.trouble)
+
+    def _ask(self, question: str, deed: Callable[[], None]) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                try:
+                    deed()
+                except (DeedError, LessonError, OSError) as problem:
+                    self._say(str(problem), trouble=True)
+            else:
+                self._say("Nothing was changed.")
+
+        self.push_screen(Ask(question), answered)
+
+    def action_next(self) -> None:
+        """Go on to the next lesson, if this one has passed."""
+        lesson = self._now.lesson
+        if not self._now.passed and standing(lesson, self._state) != "finished":
+            step = self._step
+            self._say(
+                f"Step {step.number} has not passed yet: {step.title}. "
+                "l goes to any lesson."
+            )
+            return
+        then = self._following()
+        if then is None:
+            self._say("You have finished every lesson. l goes to any of them.")
+        else:
+            self._go(then)
+
+    def action_list(self) -> None:
+        """Show all lessons, and go to the chosen one."""
+
+        def chosen(slug: str | None) -> None:
+            for lesson in self._desk.lessons():
+                if lesson.slug == slug and slug != self._now.lesson.slug:
+                    self._go(lesson)
+
+        self._state = self._desk.state()
+        lessons = self._desk.lessons()
+        self.push_screen(Lessons(lessons, self._state, self._now.lesson.slug), chosen)
+
+    def action_reset(self) -> None:
+        """Ask, then put the starter back."""
+        lesson = self._now.lesson
+        self._ask(
+            f"Put the starter back as {short(lesson.app_file)}? "
+            "Your file is kept, and u brings it back.",
+            lambda: self._say(self._desk.reset(lesson)),
+        )
+
+    def action_catch_up(self) -> None:
+        """Ask, then put our file there as the step begins."""
+        lesson, step = self._now.lesson, self._step
+        self._ask(
+            f"Put our file there, as step {step.number} begins? "
+            "Your file is kept, and u brings it back.",
+            lambda: self._say(self._desk.catch_up(lesson, step.number)),
+        )
+
+    def action_undo(self) -> None:
+        """Take the last reset or catch-up back."""
+        try:
+            self._say(self._desk.undo(self._now.lesson))
+        except DeedError as problem:
+            self._say(str(problem), trouble=True)
+
+    def action_rerun(self) -> None:
+        """Grade once more."""
+        if self._session is not None:
+            self._session.rerun()
+
+    def action_end_run(self) -> None:
+        """End the run that is on."""
+        if self._session is not None and self._now.running:
+            self._session.end_run()
+        else:
+            self._say("No run is on. r checks once more.")
+
+    def action_timeline(self) -> None:
+        """Show what the event loop did in the failing test."""
+        self._say("The failing test has recorded no timeline.")
+
+    # The learner's app, served
+
+    def action_serve(self) -> None:
+        """Serve the app and show where; if it is served, stop that."""
+        if self._address:
+            self._stop_serving()
+            self._say("The app is stopped.")
+        else:
+            self._lines.clear()
+            self._say("Starting the app …")
+            self._serve(self._now.lesson)
+
+    @work(thread=True, group="serve")
+    def _serve(self, lesson: Lesson) -> None:
+        def hear(line: str) -> None:
+            self._lines.append(line)
+            # One message at a time: an app that prints for ever stays harmless.
+            if not self._log_told:
+                self._log_told = True
+                with contextlib.suppress(RuntimeError):
+                    self.post_message(Logged())
+
+        try:
+            self.post_message(Served(self._desk.serve(lesson, hear)))
+        except DeedError as problem:
+            self.post_message(Said(str(problem), trouble=True))
+
+    def on_served(self, message: Served) -> None:
+        """Show where the app answers."""
+        self._address = message.address
+        self._said = ""
+        self._draw()
+        self._read("app", "Your app", texts.served(self._address, list(self._lines)))
+
+    def on_logged(self) -> None:
+        """Show what the app has said, if its text is open."""
+        self._log_told = False
+        if self._reading == "app":
+            pane = self._pane("text")
+            at_end = pane.scroll_y >= pane.max_scroll_y
+            pane.text.update(texts.served(self._address, list(self._lines)))
+            if at_end:
+                pane.scroll_end(animate=False)
+
+    def _stop_serving(self) -> None:
+        if self._address:
+            self._address = ""
+            self._desk.stop_serving()
+            if self._reading == "app":
+                self._close()
+
+    def action_leave(self) -> None:
+        """Leave watch mode."""
+        self.exit()
+
+
+def parting_words(state: State, lesson: Lesson) -> str:
+    """Return what is printed when the screen is gone."""
+    total = len(lesson.brief.sections)
+    verdicts = state.of(lesson.slug).verdicts
+    done = sum(verdicts.get(number) == "passed" for number in range(1, total + 1))
+    return (
+        f"Lesson {lesson.number} · {lesson.title}: {done} of {total} steps passed. "
+        f"Go on with: {command('learn')}"
+    )

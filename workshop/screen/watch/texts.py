@@ -1,0 +1,130 @@
+"""The texts that are read beside the verdict: hints, solution, brief, page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from workshop.lesson import Lesson, Step
+from workshop.screen.pages import difference, short
+from workshop.screen.watch.keys import KEYS, OTHERS
+
+_DETAILS = re.compile(
+    r"<details.*?<summary>(?P<what>.*?)</summary>.*?</details>", re.DOTALL
+)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def brief(lesson: Lesson, step: Step) -> RenderableType:
+    """Return what customers see, and what *step* asks for."""
+    return Group(
+        Text(f"Step {step.number} · {step.title}", "bold"),
+        Padding(Markdown(step.text), (0, 0, 1, 2)),
+        Text("The scene", "bold"),
+        Padding(Markdown(lesson.brief.scene), (0, 0, 1, 2)),
+        _where(("Edit", short(lesson.app_file)), ("Explained", short(lesson.page))),
+    )
+
+
+def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableType:
+    """Return the first *seen* rungs of *step*'s ladder.
+
+    Below the last one stands our change, when it was *shown*.
+    """
+    parts: list[RenderableType] = []
+    for number, text in enumerate(step.hints[:seen], 1):
+        parts.append(Text(f"Hint {number} of {len(step.hints)}", "bold"))
+        parts.append(Padding(Markdown(text), (0, 0, 1, 2)))
+    if seen < len(step.hints):
+        parts.append(Text.assemble(("h", "bold"), " shows the next hint."))
+    elif shown:
+        parts.append(Text("Our change for this step", "bold"))
+        before, after = (lesson.state_file(step.number + n) for n in (-1, 0))
+        parts += difference(before, after)
+    else:
+        parts.append(
+            Text.assemble(
+                "That was the last hint. ",
+                ("h", "bold"),
+                " once more shows our change for this step.",
+            )
+        )
+    return Group(*parts)
+
+
+def solution(lesson: Lesson) -> RenderableType:
+    """Return the way from the learner's file to ours, and why ours is so."""
+    readme = lesson.solution / "README.md"
+    why = readme.read_text(encoding="utf-8").partition("\n## Design")[0]
+    why = why.partition("\n")[2]  # its title is that of the page
+    parts: list[RenderableType] = []
+    if lesson.app_file.is_file():
+        parts.append(
+            Text(f"From {short(lesson.app_file)} to {short(lesson.solution_file)}:")
+        )
+        parts.append(Text())
+        parts += difference(lesson.app_file, lesson.solution_file)
+        parts.append(Text())
+    parts.append(Markdown(why))
+    return Group(*parts)
+
+
+def page(lesson: Lesson) -> RenderableType:
+    """Return the lesson's page as a terminal can show it.
+
+    What is folded away there, answers to predictions mostly, stays so.
+    """
+    try:
+        text = lesson.page.read_text(encoding="utf-8")
+    except OSError as problem:
+        return Text(f"The page cannot be read: {problem}.")
+    text = text.partition("\n")[2].partition("\n## For the instructor")[0]
+    folded = f"*(\\g<what>: folded away, in {short(lesson.page)})*"
+    return Markdown(_COMMENT.sub("", _DETAILS.sub(folded, text)))
+
+
+def key_table() -> RenderableType:
+    """Return all keys with a sentence each."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    table.add_column()
+    for key in KEYS:
+        table.add_row(key.letter, key.word, key.sentence)
+    rest = Table.grid(padding=(0, 2))
+    rest.add_column(style="bold", no_wrap=True)
+    rest.add_column()
+    for name, sentence in OTHERS:
+        rest.add_row(name, sentence)
+    return Group(
+        table,
+        Text(),
+        rest,
+        Text(),
+        Text("All keys work while the tests run. Saving the file checks it."),
+    )
+
+
+def served(address: str, log: Sequence[str]) -> RenderableType:
+    """Return where the app answers, and what its server has said."""
+    return Group(
+        Text.assemble(("Open ", "bold"), f"{address}/docs"),
+        Text("It reloads when you save. a stops it."),
+        Text(),
+        *(Text(line) for line in log),
+    )
+
+
+def _where(*rows: tuple[str, str]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(name, text)
+    return table

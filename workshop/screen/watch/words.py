@@ -1,0 +1,255 @@
+"""Say a situation: the lines around the verdict, and the verdict itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
+from workshop.lesson import Lesson
+from workshop.progress import State
+from workshop.screen.console import colour, mark
+from workshop.screen.pages import short
+from workshop.screen.report import clip, common_error, step_tables
+from workshop.screen.watch.keys import Key
+from workshop.screen.watch.situation import Situation
+
+_BROKEN = (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
+
+
+def style(verdict: str) -> str:
+    """Return the style of *verdict*: never dim, which projectors swallow."""
+    return "" if colour(verdict) == "dim" else f"bold {colour(verdict)}"
+
+
+def two_sides(left: Text, right: Text) -> Table:
+    """Return a line with *left* at its left end and *right* at its right end."""
+    line = Table.grid(expand=True, padding=0)
+    line.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    line.add_column(no_wrap=True, justify="right")
+    line.add_row(left, right)
+    return line
+
+
+def title(now: Situation) -> Table:
+    """Return the first line: which lesson, and that its file is watched."""
+    lesson = now.lesson
+    watching = "polling" if now.polling else "watching" if now.watched else "starting"
+    return two_sides(
+        Text(f" Lesson {lesson.number} · {lesson.title}"), Text(f" {watching} ")
+    )
+
+
+def steps(now: Situation, passed: Sequence[int], *, tall: bool) -> list[Text]:
+    """Return a word and a shape for each step; with titles if there is room.
+
+    Before the first verdict it is what was known of *passed* ones.
+    """
+    current = now.verdict.current if now.verdict else None
+    judged = now.verdict.steps if now.verdict else ()
+    known = {step.number: str(step.verdict) for step in judged}
+    found = []
+    for step in now.lesson.steps:
+        unknown = "passed" if step.number in passed else "not tried"
+        word = known.get(step.number, unknown)
+        here = current is not None and current.number == step.number
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{mark(word)} {step.number} ", style(word))
+        if tall:
+            text.append(step.title, "bold" if here else "")
+            text.append(": ")
+        text.append(word, style(word))
+        if here:
+            text.append(" ◂" if mark("passed") == "✓" else " <", "bold")
+        found.append(text)
+    return found
+
+
+def status(now: Situation) -> Text:
+    """Return the line that says how things stand."""
+    verdict = now.verdict
+    if now.running:
+        what = f"test {now.test} of {now.tests}" if now.test else "starting the tests"
+        text = Text.assemble(("… Checking: ", "bold"), what)
+        if now.stale:
+            text.append(". The verdict above is of an earlier save.")
+        return text
+    if now.missing is not None:
+        return Text.assemble(
+            (f"{mark('error')} Missing: ", style("error")), short(now.missing)
+        )
+    if verdict is None:
+        return Text(now.ended or "… Starting the tests")
+    if verdict.passed:
+        text = Text.assemble(
+            (f"{mark('passed')} Passed: ", style("passed")),
+            f"all {len(verdict.steps)} steps, in {verdict.seconds:.1f} s.",
+        )
+    else:
+        word = str(verdict.verdict)
+        done = sum(step.verdict is Verdict.PASSED for step in verdict.steps)
+        text = Text.assemble(
+            (f"{mark(word)} {word.capitalize()}: ", style(word)),
+            f"{done} of {len(verdict.steps)} steps passed, in {verdict.seconds:.1f} s.",
+        )
+    if now.ended:
+        text = Text(f"{now.ended} The verdict above is of an earlier save.")
+    return text
+
+
+def notes(now: Situation) -> Text:
+    """Return what must not be missed, a sentence a line; often nothing."""
+    lines = []
+    if now.missing is not None:
+        lines.append(
+            f"{mark('error')} {short(now.missing)} is not there any more. Save it "
+            "again, or press x for the starter; u takes a reset back."
+        )
+    if now.trouble:
+        lines.append(f"{mark('error')} {now.trouble}")
+    if now.polling:
+        lines.append(f"{mark('not tried')} Watching by polling. {now.polling}")
+    if now.news and not now.running:
+        lines.append(f"{mark('passed')} {now.news}")
+    return Text("\n".join(lines))
+
+
+def bar(done: int, total: int, width: int) -> str:
+    """Return a bar of *width* cells, filled as far as *done* of *total*.
+
+    It is full only when all is done, and empty only when nothing is.
+    """
+    filled = round(width * done / total) if total else 0
+    if 0 < done < total:
+        filled = min(max(filled, 1), width - 1)
+    full, empty = ("█", "░") if mark("passed") == "✓" else ("#", "-")
+    return full * filled + empty * (width - filled)
+
+
+def bars(now: Situation, lessons: Sequence[Lesson], state: State, width: int) -> Text:
+    """Return the progress in the lesson and in the course, on one line."""
+    record = state.of(now.lesson.slug)
+    total = len(now.lesson.brief.sections)
+    if now.verdict is not None:
+        done = sum(step.verdict is Verdict.PASSED for step in now.verdict.steps)
+    else:
+        done = sum(number in record.passed for number in range(1, total + 1))
+    finished = sum(
+        state.of(lesson.slug).is_finished(len(lesson.brief.sections))
+        for lesson in lessons
+    )
+    said = (f" {done} of {total} steps", f" {finished} of {len(lessons)} lessons")
+    room = width - sum(map(len, said)) - len("Lesson ") - len("Course ") - 3
+    each = max(4, min(24, room // 2))
+    return Text.assemble(
+        ("Lesson ", "bold"),
+        bar(done, total, each),
+        said[0] + "   ",
+        ("Course ", "bold"),
+        bar(finished, len(lessons), each),
+        said[1],
+    )
+
+
+def key_caps(keys: Sequence[Key]) -> list[Text]:
+    """Return the keys as they stand in the last lines."""
+    return [
+        Text.assemble((f" {key.letter} ", "reverse bold"), f" {key.word}")
+        for key in keys
+    ]
+
+
+def flow(items: Sequence[Text], width: int, between: str = "  ") -> Text:
+    """Return *items* side by side, on as many lines as *width* asks for."""
+    lines: list[Text] = []
+    for item in items:
+        if lines and lines[-1].cell_len + len(between) + item.cell_len <= width:
+            lines[-1].append(between).append_text(item)
+        else:
+            lines.append(item.copy())
+    return Text("\n", no_wrap=True).join(lines)
+
+
+def heading(step: StepVerdict) -> Text:
+    """Return the line above what is said of *step*."""
+    word = str(step.verdict)
+    return Text.assemble(
+        (f"{mark(word)} Step {step.number} · {step.title}: ", "bold"),
+        (word, style(word)),
+    )
+
+
+def report(verdict: LessonVerdict) -> RenderableType:
+    """Return what is said of an answer that has not passed."""
+    parts: list[RenderableType] = []
+    common = common_error(verdict)
+    if common is not None:
+        parts.append(_common(common))
+    else:
+        current = verdict.current
+        for step in verdict.steps:
+            if step is current or step.verdict in _BROKEN:
+                parts.append(heading(step))
+                for table in step_tables(step, verdict.lesson):
+                    parts += [Text(), Padding(table, (0, 0, 0, 2), expand=False)]
+                parts.append(Text())
+    if verdict.output.strip():
+        parts.append(Text("Printed outside the tests", "bold"))
+        parts.append(Padding(Text(clip(verdict.output)), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _common(test: TestVerdict) -> RenderableType:
+    word = str(test.verdict)
+    parts: list[RenderableType] = [
+        Text.assemble(
+            (f"{mark(word)} No test could run: ", "bold"), (word, style(word))
+        ),
+        Text(),
+        Padding(Text(test.seen), (0, 0, 0, 2)),
+    ]
+    if test.line:
+        line = Text.assemble(("Your line ", "bold"), test.line)
+        parts.append(Padding(line, (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def congratulation(
+    verdict: LessonVerdict, points: Sequence[str], then: Lesson | None
+) -> RenderableType:
+    """Return what is said of an answer that has passed.
+
+    *points* are what to keep of the lesson; *then* is the lesson that comes
+    next, None when every lesson is finished.
+    """
+    from rich.markdown import Markdown
+
+    lesson = verdict.lesson
+    parts: list[RenderableType] = [
+        Text(
+            f"{mark('passed')} Lesson {lesson.number} · {lesson.title}: passed",
+            "bold green",
+        ),
+        Text("Well done. Every test saw what it wanted to see."),
+        Text(),
+    ]
+    if points:
+        parts.append(Text("To keep:", "bold"))
+        parts.append(Padding(Markdown("\n".join(points)), (0, 0, 0, 1)))
+        parts.append(Text())
+    if then is None:
+        parts.append(Text("You have finished every lesson. Congratulations!", "bold"))
+    else:
+        parts.append(
+            Text.assemble(
+                ("n", "bold"), f" goes on to lesson {then.number} · {then.title}."
+            )
+        )
+    parts.append(
+        Text.assemble(("s", "bold"), " shows our answer, and when not to do it so.")
+    )
+    return Group(*parts)

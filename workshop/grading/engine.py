@@ -83,6 +83,7 @@ def make_job(
         "rounds": rounds,
         "seed": seed,
         "test_seconds": limits.test_seconds,
+        "waits": False,
     }
 
 

@@ -1,8 +1,11 @@
 """How a worker's standard output tells which test printed what."""
 
 MARK = "\x1e"
-"""Begins `MARK pid test` and a line break, written where a test begins.
+"""Begins `MARK badge test` and a line break, written where a test begins.
 
 The record separator: control characters of that kind are not printed by
 accident, and a marker of another process is left alone.
 """
+
+BADGE = "WORKSHOP_RUN"
+"""Environment variable that every process of a run inherits."""

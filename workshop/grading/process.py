@@ -7,9 +7,6 @@ import json
 import os
 import queue
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,10 +18,8 @@ from typing import Any
 import psutil
 
 from workshop.grading.limits import Limits
-from workshop.grading.marks import MARK
-
-_BADGE = "WORKSHOP_RUN"
-"""Environment variable that every process of a run inherits."""
+from workshop.grading.marks import BADGE, MARK
+from workshop.grading.running import Running, Spawned, Stem
 
 # Settings of the caller that would change what a run does or how fast it is.
 _NOT_INHERITED = (
@@ -37,6 +32,7 @@ _NOT_INHERITED = (
 )
 _KEPT_BYTES = 64_000
 """How much of one test's output is kept for showing."""
+_ROOM_BYTES = 256_000_000
 _TICK_SECONDS = 0.2
 
 
@@ -48,35 +44,38 @@ class WorkerProcess:
     Leaving the `with` block ends the process group, every descendant, and
     every process that carries the run's badge in its environment, and deletes
     the folder for temporary files that the run was given.
+
+    A worker that is told its *job* at the start makes everything ready for
+    it, and `run` only says when. One forked from a *stem* is ready at once.
     """
 
-    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
-        self._badge = uuid.uuid4().hex
+    def __init__(
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        *,
+        job: Mapping[str, Any] | None = None,
+        stem: Stem | None = None,
+    ) -> None:
+        self._badges = {uuid.uuid4().hex}
         self._began = time.time()
         # A run that is cut short cannot tidy up; a folder of its own can go whole.
-        self._folder = tempfile.mkdtemp(prefix="workshop-run-")
-        env = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-        env |= {**environment, _BADGE: self._badge, "PYTHONUNBUFFERED": "1"}
-        env["PYTHONIOENCODING"] = "utf-8"
-        env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder)
-        # A group of its own: Ctrl-C in the terminal is the front end's alone,
-        # and the whole group can be ended at once.
-        group: dict[str, Any] = {}
-        if sys.platform == "win32":
-            group["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+        self._folder = tempfile.mkdtemp(prefix="workshop-run-", dir=_quick_folder())
+        own = {BADGE: next(iter(self._badges))}
+        self.output = Output(own[BADGE])
+        own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder)
+        self._stem = stem
+        self._process: Running
+        if stem is not None:
+            # A fork shows the environment of the process that it was made from.
+            self._badges.add(stem.badge)
+            self._process = stem.fork(own)
         else:
-            group["start_new_session"] = True
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "workshop.grading.worker"],
-            cwd=root,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            **group,
-        )
+            self._process = Spawned(root, worker_environment({**environment, **own}))
+        self._waiting = job is not None
+        if job is not None and stem is None:
+            self._say(json.dumps({**job, "waits": True}))
         self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.output = Output(self._process.pid)
         self.last_words: list[str] = []
         self._readers = [
             threading.Thread(target=target, daemon=True)
@@ -98,6 +97,12 @@ class WorkerProcess:
         """The worker's exit code, None while it runs."""
         return self._process.poll()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is no fault of the answer's that the run came to nothing."""
+        stemless = self._stem is not None and not self._stem.is_fit
+        return stemless and self._process.pid is None
+
     def run(
         self, job: Mapping[str, Any], limits: Limits, rounds: int = 1
     ) -> Iterator[dict[str, Any]]:
@@ -109,10 +114,7 @@ class WorkerProcess:
         itself). *rounds* is how often the job runs the tests: the time over
         all is for each.
         """
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(json.dumps(job).encode() + b"\n")
-            self._process.stdin.flush()
+        self._say("go" if self._waiting else json.dumps(job))
         overall = time.monotonic() + limits.run_seconds * rounds
         deadline = time.monotonic() + limits.start_seconds
         while True:
@@ -141,29 +143,33 @@ class WorkerProcess:
                 yield {"event": "flood"}
                 return
 
+    def kill(self) -> None:
+        """End the worker and its group at once. `end` is still to be called."""
+        self._process.kill()
+
     def end(self) -> None:
         """End the worker, its group and all that it started; wait for it."""
         doomed = self._descendants()
-        if sys.platform != "win32":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         for process in (*doomed, *self._badged()):
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        self._process.close()
         for reader in self._readers:
             reader.join(1)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._process.control.write(line.encode() + b"\n")
+            self._process.control.flush()
+
     def _descendants(self) -> list[psutil.Process]:
+        pid = self._process.pid
+        if pid is None:
+            return []
         try:
-            process = psutil.Process(self._process.pid)
-            return list(process.children(recursive=True))
+            return list(psutil.Process(pid).children(recursive=True))
         except psutil.Error:
             return []
 
@@ -172,15 +178,16 @@ class WorkerProcess:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 young = process.create_time() >= self._began - 1
-                if young and process.environ().get(_BADGE) == self._badge:
+                if not young or process.environ().get(BADGE) not in self._badges:
+                    continue
+                if self._stem is None or not self._stem.owns(process):
                     yield process
 
     def _count_processes(self) -> int:
         return len(self._descendants())
 
     def _read_events(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as pipe:
+        with self._process.events as pipe:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rstrip()
                 try:
@@ -189,25 +196,45 @@ class WorkerProcess:
                 except (ValueError, KeyError, TypeError):
                     self.last_words.append(line)
                     continue
-                if ours:
+                if ours or self._process.pid is None:
                     self._queue.put(event)
         self._process.wait()
         self._queue.put({"event": "gone"})
 
     def _read_output(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as pipe:
+        with self._process.output as pipe:
             while chunk := os.read(pipe.fileno(), 65_536):
                 self.output.add(chunk)
         self.output.finish()
 
 
+def worker_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker: ours without what would change a run."""
+    env = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    return {**env, **own, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def _quick_folder() -> str | None:
+    """Return where files are kept in memory, if there is room; else None.
+
+    The tests make many small databases, and wait for each to reach the disk:
+    on a laptop that is a third of the time of a run.
+    """
+    folder = Path("/dev/shm")  # noqa: S108 -- each run makes a folder of its own there
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return None
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    return str(folder) if writable and free > _ROOM_BYTES else None
+
+
 class Output:
     """What a run printed, kept test by test, head and tail of each."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, badge: object) -> None:
         self.total = 0
-        self._mark = f"{MARK}{pid} ".encode()
+        self._mark = f"{MARK}{badge} ".encode()
         self._parts: dict[str, bytes] = {"": b""}
         self._current = ""
         self._pending = b""

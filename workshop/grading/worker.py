@@ -1,9 +1,14 @@
 """The process in which a lesson's tests run, once.
 
 Started as `python -m workshop.grading.worker` with three pipes. It imports
-what lessons need, waits for one job on its standard input, runs it, and
+what lessons need, takes one job from its standard input, runs it, and
 stays until it is ended: whoever started it then ends the whole process
 group, so that nothing that the answer left behind survives.
+
+A job may say that it `waits`. Then all that can be done without the answer is
+done beforehand, as far as collecting the tests, and a second line means "go".
+With `--stem` standard input is a socket, and it is a forked process that goes:
+another one for each request. (`orders` has both.)
 
 - standard input: the job, one line of JSON; its end means "stop at once".
 - standard error: events, one line of JSON each. Lines that are not JSON are
@@ -19,59 +24,68 @@ import importlib
 import json
 import logging
 import os
-import signal
 import sys
 import threading
 import traceback
 from pathlib import Path
 from typing import IO, Any
 
-from workshop.grading.marks import MARK
+from workshop.grading.marks import BADGE, MARK
+from workshop.grading.orders import ForkingOrders, Orders, rest
 
 
 def main() -> None:
     """Take one job and run it. Never returns by itself."""
-    control = os.fdopen(os.dup(0), encoding="utf-8")
+    control = os.dup(0)
     # Duplicated descriptors are not inherited: a child process that the
     # answer starts cannot hold the event pipe open.
     events = os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
     _detach_standard_streams()
     faulthandler.enable(events)
     channel = Channel(events)
+    kind = ForkingOrders if "--stem" in sys.argv else Orders
+    orders = kind(control, channel)
     try:
         _preload()
-        channel.send("ready")
-        line = control.readline()
-        if not line:
-            _stop()
-        threading.Thread(target=_stop_at_end_of, args=(control,), daemon=True).start()
-        _run(json.loads(line), channel)
+        job = orders.job()
+        if not job["waits"]:
+            channel.send("ready")
+        _run(job, channel, orders)
     except BaseException:  # noqa: BLE001 -- every end of this process is reported
         channel.send("broken", traceback=traceback.format_exc())
-    threading.Event().wait()
+    rest()
 
 
 class Channel:
     """Sends events to whoever started this process."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self.stream = stream
         self._lock = threading.Lock()
+        self.adopt(stream)
+
+    def adopt(self, stream: IO[str]) -> None:
+        """Use *stream* from now on, in this process and in no other."""
+        self.stream = stream
+        self._pid = os.getpid()
+        self._badge = os.environ.get(BADGE, "")
 
     def send(self, event: str, **facts: Any) -> None:
         """Write one event as a line of JSON."""
-        # A child made with os.fork() would otherwise report in our name.
-        line = json.dumps({"event": event, "pid": os.getpid(), **facts})
+        if os.getpid() != self._pid:
+            return  # A child made with os.fork() would report in our name.
+        line = json.dumps({"event": event, "pid": self._pid, **facts})
         with self._lock:
             self.stream.write(line + "\n")
             self.stream.flush()
 
     def mark(self, test: str) -> None:
         """Write on standard output where the output of *test* begins."""
+        if os.getpid() != self._pid:
+            return
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        os.write(1, f"{MARK}{os.getpid()} {test}\n".encode())
+        os.write(1, f"{MARK}{self._badge} {test}\n".encode())
 
 
 class BriefFormatter(logging.Formatter):
@@ -139,20 +153,7 @@ def _preload_for(job: dict[str, Any]) -> None:
                 importlib.import_module(module)
 
 
-def _stop_at_end_of(control: IO[str]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        control.read()
-    _stop()
-
-
-def _stop() -> None:
-    """End this process, and its group where it leads one."""
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
-
-
-def _run(job: dict[str, Any], channel: Channel) -> None:
+def _run(job: dict[str, Any], channel: Channel, orders: Orders) -> None:
     import pytest
 
     from workshop.grading.recorder import Recorder
@@ -163,8 +164,8 @@ def _run(job: dict[str, Any], channel: Channel) -> None:
     sys.dont_write_bytecode = True
     config = Path(__file__).with_name("pytest.ini")
     for number in range(job["rounds"]):
-        recorder = Recorder(channel, job, number)
-        code = pytest.main(
+        recorder = Recorder(channel, job, number, orders)
+        pytest.main(
             [
                 job["test_file"],
                 "-c",
@@ -188,9 +189,7 @@ def _run(job: dict[str, Any], channel: Channel) -> None:
             ],
             plugins=[recorder],
         )
-        channel.send("round", round=number, code=int(code))
-    channel.mark("")
-    channel.send("done")
+        recorder.finish()
 
 
 if __name__ == "__main__":

@@ -30,11 +30,17 @@ from workshop.watch.supply import Supply
 from workshop.watch.watcher import Watcher
 
 SUPERSEDED = "A newer save took its place."
+ASKED = "You asked for another one."
 BY_KEY = "You ended it."
 GONE = "The file is gone."
+OTHER_TESTS = "The tests have changed."
+OTHER_LESSON = "Another lesson took its place."
+LOST = "The process that was to do it was lost. It is done by another one."
 
 _GRACE_SECONDS = 0.15
 """Some editors delete the file, or empty it, before they write it anew."""
+_CALM_SECONDS = 0.25
+"""So long after a verdict nobody minds what tidying up costs."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -78,12 +84,15 @@ class Session:
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._runs = 0
         self._run: _Run | None = None
+        self._over: list[_Run] = []
         self._watcher: Watcher | None = None
         self._supply: Supply | None = None
+        self._told: Trouble | None = None
+        self._tests = ""
         # What the last run was about; None asks for a run whatever is there.
         self._content: str | None = None
         self._missing = False
-        # Since when the file has been missing or empty, and when to believe it.
+        # What the file has become that is hard to believe, and since when.
         self._doubt: tuple[str, float] | None = None
 
     def start(self) -> None:
@@ -103,7 +112,7 @@ class Session:
         """Go over to another lesson: its verdict is the next one."""
 
         def go_over() -> None:
-            self._shut("Another lesson took its place.")
+            self._shut(OTHER_LESSON)
             self._lesson, self._environment = lesson, environment
             self._open()
 
@@ -127,83 +136,121 @@ class Session:
     def _work(self) -> None:
         try:
             while True:
-                wait = None
-                if self._doubt is not None:
-                    wait = max(0.0, self._doubt[1] - time.monotonic())
                 try:
-                    task = self._inbox.get(timeout=wait)
+                    task = self._inbox.get(timeout=self._patience())
                 except queue.Empty:
-                    task = self._look
-                task()
+                    task = self._pause
+                try:
+                    task()
+                except Exception as problem:  # noqa: BLE001 -- told, and it goes on
+                    self._tell_trouble(f"{type(problem).__name__}: {problem}")
         except SystemExit:
             pass
         finally:
             self._shut("")
 
+    def _patience(self) -> float | None:
+        """Return after how many seconds something is to be done unasked."""
+        if self._doubt is not None:
+            return max(0.0, self._doubt[1] + _GRACE_SECONDS - time.monotonic())
+        return _CALM_SECONDS if self._over else None
+
+    def _pause(self) -> None:
+        self._tidy()
+        if self._doubt is not None:
+            self._look()
+
     def _open(self) -> None:
         lesson = self._lesson
         self._content, self._missing, self._doubt = None, False, None
-        try:
-            self._supply = Supply(lesson, self._environment, self._limits)
-        except LessonError as problem:
-            self._listen(Trouble(lesson.slug, str(problem)))
-            return
-        self._supply.prepare()
         self._look()
 
         def told(polling: bool, reason: str) -> None:
             event = Watching(lesson.slug, lesson.app_file, polling, reason)
             self._inbox.put(lambda: self._listen(event))
 
-        self._watcher = Watcher(
-            [lesson.app_file], lambda: self._inbox.put(self._look), told
-        )
+        files = {
+            lesson.app_file,
+            lesson.app_file.resolve(),
+            *lesson.folder.glob("*.py"),
+        }
+        self._watcher = Watcher(files, lambda: self._inbox.put(self._look), told)
 
     def _shut(self, reason: str) -> None:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
         self._end_run(reason)
+        self._tidy()
+        self._unequip()
+
+    def _equip(self) -> None:
+        """See to it that there are workers for the tests as they are now.
+
+        Raises `LessonError` when the lesson cannot be understood.
+        """
+        tests = content_hash(self._lesson.test_file)
+        if self._supply is not None and tests in (self._tests, ""):
+            return
+        if self._supply is not None:
+            self._end_run(OTHER_TESTS)
+            self._unequip()
+            self._content = None
+        # What it has read is kept, so another one is needed to read it anew.
+        self._lesson = Lesson(self._lesson.folder, self._lesson.solution)
+        assert self._lesson.steps
+        self._tests = tests
+        self._supply = Supply(self._lesson, self._environment, self._limits)
+
+    def _unequip(self) -> None:
         if self._supply is not None:
             self._supply.close()
             self._supply = None
 
     def _look(self) -> None:
         """Compare the file with what the last run was about, and act on it."""
+        try:
+            self._equip()
+        except LessonError as problem:
+            self._tell_trouble(str(problem))
+            return
         content = content_hash(self._lesson.app_file)
         if content == self._content:
             self._doubt = None
-            return
-        if content in ("", _EMPTY) and self._content is not None:
-            now = time.monotonic()
-            if self._doubt is None or self._doubt[0] != content:
-                self._doubt = (content, now + _GRACE_SECONDS)
-            if now < self._doubt[1]:
-                return
-        self._doubt = None
-        if content:
-            self._missing = False
-            self._begin(content)
-        elif not self._missing:
-            self._missing = True
-            self._end_run(GONE)
-            self._content = ""
-            self._listen(Missing(self._lesson.slug, self._lesson.app_file))
+        elif not self._is_doubtful(content):
+            self._doubt = None
+            if content:
+                self._begin(content, SUPERSEDED)
+            else:
+                self._note_missing()
+
+    def _is_doubtful(self, content: str) -> bool:
+        """Whether the file may be about to be written again."""
+        if content not in ("", _EMPTY) or self._content is None:
+            return False
+        if self._doubt is None or self._doubt[0] != content:
+            self._doubt = (content, time.monotonic())
+        return time.monotonic() < self._doubt[1] + _GRACE_SECONDS
+
+    def _note_missing(self) -> None:
+        self._end_run(GONE)
+        self._content = ""
+        self._listen(Missing(self._lesson.slug, self._lesson.app_file))
 
     def _begin_anew(self) -> None:
+        self._end_run(ASKED)
         self._content = None
-        self._missing = False
         self._look()
 
-    def _begin(self, content: str) -> None:
-        self._end_run(SUPERSEDED)
-        if self._supply is None:
-            return
+    def _begin(self, content: str, reason: str) -> None:
+        self._end_run(reason)
+        # Nothing of the run before may be left when the next verdict comes.
+        self._tidy()
+        assert self._supply is not None
         self._content = content
         self._runs += 1
         supply, lesson = self._supply, self._lesson
         run = self._run = _Run(self._runs, content, supply.take())
-        self._listen(Started(lesson.slug, run.number, len(lesson.tests)))
 
         def pass_on(event: dict[str, Any]) -> None:
             self._inbox.put(lambda: self._take(run, event))
@@ -221,6 +268,7 @@ class Session:
 
         run.thread = threading.Thread(target=grade, daemon=True)
         run.thread.start()
+        self._listen(Started(lesson.slug, run.number, len(lesson.tests)))
 
     def _take(self, run: _Run, event: dict[str, Any]) -> None:
         if run is self._run:
@@ -229,26 +277,42 @@ class Session:
     def _finish(self, run: _Run, verdict: LessonVerdict) -> None:
         if run is not self._run:
             return
-        if content_hash(self._lesson.app_file) != run.content:
+        if run.worker.is_lost:
+            self._begin(run.content, LOST)
+        elif content_hash(self._lesson.app_file) != run.content:
             # Tests load the file one by one: some may have met a newer one.
             self._look()
-            return
-        slug = self._lesson.slug
-        self._listen(Finished(slug, run.number, verdict, run.content))
-        self._put_away()
-        if self._supply is not None:
+        else:
+            slug = self._lesson.slug
+            self._listen(Finished(slug, run.number, verdict, run.content))
+            self._put_aside()
+            assert self._supply is not None
             self._supply.prepare()
 
     def _end_run(self, reason: str) -> None:
         if self._run is not None:
             number = self._run.number
-            self._put_away()
+            self._put_aside()
             if reason:
                 self._listen(Ended(self._lesson.slug, number, reason))
 
-    def _put_away(self) -> None:
-        run, self._run = self._run, None
-        if run is not None:
+    def _put_aside(self) -> None:
+        """Stop the run; what it leaves behind is seen to a little later."""
+        if self._run is not None:
+            self._run.worker.kill()
+            self._over.append(self._run)
+            self._run = None
+
+    def _tidy(self) -> None:
+        """See to it that nothing is left of runs that are over."""
+        while self._over:
+            run = self._over.pop()
             run.worker.end()
             if run.thread is not None:
                 run.thread.join()
+
+    def _tell_trouble(self, text: str) -> None:
+        trouble = Trouble(self._lesson.slug, text)
+        if trouble != self._told:
+            self._told = trouble
+            self._listen(trouble)

@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from workshop.grading.engine import ROOT, make_job
 from workshop.grading.limits import Limits
-from workshop.grading.process import WorkerProcess
+from workshop.grading.marks import BADGE
+from workshop.grading.process import WorkerProcess, worker_environment
+from workshop.grading.running import Stem
 from workshop.lesson import Lesson
+
+FORKS = "WORKSHOP_FORKS"
+"""Environment variable: 0 means to start each worker from nothing."""
+
+_MANY_CORES = 4
 
 
 class Supply:
-    """Workers for one lesson, one for each run."""
+    """Workers for one lesson, one for each run.
+
+    Each waits with everything imported and the tests collected. On Linux they
+    are forked from a stem, so that the next one is there at once. Elsewhere
+    each starts from nothing, while the learner reads the verdict before.
+    """
 
     def __init__(
         self, lesson: Lesson, environment: Mapping[str, str], limits: Limits
     ) -> None:
-        self.lesson = lesson
-        self.limits = limits
-        self.job: dict[str, Any] = make_job(lesson, lesson.app_file, limits=limits)
+        self.job = make_job(lesson, lesson.app_file, limits=limits)
         self._environment = dict(environment)
         self._spare: WorkerProcess | None = None
+        self._stem: Stem | None = None
+        if Stem.is_possible() and os.environ.get(FORKS) != "0":
+            badge = {BADGE: uuid.uuid4().hex}
+            own = worker_environment({**environment, **badge})
+            self._stem = Stem(ROOT, own, self.job)
+        self.prepare()
 
     def take(self) -> WorkerProcess:
         """Return a worker that nobody else has, ready or about to be."""
         self.prepare()
         worker, self._spare = self._spare, None
         assert worker is not None
+        # A start from nothing keeps a core busy for a second or two. Where there
+        # are few it has to wait until the run is over.
+        if self._stem is not None or (os.cpu_count() or 1) >= _MANY_CORES:
+            self.prepare()
         return worker
 
     def prepare(self) -> None:
-        """Start the next worker unless there is one."""
+        """See to it that there is a worker to take."""
+        if self._stem is not None and not self._stem.is_fit:
+            self.close()
         if self._spare is None:
-            self._spare = WorkerProcess(ROOT, self._environment)
+            self._spare = WorkerProcess(
+                ROOT, self._environment, job=self.job, stem=self._stem
+            )
 
     def close(self) -> None:
-        """End the worker that nobody took."""
+        """End what waits. Workers that were taken are left alone."""
         if self._spare is not None:
             self._spare.end()
             self._spare = None
+        if self._stem is not None:
+            self._stem.end()
+            self._stem = None

@@ -19,11 +19,11 @@ LIGHT = {
     "thread": "#6a3fa0",
 }
 DARK = {
-    "paper": "#1e2129",
-    "band": "#272b35",
-    "ink": "#eceff4",
-    "mute": "#b4bdca",
-    "grid": "#424957",
+    "paper": "#161e1d",
+    "band": "#202a29",
+    "ink": "#e9efed",
+    "mute": "#b4c0bd",
+    "grid": "#3b4846",
     "running": "#4dd0bd",
     "blocking": "#ff8a80",
     "ready": "#ffb74d",

@@ -194,7 +194,8 @@ def _facts(timeline: Timeline) -> Iterator[_Fact]:
     else:
         for lane, span in seen.thread:
             when, code = period(span.start, span.end), _code(span)
-            yield _Fact(2, span.start, f"{lane.name} works in a thread {when}{code}.")
+            work = lane.name.removeprefix("thread: ")
+            yield _Fact(2, span.start, f"{work} works in a thread {when}{code}.")
     yield from _awaits(seen)
     for outcome in (Outcome.FAILED, Outcome.CANCELLED, Outcome.UNFINISHED):
         yield from _ends([it for it in timeline.lanes if it.outcome is outcome])

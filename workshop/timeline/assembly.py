@@ -1,0 +1,221 @@
+"""Make the timeline of what a recorder has seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+from workshop.timeline.places import Place, name_of, words_of
+from workshop.timeline.tracks import Kind, Slice, Track
+
+# In milliseconds. Waiting shorter than this for one's turn is the usual thing on a
+# real loop, and work shorter than this in a library is of no interest.
+NOISE = 1.0
+
+# Pauses between two steps shorter than this are none, on a real loop.
+TINY = 0.2
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How times become milliseconds, and which of them count."""
+
+    began: float
+    ended: float
+    blocking: float
+    exact: bool
+    """Whether the clock is one without noise."""
+
+    def ms(self, time: float) -> float:
+        """Return *time* in milliseconds since the beginning."""
+        return round((min(max(time, self.began), self.ended) - self.began) * 1000, 3)
+
+    def length(self, piece: Slice) -> float:
+        """Return how long *piece* took."""
+        return self.ms(piece.end) - self.ms(piece.start)
+
+    def is_blocking(self, piece: Slice) -> bool:
+        """Tell whether *piece* held the loop too long."""
+        return self.length(piece) >= self.blocking
+
+
+def assemble(
+    tracks: list[Track], scale: Scale, notes: tuple[str, ...], *, here: bool
+) -> Timeline:
+    """Return the timeline: what is the user's, each below what began it."""
+    hosts = _hosts(tracks, scale, here)
+    for track in tracks:
+        _begin_with_its_task(track, hosts)
+    shown = [track for track in tracks if hosts.get(track) is track]
+    lent: dict[Track, list[Track]] = defaultdict(list)
+    for track, host in hosts.items():
+        if host is not None and host is not track and track.kind is Kind.TASK:
+            lent[host].append(track)
+    children: dict[Track | None, list[Track]] = defaultdict(list)
+    for track in shown:
+        above = track.parent
+        while above is not None and hosts.get(above) is None:
+            above = above.parent
+        children[hosts[above] if above is not None else None].append(track)
+    return Timeline(
+        tuple(_lanes(children, None, 0, lent, scale)),
+        scale.ms(scale.ended),
+        notes,
+    )
+
+
+def _begin_with_its_task(track: Track, hosts: dict[Track, Track | None]) -> None:
+    """Let a request begin when its task did, if that has no lane to show it.
+
+    On a blocked loop, requests that nobody has looked at yet are what counts.
+    """
+    task = track.parent
+    if (
+        track.kind is Kind.REQUEST
+        and track.slices
+        and task is not None
+        and task.kind is Kind.TASK
+        and hosts.get(task) is not task
+        and task.slices
+        and task.slices[0].end == track.born
+    ):
+        track.born, first = task.born, task.slices[0]
+        track.slices[0] = replace(track.slices[0], ready=first.ready, start=first.start)
+
+
+def _matters(piece: Slice, scale: Scale) -> bool:
+    return bool(piece.parked or piece.held) or scale.length(piece) >= NOISE
+
+
+def _hosts(tracks: list[Track], scale: Scale, here: bool) -> dict[Track, Track | None]:
+    """Return in whose lane each track is seen: its own, another's, or nobody's.
+
+    Tasks that libraries make for themselves work for the nearest visible one
+    above them. Without one they are nobody's, unless the user's code runs in them
+    or they hold the loop.
+    """
+    led: set[Track] = set()  # what has something of the user's below it
+    for track in tracks:
+        if track.users and track.kind is not Kind.CALLBACK:
+            above = track.parent
+            while above is not None and above not in led:
+                led.add(above)
+                above = above.parent
+    hosts: dict[Track, Track | None] = {}
+    for track in tracks:
+        blocking = any(scale.is_blocking(s) for s in track.slices)
+        if track.kind is Kind.HERE:
+            own = here or blocking
+        elif track.kind is Kind.CALLBACK:
+            own = blocking
+        else:
+            own = track.users or (track.chosen and track not in led)
+        if own:
+            hosts[track] = track
+            continue
+        above = track.parent
+        while above is not None and hosts.get(above) is None:
+            above = above.parent
+        hosts[track] = hosts[above] if above is not None else None
+        if hosts[track] is None and track.kind is Kind.TASK:
+            code = next((s.parked[0].code for s in track.slices if s.parked), None)
+            if code is not None:
+                track.name = name_of(code)
+            if code is not None or blocking:
+                hosts[track] = track
+    return hosts
+
+
+def _lanes(
+    children: dict[Track | None, list[Track]],
+    above: Track | None,
+    depth: int,
+    lent: dict[Track, list[Track]],
+    scale: Scale,
+) -> Iterator[Lane]:
+    for track in children[above]:
+        yield _lane(track, depth, lent[track], scale)
+        yield from _lanes(children, track, depth + 1, lent, scale)
+
+
+def _lane(track: Track, depth: int, lent: list[Track], scale: Scale) -> Lane:
+    unfinished = track.ended is None or track.ended > scale.ended
+    return Lane(
+        track.name,
+        tuple(_joined(_spans(track, lent, scale, unfinished))),
+        depth,
+        Outcome.UNFINISHED if unfinished else track.outcome,
+        "" if unfinished else track.reason,
+    )
+
+
+def _spans(
+    track: Track, lent: list[Track], scale: Scale, unfinished: bool
+) -> Iterator[Span]:
+    busy = State.THREAD if track.kind is Kind.THREAD else State.RUNNING
+    now, parked = scale.ms(track.born), {track: track.parked}
+    if track.slices and not scale.exact:  # a new task begins with its first step
+        first = scale.ms(track.slices[0].start)
+        now = first if first - now < NOISE else now
+    pieces = [(piece, source) for source in (track, *lent) for piece in source.slices]
+    for piece, source in sorted(pieces, key=lambda pair: (pair[0].start, pair[0].end)):
+        if source is track or _matters(piece, scale):
+            start, end = scale.ms(piece.start), scale.ms(piece.end)
+            start = max(start, now)
+            if scale.exact or start - now >= TINY:
+                ready = scale.ms(piece.ready)
+                yield from _waiting(now, ready, start, _deepest(parked), scale)
+            else:
+                start = now
+            now = max(end, now)
+            if busy is State.RUNNING and scale.is_blocking(piece):
+                label, where = words_of(piece.held, waiting=False)
+                yield Span(State.BLOCKING, start, now, label, where)
+            else:
+                yield Span(busy, start, now)
+        parked[source] = piece.parked
+    if unfinished:
+        end = scale.ms(scale.ended)
+        ready = end if track.queued is None else scale.ms(track.queued)
+        yield from _waiting(now, ready, end, _deepest(parked), scale)
+
+
+def _deepest(parked: dict[Track, tuple[Place, ...]]) -> tuple[Place, ...]:
+    """Return where the youngest of those tracks waits that wait in user's code."""
+    youngest = sorted(parked, key=lambda track: track.born, reverse=True)
+    return next((parked[track] for track in youngest if parked[track]), ())
+
+
+def _waiting(
+    now: float,
+    ready: float,
+    start: float,
+    parked: tuple[Place, ...],
+    scale: Scale,
+) -> Iterator[Span]:
+    """Yield what lies between two slices: awaiting something, then one's turn."""
+    ready = min(max(ready, now), start)
+    if not scale.exact and start - ready < NOISE:
+        ready = start
+    if ready > now:
+        yield Span(State.AWAITING, now, ready, *words_of(parked, waiting=True))
+    if start > ready:
+        yield Span(State.READY, ready, start)
+
+
+def _joined(spans: Iterator[Span]) -> Iterator[Span]:
+    """Yield *spans* with equal neighbours made one."""
+    last: Span | None = None
+    for span in spans:
+        if last is not None and replace(last, start=0, end=0) == replace(
+            span, start=0, end=0
+        ):
+            last = replace(last, end=span.end)
+            continue
+        if last is not None:
+            yield last
+        last = span
+    if last is not None:
+        yield last

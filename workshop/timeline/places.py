@@ -1,0 +1,213 @@
+"""Places in code: whose code it is, and how to quote it.
+
+While a recording runs, a place is kept as a code object and an instruction, which
+costs next to nothing. It becomes words when the timeline is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import linecache
+import re
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+_WAITING = re.compile(r"\b(await\b|async (?:with|for)\b).*")
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+_LIBRARIES = tuple(
+    {
+        str(Path(folder).resolve())
+        for key, folder in sysconfig.get_paths().items()
+        if key in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+)
+_WORKSHOP = str(Path(__file__).resolve().parents[1])
+
+# What may stand between two coroutines without telling what it leads to.
+_OPAQUE = frozenset(
+    {
+        "async_generator_asend",
+        "async_generator_athrow",
+        "anext_awaitable",
+        "coroutine_wrapper",
+    }
+)
+_MOST_FRAMES = 200
+
+
+class Place(NamedTuple):
+    """An instruction of some code."""
+
+    code: CodeType
+    instruction: int
+
+
+@functools.cache
+def is_users(filename: str) -> bool:
+    """Tell whether a file is neither a library's, nor Python's, nor ours."""
+    # Cells of notebooks have names in angle brackets; "<frozen …>" and "<string>"
+    # are Python's own.
+    if filename.startswith(("<frozen", "<string>")):
+        return False
+    if filename.startswith("<"):
+        return True
+    path = Path(filename)
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    try:
+        resolved = path.resolve()
+    except OSError:
+        return True
+    return not any(resolved.is_relative_to(f) for f in (*_LIBRARIES, _WORKSHOP))
+
+
+def frames_of(awaitable: object) -> Iterator[FrameType]:
+    """Yield the frames that a parked coroutine consists of, outermost first."""
+    inner: Any = awaitable
+    for _ in range(_MOST_FRAMES):
+        if inner is None:
+            return
+        if type(inner).__name__ in _OPAQUE:
+            inner = next(
+                (
+                    referent
+                    for referent in gc.get_referents(inner)
+                    if _frame(referent) is not None
+                ),
+                None,
+            )
+            continue
+        frame = _frame(inner)
+        if frame is not None:
+            yield frame
+        inner = _awaited(inner)
+
+
+def frames_above(frame: FrameType | None, bottom: CodeType) -> list[FrameType]:
+    """Return the running frames between *frame* and *bottom*, outermost first."""
+    frames = []
+    while frame is not None and frame.f_code is not bottom:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1]
+
+
+def _frame(awaitable: Any) -> FrameType | None:
+    for attribute in ("cr_frame", "ag_frame", "gi_frame"):
+        frame = getattr(awaitable, attribute, None)
+        if isinstance(frame, FrameType):
+            return frame
+    return None
+
+
+def _awaited(awaitable: Any) -> object:
+    for attribute in ("cr_await", "ag_await", "gi_yieldfrom"):
+        inner: object = getattr(awaitable, attribute, None)
+        if inner is not None:
+            return inner
+    return None
+
+
+class Files:
+    """Whose files count as the user's, and which of them to quote first."""
+
+    def __init__(
+        self, users: Callable[[str], bool] | None, preferred: str | Path | None
+    ) -> None:
+        """Believe *users*, or else ``is_users``; quote *preferred* if possible."""
+        self._users = functools.cache(users) if users else is_users
+        self._preferred = None if preferred is None else Path(preferred).name
+
+    def is_users(self, code: CodeType | None) -> bool:
+        """Tell whether *code* is the user's."""
+        return code is not None and self._users(code.co_filename)
+
+    def nearest(self, frames: list[FrameType]) -> tuple[Place, ...]:
+        """Return the user's frames that are nearest to what goes on.
+
+        These are the innermost ones that call each other without a library in
+        between; where there are frames of the preferred file, those of them.
+        """
+        groups: list[list[FrameType]] = [[]]
+        for frame in frames:
+            if self.is_users(frame.f_code):
+                groups[-1].append(frame)
+            elif groups[-1]:
+                groups.append([])
+        chosen = [group for group in groups if group]
+        if self._preferred:
+            preferred = [
+                [f for f in group if Path(f.f_code.co_filename).name == self._preferred]
+                for group in chosen
+            ]
+            chosen = [group for group in preferred if group] or chosen
+        if not chosen:
+            return ()
+        return tuple(Place(frame.f_code, frame.f_lasti) for frame in chosen[-1])
+
+
+def words_of(places: tuple[Place, ...], *, waiting: bool) -> tuple[str, str]:
+    """Return the code at the outermost of *places*, and where that is."""
+    if not places:
+        return "", ""
+    return _words(places[0], waiting)
+
+
+@functools.cache
+def _words(place: Place, waiting: bool) -> tuple[str, str]:
+    code, instruction = place
+    first, last, start, end = _position(code, instruction)
+    where = f"{Path(code.co_filename).name}:{first}"
+    lines = [linecache.getline(code.co_filename, n) for n in range(first, last + 1)]
+    text = ""
+    if start is not None and end is not None and all(lines):
+        # Columns count bytes of UTF-8.
+        raw = [line.encode() for line in lines]
+        raw[-1] = raw[-1][:end]
+        raw[0] = raw[0][start:]
+        text = _tidy(b" ".join(raw).decode(errors="replace"))
+    if waiting and not text.startswith("await "):
+        found = _WAITING.search(lines[0])
+        text = _tidy(found.group().rstrip(": \n")) if found else text
+    return text or _tidy("".join(lines[:1])), where
+
+
+def _position(
+    code: CodeType, instruction: int
+) -> tuple[int, int, int | None, int | None]:
+    for n, (first, last, start, end) in enumerate(code.co_positions()):
+        if n == max(instruction, 0) // 2 and first is not None:
+            return first, last or first, start, end
+    return code.co_firstlineno, code.co_firstlineno, None, None
+
+
+def _tidy(text: str) -> str:
+    text = " ".join(text.split())
+    return text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+
+
+def without_addresses(text: str) -> str:
+    """Return *text* without what differs from run to run."""
+    return _ADDRESS.sub("", text)
+
+
+def name_of(code: CodeType, values: dict[str, object] | None = None) -> str:
+    """Return the name of some code, with short arguments out of *values*."""
+    name = code.co_qualname.rpartition("<locals>.")[2]
+    if values is None:
+        return f"{name}()"
+    count = code.co_argcount + code.co_kwonlyargcount
+    short = (short_value(values.get(v)) for v in code.co_varnames[:count])
+    return f"{name}({', '.join(v for v in short if v)})"
+
+
+def short_value(value: object) -> str:
+    """Return *value* as it is written in code, or nothing if that is long."""
+    if value is not None and isinstance(value, (bool, int, float, str)):
+        text = repr(value)
+        return text if len(text) < 20 else ""
+    return ""

@@ -1,0 +1,406 @@
+"""Follow every task of a loop, and note what it did when."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CodeType, FrameType
+from typing import Any
+
+from workshop.timeline.model import Outcome
+from workshop.timeline.places import (
+    Files,
+    Place,
+    frames_above,
+    frames_of,
+    name_of,
+    without_addresses,
+)
+from workshop.timeline.tap import Tap, Task
+from workshop.timeline.threads import function_of, handed_over_by_users
+from workshop.timeline.tracks import Kind, Slice, Track
+
+
+@dataclass(eq=False, slots=True)
+class Open:
+    """A slice that has not ended.
+
+    `task` is the one whose step it is, or, while a task is being made and may run
+    at once, unknown: then `making` is its coroutine.
+    """
+
+    track: Track | None
+    ready: float
+    start: float
+    task: Task | None = None
+    making: object = None
+    held: tuple[Place, ...] = ()
+
+    def close(self, end: float, parked: tuple[Place, ...] = ()) -> None:
+        """Add the slice to its track."""
+        if self.track is not None:
+            self.track.slices.append(
+                Slice(self.ready, self.start, end, parked, self.held)
+            )
+        self.held = ()
+
+
+class Recorder:
+    """Listens to a loop and keeps the tracks."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        files: Files,
+        boundaries: frozenset[CodeType],
+    ) -> None:
+        """Follow *loop*. Frames of *boundaries* separate requests from their task."""
+        self.tap = Tap(loop, self)
+        self.tracks: list[Track] = []
+        self.running: list[Open] = []
+        self.files = files
+        self._boundaries = boundaries
+        # A task has one track, and one more while it serves a request.
+        self._tracks_of: weakref.WeakKeyDictionary[Task, list[Track]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._requests = 0
+        self.began_at = self.ended_at = 0.0
+
+    # ---- from beginning to end
+
+    def start(self, here: str) -> None:
+        """Begin with the running task, which gets a track called *here*."""
+        self.tap.install()
+        self.began_at = self.tap.clock()
+        task = _current_task(self.tap.loop)
+        if task is not None:
+            self._adopt(task, Track(here, Kind.HERE, None, self.began_at, users=False))
+
+    def stop(self, failure: BaseException | None) -> None:
+        """End all that is open. *failure* is what leaves the recording early."""
+        self.tap.remove()
+        self.ended_at = now = self.tap.clock()
+        while self.running:
+            opened = self.running.pop()
+            opened.close(now)
+        for track in self.tracks:
+            if track.kind is Kind.HERE:
+                _finish(track, now, failure)
+
+    def _adopt(self, task: Task, track: Track) -> None:
+        """Follow a task that is in the middle of a step which we did not see begin."""
+        self.tracks.append(track)
+        self._tracks_of.setdefault(task, []).append(track)
+        now = self.tap.clock()
+        self.running.append(Open(track, now, now, task))
+        # We shall not see this step end either. What comes next will tell, and if
+        # nothing does, this callback, because the loop's queue is short.
+        self.tap.queue(self._close_adopted)
+
+    def _close_adopted(self) -> None:
+        while self.running and not self.ended_at:
+            opened = self.running.pop()
+            now = self.tap.clock()
+            opened.close(now)
+            tracks = opened.task and self._tracks_of.get(opened.task)
+            if opened.task and tracks:
+                self._look_at(opened.task, tracks, now)
+
+    # ---- what the tap tells
+
+    def queued(self, task: Task, since: float) -> None:
+        """Note since when *task* could go on; meet it if it is new."""
+        track = self._tracks(task)[-1]
+        if track.queued is None:
+            track.queued = since
+
+    def began(self, task: Task | None, since: float) -> None:
+        """Open a slice."""
+        self._close_adopted()
+        now = self.tap.clock()
+        since = min(since, now)
+        if task is None:
+            self.running.append(Open(None, since, now))
+            return
+        tracks = self._tracks(task)
+        track = tracks[-1]
+        ready = since if track.queued is None else min(track.queued, now)
+        track.queued = None
+        self._rename(task, tracks[0])
+        self.running.append(Open(track, ready, now, task))
+
+    def ended(self, task: Task | None, callback: object) -> None:
+        """Close the slice and look where the task waits now."""
+        if not self.running:  # the recording began in this very step
+            return
+        now = self.tap.clock()
+        opened = self.running.pop()
+        if task is None:
+            self._note_callback(opened, now, callback)
+        else:
+            opened.close(now)
+            self._look_at(task, self._tracks(task), now)
+
+    def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Be ready for a task that takes its first step while it is made."""
+        track = self._track(coroutine, born=self.tap.clock())
+        self.tracks.append(track)
+        self.running.append(Open(track, track.born, track.born, making=coroutine))
+
+    def started(self, task: Task | None) -> None:
+        """Tell whether it did; if so, who made it had to wait meanwhile."""
+        opened = self.running.pop() if self.running else None
+        if opened is None or opened.track is None:
+            return
+        met = None if task is None else self._tracks_of.get(task)
+        if task is None or (met and met[0] is not opened.track):
+            self.tracks.remove(opened.track)
+            return
+        now = self.tap.clock()
+        tracks = self._tracks_of.setdefault(task, [opened.track])
+        opened.close(now)
+        self._look_at(task, tracks, now)
+        if self.running:
+            maker, began = self.running[-1], opened.track.born
+            maker.close(began)
+            maker.ready, maker.start = began, now
+
+    def handed_over(
+        self, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Callable[..., Any]:
+        """Return *function* in a wrapper that notes when a thread runs it."""
+        inner, values = function_of(function, args, self.files)
+        code = getattr(inner, "__code__", getattr(inner, "gi_code", None))
+        name = (
+            name_of(code, values)
+            if isinstance(code, CodeType)
+            else f"{getattr(inner, '__qualname__', type(inner).__name__)}()"
+        )
+        now = self.tap.clock()
+        track = Track(
+            f"thread: {name}",
+            Kind.THREAD,
+            self._current_track(),
+            now,
+            users=self.files.is_users(code),
+            chosen=handed_over_by_users(sys._getframe(2), self.files),
+        )
+        track.queued = now
+        self.tracks.append(track)
+        clock = self.tap.clock
+
+        def run(*args: Any, **options: Any) -> Any:
+            # The slice ends when the recording does, if not before.
+            work = Slice(now, clock(), math.inf)
+            track.slices.append(work)
+            track.queued = None
+            failure: BaseException | None = None
+            try:
+                return function(*args, **options)
+            except BaseException as caught:
+                failure = caught
+                raise
+            finally:
+                work.end = clock()
+                _finish(track, work.end, failure)
+
+        return run
+
+    # ---- requests
+
+    @contextmanager
+    def request(self, name: str) -> Iterator[None]:
+        """Give the request that is served in this block a track of its own."""
+        task = _current_task(self.tap.loop)
+        if task is None or self.ended_at:
+            yield
+            return
+        now = self.tap.clock()
+        if not self.running:
+            if task not in self._tracks_of:
+                self._adopt(task, self._track(_coroutine(task), self.began_at))
+            else:
+                self.running.append(Open(self._tracks(task)[-1], now, now, task))
+        tracks = self._tracks(task)
+        self._requests += 1
+        track = Track(
+            f"#{self._requests} {name}", Kind.REQUEST, tracks[-1], now, users=True
+        )
+        self.tracks.append(track)
+        tracks.append(track)
+        self._switch(track, now, self._here(sys._getframe(2)))
+        failure: BaseException | None = None
+        try:
+            yield
+        except BaseException as caught:
+            failure = caught
+            raise
+        finally:
+            if not self.ended_at:
+                now = self.tap.clock()
+                if self.running and self.running[-1].track is track:
+                    self._switch(tracks[tracks.index(track) - 1], now)
+                tracks.remove(track)
+                _finish(track, now, failure)
+
+    def _switch(self, track: Track, now: float, parked: tuple[Place, ...] = ()) -> None:
+        """Let *track* take over the step that is running."""
+        opened = self.running[-1]
+        opened.close(now, parked)
+        opened.track, opened.ready, opened.start = track, now, now
+
+    # ---- tasks
+
+    def _tracks(self, task: Task) -> list[Track]:
+        """Return the tracks of *task*, which may be new to us."""
+        tracks = self._tracks_of.get(task)
+        if tracks is not None:
+            return tracks
+        coroutine = _coroutine(task)
+        making = next((o for o in self.running if o.making is coroutine), None)
+        if (
+            making is not None
+            and making.track is not None
+            and not _is_unstarted(coroutine)
+        ):
+            track = making.track
+        elif _is_unstarted(coroutine):
+            track = self._track(coroutine, born=self.tap.clock())
+            self.tracks.append(track)
+        else:  # it was there before the recording
+            track = self._track(coroutine, born=self.began_at)
+            track.parent = None
+            track.parked = self._waits_in(coroutine, 1)
+            self.tracks.append(track)
+        tracks = self._tracks_of[task] = [track]
+        return tracks
+
+    def _track(self, coroutine: object, born: float) -> Track:
+        frame = next(frames_of(coroutine), None)
+        users = frame is not None and self.files.is_users(frame.f_code)
+        return Track(
+            name_of(frame.f_code, frame.f_locals)
+            if frame
+            else f"{getattr(coroutine, '__qualname__', 'task')}()",
+            Kind.TASK,
+            self._current_track(),
+            born,
+            users,
+            chosen=not users and self._made_by_users(),
+        )
+
+    def _made_by_users(self) -> bool:
+        """Tell whether the user's code made the task that is being made."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            module = frame.f_globals.get("__name__", "")
+            if not module.startswith(("asyncio.", "workshop.timeline.", "uvloop")):
+                return self.files.is_users(frame.f_code)
+            frame = frame.f_back
+        return False
+
+    def _current_track(self) -> Track | None:
+        return self.running[-1].track if self.running else None
+
+    def _rename(self, task: Task, track: Track) -> None:
+        """Take the name that somebody gave the task, if it says more than ours."""
+        if track.kind is not Kind.TASK or track.slices:
+            return
+        given = task.get_name()
+        qualified = getattr(_coroutine(task), "__qualname__", "")
+        if not given.startswith("Task-") and not given.endswith(qualified or given):
+            track.name = given
+
+    def _look_at(self, task: Task, tracks: list[Track], now: float) -> None:
+        if not task.done():
+            self._park(task, tracks)
+            return
+        # task.exception() would count as having looked at it, and silence "Task
+        # exception was never retrieved".
+        failure = asyncio.CancelledError() if task.cancelled() else task._exception
+        for track in tracks:
+            _finish(track, now, failure)
+
+    def _park(self, task: Task, tracks: list[Track]) -> None:
+        """Note where the last of a task's tracks waits now."""
+        places = self._waits_in(_coroutine(task), len(tracks))
+        if tracks[-1].slices:
+            tracks[-1].slices[-1].parked = places
+
+    def _waits_in(self, coroutine: object, tracks: int) -> tuple[Place, ...]:
+        """Return the user's frames that a parked coroutine waits in.
+
+        With a request under way (two *tracks*), only those within the request.
+        """
+        parts: list[list[FrameType]] = [[]]
+        for frame in frames_of(coroutine):
+            if frame.f_code in self._boundaries:
+                parts.append([])
+            else:
+                parts[-1].append(frame)
+        return self.files.nearest(parts[-1]) if len(parts) >= tracks else ()
+
+    def _here(self, frame: FrameType | None) -> tuple[Place, ...]:
+        return self.files.nearest(frames_above(frame, Tap.run.__code__))
+
+    def _note_callback(self, opened: Open, now: float, callback: object) -> None:
+        """Keep a callback that is no task's; which of them count is decided later."""
+        inner = getattr(callback, "func", callback)
+        name = getattr(inner, "__qualname__", type(inner).__name__)
+        code = getattr(inner, "__code__", None)
+        if now - opened.start < _SHORT:
+            return
+        track = Track(
+            f"callback: {name.rpartition('<locals>.')[2]}()",
+            Kind.CALLBACK,
+            None,
+            opened.ready,
+            users=self.files.is_users(code),
+        )
+        opened.track = track
+        opened.close(now)
+        _finish(track, now, None)
+        self.tracks.append(track)
+
+
+# A callback that is no task's and takes less than this many seconds is not kept.
+_SHORT = 0.001
+
+
+def _current_task(loop: asyncio.AbstractEventLoop) -> Task | None:
+    try:
+        return asyncio.current_task(loop)
+    except RuntimeError:
+        return None
+
+
+def _coroutine(task: Task) -> object:
+    return task.get_coro()  # None if it was done before it was ever parked
+
+
+def _is_unstarted(coroutine: object) -> bool:
+    try:
+        return getcoroutinestate(coroutine) == CORO_CREATED  # type: ignore[arg-type]
+    except AttributeError:  # not one that was made by `async def`
+        return False
+
+
+def _finish(track: Track, now: float, failure: BaseException | None) -> None:
+    track.ended = now
+    if failure is None:
+        track.outcome = Outcome.DONE
+    elif isinstance(failure, asyncio.CancelledError):
+        track.outcome = Outcome.CANCELLED
+    else:
+        track.outcome = Outcome.FAILED
+        first = (str(failure).splitlines() or [""])[0]
+        track.reason = without_addresses(
+            f"{type(failure).__name__}: {first}" if first else type(failure).__name__
+        )

@@ -1,0 +1,177 @@
+"""Record who held the event loop: the door to it all.
+
+async with record() as recording:
+    await asyncio.gather(fetch("venue"), fetch("seats"))
+print(recording)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import Any
+
+from workshop.timeline.assembly import Scale, assemble
+from workshop.timeline.model import Timeline
+from workshop.timeline.places import Files
+from workshop.timeline.recorder import Recorder
+from workshop.timeline.tap import clock_of
+from workshop.timeline.threads import anyio_threads
+
+# Coroutines with this code separate a request from the task that serves it.
+BOUNDARIES: set[CodeType] = set()
+
+
+def record(
+    *,
+    title: str = "Who held the event loop",
+    here: str | None = "you",
+    blocking_ms: float = 50,
+    users: Callable[[str], bool] | None = None,
+    prefer: str | Path | None = None,
+) -> Recording:
+    """Return a recording, to be used with ``with`` or ``async with``.
+
+    Everything that the running loop does inside the block is recorded, whoever
+    began it. Afterwards `Recording.timeline` has it. The recorded code behaves
+    as always: the recording stands where the loop queues steps of tasks, and
+    changes neither tasks nor coroutines. It costs some microseconds a step, so
+    it is for looking, not for load tests.
+
+    The first request to a ``def`` endpoint imports and starts much: make one
+    request before you record, or it is in the picture.
+
+    Args:
+        title: what a notebook writes above the picture.
+        here: the name of the lane of the block itself; None leaves it out.
+        blocking_ms: whoever holds the loop for so long blocks it.
+        users: tells of a file name whether it is the user's code. Otherwise what
+            is neither installed, nor Python's own, nor the workshop's is.
+        prefer: a file; where its code takes part, a lane quotes it.
+
+    """
+    return Recording(title, here, blocking_ms, Files(users, prefer))
+
+
+class Recording:
+    """What one block of code let the event loop do."""
+
+    def __init__(
+        self, title: str, here: str | None, blocking_ms: float, files: Files
+    ) -> None:
+        """Prepare it; see `record`."""
+        self.title = title
+        self._here, self._blocking, self._files = here, blocking_ms, files
+        self._recorder: Recorder | None = None
+        self._timeline: Timeline | None = None
+        self._patches = ExitStack()
+        self._notes: list[str] = []
+
+    @property
+    def timeline(self) -> Timeline:
+        """What was recorded.
+
+        Raises:
+            RuntimeError: before the block has ended.
+
+        """
+        recorder = self._recorder
+        if recorder is None or not recorder.ended_at:
+            raise RuntimeError(
+                "The recording has not ended, so there is no timeline yet. "
+                "Ask for it after the `with record()` block."
+            )
+        if self._timeline is None:
+            loop = recorder.tap.loop
+            scale = Scale(
+                recorder.began_at,
+                recorder.ended_at,
+                self._blocking,
+                exact=clock_of(loop) == loop.time,
+            )
+            self._timeline = assemble(
+                recorder.tracks,
+                scale,
+                tuple(self._notes),
+                here=self._here is not None,
+            )
+        return self._timeline
+
+    def __enter__(self) -> Recording:
+        if self._recorder is not None:
+            raise RuntimeError("A recording can be made once. Call record() again.")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "There is no running event loop to record. Use `with record()` "
+                "inside an `async def` function, or in a notebook's cell."
+            ) from None
+        recorder = self._recorder = Recorder(loop, self._files, frozenset(BOUNDARIES))
+        recorder.start(self._here or "the recording code")
+        self._patches.enter_context(anyio_threads(loop, recorder.handed_over))
+        _recorders.setdefault(loop, []).append(recorder)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        recorder = self._recorder
+        assert recorder is not None, "it was entered"
+        self._patches.close()
+        recorder.stop(failure)
+        loop = recorder.tap.loop
+        _recorders[loop].remove(recorder)
+        if not _recorders[loop]:
+            del _recorders[loop]
+
+    async def __aenter__(self) -> Recording:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, failure, traceback)
+
+    def __repr__(self) -> str:
+        if self._recorder is None:
+            return "<Recording, not begun>"
+        if not self._recorder.ended_at:
+            return "<Recording, going on>"
+        lanes, duration = len(self.timeline.lanes), self.timeline.duration
+        return f"<Recording of {lanes} lanes, {duration:.0f} ms>"
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> Mapping[str, Any]:
+        """Show itself in a notebook."""
+        if self._recorder is None or not self._recorder.ended_at:
+            return {"text/plain": repr(self)}
+        # Drawing is not needed to record.
+        from workshop.timeline.svg import svg
+        from workshop.timeline.text import text
+
+        return {
+            "image/svg+xml": svg(self.timeline, title=self.title),
+            "text/plain": text(self.timeline, title=self.title),
+        }
+
+
+def recorders_of(loop: asyncio.AbstractEventLoop) -> tuple[Recorder, ...]:
+    """Return who records *loop* now."""
+    return tuple(_recorders.get(loop, ()))
+
+
+_recorders: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Recorder]] = (
+    weakref.WeakKeyDictionary()
+)

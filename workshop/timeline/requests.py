@@ -1,0 +1,40 @@
+"""Give each request a lane of its own, under the name that people know it by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import ExitStack
+from typing import Any
+
+from workshop.timeline.recording import BOUNDARIES, recorders_of
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class NameRequests:
+    """An ASGI app around another: a recording shows ``#1 GET /report`` as a lane.
+
+    Whether the request has a task of its own (with uvicorn) or runs in that of its
+    client (in one process), its lane begins and ends with it. Requests are counted
+    from the beginning of the recording. Without one this only passes things on.
+    """
+
+    def __init__(self, app: App) -> None:
+        """Stand in front of *app*."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, in a lane of its own."""
+        with ExitStack() as lanes:
+            if scope["type"] in ("http", "websocket"):
+                name = f"{scope.get('method', 'WS')} {scope['path']}"
+                for recorder in recorders_of(asyncio.get_running_loop()):
+                    lanes.enter_context(recorder.request(name))
+            await self.app(scope, receive, send)
+
+
+BOUNDARIES.add(NameRequests.__call__.__code__)

@@ -159,14 +159,15 @@ def _spans(
     if track.slices and not scale.exact:  # a new task begins with its first step
         first = scale.ms(track.slices[0].start)
         now = first if first - now < NOISE else now
-    pieces = [(piece, source) for source in (track, *lent) for piece in source.slices]
+    sources = (track, *lent)
+    pieces = [(piece, source) for source in sources for piece in source.slices]
     for piece, source in sorted(pieces, key=lambda pair: (pair[0].start, pair[0].end)):
         if source is track or _matters(piece, scale):
             start, end = scale.ms(piece.start), scale.ms(piece.end)
             start = max(start, now)
             if scale.exact or start - now >= TINY:
                 ready = scale.ms(piece.ready)
-                yield from _waiting(now, ready, start, _deepest(parked), scale)
+                yield from _waiting(now, ready, start, _deepest(sources, parked), scale)
             else:
                 start = now
             now = max(end, now)
@@ -179,13 +180,14 @@ def _spans(
     if unfinished:
         end = scale.ms(scale.ended)
         ready = end if track.queued is None else scale.ms(track.queued)
-        yield from _waiting(now, ready, end, _deepest(parked), scale)
+        yield from _waiting(now, ready, end, _deepest(sources, parked), scale)
 
 
-def _deepest(parked: dict[Track, tuple[Place, ...]]) -> tuple[Place, ...]:
-    """Return where the youngest of those tracks waits that wait in user's code."""
-    youngest = sorted(parked, key=lambda track: track.born, reverse=True)
-    return next((parked[track] for track in youngest if parked[track]), ())
+def _deepest(
+    sources: tuple[Track, ...], parked: dict[Track, tuple[Place, ...]]
+) -> tuple[Place, ...]:
+    """Return where the last begun of *sources* waits that waits in user's code."""
+    return next((parked[s] for s in reversed(sources) if parked.get(s)), ())
 
 
 def _waiting(

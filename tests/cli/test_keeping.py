@@ -261,3 +261,68 @@ def test_after_catching_up_the_step_is_the_one_to_do(mine: Path, said: Said) -> 
 
     assert "Now: step 2" in said("show", "90")[1]
     assert "Look again." in said("hint", "90")[1]
+
+
+def test_the_change_of_a_step_is_shown_only_when_asked_for(said: Said) -> None:
+    for _ in range(5):
+        code, out, _ = said("hint", "90")
+        assert code == 0
+        assert "+    return" not in out
+    assert out.rstrip().endswith("python -m workshop hint 90 --show")
+    assert "shown" not in said("list")[1]
+
+    code, out, _ = said("hint", "90", "--show")
+
+    assert code == 0
+    assert '+    return {"free": 2}' in out
+    assert "catch-up 90 --step 1" in out
+    assert "0 of 2 steps, 1 shown" in said("list")[1]
+
+
+def test_the_change_of_another_step_is_that_step_alone_with_its_reason(
+    lesson: Lesson, said: Said
+) -> None:
+    (lesson.solution / "README.md").write_text(
+        "# Solution · 90 · Seats\n\n## Step 2 · Nothing is nowhere\n\n"
+        "**Why it works.**\nNobody answers.\n\n**Other right answers.**\n\n- Many.\n",
+        encoding="utf-8",
+    )
+
+    out = said("hint", "90", "--step", "2", "--show")[1]
+
+    assert '-@app.get("/nothing")' in out
+    assert '+    return {"free": 2}' not in out
+    assert "Nobody answers." in out
+    assert "Many." not in out
+
+
+def test_a_shown_step_is_offered_again_until_it_is_done_again(
+    mine: Path, said: Said
+) -> None:
+    said("hint", "90", "--show")
+    mine.write_text(GOOD, encoding="utf-8")
+    passed = said("test", "90")[1]
+    at_the_end = said("learn")[1]
+    brief = said("show", "90")[1]
+    for offer in (passed, at_the_end, brief):
+        assert "python -m workshop catch-up 90 --step 1   (step 1 was shown)" in offer
+    assert "Step 1 · The free seats are shown: passed, shown" in brief
+
+    said("catch-up", "90", "--step", "1")
+    mine.write_text(GOOD, encoding="utf-8")
+    assert "was shown" not in said("test", "90")[1]
+    assert "was shown" not in said("learn")[1]
+
+
+def test_help_for_a_step_that_broke_again_is_for_that_step(
+    mine: Path, said: Said
+) -> None:
+    mine.write_text(GOOD, encoding="utf-8")
+    said("test", "90")
+    mine.write_text(STATE_1, encoding="utf-8")
+    said("test", "90")
+
+    code, out, _ = said("hint", "90")
+
+    assert code == 0
+    assert "Look again." in out

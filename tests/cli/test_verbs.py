@@ -23,6 +23,8 @@ Said = Callable[..., tuple[int, str, str]]
         (["test", "90", "--file", "none.py"], "There is no file none.py."),
         (["test", "90", "--nonsense"], "--nonsense"),
         (["hint", "90", "--step", "7"], "there is no step 7"),
+        (["hint", "90", "--step", "0"], "there is no step 0"),
+        (["test", "90", "--step", "3"], "there is no step 3"),
         (["test", "90", "--database", "oracle"], "oracle"),
     ],
 )
@@ -46,6 +48,21 @@ def test_a_starter_does_not_pass_and_the_reason_is_told(said: Said) -> None:
     assert "2 free seats." in out
     assert "0 of 2 steps passed" in out
     assert "python -m workshop hint 90" in out
+
+
+def test_one_step_can_be_what_counts(lesson: Lesson, said: Said) -> None:
+    lesson.app_file.write_text(STATE_1, encoding="utf-8")
+
+    first, told, _ = said("test", "90", "--step", "1")
+    second, told_in_full, _ = said("test", "90", "--step", "2")
+
+    assert (first, second) == (0, 1)
+    assert "Passed: step 1. 1 of 2 steps passed" in told
+    assert "Step 2 · Nothing is nowhere: failed" in told
+    assert "An unknown address is not found." not in told
+    assert "An unknown address is not found." in told_in_full
+    assert "Failed: step 2. 1 of 2 steps passed" in told_in_full
+    assert "python -m workshop hint 90 --step 2" in told_in_full
 
 
 def test_a_repaired_app_passes_and_is_remembered(lesson: Lesson, said: Said) -> None:

@@ -35,9 +35,14 @@ def learn(plain: bool, database: Choice | None) -> int:
         if not record.is_finished(len(lesson.brief.sections)):
             return _watch(lesson, plain, database)
     from workshop.screen.console import command, out
+    from workshop.screen.pages import again_lines
 
     out().print("You have finished every lesson. Congratulations!")
-    out().print(f"Any of them again: {command('watch', '00')}", soft_wrap=True)
+    again = [line for it in lessons for line in again_lines(it, state.of(it.slug))]
+    if again:
+        out().print("What you were shown can be done again:")
+    for line in again or [f"Any of them again: {command('watch', '00')}"]:
+        out().print(line, soft_wrap=True)
     return PASSED
 
 

@@ -86,6 +86,7 @@ def show(lesson: tuple[str, ...]) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--traceback", is_flag=True, help="Show tracebacks too.")
 @click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
+@click.option("--step", type=int, help="Only this step counts, and is shown in full.")
 @database_option
 def test(
     lesson: tuple[str, ...],
@@ -94,6 +95,7 @@ def test(
     as_json: bool,
     traceback: bool,
     every_step: bool,
+    step: int | None,
     database: Choice | None,
 ) -> int:
     """The verdict on your answer, step by step."""
@@ -104,19 +106,30 @@ def test(
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
     own = answer == it.app_file
+    only = None if step is None else step_of(it, step).number
     verdict = _grade(it, answer, database, quiet=as_json)
     store = place.store()
-    if own:
-        _remember(store, it, verdict)
+    record = _remember(store, it, verdict) if own else LessonRecord()
     if as_json:
         click.echo(json.dumps(verdict.as_json(), ensure_ascii=False))
     else:
+        from workshop.screen.pages import again_lines
         from workshop.screen.report import print_verdict
 
         print_verdict(
-            verdict, answer, traceback=traceback, every_step=every_step, own=own
+            verdict,
+            answer,
+            traceback=traceback,
+            every_step=every_step,
+            only=only,
+            own=own,
         )
+        if verdict.passed:
+            for line in again_lines(it, record):
+                click.echo(f"{'Do again:':<15}{line}")
     tell_notes(store)
+    if only is not None:
+        return PASSED if verdict.steps[only - 1].passed else NOT_PASSED
     return PASSED if verdict.passed else NOT_PASSED
 
 
@@ -167,31 +180,49 @@ def run(
 @click.command("hint")
 @lesson_argument
 @click.option("--step", type=int, help="For this step instead of the current one.")
-def hint(lesson: tuple[str, ...], step: int | None) -> int:
+@click.option("--show", is_flag=True, help="Show our change for the step.")
+def hint(lesson: tuple[str, ...], step: int | None, show: bool) -> int:
     """The next hint for the step you are at."""
     from workshop.screen.pages import print_hint
 
     it = one_lesson(lesson)
     store = place.store()
     record = store.load().of(it.slug)
-    if step is None and record.is_finished(len(it.steps)):
+    number = record.current_step(len(it.steps)) if step is None else step
+    if step is None and record.verdicts.get(number) == "passed":
         from workshop.screen.console import command
 
         raise click.UsageError(
             f"Every step of lesson {it.number} has passed. To read a hint again: "
             f"{command('hint', it.number, '--step 1')}"
         )
-    current = step_of(it, step or record.current_step(len(it.steps)))
-    seen = record.hints.get(current.number, 0)
+    current = step_of(it, number)
+    if show:
+        _show_change(it, current, store)
+        return PASSED
+    seen = record.hints.get(number, 0)
     rung = min(seen + 1, len(current.hints))
 
     def note(state: State) -> None:
-        state.of(it.slug).hints[current.number] = rung
+        state.of(it.slug).hints[number] = rung
 
     store.update(note)
-    print_hint(it, current, rung, again=seen == len(current.hints))
+    again = seen == len(current.hints)
+    print_hint(it, current, rung, again=again, by_number=step is not None)
     tell_notes(store)
     return PASSED
+
+
+def _show_change(lesson: Lesson, step: Step, store: Store) -> None:
+    from workshop.screen.pages import print_change
+
+    def note(state: State) -> bool:
+        record = state.of(lesson.slug)
+        record.show(step.number, now())
+        return step.number in record.shown
+
+    print_change(lesson, step, noted=store.update(note))
+    tell_notes(store)
 
 
 @click.command("solution")

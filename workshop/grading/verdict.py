@@ -91,6 +91,11 @@ class StepVerdict:
         """The worst verdict among the tests; never passed without tests."""
         return worst(test.verdict for test in self.tests)
 
+    @property
+    def passed(self) -> bool:
+        """Whether every test of the step passed."""
+        return self.verdict is Verdict.PASSED
+
 
 @dataclass(frozen=True)
 class LessonVerdict:

@@ -182,6 +182,15 @@ class Lesson:
             return self.solution_file
         return self.solution / "steps" / f"{step}.py"
 
+    def reason(self, step: int) -> str:
+        """Return why our repair of *step* works (Markdown); "" if nobody said."""
+        try:
+            sections = read_sections(_read(self.solution / "README.md"))
+        except (ValueError, LessonError):
+            return ""
+        bodies = (section.body for section in sections if section.number == step)
+        return next(bodies, "").partition("**Other right answers.**")[0].strip()
+
     @property
     def fixtures(self) -> frozenset[str]:
         """The fixtures that its tests ask for: tells which services it needs."""

@@ -30,6 +30,8 @@ def print_list(lessons: Iterable[Lesson], state: State) -> None:
         bar = f"{done} of {total} steps"
         if done == total:
             bar += ", finished"
+        if record.shown:
+            bar += f", {len(record.shown)} shown"
         rows.append(
             (
                 f"{mark(word)} {lesson.number}",
@@ -72,6 +74,7 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
                 (f"{mark(word)} ", colour(word)),
                 f"Step {step.number} · {step.title}: ",
                 (word, colour(word)),
+                ", shown" if step.number in record.shown else "",
             ),
             soft_wrap=True,
         )
@@ -103,12 +106,27 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
             ("Explained", short(lesson.page)),
             ("Go on", command("learn")),
         ]
+        rows += [("Do again", again) for again in again_lines(lesson, record)]
     for name, text in rows:
         console.print(f"{name + ':':<14}{text}", soft_wrap=True)
 
 
-def print_hint(lesson: Lesson, step: Step, rung: int, *, again: bool) -> None:
-    """Print rung number *rung* (from 1) of *step*'s ladder, or *again* all of it."""
+def again_lines(lesson: Lesson, record: LessonRecord) -> list[str]:
+    """Return how to do each step again that was shown, by commands."""
+    return [
+        command("catch-up", lesson.number, f"--step {number}")
+        + f"   (step {number} was shown)"
+        for number in sorted(record.shown)
+    ]
+
+
+def print_hint(
+    lesson: Lesson, step: Step, rung: int, *, again: bool, by_number: bool = False
+) -> None:
+    """Print rung number *rung* (from 1) of *step*'s ladder, or *again* all of it.
+
+    *by_number* says that the step was asked for, so that commands name it.
+    """
     from rich.markdown import Markdown
     from rich.padding import Padding
     from rich.text import Text
@@ -126,12 +144,47 @@ def print_hint(lesson: Lesson, step: Step, rung: int, *, again: bool) -> None:
     for text in shown:
         console.print(Padding(Markdown(text), (1, 0, 0, 4)))
     console.print()
+    which = f"--step {step.number}" if by_number else ""
     if rung < total:
-        console.print(f"The next hint: {command('hint', lesson.number)}")
+        console.print(f"The next hint: {command('hint', lesson.number, which)}")
     else:
+        show = f"{which} --show".strip()
         console.print(
-            "That was the last hint. Ours, with the reasons: "
-            + command("solution", lesson.number, f"--step {step.number}")
+            "That was the last hint. To be shown the change for this step: "
+            + command("hint", lesson.number, show),
+            soft_wrap=True,
+        )
+
+
+def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
+    """Print why our repair of *step* works, and the change to the state before.
+
+    *noted* says that the step is marked as shown.
+    """
+    from rich.markdown import Markdown
+    from rich.text import Text
+
+    console = out()
+    console.print(
+        Text.assemble(
+            (f"Step {step.number} · {step.title}", "bold"), "   our change for it"
+        )
+    )
+    why = lesson.reason(step.number)
+    if why:
+        console.print()
+        console.print(Markdown(why))
+    console.print()
+    before, after = lesson.state_file(step.number - 1), lesson.state_file(step.number)
+    for line in difference(before, after, ("before", "after")):
+        console.print(line, soft_wrap=True)
+    console.print()
+    console.print("Yours may look different: whatever makes the fact true passes.")
+    if noted:
+        again = command("catch-up", lesson.number, f"--step {step.number}")
+        console.print(
+            f"The step is marked as shown. To do it again one day: {again}",
+            soft_wrap=True,
         )
 
 
@@ -156,16 +209,17 @@ def print_solution(
         console.print(line, soft_wrap=True)
 
 
-def difference(mine: Path, ours: Path) -> list[Text]:
-    """Return the lines of the difference from *mine* to *ours*, coloured."""
+def difference(
+    before: Path, after: Path, names: tuple[str, str] = ("yours", "ours")
+) -> list[Text]:
+    """Return the lines of the difference from *before* to *after*, coloured."""
     from rich.text import Text
 
     lines = list(
         difflib.unified_diff(
-            mine.read_text(encoding="utf-8", errors="replace").splitlines(),
-            ours.read_text(encoding="utf-8").splitlines(),
-            "yours",
-            "ours",
+            before.read_text(encoding="utf-8", errors="replace").splitlines(),
+            after.read_text(encoding="utf-8").splitlines(),
+            *names,
             lineterm="",
             n=4,
         )

@@ -36,15 +36,17 @@ def print_verdict(
     console: Console | None = None,
     traceback: bool = False,
     every_step: bool = False,
+    only: int | None = None,
     own: bool = True,
     make: bool | None = None,
 ) -> None:
     """Print *verdict* on the file *answer*.
 
     The first step that has not passed is shown in full, the others by a line
-    each; *every_step* shows all in full. *own* says that the answer is the
-    learner's file, so that hints make sense; *make* that commands are shown
-    for make, by default if that was typed.
+    each; *every_step* shows all in full, *only* is the number of the one step
+    that matters. *own* says that the answer is the learner's file, so that
+    hints make sense; *make* that commands are shown for make, by default if
+    that was typed.
     """
     lesson = verdict.lesson
     console = console or out()
@@ -56,7 +58,7 @@ def print_verdict(
         soft_wrap=True,
     )
     console.print()
-    current = verdict.current
+    current = verdict.current if only is None else verdict.steps[only - 1]
     common = common_error(verdict)
     if common is not None:
         _print_common(console, common, traceback)
@@ -71,14 +73,14 @@ def print_verdict(
             soft_wrap=True,
         )
         broken = word in (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
-        in_full = every_step or step is current or broken
+        in_full = every_step or step is current or (broken and only is None)
         if word is not Verdict.PASSED and in_full and common is None:
             _print_step(console, step, verdict, traceback)
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
         console.print(Text("Printed outside the tests", "bold"))
         console.print(Padding(Text(clip(verdict.output)), (0, 0, 0, 4)))
     console.print()
-    _print_closing(console, verdict, own=own, make=make)
+    _print_closing(console, verdict, only=only, own=own, make=make)
 
 
 def common_error(verdict: LessonVerdict) -> TestVerdict | None:
@@ -160,7 +162,12 @@ def _rows(
 
 
 def _print_closing(
-    console: Console, verdict: LessonVerdict, *, own: bool, make: bool | None
+    console: Console,
+    verdict: LessonVerdict,
+    *,
+    only: int | None,
+    own: bool,
+    make: bool | None,
 ) -> None:
     number = verdict.lesson.number
     passed = sum(step.verdict is Verdict.PASSED for step in verdict.steps)
@@ -182,18 +189,24 @@ def _print_closing(
             for name, text in rows:
                 console.print(f"{name + ':':<15}{text}", soft_wrap=True)
         return
-    word = str(verdict.verdict)
+    one = None if only is None else verdict.steps[only - 1]
+    word = str(verdict.verdict if one is None else one.verdict)
+    said = "" if one is None else f"step {one.number}. "
     console.print(
         Text.assemble(
             (f"{mark(word)} {word.capitalize()}: ", f"bold {colour(word)}"),
-            f"{passed} of {total} steps passed, in {seconds}.",
+            f"{said}{passed} of {total} steps passed, in {seconds}.",
         )
     )
-    if own:
+    if own and one is not None and one.passed:
+        console.print(f"The others:    {command('test', number, make=make)}")
+    elif own:
+        which = "" if one is None else f"--step {one.number}"
+        trace = f"{which} --traceback".strip()
         rows = (
-            ("A hint", command("hint", number, make=make)),
-            ("The traceback", command("test", number, "--traceback", make=make)),
-            ("Our answer", command("solution", number, make=make)),
+            ("A hint", command("hint", number, which, make=make)),
+            ("The traceback", command("test", number, trace, make=make)),
+            ("Our answer", command("solution", number, which, make=make)),
         )
         for name, text in rows:
             console.print(f"{name + ':':<15}{text}", soft_wrap=True)

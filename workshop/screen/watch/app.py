@@ -21,7 +21,6 @@ from workshop.progress import State
 from workshop.screen.console import command, mark
 from workshop.screen.pages import short
 from workshop.screen.watch import texts, words
-from workshop.screen.watch.ask import Ask
 from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
 from workshop.screen.watch.keys import KEYS, footer
 from workshop.screen.watch.lessons import Lessons, standing
@@ -104,7 +103,8 @@ class WatchApp(App[None]):
     #text { display: none; }
     .reading #text { display: block; }
     .reading.narrow #verdict { display: none; }
-    #notes { height: auto; max-height: 6; padding: 0 1; }
+    #notes { height: auto; max-height: 7; padding: 0 1; }
+    #notes.asking { border: heavy ansi_default; text-style: bold; }
     #bars, #status { height: 1; padding: 0 1; }
     #keys { height: auto; padding: 0 1; }
     """
@@ -134,6 +134,7 @@ class WatchApp(App[None]):
         self._now = Situation(lesson)
         self._state: State = desk.state()
         self._said = ""
+        self._question: tuple[str, Callable[[], None]] | None = None
         self._reading = ""
         self._address = ""
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
@@ -162,7 +163,9 @@ class WatchApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin with the lesson."""
-        self._enter(self._now.lesson)
+        self._pane("verdict").border_title = " Verdict "
+        self._pane("verdict").focus()
+        self._go(self._now.lesson)
 
     def on_resize(self, event: events.Resize) -> None:
         """Use the room that there is."""
@@ -191,11 +194,9 @@ class WatchApp(App[None]):
         self._part("steps").update(
             Text("\n").join(found) if tall else words.flow(found, width, "   ")
         )
-        notes = words.notes(now)
-        if self._said:
-            notes = Text("\n").join(part for part in (notes, Text(self._said)) if part)
-        self._part("notes").update(notes)
-        self._part("notes").display = bool(notes)
+        self._part("notes").update(self._notes())
+        self._part("notes").display = bool(self._notes())
+        self._part("notes").set_class(self._question is not None, "asking")
         self._part("bars").update(words.bars(now, lessons, state, width))
         self._part("status").update(words.status(now))
         keys = footer(
@@ -207,10 +208,18 @@ class WatchApp(App[None]):
         self._part("keys").update(words.flow(words.key_caps(keys), width))
         self._draw_verdict()
 
+    def _notes(self) -> Text:
+        if self._question is not None:
+            return Text(f"{self._question[0]}\ny: yes    any other key: no")
+        notes = words.notes(self._now)
+        if notes and self._said:
+            notes.append("\n")
+        return notes.append(self._said)
+
     def _draw_verdict(self) -> None:
         now = self._now
         verdict = now.verdict
-        shown = (now.lesson.slug, verdict, now.ended and verdict is None)
+        shown = (now.lesson.slug, verdict, verdict is None and self._reading)
         if shown == self._shown:
             return
         pane = self._pane("verdict")
@@ -233,6 +242,8 @@ class WatchApp(App[None]):
     def _verdict(self) -> RenderableType:
         now = self._now
         verdict = now.verdict
+        if verdict is None and self._reading == "brief":
+            return Text("The verdict on your file will stand here.")
         if verdict is None:
             return texts.brief(now.lesson, self._step)
         if verdict.passed:
@@ -274,14 +285,18 @@ class WatchApp(App[None]):
         self._now = take(before, message.event)
         if isinstance(message.event, Finished):
             self._state = self._desk.state()
-            if self._reading == "hint" and before.verdict and self._moved(before):
+            # A hint ends with its step; nothing hides that a lesson has passed.
+            ended = self._reading == "hint" and self._moved(before)
+            won = self._reading == "brief" and self._now.passed
+            if ended or won:
                 self._close()
         self._draw()
 
     def _moved(self, before: Situation) -> bool:
-        old = before.verdict.current if before.verdict else None
-        new = self._now.verdict.current if self._now.verdict else None
-        return (old.number if old else 0) != (new.number if new else 0)
+        if before.verdict is None or self._now.verdict is None:
+            return False
+        old, new = before.verdict.current, self._now.verdict.current
+        return (old and old.number) != (new and new.number)
 
     # Going to a lesson
 
@@ -313,6 +328,8 @@ class WatchApp(App[None]):
         self._said = ""
         self._now = Situation(lesson)
         self._draw()
+        if not self._state.of(lesson.slug).verdicts:
+            self.action_brief()
         self._enter(lesson)
 
     # Texts beside the verdict
@@ -321,7 +338,7 @@ class WatchApp(App[None]):
         pane = self._pane("text")
         new = self._reading != what
         self._reading = what
-        pane.border_title = f"{title} (Esc closes)"
+        pane.border_title = f" {title} · Esc closes "
         pane.text.update(text)
         self.screen_stack[0].add_class("reading")
         pane.focus()
@@ -353,8 +370,7 @@ class WatchApp(App[None]):
     def action_brief(self) -> None:
         """Show what the lesson and the step are about."""
         lesson, step = self._now.lesson, self._step
-        title = f"Lesson {lesson.number} · {lesson.title}"
-        self._toggle("brief", title, lambda: texts.brief(lesson, step))
+        self._toggle("brief", "Brief", lambda: texts.brief(lesson, step))
 
     def action_keys(self) -> None:
         """Show all keys."""
@@ -399,7 +415,7 @@ class WatchApp(App[None]):
     def _read_hints(self, lesson: Lesson, step: Step) -> None:
         seen = self._state.of(lesson.slug).hints.get(step.number, 0)
         text = texts.hints(lesson, step, seen, shown=self._is_shown(step))
-        self._read("hint", f"Step {step.number} · {step.title}", text)
+        self._read("hint", f"Hints for step {step.number}", text)
         # The newest rung is the last.
         self._pane("text").scroll_end(animate=False)
 
@@ -413,7 +429,7 @@ class WatchApp(App[None]):
         if where:
             self._say(f"Opened in your browser: {where}")
         else:
-            self._toggle("docs", short(lesson.page), lambda: texts.page(lesson))
+            self._toggle("docs", "Page", lambda: texts.page(lesson))
 
     # Deeds
 
@@ -427,16 +443,28 @@ class WatchApp(App[None]):
         self._say(message.text, trouble=message.trouble)
 
     def _ask(self, question: str, deed: Callable[[], None]) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                try:
-                    deed()
-                except (DeedError, LessonError, OSError) as problem:
-                    self._say(str(problem), trouble=True)
-            else:
-                self._say("Nothing was changed.")
+        self._question = question, deed
+        self._draw()
 
-        self.push_screen(Ask(question), answered)
+    async def on_event(self, event: events.Event) -> None:
+        """Take the next key as the answer, when a question is open."""
+        if isinstance(event, events.Key) and self._question is not None:
+            self._answer(event.key)
+            if event.key not in ("ctrl+c", "ctrl+d"):
+                return
+        await super().on_event(event)
+
+    def _answer(self, key: str) -> None:
+        assert self._question is not None
+        deed = self._question[1]
+        self._question = None
+        if key.lower() != "y":
+            self._say("Nothing was changed.")
+            return
+        try:
+            deed()
+        except (DeedError, LessonError, OSError) as problem:
+            self._say(str(problem), trouble=True)
 
     def action_next(self) -> None:
         """Go on to the next lesson, if this one has passed."""
@@ -570,5 +598,5 @@ def parting_words(state: State, lesson: Lesson) -> str:
     done = sum(verdicts.get(number) == "passed" for number in range(1, total + 1))
     return (
         f"Lesson {lesson.number} · {lesson.title}: {done} of {total} steps passed. "
-        f"Go on with: {command('learn')}"
+        f"Go on with: {command('watch', lesson.number)}"
     )

@@ -16,14 +16,14 @@ from textual.widgets.option_list import Option
 from workshop.lesson import Lesson
 from workshop.progress import State
 from workshop.screen.console import mark
-from workshop.screen.watch.words import style
+from workshop.screen.watch.words import style, two_sides
 
 
 class Lessons(ModalScreen[str | None]):
     """All lessons; it ends with the slug of the one to go to, or None."""
 
     CSS = """
-    Lessons { align: center middle; background: transparent; }
+    Lessons { align: center middle; background: ansi_default; }
     Lessons > * { width: 100%; }
     #title { height: 1; text-style: bold reverse; }
     Lessons Input { border: none; height: 1; padding: 0 1; margin: 1 0; }
@@ -48,7 +48,9 @@ class Lessons(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """Put the filter above the list."""
-        yield Static(" Lessons", id="title")
+        here = next((it for it in self._lessons if it.slug == self._here), None)
+        at = f"you are at {here.number} · {here.title} " if here else ""
+        yield Static(two_sides(Text(" Lessons"), Text(at)), id="title")
         yield Input(placeholder="Type a number or a word", select_on_focus=False)
         options = OptionList(id="lessons")
         options.can_focus = False
@@ -88,9 +90,7 @@ class Lessons(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         for lesson in matching(self._lessons, self._state, wanted):
-            options.add_option(
-                Option(row(lesson, self._state, self._here), id=lesson.slug)
-            )
+            options.add_option(Option(row(lesson, self._state), id=lesson.slug))
         if options.option_count:
             options.highlighted = 0
         else:
@@ -124,7 +124,7 @@ def standing(lesson: Lesson, state: State) -> str:
     return "begun" if record.passed else "open"
 
 
-def row(lesson: Lesson, state: State, here: str) -> Text:
+def row(lesson: Lesson, state: State) -> Text:
     """Return the line of *lesson*: shape, number, title, progress in words."""
     total = len(lesson.brief.sections)
     passed = state.of(lesson.slug).passed
@@ -133,7 +133,6 @@ def row(lesson: Lesson, state: State, here: str) -> Text:
     sign = "passed" if word == "finished" else "not tried"
     return Text.assemble(
         (f" {mark(sign)} ", style(sign)),
-        (f"{lesson.number}  {lesson.title:<28}", "bold"),
+        (f"{lesson.number}  {lesson.title:<27}", "bold"),
         f" {lesson.minutes:>3} min  {done} of {total}  {word}",
-        ", you are here" if lesson.slug == here else "",
     )

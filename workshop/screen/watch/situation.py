@@ -26,7 +26,8 @@ class Situation:
 
     `verdict` is the last one; it is `stale` when the file has been saved
     since. `run` is the number of the run that is on, 0 when none is, and
-    `test` the number of its test, 0 before the first.
+    `test` the number of its test, 0 before the first. `gained` and `lost` are
+    the steps that have passed, or broken, since the verdict before the last.
     """
 
     lesson: Lesson
@@ -40,7 +41,8 @@ class Situation:
     missing: Path | None = None
     trouble: str = ""
     ended: str = ""
-    news: str = ""
+    gained: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -79,12 +81,15 @@ def take(now: Situation, event: Event) -> Situation:
             if report.get("event") == "start":
                 return replace(now, test=now.test + 1)
         case Finished(run=run, verdict=verdict) if run == now.run:
+            new = _passed(verdict)
+            old = _passed(now.verdict) if now.verdict else new
             return replace(
                 now,
                 run=0,
                 verdict=verdict,
                 stale=False,
-                news=news(now.verdict, verdict),
+                gained=() if verdict.passed else tuple(sorted(new - old)),
+                lost=tuple(sorted(old - new)),
             )
         case Ended(run=run, reason=reason) if run == now.run and reason != SUPERSEDED:
             return replace(now, run=0, ended=reason)
@@ -95,23 +100,8 @@ def take(now: Situation, event: Event) -> Situation:
     return now
 
 
-def news(before: LessonVerdict | None, after: LessonVerdict) -> str:
-    """Say which steps have passed, or broken, since the verdict *before*."""
-    if before is None:
-        return ""
-    old = {step.number for step in before.steps if step.verdict is Verdict.PASSED}
-    new = {step.number for step in after.steps if step.verdict is Verdict.PASSED}
-    said = []
-    if new - old and not after.passed:
-        said.append(f"{_steps(new - old)} passed.")
-    if old - new:
-        said.append(f"{_steps(old - new)} passed before and no longer.")
-    return " ".join(said)
-
-
-def _steps(numbers: set[int]) -> str:
-    *first, last = (str(number) for number in sorted(numbers))
-    return f"Steps {', '.join(first)} and {last}" if first else f"Step {last}"
+def _passed(verdict: LessonVerdict) -> set[int]:
+    return {s.number for s in verdict.steps if s.verdict is Verdict.PASSED}
 
 
 def following(lesson: Lesson, lessons: list[Lesson], open_: set[str]) -> Lesson | None:

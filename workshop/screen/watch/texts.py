@@ -18,6 +18,7 @@ from workshop.screen.watch.keys import KEYS, OTHERS
 _DETAILS = re.compile(
     r"<details.*?<summary>(?P<what>.*?)</summary>.*?</details>", re.DOTALL
 )
+_NOT_HERE = " (Press CTRL+C to quit)"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -37,7 +38,10 @@ def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableTy
 
     Below the last one stands our change, when it was *shown*.
     """
-    parts: list[RenderableType] = []
+    parts: list[RenderableType] = [
+        Text(f"Step {step.number} · {step.title}", "bold"),
+        Text(),
+    ]
     for number, text in enumerate(step.hints[:seen], 1):
         parts.append(Text(f"Hint {number} of {len(step.hints)}", "bold"))
         parts.append(Padding(Markdown(text), (0, 0, 1, 2)))
@@ -84,7 +88,7 @@ def page(lesson: Lesson) -> RenderableType:
         text = lesson.page.read_text(encoding="utf-8")
     except OSError as problem:
         return Text(f"The page cannot be read: {problem}.")
-    text = text.partition("\n")[2].partition("\n## For the instructor")[0]
+    text = text.partition("\n## For the instructor")[0]
     folded = f"*(\\g<what>: folded away, in {short(lesson.page)})*"
     return Markdown(_COMMENT.sub("", _DETAILS.sub(folded, text)))
 
@@ -117,7 +121,7 @@ def served(address: str, log: Sequence[str]) -> RenderableType:
         Text.assemble(("Open ", "bold"), f"{address}/docs"),
         Text("It reloads when you save. a stops it."),
         Text(),
-        *(Text(line) for line in log),
+        *(Text(line.removesuffix(_NOT_HERE)) for line in log),
     )
 
 

@@ -113,9 +113,20 @@ def notes(now: Situation) -> Text:
         lines.append(f"{mark('error')} {now.trouble}")
     if now.polling:
         lines.append(f"{mark('not tried')} Watching by polling. {now.polling}")
-    if now.news and not now.running:
-        lines.append(f"{mark('passed')} {now.news}")
+    if not now.running:
+        if now.gained:
+            lines.append(f"{mark('passed')} {named(now.gained)} passed.")
+        if now.lost:
+            lines.append(
+                f"{mark('failed')} {named(now.lost)} passed before, and no longer."
+            )
     return Text("\n".join(lines))
+
+
+def named(steps: Sequence[int]) -> str:
+    """Return *steps* in words: `Step 2`, `Steps 1, 2 and 4`."""
+    *first, last = (str(number) for number in steps)
+    return f"Steps {', '.join(first)} and {last}" if first else f"Step {last}"
 
 
 def bar(done: int, total: int, width: int) -> str:
@@ -239,7 +250,7 @@ def congratulation(
     ]
     if points:
         parts.append(Text("To keep:", "bold"))
-        parts.append(Padding(Markdown("\n".join(points)), (0, 0, 0, 1)))
+        parts.append(Padding(Markdown("\n".join(f"- {point}" for point in points)), (0, 0, 0, 1)))
         parts.append(Text())
     if then is None:
         parts.append(Text("You have finished every lesson. Congratulations!", "bold"))

@@ -22,7 +22,7 @@ from workshop.services import ServiceError
 
 if TYPE_CHECKING:
     from workshop.cli.services import Choice
-    from workshop.progress import LessonRecord, Replacement
+    from workshop.progress import LessonRecord, Replacement, Store
     from workshop.watch import Finished
 
 
@@ -32,10 +32,12 @@ class CheckoutDesk:
     See `workshop.screen.watch.desk.Desk` for what each of them promises.
     """
 
-    def __init__(self, database: Choice | None = None) -> None:
+    def __init__(
+        self, database: Choice | None = None, store: Store | None = None
+    ) -> None:
         self._database = database
         self._lessons = place.catalogue().lessons()
-        self._store = place.store()
+        self._store = store or place.store()
         self._snapshots = place.snapshots()
         self._turn = threading.Lock()
         self._services = ExitStack()

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from rich.console import RenderableType
 from rich.text import Text
+from rich.theme import Theme
 from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -89,7 +90,7 @@ class WatchApp(App[None]):
 
     CSS = """
     Screen { layout: vertical; }
-    #title { height: 1; text-style: bold reverse; }
+    #title { height: 1; padding: 0 1; text-style: bold reverse; }
     #file { height: 1; padding: 0 1; }
     #steps { height: auto; max-height: 14; padding: 0 1; }
     #body { height: 1fr; }
@@ -128,6 +129,8 @@ class WatchApp(App[None]):
         # The terminal's own colours: readable wherever its other texts are.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
+        # Rich's own style has a black background: dark boxes on a light terminal.
+        self.console.push_theme(Theme({"markdown.code": "bold cyan"}))
         self._desk = desk
         self._open_session = open_session
         self._session: Session | None = None

@@ -25,7 +25,7 @@ class Lessons(ModalScreen[str | None]):
     CSS = """
     Lessons { align: center middle; background: ansi_default; }
     Lessons > * { width: 100%; }
-    #title { height: 1; text-style: bold reverse; }
+    #title { height: 1; padding: 0 1; text-style: bold reverse; }
     Lessons Input { border: none; height: 1; padding: 0 1; margin: 1 0; }
     Lessons OptionList { height: 1fr; border: none; padding: 0; }
     Lessons OptionList:focus { border: none; }
@@ -49,8 +49,8 @@ class Lessons(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Put the filter above the list."""
         here = next((it for it in self._lessons if it.slug == self._here), None)
-        at = f"you are at {here.number} · {here.title} " if here else ""
-        yield Static(two_sides(Text(" Lessons"), Text(at)), id="title")
+        at = f"you are at {here.number} · {here.title}" if here else ""
+        yield Static(two_sides(Text("Lessons"), Text(at)), id="title")
         yield Input(placeholder="Type a number or a word", select_on_focus=False)
         options = OptionList(id="lessons")
         options.can_focus = False

@@ -40,7 +40,7 @@ def title(now: Situation) -> Table:
     lesson = now.lesson
     watching = "polling" if now.polling else "watching" if now.watched else "starting"
     return two_sides(
-        Text(f" Lesson {lesson.number} · {lesson.title}"), Text(f" {watching} ")
+        Text(f"Lesson {lesson.number} · {lesson.title}"), Text(f" {watching}")
     )
 
 
@@ -59,10 +59,9 @@ def steps(now: Situation, passed: Sequence[int], *, tall: bool) -> list[Text]:
         here = current is not None and current.number == step.number
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{mark(word)} {step.number} ", style(word))
+        text.append(f"{word:<9}" if tall else word, style(word))
         if tall:
-            text.append(step.title, "bold" if here else "")
-            text.append(": ")
-        text.append(word, style(word))
+            text.append(f" {step.title}", "bold" if here else "")
         if here:
             text.append(" ◂" if mark("passed") == "✓" else " <", "bold")
         found.append(text)
@@ -129,7 +128,7 @@ def named(steps: Sequence[int]) -> str:
     return f"Steps {', '.join(first)} and {last}" if first else f"Step {last}"
 
 
-def bar(done: int, total: int, width: int) -> str:
+def bar(done: int, total: int, width: int) -> Text:
     """Return a bar of *width* cells, filled as far as *done* of *total*.
 
     It is full only when all is done, and empty only when nothing is.
@@ -138,7 +137,7 @@ def bar(done: int, total: int, width: int) -> str:
     if 0 < done < total:
         filled = min(max(filled, 1), width - 1)
     full, empty = ("█", "░") if mark("passed") == "✓" else ("#", "-")
-    return full * filled + empty * (width - filled)
+    return Text.assemble((full * filled, "green"), empty * (width - filled))
 
 
 def bars(now: Situation, lessons: Sequence[Lesson], state: State, width: int) -> Text:
@@ -240,6 +239,7 @@ def congratulation(
     from rich.markdown import Markdown
 
     lesson = verdict.lesson
+    kept = "\n".join(f"- {point}" for point in points)
     parts: list[RenderableType] = [
         Text(
             f"{mark('passed')} Lesson {lesson.number} · {lesson.title}: passed",
@@ -250,7 +250,7 @@ def congratulation(
     ]
     if points:
         parts.append(Text("To keep:", "bold"))
-        parts.append(Padding(Markdown("\n".join(f"- {point}" for point in points)), (0, 0, 0, 1)))
+        parts.append(Padding(Markdown(kept), (0, 0, 0, 1)))
         parts.append(Text())
     if then is None:
         parts.append(Text("You have finished every lesson. Congratulations!", "bold"))

@@ -1,0 +1,74 @@
+"""Draw the picture of watch mode that README and site show."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from workshop.check.gate import grade_source
+from workshop.cli import place
+from workshop.cli.desk import CheckoutDesk
+from workshop.grading import LessonVerdict
+from workshop.lesson import Lesson
+from workshop.progress import Store
+from workshop.screen.watch.app import WatchApp
+from workshop.screen.watch.picture import picture
+from workshop.watch import Event, Finished, Started, Watching
+
+_LESSON, _STEPS_DONE = "00", 1
+_SIZE = (118, 33)
+
+
+class _Graded:
+    """An engine that comes with its verdict."""
+
+    def __init__(self, verdict: LessonVerdict, listen: Callable[[Event], None]) -> None:
+        self._verdict = verdict
+        self._listen = listen
+
+    def start(self) -> None:
+        """Tell the verdict."""
+        lesson = self._verdict.lesson
+        self._listen(Watching(lesson.slug, lesson.app_file, False, ""))
+        self._listen(Started(lesson.slug, 1, len(lesson.tests)))
+        self._listen(Finished(lesson.slug, 1, self._verdict, ""))
+
+    def rerun(self) -> None:
+        """Have nothing more to tell, as the others."""
+
+    def end_run(self) -> None:
+        """Have nothing to end."""
+
+    def change(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
+        """Know no other lesson."""
+
+
+def watch_picture() -> str:
+    """Return watch mode in the middle of a lesson, as an SVG picture.
+
+    The verdict is that of a real run of our file after some steps. Only the
+    time that it took is always the same.
+    """
+    lesson = place.catalogue().find(_LESSON)
+    source = lesson.state_file(_STEPS_DONE).read_text(encoding="utf-8")
+    verdict = replace(grade_source(lesson, source), seconds=0.8)
+    with tempfile.TemporaryDirectory() as folder:
+        desk = CheckoutDesk(store=Store(Path(folder) / "progress.json"))
+
+        def open_session(
+            lesson: Lesson,
+            environment: Mapping[str, str],
+            listen: Callable[[Event], None],
+        ) -> _Graded:
+            return _Graded(verdict, listen)
+
+        app = WatchApp(desk, open_session, lesson)
+        try:
+            return asyncio.run(
+                picture(app, ["escape", "h"], size=_SIZE, title="make learn")
+            )
+        finally:
+            desk.close()

@@ -1,0 +1,29 @@
+"""Draw watch mode as a picture: the real application, in a terminal of paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from workshop.screen.watch.app import WatchApp
+
+# A picture in a page may not ask another machine for its font.
+_FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+_FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
+
+
+async def picture(
+    app: WatchApp, keys: Sequence[str], *, size: tuple[int, int], title: str
+) -> str:
+    """Return what *app* shows after *keys*, as an SVG picture.
+
+    The same application with the same verdict gives the same picture.
+    """
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        svg = app.export_screenshot(title=title)
+    svg = _FONT_FACE.sub("", svg).replace("Fira Code", _FONTS)
+    return "\n".join(line.rstrip() for line in svg.splitlines()).strip() + "\n"

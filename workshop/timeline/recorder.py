@@ -230,12 +230,15 @@ class Recorder:
                 self.running.append(Open(self._tracks(task)[-1], now, now, task))
         tracks = self._tracks(task)
         self._requests += 1
+        # In the first step of its task it has waited for as long as the task.
+        since = now if tracks[-1].slices else self.running[-1].ready
         track = Track(
-            f"#{self._requests} {name}", Kind.REQUEST, tracks[-1], now, users=True
+            f"#{self._requests} {name}", Kind.REQUEST, tracks[-1], since, users=True
         )
         self.tracks.append(track)
         tracks.append(track)
         self._switch(track, now, self._here(sys._getframe(2)))
+        self.running[-1].ready = since
         failure: BaseException | None = None
         try:
             yield

@@ -186,19 +186,6 @@ def test_the_list_tells_titles_minutes_and_progress(said: Said) -> None:
     assert "90  Seats   5 min  0 of 2 steps" in out
 
 
-def test_learn_begins_at_the_first_unfinished_lesson(
-    lesson: Lesson, said: Said
-) -> None:
-    first = said("learn")[1]
-    lesson.app_file.write_text(GOOD, encoding="utf-8")
-    said("test", "90")
-    last = said("learn")[1]
-
-    assert "Lesson 90 · Seats" in first
-    assert "Step 1 · The free seats are shown: failed" in first
-    assert "finished every lesson" in last
-
-
 def test_commands_are_shown_as_they_were_typed(
     said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.cli import place
-from workshop.cli.app import PASSED
+from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import (
     database_option,
     lesson_argument,
@@ -56,22 +56,16 @@ def watch(lesson: tuple[str, ...], plain: bool, database: Choice | None) -> int:
 
 
 def _watch(lesson: Lesson, plain: bool, database: Choice | None) -> int:
-    from workshop.cli.watching import terminal_is_whole, watch_on_screen
+    from workshop.cli import watching
 
-    if plain or not terminal_is_whole():
-        return _show_once(lesson, database)
-    watch_on_screen(lesson, database)
-    return PASSED
-
-
-def _show_once(lesson: Lesson, database: Choice | None) -> int:
-    from workshop.cli.learner import grade_and_remember, tell_notes
-    from workshop.screen.pages import print_brief
-
-    store = place.store()
-    print_brief(lesson, grade_and_remember(store, lesson, database), edited=False)
-    tell_notes(store)
-    return PASSED
+    if not plain and watching.terminal_is_whole():
+        watching.watch_on_screen(lesson, database)
+        return PASSED
+    try:
+        passed = watching.watch_in_lines(lesson, database)
+    except KeyboardInterrupt:
+        return PASSED  # that is how people leave
+    return PASSED if passed else NOT_PASSED
 
 
 VERBS: tuple[click.Command, ...] = (learn, watch)

@@ -307,14 +307,6 @@ class _Progress:
             sys.stderr.flush()
 
 
-def grade_and_remember(
-    store: Store, lesson: Lesson, database: Choice | None
-) -> LessonRecord:
-    """Grade the learner's file once, and return what is then known of it."""
-    verdict = _grade(lesson, lesson.app_file, database)
-    return _remember(store, lesson, verdict)
-
-
 def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> LessonRecord:
     content = content_hash(lesson.app_file)
     verdicts = {step.number: str(step.verdict) for step in verdict.steps}

@@ -1,18 +1,22 @@
-"""Watch mode on the whole terminal: screen, engine and desk, put together."""
+"""Watch mode, on the whole terminal or in lines: put together from its parts."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from workshop.cli import place
 from workshop.lesson import Lesson
+from workshop.services import ServiceError
 
 if TYPE_CHECKING:
+    from workshop.cli.desk import CheckoutDesk
     from workshop.cli.services import Choice
-    from workshop.watch import Event, Session
+    from workshop.screen.watch.desk import OpenSession
+    from workshop.watch import Event
 
 
 def terminal_is_whole() -> bool:
@@ -30,8 +34,40 @@ def terminal_is_whole() -> bool:
 
 def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
     """Watch *lesson*, and those that the person goes on to, until they quit."""
-    from workshop.cli.desk import CheckoutDesk
     from workshop.screen.watch.app import WatchApp, parting_words
+
+    with _desk_and_sessions(database) as (desk, open_session):
+        app = WatchApp(desk, open_session, lesson)
+        # The mouse stays the terminal's: it selects, copies and opens links.
+        app.run(mouse=False)
+    print(parting_words(desk.state(), app.lesson))  # noqa: T201 -- the last word
+    for note in desk.notes():
+        print(note, file=sys.stderr)  # noqa: T201 -- see above
+
+
+def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
+    """Do the same in lines; return whether the last verdict was a pass.
+
+    Lines typed are taken from standard input, and it ends with them.
+    """
+    from workshop.screen.console import out
+    from workshop.screen.lines import Lines
+    from workshop.screen.watch.desk import DeedError
+
+    with _desk_and_sessions(database) as (desk, open_session):
+        lines = Lines(desk, open_session, lesson, out())
+        try:
+            return lines.run(sys.stdin or ())
+        except DeedError as problem:
+            raise ServiceError(str(problem)) from None
+
+
+@contextmanager
+def _desk_and_sessions(
+    database: Choice | None,
+) -> Iterator[tuple[CheckoutDesk, OpenSession]]:
+    """Yield what both faces are put together from, and end it all afterwards."""
+    from workshop.cli.desk import CheckoutDesk
     from workshop.watch import Session
 
     sessions: list[Session] = []
@@ -48,14 +84,9 @@ def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
         return session
 
     desk = CheckoutDesk(database)
-    app = WatchApp(desk, open_session, lesson)
     try:
-        # The mouse stays the terminal's: it selects, copies and opens links.
-        app.run(mouse=False)
+        yield desk, open_session
     finally:
         for session in sessions:
             session.close()
         desk.close()
-    print(parting_words(desk.state(), app.lesson))  # noqa: T201 -- the last word
-    for note in desk.notes():
-        print(note, file=sys.stderr)  # noqa: T201 -- see above

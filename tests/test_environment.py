@@ -107,13 +107,21 @@ def test_help_needs_no_set_up(fresh: Checkout, words: list[str]) -> None:
     assert not fresh.venv.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("tets 01", "There is no verb `tets`. Did you mean `test`?"),
+        ("lesson-01 test", "The verb comes first: `python -m workshop test 01`."),
+        ("01", "The verb comes first: `python -m workshop show 01`."),
+    ],
+)
 def test_an_unknown_verb_is_refused_before_anything_is_installed(
-    fresh: Checkout,
+    fresh: Checkout, words: str, told: str
 ) -> None:
-    ended = fresh.run("tets", "01")
+    ended = fresh.run(*words.split())
 
     assert ended.code == 2
-    assert ended.err.startswith("There is no verb `tets`. Did you mean `test`?")
+    assert ended.err.startswith(told)
     assert not fresh.venv.exists()
 
 

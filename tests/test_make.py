@@ -19,6 +19,18 @@ from workshop.environment.goals import UnclearGoalsError, translate
         ("lesson-01", "show 01"),
         ("lesson-01 test", "test 01"),
         ("test lesson-01", "test 01"),
+        ("lesson01", "show 01"),
+        ("lesson-1 test", "test 01"),
+        ("lesson-001 test", "test 01"),
+        ("lesson_01 test", "test 01"),
+        ("test 01", "test 01"),
+        ("01", "show 01"),
+        ("lessons/01_seats/ test", "test 01_seats"),
+        ("lessons/01_seats/app.py test", "test 01_seats"),
+        ("lesson-03 reset", "reset 03"),
+        ("lesson-03 catch-up", "catch-up 03"),
+        ("lesson-03 undo", "undo 03"),
+        ("undo", "undo"),
         ("lesson-00 run", "run 00"),
         ("lesson-00 hint", "hint 00"),
         ("lesson-00 solution", "solution 00"),
@@ -40,6 +52,11 @@ def test_goals_say_one_thing_to_do(typed: str, meant: str) -> None:
     [
         ("foo", "There is no `foo`. `make help` shows what there is."),
         ("lern", "There is no `lern`. Did you mean `make learn`?"),
+        ("lessons", "There is no `lessons`."),
+        ("leson-01 test", "There is no `leson-01`. Did you mean `make lesson-01 test`"),
+        ("test-01", "There is no `test-01`. Did you mean `make lesson-01 test`?"),
+        ("hint01", "There is no `hint01`. Did you mean `make lesson-01 hint`?"),
+        ("foo-01", "There is no `foo-01`. `make help`"),
         ("lesson-01 tets", "There is no `tets`. Did you mean `make lesson-01 test`?"),
         (
             "lesson-00 lesson-01 test",
@@ -97,6 +114,14 @@ def test_a_lesson_and_an_action_are_one_command(checkout: Checkout) -> None:
     assert verb(ended) == "verb: test 01"
     assert ended.out.count("verb:") == 1
     assert ended.err == ""
+
+
+def test_a_lesson_may_be_its_folder_as_the_tab_key_writes_it(
+    checkout: Checkout,
+) -> None:
+    (checkout.root / "lessons" / "01_seats").mkdir(parents=True)
+
+    assert verb(make(checkout, "lessons/01_seats/", "test")) == "verb: test 01_seats"
 
 
 def test_test_alone_is_the_projects_own_suite(checkout: Checkout) -> None:

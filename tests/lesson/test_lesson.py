@@ -147,7 +147,12 @@ def test_states_lead_from_the_starter_to_the_solution(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    ["7", "07", "lesson-07", "07_seats", "lessons/07_seats", "lessons\\07_seats"],
+    [
+        *("7", "07", "007", "lesson-07", "lesson07", "lesson-7", "lesson_007"),
+        *("Lesson 7", "07_seats", "07-seats", "seats", "sea", "07_se"),
+        *("lessons/07_seats", "lessons\\07_seats", "./lessons/07_seats/"),
+        "/home/me/lessons/07_seats/app.py",
+    ],
 )
 def test_a_lesson_goes_by_what_people_type(wanted: str, tmp_path: Path) -> None:
     make_lesson(tmp_path)
@@ -155,7 +160,7 @@ def test_a_lesson_goes_by_what_people_type(wanted: str, tmp_path: Path) -> None:
     assert Catalogue(tmp_path).find(wanted).slug == "07_seats"
 
 
-@pytest.mark.parametrize("wanted", ["8", "seats", "", "007x"])
+@pytest.mark.parametrize("wanted", ["8", "7_rows", "", "lesson", "007x", "0", "777"])
 def test_an_unknown_lesson_is_told_with_those_there_are(
     wanted: str, tmp_path: Path
 ) -> None:
@@ -163,6 +168,25 @@ def test_an_unknown_lesson_is_told_with_those_there_are(
 
     with pytest.raises(UnknownLessonError, match=r"The lessons are: 07\."):
         Catalogue(tmp_path).find(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["saets", "08_seats", "lessons/7_seats"])
+def test_a_slip_in_a_lessons_name_is_told_with_the_name(
+    wanted: str, tmp_path: Path
+) -> None:
+    make_lesson(tmp_path)
+
+    with pytest.raises(UnknownLessonError, match=r"Did you mean 07_seats\?"):
+        Catalogue(tmp_path).find(wanted)
+
+
+def test_the_beginning_of_two_names_means_neither(tmp_path: Path) -> None:
+    for slug in ("07_seats", "08_sessions"):
+        (tmp_path / "lessons" / slug).mkdir(parents=True)
+
+    with pytest.raises(UnknownLessonError, match="There is no lesson 'se'"):
+        Catalogue(tmp_path).find("se")
+    assert Catalogue(tmp_path).find("ses").slug == "08_sessions"
 
 
 def test_folders_of_another_shape_are_no_lessons(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _enter(arguments: list[str]) -> int:
         sys.stdout.write(verbs.table() + "\n")
         return 0
     if verb not in verbs.BY_NAME:
-        _say(verbs.unknown(verb))
+        _say(verbs.unknown(arguments))
         return 2
     if verb == "doctor":
         from workshop import doctor

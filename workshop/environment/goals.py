@@ -10,9 +10,10 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from workshop.environment.verbs import VERBS
+from workshop.environment.verbs import VERBS, lesson_in
 
-_LESSON = re.compile(r"lesson-(\w+)")
+# A slip in one word: leson-01. Two words in one: test-01.
+_WORD_AND_LESSON = re.compile(r"([a-z-]+?)[-_]?(\d{1,2})")
 
 # Without a lesson, `test` is the project's own suite, as in any repository.
 _ALONE = {
@@ -32,14 +33,15 @@ def translate(goals: Sequence[str]) -> list[str]:
     >>> translate(["lesson-01", "test"])
     ['test', '01']
 
-    Raises `UnclearGoalsError` for goals that do not exist, two lessons or
-    two actions.
+    The lesson may be written in any way that `lesson_in` knows. Raises
+    `UnclearGoalsError` for goals that do not exist, two lessons or two
+    actions.
     """
-    lessons = [match[1] for goal in goals if (match := _LESSON.fullmatch(goal))]
-    actions = [goal for goal in goals if not _LESSON.fullmatch(goal)]
+    lessons = [lesson_in(goal) for goal in goals if lesson_in(goal)]
+    actions = [goal for goal in goals if not lesson_in(goal)]
     for goal in actions:
         if goal not in _ALONE and goal not in _BESIDE:
-            raise UnclearGoalsError(_unknown(goal, lessons))
+            raise UnclearGoalsError(_unknown(goal, lessons, actions))
     if len(lessons) > 1:
         raise UnclearGoalsError(
             f"One lesson at a time, please: `{_spell(lessons[:1], actions[:1])}`."
@@ -67,11 +69,25 @@ def _alone(action: str) -> list[str]:
     return _ALONE[action]
 
 
-def _unknown(goal: str, lessons: list[str]) -> str:
-    known = _BESIDE if lessons else [*_ALONE, *_BESIDE]
-    near = difflib.get_close_matches(goal, known, n=1)
-    meant = f" Did you mean `{_spell(lessons, near)}`?" if near else ""
-    return f"There is no `{goal}`.{meant} `make help` shows what there is."
+def _unknown(goal: str, lessons: list[str], actions: list[str]) -> str:
+    meant = _with_lesson(goal, actions) if not lessons else ""
+    if not meant:
+        known = _BESIDE if lessons else [*_ALONE, *_BESIDE]
+        near = difflib.get_close_matches(goal, known, n=1)
+        meant = _spell(lessons, near) if near else ""
+    question = f" Did you mean `{meant}`?" if meant else ""
+    return f"There is no `{goal}`.{question} `make help` shows what there is."
+
+
+def _with_lesson(goal: str, actions: list[str]) -> str:
+    """Return what was meant by a *goal* that holds a lesson's number."""
+    match = _WORD_AND_LESSON.fullmatch(goal)
+    if match is None:
+        return ""
+    near = difflib.get_close_matches(match[1], ["lesson", *_BESIDE], n=1)
+    if near == ["lesson"]:
+        return _spell([match[2]], [it for it in actions if it in _BESIDE][:1])
+    return _spell([match[2]], near) if near else ""
 
 
 def _spell(lessons: list[str], actions: list[str]) -> str:

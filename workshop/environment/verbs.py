@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import os
+import re
 from dataclasses import dataclass
 
 
@@ -68,6 +69,26 @@ VERBS = (
 BY_NAME = {verb.name: verb for verb in VERBS}
 HELP = ("help", "--help", "-h")
 
+# What people mean a lesson by: lesson-01, lesson01, 01, 01_database_session,
+# and its folder, whole or with a file in it, as the Tab key completes it.
+_LESSON = re.compile(
+    r"lesson[-_](?P<word>[\w-]+)|(?:lesson)?(?P<number>\d\w*)"
+    r"|(?:.*[/\\])?lessons[/\\](?P<path>\w+)(?:[/\\].*)?"
+)
+
+
+def lesson_in(word: str) -> str:
+    """Return the lesson that *word* means, as verbs take it; "" if it means none.
+
+    >>> lesson_in("lesson1"), lesson_in("lessons/01_seats/"), lesson_in("learn")
+    ('01', '01_seats', '')
+    """
+    match = _LESSON.fullmatch(word)
+    if match is None:
+        return ""
+    meant = next(group for group in match.groups() if group)
+    return f"{int(meant):02}" if meant.isdecimal() else meant
+
 
 def groups(arguments: list[str]) -> tuple[str, ...]:
     """Return the groups of packages that the command *arguments* needs.
@@ -86,12 +107,16 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
     return needed
 
 
-def unknown(word: str) -> str:
-    """Say that there is no verb *word*, and which was probably meant."""
-    near = difflib.get_close_matches(word, BY_NAME, n=1)
+def unknown(words: list[str]) -> str:
+    """Say that *words* begin with no verb, and what was probably meant."""
+    lesson = lesson_in(words[0])
+    if lesson:
+        verb = words[1] if words[1:] and words[1] in BY_NAME else "show"
+        return f"The verb comes first: `python -m workshop {verb} {lesson}`."
+    near = difflib.get_close_matches(words[0], BY_NAME, n=1)
     meant = f" Did you mean `{near[0]}`?" if near else ""
     return (
-        f"There is no verb `{word}`.{meant} "
+        f"There is no verb `{words[0]}`.{meant} "
         "`python -m workshop help` shows what there is."
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.check.generated import check_generated, parts, read_facts, renew
+from workshop.check.generated import check_generated, read_facts, renew
 from workshop.lesson import Lesson
 
 FACTS = '''\
@@ -21,22 +21,30 @@ def test_one_is_one():
 '''
 
 
+PARTS = (
+    ("README.md", "lessons"),
+    ("docs/reference/facts.md", "facts"),
+    ("docs/teaching/agendas.md", "agendas"),
+)
+
+
 @pytest.fixture
 def root(lesson: Lesson, tmp_path: Path) -> Path:
     facts = tmp_path / "tests" / "facts"
     facts.mkdir()
     (facts / "test_numbers.py").write_text(FACTS, encoding="utf-8")
-    for path, (part, _) in parts(tmp_path).items():
-        text = f"Before.\n\n<!-- {part} -->\n<!-- /{part} -->\n\nAfter.\n"
+    for name, part in PARTS:
+        path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"Before.\n\n<!-- {part} -->\n<!-- /{part} -->\n\nAfter.\n"
         path.write_text(text, encoding="utf-8")
     return tmp_path
 
 
 def test_stale_tables_are_found_and_renewed(root: Path) -> None:
-    assert len(list(check_generated(root))) == len(parts(root))
+    assert len(list(check_generated(root))) == len(PARTS)
 
-    assert len(renew(root)) == len(parts(root))
+    assert len(renew(root)) == len(PARTS)
 
     assert list(check_generated(root)) == []
     assert renew(root) == []

@@ -1,4 +1,4 @@
-"""Parts of pages that are made from the tree: the lesson table, the facts.
+"""Parts of pages that are made from the tree: tables, facts, agendas, references.
 
 A page holds them between `<!-- name -->` and `<!-- /name -->`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,13 @@ from typing import Any
 
 from workshop.check.texts import Finding
 from workshop.lesson import Catalogue, Lesson
+from workshop.site.agenda import agenda_tables
+from workshop.site.notebook import notebook_page, title_of
+from workshop.site.reference import fixtures_page, package_page
+
+_CUT = re.compile(
+    r"^\*\*(?:What to cut|Cut)\.\*\*\n(?P<words>.+?)(?=\n\n|\Z)", re.M | re.S
+)
 
 
 @dataclass(frozen=True)
@@ -29,46 +37,132 @@ class Fact:
     test: str
 
 
-def parts(root: Path) -> dict[Path, tuple[str, Callable[[], str]]]:
-    """Return, for each page with a generated part, its name and its maker."""
+@dataclass(frozen=True)
+class Part:
+    """Something on *page* that *make* writes: between marks, or all of it.
+
+    `name` is that of the marks, and "" when the whole page is made.
+    """
+
+    page: Path
+    name: str
+    make: Callable[[], str]
+
+    def renewed(self) -> str:
+        """Return the page as it should be."""
+        if not self.name:
+            return self.make()
+        return _put(self.page.read_text(encoding="utf-8"), self.name, self.make())
+
+
+def parts(root: Path) -> list[Part]:
+    """Return what is made in the checkout *root*."""
     docs = root / "docs"
+    lessons = Catalogue(root).lessons()
 
-    def lessons(link: str) -> Callable[[], str]:
-        return lambda: lesson_table(Catalogue(root).lessons(), link)
+    def table(link: str) -> Callable[[], str]:
+        return lambda: lesson_table(lessons, link)
 
-    return {
-        root / "README.md": ("lessons", lessons("lessons/{}/README.md")),
-        docs / "index.md": ("lessons", lessons("lessons/{}.md")),
-        docs / "lessons" / "index.md": ("lessons", lessons("{}.md")),
-        docs / "reference" / "facts.md": (
+    wanted = [
+        Part(root / "README.md", "lessons", table("lessons/{}/README.md")),
+        Part(docs / "index.md", "lessons", table("lessons/{}.md")),
+        Part(docs / "lessons" / "index.md", "lessons", table("{}.md")),
+        Part(
+            docs / "reference" / "facts.md",
             "facts",
             lambda: fact_tables(read_facts(root)),
         ),
-    }
+        Part(docs / "reference" / "lab.md", "fixtures", lambda: _fixtures(root)),
+        Part(docs / "reference" / "lab.md", "lab", lambda: _package(root, "lab")),
+        Part(
+            docs / "reference" / "timeline.md",
+            "timeline",
+            lambda: _package(root, "timeline"),
+        ),
+        Part(
+            docs / "teaching" / "agendas.md",
+            "agendas",
+            lambda: agenda_tables(lessons),
+        ),
+        Part(docs / "teaching" / "index.md", "cuts", lambda: cut_table(lessons)),
+    ]
+    return [it for it in wanted if it.page.is_file()] + _notebooks(root)
 
 
-def renew(root: Path) -> list[Path]:
-    """Write the generated parts anew; return the pages that changed."""
+def _package(root: Path, name: str) -> str:
+    return package_page(root / "workshop" / name)
+
+
+def _fixtures(root: Path) -> str:
+    return fixtures_page(root / "workshop" / "lab" / "plugin.py")
+
+
+def _notebooks(root: Path) -> list[Part]:
+    """Return a page for each notebook, and the list of them."""
+    folder = root / "docs" / "notebooks"
+    found = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    pages = [
+        Part(folder / f"{it.stem}.md", "", functools.partial(notebook_page, it))
+        for it in found
+    ]
+    if found:
+        made = functools.partial(_notebook_list, found)
+        pages.append(Part(folder / "index.md", "", made))
+    return pages
+
+
+def _notebook_list(notebooks: Iterable[Path]) -> str:
+    lines = [
+        "# Notebooks",
+        "",
+        "Experiments on the patterns: predict, run, change one thing, and look at",
+        "the loop. What you see here was printed by the notebooks themselves.",
+        "",
+    ]
+    lines += [f"- [{title_of(notebook_page(it))}]({it.stem}.md)" for it in notebooks]
+    return "\n".join(lines) + "\n"
+
+
+def left_over(root: Path) -> list[Path]:
+    """Return pages of notebooks that are not there any more."""
+    pages = (root / "docs" / "notebooks").glob("[0-9]*.md")
+    return [
+        it for it in pages if not (root / "notebooks" / f"{it.stem}.ipynb").is_file()
+    ]
+
+
+def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
+    """Write the made parts of *root*, and *more*, anew; return what changed."""
     changed = []
-    for path, (name, make) in parts(root).items():
-        text = path.read_text(encoding="utf-8")
-        renewed = _put(text, name, make())
-        if renewed != text:
-            path.write_text(renewed, encoding="utf-8", newline="\n")
-            changed.append(path)
+    for part in (*parts(root), *more):
+        before = _read(part.page)
+        renewed = part.renewed()
+        if renewed != before:
+            part.page.parent.mkdir(parents=True, exist_ok=True)
+            part.page.write_text(renewed, encoding="utf-8", newline="\n")
+            changed.append(part.page)
+    for page in left_over(root):
+        page.unlink()
+        changed.append(page)
     return changed
 
 
-def check_generated(root: Path) -> Iterator[Finding]:
-    """Yield the pages whose generated part is not what it would be today."""
-    for path, (name, make) in parts(root).items():
-        text = path.read_text(encoding="utf-8")
-        if _put(text, name, make()) != text:
-            yield Finding(
-                path.name,
-                "generated",
-                f"its {name} are not today's; `python -m workshop pages` renews them",
-            )
+def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
+    """Yield the pages whose made parts are not what they would be today."""
+    for part in (*parts(root), *more):
+        if part.renewed() != _read(part.page):
+            yield _stale(part.page, f"its {part.name or 'text'}")
+    for page in left_over(root):
+        yield _stale(page, "its notebook is gone, and its text")
+
+
+def _stale(page: Path, what: str) -> Finding:
+    words = f"{what}: not today's; `python -m workshop pages` renews it"
+    return Finding(page.name, "generated", words)
+
+
+def _read(page: Path) -> str | None:
+    return page.read_text(encoding="utf-8") if page.is_file() else None
 
 
 def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
@@ -79,6 +173,23 @@ def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
         f"| {len(it.brief.sections)} | {it.minutes} |"
         for it in lessons
     ]
+    return "\n".join(rows)
+
+
+def cut_table(lessons: Iterable[Lesson]) -> str:
+    """Return what each lesson's page says about what to cut.
+
+    Raises ValueError when a page does not say it.
+    """
+    rows = ["| lesson | what to cut, and what to keep |", "| --- | --- |"]
+    for it in lessons:
+        said = _CUT.search(it.page.read_text(encoding="utf-8"))
+        if not said:
+            raise ValueError(f"{it.page.name} does not say what to cut (**Cut.**).")
+        words = " ".join(said["words"].split()).replace("|", "\\|")
+        rows.append(
+            f"| [{it.number} · {it.title}](../lessons/{it.slug}.md) | {words} |"
+        )
     return "\n".join(rows)
 
 

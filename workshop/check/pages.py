@@ -28,8 +28,12 @@ _TYPED = ("console", "sh", "bash", "powershell", "text")
 
 
 def pages_below(root: Path) -> list[Path]:
-    """Return the pages of the site."""
-    return sorted((root / "docs").rglob("*.md"))
+    """Return the texts that the site shows, but for pages made from notebooks."""
+    docs = root / "docs"
+    made = docs / "notebooks"
+    found = [it for it in docs.rglob("*.md") if it.parent != made]
+    contributing = root / "CONTRIBUTING.md"  # the site shows it, too
+    return sorted(found) + [contributing] * contributing.is_file()
 
 
 def check_page(

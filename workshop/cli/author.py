@@ -56,11 +56,12 @@ def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
     """
     from workshop.check.generated import check_generated, renew
     from workshop.check.pages import check_page, fill_page, pages_below
-    from workshop.cli.outputs import outputs_of
+    from workshop.cli.outputs import outputs_of, verb_parts
 
-    for path in renew(place.ROOT) if renewing else ():
+    verbs = verb_parts(place.ROOT)
+    for path in renew(place.ROOT, verbs) if renewing else ():
         say(f"Renewed {path.relative_to(place.ROOT)}.")
-    findings = list(check_generated(place.ROOT))
+    findings = list(check_generated(place.ROOT, verbs))
     outputs: dict[str, str] = {}
     for it in () if quick else place.catalogue().lessons():
         say(f"Lesson {it.number}: what its commands print")

@@ -1,10 +1,16 @@
-"""What the commands on lesson pages print today."""
+"""What pages show of the command line: what it prints today, and its verbs."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from workshop.check.gate import grade_source
+from workshop.check.generated import Part
+from workshop.cli.app import command_line
+from workshop.environment.verbs import VERBS
 from workshop.lesson import Lesson
 from workshop.screen.report import verdict_text
+from workshop.site.reference import command_line_page
 
 WIDTH = 72
 """A phone and a projector both show so many columns."""
@@ -20,3 +26,11 @@ def outputs_of(lesson: Lesson) -> dict[str, str]:
     verdict = grade_source(lesson, starter)
     text = verdict_text(verdict, lesson.app_file, WIDTH)
     return {f"make lesson-{lesson.number} test": text}
+
+
+def verb_parts(root: Path) -> list[Part]:
+    """Return what pages of the checkout *root* tell about the verbs."""
+    page = root / "docs" / "reference" / "command_line.md"
+    return [
+        Part(page, "verbs", lambda: command_line_page(command_line().commands, VERBS))
+    ]

@@ -34,9 +34,10 @@ def site_build(quick: bool) -> int:
     if findings:
         say("Not built. `python -m workshop pages` renews what is stale.")
         return NOT_PASSED
-    if not build(place.ROOT):
+    target = place.ROOT / "site"
+    if not build(place.ROOT, target):
         return NOT_PASSED
-    say(f"The site is in {place.ROOT / 'site'}. Open its index.html in a browser.")
+    say(f"The site is in {target}. Open its index.html in a browser.")
     return PASSED
 
 

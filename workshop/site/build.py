@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from workshop.site.plain import write_plain_texts
 
-def build(root: Path, site: Path | None = None) -> bool:
+
+def build(root: Path, site: Path) -> bool:
     """Build the site of the checkout *root* into *site*; tell whether it worked.
 
     Never quietly: with `--quiet`, MkDocs no longer counts warnings, and a
     strict build passes with broken links.
     """
-    place = ["--site-dir", str(site)] if site else []
-    return _mkdocs(root, "build", "--strict", *place) == 0
+    if _mkdocs(root, "build", "--strict", "--site-dir", str(site)):
+        return False
+    write_plain_texts(root, site, *_name_and_pitch(root / "mkdocs.yml"))
+    return True
 
 
 def serve(root: Path, port: int) -> bool:
@@ -29,6 +34,16 @@ def serve(root: Path, port: int) -> bool:
     except KeyboardInterrupt:
         return True
     return code in (0, -2, 130)
+
+
+def _name_and_pitch(config: Path) -> tuple[str, str]:
+    # Plain lines: reading all of it would need what the builder adds to YAML.
+    text = config.read_text(encoding="utf-8")
+    name, pitch = (
+        re.search(rf"^site_{key}: (.+)$", text, re.MULTILINE)
+        for key in ("name", "description")
+    )
+    return (name[1] if name else ""), (pitch[1] if pitch else "")
 
 
 def _mkdocs(root: Path, *arguments: str) -> int:

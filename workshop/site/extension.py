@@ -26,6 +26,7 @@ from workshop.site.quote import QuoteError, highlighted, quote
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_INSTRUCTORS = "For the instructor"
+_BOX = re.compile(r"^( *- )\[ \] ", re.MULTILINE)
 _DETAILS = re.compile(r"^<details(?! markdown)", re.MULTILINE)
 
 
@@ -63,6 +64,8 @@ class _Blocks(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
         page = replace_fences("\n".join(lines), self.show)
         page = _DETAILS.sub('<details markdown="1"', page)
+        # Real check boxes that nobody can name or keep would be worse.
+        page = _BOX.sub(r"\1☐ ", page)
         glossary = self.root / "docs" / "reference" / "glossary.md"
         if glossary.is_file():
             page += "\n\n" + abbreviations(glossary.read_text(encoding="utf-8"))

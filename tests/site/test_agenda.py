@@ -1,0 +1,68 @@
+"""Agendas are computed from what lessons say they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workshop.lesson import Catalogue, Lesson
+from workshop.site.agenda import PLANS, Plan, agenda, agenda_tables, room_minutes
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = Catalogue(ROOT).lessons()
+HALF, DAY, TWO = PLANS
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda it: it.title)
+def test_no_day_is_longer_than_planned_and_nobody_sits_too_long(plan: Plan) -> None:
+    days, _ = agenda(LESSONS, plan)
+
+    assert len(days) == plan.days
+    for day in days:
+        assert sum(it.minutes for it in day) <= plan.minutes
+        sitting = 0
+        for item in day:
+            pause = item.what in ("Break", "Lunch")
+            sitting = 0 if pause else sitting + item.minutes
+            assert sitting <= 120
+        assert ("Lunch" in [it.what for it in day]) == (plan.minutes > 300)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda it: it.title)
+def test_every_lesson_is_on_the_agenda_or_named_as_left_out(plan: Plan) -> None:
+    days, left = agenda(LESSONS, plan)
+
+    there = " ".join(item.what for day in days for item in day)
+    placed = [it for it in LESSONS if it.slug in there]
+    assert [*placed, *left] == LESSONS
+    assert placed
+
+
+def test_two_days_have_room_for_everything() -> None:
+    _, left = agenda(LESSONS, TWO)
+
+    assert left == []
+
+
+def test_a_lesson_that_takes_longer_takes_longer_in_the_room(lesson: Lesson) -> None:
+    readme = lesson.folder / "README.md"
+    assert room_minutes(lesson, 1.5) == 10  # of five, in steps of five
+
+    text = readme.read_text(encoding="utf-8").replace("*5 minutes", "*40 minutes")
+    readme.write_text(text, encoding="utf-8")
+
+    longer = Lesson(lesson.folder, lesson.solution)
+    assert room_minutes(longer, 1.5) == 60
+    assert "| 0:15 | 60 | [90 · Seats]" in agenda_tables([longer])
+
+
+def test_the_times_add_up() -> None:
+    table = agenda_tables(LESSONS).partition("## A day")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| ")]
+    times = [(at.strip(), minutes.strip()) for at, minutes in rows[2:]]
+
+    clock = 0
+    for at, minutes in times:
+        assert at == f"{clock // 60}:{clock % 60:02}"
+        clock += int(minutes or 0)

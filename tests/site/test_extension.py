@@ -1,0 +1,163 @@
+"""What the Markdown extension makes of a page, for any builder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import markdown
+import pytest
+
+from workshop.site.picture import PictureError
+from workshop.site.quote import QuoteError
+
+SOURCE = """\
+@app.get("/ping")
+async def ping():
+    return "pong"
+"""
+QUOTED = f'```python from="app.py::ping" hl="return"\n{SOURCE}```\n'
+SVG = """\
+<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="words">
+  <title id="words">Two lanes</title>
+
+  <defs><pattern id="hatch"/></defs>
+  <rect fill="url(#hatch)"/><use href="#hatch"/>
+</svg>
+"""
+GLOSSARY = """\
+# Glossary
+
+event loop, loops
+:   The one thread that runs it all. More is told elsewhere.
+"""
+EXTENSIONS = [
+    "abbr",
+    "md_in_html",
+    "toc",
+    "pymdownx.highlight",
+    "pymdownx.superfences",
+    "workshop.site.extension",
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(SOURCE, encoding="utf-8")
+    pictures = tmp_path / "docs" / "pictures"
+    pictures.mkdir(parents=True)
+    (pictures / "lanes.svg").write_text(SVG, encoding="utf-8")
+    return tmp_path
+
+
+def html_of(page: str, root: Path) -> str:
+    return markdown.markdown(
+        page,
+        extensions=EXTENSIONS,
+        extension_configs={
+            "toc": {"permalink": True},
+            "workshop.site.extension": {"root": str(root)},
+        },
+    )
+
+
+def test_a_quote_is_shown_with_its_file_and_highlighted_line(root: Path) -> None:
+    html = html_of(QUOTED, root)
+
+    assert '<span class="filename">app.py</span>' in html
+    assert html.count('<span class="hll">') == 1
+    assert html.partition('<span class="hll">')[2].lstrip().startswith("<span")
+    assert "return" in html.partition('<span class="hll">')[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('return "pong"', 'return "pang"', "is not that of app.py::ping any more"),
+        ("app.py::ping", "app.py::pong", "app.py has no pong"),
+        ('hl="return"', 'hl="yield"', "no line holds 'yield'"),
+    ],
+)
+def test_a_quote_that_is_stale_stops_the_build(
+    old: str, new: str, words: str, root: Path
+) -> None:
+    with pytest.raises(QuoteError, match=words):
+        html_of(QUOTED.replace(old, new), root)
+
+
+def test_what_a_command_printed_looks_like_a_terminal(root: Path) -> None:
+    html = html_of('```text title="make test"\nFailed.\n```\n', root)
+
+    assert 'class="output highlight"' in html
+    assert '<span class="filename">make test</span>' in html
+
+
+def test_a_picture_is_drawn_into_the_page(root: Path) -> None:
+    html = html_of("Look:\n\n![What to see](../pictures/lanes.svg)\n", root)
+
+    assert '<figure class="loop"><div data-search-exclude>' in html
+    assert "<figcaption>What to see</figcaption>" in html
+    assert "<p><figure" not in html
+    assert "<img" not in html
+    # Two pictures on a page must not lend each other their hatching.
+    assert 'id="lanes-hatch"' in html
+    assert 'fill="url(#lanes-hatch)"' in html
+    assert 'href="#lanes-hatch"' in html
+    assert 'aria-labelledby="lanes-words"' in html
+    assert "<?xml" not in html
+
+
+def test_a_phone_gets_the_narrow_picture_where_there_is_one(root: Path) -> None:
+    page = "![What to see](../pictures/lanes.svg)\n"
+    alone = html_of(page, root)
+    narrow = root / "docs" / "pictures" / "lanes-narrow.svg"
+    narrow.write_text(SVG, encoding="utf-8")
+
+    html = html_of(page, root)
+
+    assert "narrow" not in alone
+    assert '<div class="wide"><svg' in html
+    assert '<div class="narrow"><svg' in html
+    assert 'id="lanes-narrow-hatch"' in html
+    assert html.count("<figcaption>") == 1
+
+
+def test_a_missing_picture_stops_the_build(root: Path) -> None:
+    with pytest.raises(PictureError, match=r"no picture gone\.svg"):
+        html_of("![What to see](../pictures/gone.svg)\n", root)
+
+
+def test_other_images_stay_images(root: Path) -> None:
+    assert "<img" in html_of("![Logo](logo.svg)\n", root)
+
+
+def test_the_part_for_instructors_is_folded_to_the_end(root: Path) -> None:
+    page = "# Title\n\n## Wrap-up\n\nKeep.\n\n## For the instructor\n\nSay.\n"
+
+    before, _, part = html_of(page, root).partition("<details")
+
+    assert "Keep." in before
+    # It stands open: without a script nothing would open it.
+    assert part.startswith(' class="instructor" open="open"><summary><h2')
+    assert "Say." in part
+    assert "headerlink" not in part
+
+
+def test_answers_are_markdown_inside(root: Path) -> None:
+    page = "<details>\n<summary>Answer</summary>\n\nIt is `await`.\n\n</details>\n"
+
+    assert "<code>await</code>" in html_of(page, root)
+
+
+def test_a_term_is_explained_where_a_page_first_uses_it(root: Path) -> None:
+    folder = root / "docs" / "reference"
+    folder.mkdir()
+    (folder / "glossary.md").write_text(GLOSSARY, encoding="utf-8")
+    page = "# The event loop\n\nAn event loop is an event loop; `event loop` is code.\n"
+
+    html = html_of(page, root)
+
+    explained = '<abbr title="The one thread that runs it all.">event loop</abbr>'
+    assert html.count("<abbr") == 1
+    assert f"An {explained} is an event loop; <code>event loop</code>" in html
+    assert ">The event loop<" in html

@@ -1,0 +1,166 @@
+"""Plan a workshop's day from what its lessons take.
+
+Minutes in a README are those of one person who works alone. A room takes
+longer: people read at different speeds, and somebody has to bring them back
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from workshop.lesson import Lesson
+
+_DOORS = 15
+_CLOSE = 10
+_BREAK = 15
+_LUNCH = 60
+_WITHOUT_BREAK = 100
+"""Nobody sits longer than about this."""
+_LUNCH_AFTER = 215
+_LONG_DAY = 300
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much there is room for: days of so many minutes, at what pace."""
+
+    title: str
+    days: int
+    minutes: int
+    pace: float
+    words: str
+
+
+PLANS = (
+    Plan("Half a day", 1, 240, 1.5, "The part that every service needs."),
+    Plan("A day", 1, 480, 1.5, "Nearly everything, at a brisk pace."),
+    Plan("Two days", 2, 450, 2.0, "Everything, with time for what people ask."),
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something on the agenda: how long, and what."""
+
+    minutes: int
+    what: str
+
+
+def room_minutes(lesson: Lesson, pace: float) -> int:
+    """Return what *lesson* takes in a room, in steps of five minutes."""
+    return ceil(lesson.minutes * pace / 5) * 5
+
+
+def agenda(
+    lessons: Sequence[Lesson], plan: Plan
+) -> tuple[list[list[Item]], list[Lesson]]:
+    """Return the days of *plan*, and the lessons that found no place.
+
+    Lessons come in their order. A day begins with the doors and ends with a
+    look back; there is a break before anybody sits too long.
+    """
+    left = list(lessons)
+    days = []
+    for number in range(plan.days):
+        day = _Day(plan, first=number == 0)
+        while left and day.fits(left[0]):
+            day.add(left.pop(0))
+        days.append(day.closed())
+    return days, left
+
+
+class _Day:
+    def __init__(self, plan: Plan, *, first: bool) -> None:
+        self.plan = plan
+        start = "Doors open: `make doctor`, and one save in lesson 00"
+        again = "Doors open: what do you remember of yesterday?"
+        self.items = [Item(_DOORS, start if first else again)]
+        self.since_break = _DOORS
+        self.had_lunch = plan.minutes < _LONG_DAY
+
+    @property
+    def minutes(self) -> int:
+        return sum(it.minutes for it in self.items)
+
+    def fits(self, lesson: Lesson) -> bool:
+        minutes = room_minutes(lesson, self.plan.pace)
+        pause = self._pause_before(minutes)
+        lunch = 0 if self.had_lunch else _LUNCH
+        taken = self.minutes + minutes + _CLOSE
+        # Lunch stays reserved until it was had.
+        return taken + max(lunch, pause.minutes if pause else 0) <= self.plan.minutes
+
+    def add(self, lesson: Lesson) -> None:
+        minutes = room_minutes(lesson, self.plan.pace)
+        pause = self._pause_before(minutes)
+        if pause:
+            self.items.append(pause)
+            self.since_break = 0
+            self.had_lunch = self.had_lunch or pause.minutes == _LUNCH
+        link = f"[{lesson.number} · {lesson.title}](../lessons/{lesson.slug}.md)"
+        self.items.append(Item(minutes, f"{link}: {_parts(minutes)}"))
+        self.since_break += minutes
+
+    def closed(self) -> list[Item]:
+        rest = self.plan.minutes - self.minutes - _CLOSE
+        if rest >= 45:
+            # Whoever was slow ends a step, whoever was quick opens a notebook.
+            self.items.append(Item(_BREAK, "Break"))
+            minutes = min(60, (rest - _BREAK) // 5 * 5)
+            self.items.append(
+                Item(minutes, "Free work: steps that were left, or a notebook")
+            )
+        return [*self.items, Item(_CLOSE, "Look back: what will you check on Monday?")]
+
+    def _pause_before(self, minutes: int) -> Item | None:
+        if not self.had_lunch and self.minutes + minutes > _LUNCH_AFTER:
+            return Item(_LUNCH, "Lunch")
+        if self.since_break + minutes > _WITHOUT_BREAK:
+            return Item(_BREAK, "Break")
+        return None
+
+
+def _parts(minutes: int) -> str:
+    """Say how the *minutes* of a lesson are used."""
+    predict = max(5, round(minutes * 0.15))
+    explain = max(5, round(minutes * 0.15))
+    together = max(3, round(minutes * 0.1))
+    steps = minutes - predict - explain - together
+    return (
+        f"predict {predict}, run and explain {explain}, "
+        f"steps {steps}, together {together}"
+    )
+
+
+def agenda_tables(lessons: Iterable[Lesson]) -> str:
+    """Return the agendas as Markdown, each day a table in a `run-sheet`."""
+    there = list(lessons)
+    return "\n".join(line for plan in PLANS for line in _tables(there, plan)).rstrip()
+
+
+def _tables(lessons: Sequence[Lesson], plan: Plan) -> Iterator[str]:
+    days, left = agenda(lessons, plan)
+    yield from (f"## {plan.title}", "", _words(plan), "")
+    for number, day in enumerate(days, 1):
+        if len(days) > 1:
+            yield from (f"### Day {number}", "")
+        yield from ('<div class="run-sheet" markdown="1">', "")
+        yield from ("| from | minutes | what |", "| --- | --- | --- |")
+        passed = 0
+        for item in day:
+            at = f"{passed // 60}:{passed % 60:02}"
+            yield f"| {at} | {item.minutes} | {item.what} |"
+            passed += item.minutes
+        yield f"| {passed // 60}:{passed % 60:02} | | End |"
+        yield from ("", "</div>", "")
+    if left:
+        names = ", ".join(f"{it.number} · {it.title}" for it in left)
+        yield from (f"For another day: {names}.", "")
+
+
+def _words(plan: Plan) -> str:
+    times = {1.5: "one and a half times", 2.0: "twice"}.get(plan.pace)
+    return f"{plan.words} Lessons take {times or plan.pace} as long as alone."

@@ -57,7 +57,8 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_function_comes_with_its_decorators_and_the_comment_above(root: Path) -> None:
     assert quote(root, "app.py::ask") == (
-        "# Venues are slow.\n@slow\nasync def ask(venue):\n    return await call(venue)\n"
+        "# Venues are slow.\n@slow\n"
+        "async def ask(venue):\n    return await call(venue)\n"
     )
 
 

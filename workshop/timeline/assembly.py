@@ -171,11 +171,9 @@ def _spans(
             else:
                 start = now
             now = max(end, now)
-            if busy is State.RUNNING and scale.is_blocking(piece):
-                label, where = words_of(piece.held, waiting=False)
-                yield Span(State.BLOCKING, start, now, label, where)
-            else:
-                yield Span(busy, start, now)
+            blocking = busy is State.RUNNING and scale.is_blocking(piece)
+            state = State.BLOCKING if blocking else busy
+            yield Span(state, start, now, *words_of(piece.held, waiting=False))
         parked[source] = piece.parked
     if unfinished:
         end = scale.ms(scale.ended)

@@ -41,6 +41,7 @@ class Open:
     task: Task | None = None
     making: object = None
     held: tuple[Place, ...] = ()
+    longest: float = 0.0
 
     def close(self, end: float, parked: tuple[Place, ...] = ()) -> None:
         """Add the slice to its track."""
@@ -48,7 +49,7 @@ class Open:
             self.track.slices.append(
                 Slice(self.ready, self.start, end, parked, self.held)
             )
-        self.held = ()
+        self.held, self.longest = (), 0.0
 
 
 class Recorder:
@@ -212,6 +213,28 @@ class Recorder:
                 _finish(track, work.end, failure)
 
         return run
+
+    # ---- what holds the loop
+
+    def turn(self) -> object:
+        """Return something that differs for every slice; for the watcher's thread."""
+        try:
+            opened = self.running[-1]
+        except IndexError:
+            return None
+        return opened, opened.start
+
+    def note_held(self, turn: object, frame: FrameType | None) -> None:
+        """Note where *turn* is seen, if it has not ended meanwhile."""
+        places = self._here(frame)
+        if places and self.turn() == turn:
+            self.running[-1].held = places
+
+    def blocked(self, seconds: float, frame: FrameType | None) -> None:
+        """Note what held the loop for *seconds* of virtual time."""
+        if self.running and seconds > self.running[-1].longest:
+            self.running[-1].held = self._here(frame)
+            self.running[-1].longest = seconds
 
     # ---- requests
 

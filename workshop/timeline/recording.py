@@ -19,8 +19,9 @@ from workshop.timeline.assembly import Scale, assemble
 from workshop.timeline.model import Timeline
 from workshop.timeline.places import Files
 from workshop.timeline.recorder import Recorder
-from workshop.timeline.tap import clock_of
+from workshop.timeline.tap import has_own_time
 from workshop.timeline.threads import anyio_threads
+from workshop.timeline.watcher import Watcher
 
 # Coroutines with this code separate a request from the task that serves it.
 BOUNDARIES: set[CodeType] = set()
@@ -33,6 +34,7 @@ def record(
     blocking_ms: float = 50,
     users: Callable[[str], bool] | None = None,
     prefer: str | Path | None = None,
+    watch: bool = True,
 ) -> Recording:
     """Return a recording, to be used with ``with`` or ``async with``.
 
@@ -52,20 +54,29 @@ def record(
         users: tells of a file name whether it is the user's code. Otherwise what
             is neither installed, nor Python's own, nor the workshop's is.
         prefer: a file; where its code takes part, a lane quotes it.
+        watch: let a thread look which line blocks the loop, while it does. Virtual
+            time knows without.
 
     """
-    return Recording(title, here, blocking_ms, Files(users, prefer))
+    return Recording(title, here, blocking_ms, Files(users, prefer), watch)
 
 
 class Recording:
     """What one block of code let the event loop do."""
 
     def __init__(
-        self, title: str, here: str | None, blocking_ms: float, files: Files
+        self,
+        title: str,
+        here: str | None,
+        blocking_ms: float,
+        files: Files,
+        watch: bool,
     ) -> None:
         """Prepare it; see `record`."""
         self.title = title
         self._here, self._blocking, self._files = here, blocking_ms, files
+        self._watch = watch
+        self._watcher: Watcher | None = None
         self._recorder: Recorder | None = None
         self._timeline: Timeline | None = None
         self._patches = ExitStack()
@@ -91,7 +102,7 @@ class Recording:
                 recorder.began_at,
                 recorder.ended_at,
                 self._blocking,
-                exact=clock_of(loop) == loop.time,
+                exact=has_own_time(loop),
             )
             self._timeline = assemble(
                 recorder.tracks,
@@ -115,6 +126,9 @@ class Recording:
         recorder.start(self._here or "the recording code")
         self._patches.enter_context(anyio_threads(loop, recorder.handed_over))
         _recorders.setdefault(loop, []).append(recorder)
+        if self._watch and not has_own_time(loop):
+            self._watcher = Watcher(recorder, self._blocking / 4000)
+            self._watcher.start()
         return self
 
     def __exit__(
@@ -125,6 +139,8 @@ class Recording:
     ) -> None:
         recorder = self._recorder
         assert recorder is not None, "it was entered"
+        if self._watcher is not None:
+            self._watcher.stop()
         self._patches.close()
         recorder.stop(failure)
         loop = recorder.tap.loop

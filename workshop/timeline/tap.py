@@ -237,13 +237,17 @@ def task_of(callback: object) -> Task | None:
     return None if getattr(callback, "__name__", "") in _NO_STEPS else owner
 
 
-def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return the clock to draw by: a fine one, or the loop's if it has its own."""
-    made_up = (
+def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether the time of *loop* is made up."""
+    return (
         isinstance(loop, asyncio.BaseEventLoop)
         and type(loop).time is not asyncio.BaseEventLoop.time
     )
-    return loop.time if made_up else time.perf_counter
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return the clock to draw by: a fine one, or the loop's if it has its own."""
+    return loop.time if has_own_time(loop) else time.perf_counter
 
 
 _taps: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Tap]] = (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
+import sys
 import threading
 import time
 from collections import deque
@@ -19,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, Literal, NoReturn, TypeVar
+
+from workshop.timeline.recording import recorders_of
 
 Result = TypeVar("Result")
 
@@ -86,6 +89,8 @@ def block(seconds: float) -> None:
             "Run the code with workshop.timeline.virtual.run()."
         )
     loop.move(seconds)
+    for recorder in recorders_of(loop):
+        recorder.blocked(seconds, sys._getframe(1))
 
 
 class _Idle(selectors.DefaultSelector):

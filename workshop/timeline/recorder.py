@@ -73,6 +73,7 @@ class Recorder:
         )
         self._requests = 0
         self.began_at = self.ended_at = 0.0
+        self.over = False
 
     # ---- from beginning to end
 
@@ -87,7 +88,8 @@ class Recorder:
     def stop(self, failure: BaseException | None) -> None:
         """End all that is open. *failure* is what leaves the recording early."""
         self.tap.remove()
-        self.ended_at = now = self.tap.clock()
+        self.over, self.ended_at = True, self.tap.clock()
+        now = self.ended_at
         while self.running:
             opened = self.running.pop()
             opened.close(now)
@@ -106,7 +108,7 @@ class Recorder:
         self.tap.queue(self._close_adopted)
 
     def _close_adopted(self) -> None:
-        while self.running and not self.ended_at:
+        while self.running and not self.over:
             opened = self.running.pop()
             now = self.tap.clock()
             opened.close(now)
@@ -242,7 +244,7 @@ class Recorder:
     def request(self, name: str) -> Iterator[None]:
         """Give the request that is served in this block a track of its own."""
         task = _current_task(self.tap.loop)
-        if task is None or self.ended_at:
+        if task is None or self.over:
             yield
             return
         now = self.tap.clock()
@@ -269,7 +271,7 @@ class Recorder:
             failure = caught
             raise
         finally:
-            if not self.ended_at:
+            if not self.over:
                 now = self.tap.clock()
                 if self.running and self.running[-1].track is track:
                     self._switch(tracks[tracks.index(track) - 1], now)
@@ -341,8 +343,12 @@ class Recorder:
             return
         given = task.get_name()
         qualified = getattr(_coroutine(task), "__qualname__", "")
-        if not given.startswith("Task-") and not given.endswith(qualified or given):
+        if given == "None" or given.startswith("Task-"):
+            return
+        if not given.endswith(qualified or given):
             track.name = given
+            # Somebody made it and gave it a name: they want to see it.
+            track.users = track.users or track.chosen
 
     def _look_at(self, task: Task, tracks: list[Track], now: float) -> None:
         if not task.done():

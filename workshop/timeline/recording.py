@@ -91,7 +91,7 @@ class Recording:
 
         """
         recorder = self._recorder
-        if recorder is None or not recorder.ended_at:
+        if recorder is None or not recorder.over:
             raise RuntimeError(
                 "The recording has not ended, so there is no timeline yet. "
                 "Ask for it after the `with record()` block."
@@ -162,7 +162,7 @@ class Recording:
     def __repr__(self) -> str:
         if self._recorder is None:
             return "<Recording, not begun>"
-        if not self._recorder.ended_at:
+        if not self._recorder.over:
             return "<Recording, going on>"
         lanes, duration = len(self.timeline.lanes), self.timeline.duration
         return f"<Recording of {lanes} lanes, {duration:.0f} ms>"
@@ -171,7 +171,7 @@ class Recording:
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
     ) -> Mapping[str, Any]:
         """Show itself in a notebook."""
-        if self._recorder is None or not self._recorder.ended_at:
+        if self._recorder is None or not self._recorder.over:
             return {"text/plain": repr(self)}
         # Drawing is not needed to record.
         from workshop.timeline.svg import svg

@@ -73,8 +73,12 @@ class Tap:
             self._inner[name] = getattr(self.loop, name)
             setattr(self.loop, name, replacement)
         self._factory = self.loop.get_task_factory()
-        if sys.version_info >= (3, 12):  # which has tasks that start at once
-            self.loop.set_task_factory(self.make_task)
+        # Tasks that start at once are not queued before. They are made by a factory
+        # that is there already or, from Python 3.14 on, on demand. Elsewhere we set
+        # none: some versions of Python call the tasks of any factory "None".
+        if self._factory is not None or sys.version_info >= (3, 14):
+            factory: Any = self.make_task
+            self.loop.set_task_factory(factory)
 
     def remove(self) -> None:
         """Leave the loop as if we had never been there."""

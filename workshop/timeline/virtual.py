@@ -134,6 +134,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         # Sums of decimal fractions shall not depend on their order.
         self._now = round(self._now + max(seconds, 0), 9)
 
+    def refuse(self, refusal: VirtualTimeError) -> None:
+        """Raise *refusal* as soon as the loop can, whoever swallows it elsewhere."""
+        self._refusal = refusal
+
     def check(self) -> None:
         """Raise what was refused where nobody could be told."""
         if self._refusal is not None:
@@ -158,7 +162,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """Queue *callback*, unless a thread of real time wants it."""
         if threading.get_ident() != self._home and not hasattr(_here, "worker"):
-            self._refusal = _refusal(f"the thread {threading.current_thread().name!r}")
+            self.refuse(_refusal(f"the thread {threading.current_thread().name!r}"))
         return super().call_soon_threadsafe(callback, *args, **options)
 
     def run_in_executor(  # type: ignore[override]  # passed on as they are
@@ -211,16 +215,19 @@ class _Worker:
             if self.future.cancelled():
                 return
             self._loop.workers.add(self)
-            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread = threading.Thread(
+                target=self._run, name="modelled thread", daemon=True
+            )
             self._thread.start()
         else:
             self._go.release()
         if not self._back.acquire(timeout=_PATIENCE):
-            raise VirtualTimeError(
+            self._failure = VirtualTimeError(
                 f"A modelled thread did nothing for {_PATIENCE:.0f} seconds. It "
                 "waits for a lock, for the event loop or for the outside, which "
                 "all stand still while it runs. Record such code in real time."
             )
+            self._loop.refuse(self._failure)
         if self._nap is not None:
             nap, self._nap = self._nap, None
             self._loop.call_later(nap, self.go_on)

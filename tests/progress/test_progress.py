@@ -48,7 +48,16 @@ def test_a_first_start_is_silent(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b'{"version": 1}', b"\xff\xfe", b'{"version": "x"}']
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"version": 1}',
+        b"\xff\xfe",
+        b'{"version": "x"}',
+        b"[" * 9_999,
+    ],
 )
 def test_a_damaged_file_is_set_aside_and_restored_from_its_backup(
     damage: bytes, path: Path

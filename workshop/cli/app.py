@@ -46,9 +46,9 @@ def cli() -> None:
 
 def command_line() -> click.Group:
     """Return the command line with all its verbs."""
-    from workshop.cli import author, keeping, learn, learner, site
+    from workshop.cli import author, keeping, learn, learner, site, transfer
 
-    for module in (learn, learner, keeping, author, site):
+    for module in (learn, learner, keeping, transfer, author, site):
         for verb in module.VERBS:
             cli.add_command(verb)
     return cli

@@ -52,6 +52,7 @@ VERBS = (
     Verb("reset", "the starter back; yours is kept", "must"),
     Verb("catch-up", "your step's start; yours is kept", "must"),
     Verb("undo", "your file, as it was before that", "may"),
+    Verb("progress", "export FILE, import FILE"),
     Verb("doctor", "what is wrong with this machine", groups=()),
     Verb("help", "this table", groups=()),
     Verb("check", "is a lesson fit to be handed out?", "may"),

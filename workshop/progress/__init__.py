@@ -14,9 +14,17 @@ from workshop.progress.replacement import (
 )
 from workshop.progress.snapshots import RETAINED, Snapshot, Snapshots
 from workshop.progress.store import Store, content_hash
+from workshop.progress.transfer import (
+    Brought,
+    TransferError,
+    merge,
+    read_export,
+    write_export,
+)
 
 __all__ = [
     "RETAINED",
+    "Brought",
     "LessonRecord",
     "Replacement",
     "ReplacementError",
@@ -24,8 +32,12 @@ __all__ = [
     "Snapshots",
     "State",
     "Store",
+    "TransferError",
     "catch_up",
     "content_hash",
+    "merge",
+    "read_export",
     "reset",
     "undo",
+    "write_export",
 ]

@@ -29,14 +29,17 @@ class Store:
     """The state file at *path*, with a backup beside it.
 
     `notes` collects sentences for the learner: what was found damaged and
-    what became of it. Nothing here raises for a damaged file.
+    what became of it. `is_left_alone` says that the file is not ours to read
+    or write, `is_saved` that the last change is on the disk. Nothing here
+    raises for a damaged file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.backup = path.with_suffix(".backup.json")
         self.notes: list[str] = []
-        self._keep_out = False
+        self.is_left_alone = False
+        self.is_saved = False
 
     def load(self) -> State:
         """Return the state; an empty one where there is none yet.
@@ -78,13 +81,13 @@ class Store:
         except FileNotFoundError:
             return None if self.backup.exists() else State()
         except _NewerVersionError:
-            self._keep_out = True
+            self.is_left_alone = True
             self._note(
                 f"{self.path.name} was written by a newer version of the workshop "
                 "and is left alone; progress is not recorded. Update the checkout."
             )
         except OSError as problem:
-            self._keep_out = True
+            self.is_left_alone = True
             self._note(
                 f"Your progress cannot be read and is left alone: {problem}. "
                 "Verdicts are not affected."
@@ -112,7 +115,8 @@ class Store:
         return result
 
     def _write(self, state: State) -> None:
-        if self._keep_out:
+        self.is_saved = False
+        if self.is_left_alone:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +124,7 @@ class Store:
                 disk.replace(self.backup, self.path.read_bytes())
             text = json.dumps(to_json(state), indent=2) + "\n"
             disk.replace(self.path, text.encode())
+            self.is_saved = True
         except OSError as problem:
             self._note(
                 f"Progress could not be saved: {problem}. Verdicts are not affected."
@@ -132,7 +137,7 @@ class Store:
             os.replace(self.path, aside)  # noqa: PTH105 -- replaces on Windows too
         except OSError as problem:
             self._note(f"{self.path} is damaged and in the way: {problem}.")
-            self._keep_out = True
+            self.is_left_alone = True
         else:
             self._note(f"{self.path.name} was damaged; it is kept as {aside.name}.")
 
@@ -159,5 +164,11 @@ def _read(path: Path) -> State:
         if isinstance(version, int) and version > VERSION:
             raise _NewerVersionError
         return from_json(data)
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as problem:
         raise _DamagedError from problem

@@ -68,10 +68,10 @@ def command(
 ) -> str:
     """Return how the person would type *verb*: by make if they used it."""
     if came_by_make() if make is None else make:
-        if not lesson:
-            return f"make {verb}"
-        action = "" if verb == "show" else f" {verb}"
         arguments = f' ARGS="{options}"' if options else ""
+        if not lesson:
+            return f"make {verb}{arguments}"
+        action = "" if verb == "show" else f" {verb}"
         return f"make lesson-{lesson}{action}{arguments}"
     words = ["python -m workshop", verb, lesson, options]
     return " ".join(word for word in words if word)

@@ -1,0 +1,74 @@
+"""The verbs that take progress along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workshop.cli import place
+from workshop.cli.app import PASSED
+from workshop.cli.learner import tell_notes
+from workshop.progress import (
+    Store,
+    TransferError,
+    merge,
+    read_export,
+    write_export,
+)
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.group("progress")
+def progress() -> None:
+    """Take your progress along to another machine or clone."""
+
+
+@progress.command("export")
+@file_argument
+def export(file: Path) -> int:
+    """Write your progress to FILE."""
+    from workshop.screen.console import command
+    from workshop.screen.transfer import known
+
+    store = place.store()
+    state = store.load()
+    _refuse_if_left_alone(store)
+    try:
+        write_export(state, file)
+    except TransferError as problem:
+        raise click.UsageError(str(problem)) from None
+    click.echo(f"{known(state)} written to {file}.")
+    there = command("progress", options=f"import {file.name}")
+    click.echo(f"On the other machine, beside the file: {there}")
+    tell_notes(store)
+    return PASSED
+
+
+@progress.command("import")
+@file_argument
+def import_(file: Path) -> int:
+    """Add the progress in FILE to yours. Nothing of yours is lowered."""
+    from workshop.screen.transfer import brought_line
+
+    store = place.store()
+    try:
+        other = read_export(file)
+    except TransferError as problem:
+        raise click.UsageError(str(problem)) from None
+    brought = store.update(lambda state: merge(state, other))
+    _refuse_if_left_alone(store)
+    if not store.is_saved:
+        raise click.UsageError("\n".join(store.notes))
+    click.echo(brought_line(brought, file))
+    tell_notes(store)
+    return PASSED
+
+
+def _refuse_if_left_alone(store: Store) -> None:
+    if store.is_left_alone:
+        raise click.UsageError("\n".join(store.notes))
+
+
+VERBS: tuple[click.Command, ...] = (progress,)

@@ -116,10 +116,10 @@ new = "def seats"
 """
 
 
-def write_lesson(root: Path, starter: str = STARTER) -> Lesson:
-    """Write the lesson below *root* as number 90 and return it."""
-    folder = root / "lessons" / "90_seats"
-    solution = root / "solutions" / "90_seats"
+def write_lesson(root: Path, starter: str = STARTER, name: str = "90_seats") -> Lesson:
+    """Write the lesson below *root*, by default as number 90, and return it."""
+    folder = root / "lessons" / name
+    solution = root / "solutions" / name
     for path, text in (
         (folder / "README.md", README),
         (folder / "hints.md", HINTS),
@@ -129,8 +129,8 @@ def write_lesson(root: Path, starter: str = STARTER) -> Lesson:
         (solution / "app.py", GOOD),
         (solution / "steps" / "0.py", STARTER),
         (solution / "steps" / "1.py", STATE_1),
-        (root / "docs" / "lessons" / "90_seats.md", PAGE),
-        (root / "tests" / "variants" / "90_seats" / "variants.toml", VARIANTS),
+        (root / "docs" / "lessons" / f"{name}.md", PAGE),
+        (root / "tests" / "variants" / name / "variants.toml", VARIANTS),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

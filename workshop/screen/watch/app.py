@@ -20,7 +20,7 @@ from textual.widgets import Static
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import State
 from workshop.screen.console import command, mark
-from workshop.screen.pages import short
+from workshop.screen.pages import again_lines, short
 from workshop.screen.watch import texts, words
 from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
 from workshop.screen.watch.keys import KEYS, footer
@@ -33,6 +33,7 @@ TALL = 32
 WIDE = 116
 """From so many columns on, a text stands beside the verdict."""
 _LOG_LINES = 200
+_ON_THE_VERDICT = {"close", *(key.action for key in KEYS)}
 
 
 class Told(Message):
@@ -118,17 +119,20 @@ class WatchApp(App[None]):
                 else "question_mark",
                 key.action,
                 key.word,
+                # Before any widget: keys are then taken in the order typed.
+                priority=True,
             )
             for key in KEYS
         ),
-        Binding("escape", "close", "close"),
-        Binding("ctrl+c,ctrl+d", "leave", "quit", priority=True),
+        Binding("escape", "close", "close", priority=True),
+        Binding("ctrl+c,ctrl+d", "quit", "quit", priority=True),
     ]
 
     def __init__(self, desk: Desk, open_session: OpenSession, lesson: Lesson) -> None:
         # The terminal's own colours: readable wherever its other texts are.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
+        self.animation_level = "none"
         # Rich's own style has a black background: dark boxes on a light terminal.
         self.console.push_theme(Theme({"markdown.code": "bold cyan"}))
         self._desk = desk
@@ -250,8 +254,8 @@ class WatchApp(App[None]):
         if verdict is None:
             return texts.brief(now.lesson, self._step)
         if verdict.passed:
-            then = self._following()
-            return words.congratulation(verdict, now.lesson.key_points, then)
+            again = again_lines(now.lesson, self._state.of(now.lesson.slug))
+            return words.congratulation(verdict, self._following(), again)
         return words.report(verdict)
 
     @property
@@ -449,6 +453,12 @@ class WatchApp(App[None]):
         self._question = question, deed
         self._draw()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the letters to the list's filter while the list is open."""
+        if action in _ON_THE_VERDICT and len(self.screen_stack) > 1:
+            return False
+        return super().check_action(action, parameters)
+
     async def on_event(self, event: events.Event) -> None:
         """Take the next key as the answer, when a question is open."""
         if isinstance(event, events.Key) and self._question is not None:
@@ -485,7 +495,7 @@ class WatchApp(App[None]):
         else:
             self._go(then)
 
-    def action_list(self) -> None:
+    async def action_list(self) -> None:
         """Show all lessons, and go to the chosen one."""
 
         def chosen(slug: str | None) -> None:
@@ -495,7 +505,9 @@ class WatchApp(App[None]):
 
         self._state = self._desk.state()
         lessons = self._desk.lessons()
-        self.push_screen(Lessons(lessons, self._state, self._now.lesson.slug), chosen)
+        here = self._now.lesson.slug
+        # What is typed right behind the `l` is for the list already.
+        await self.push_screen(Lessons(lessons, self._state, here), chosen)
 
     def action_reset(self) -> None:
         """Ask, then put the starter back."""

@@ -37,7 +37,6 @@ class Lessons(ModalScreen[str | None]):
         Binding("down", "move('cursor_down')", show=False, priority=True),
         Binding("pageup", "move('page_up')", show=False, priority=True),
         Binding("pagedown", "move('page_down')", show=False, priority=True),
-        Binding("ctrl+d", "app.leave", show=False, priority=True),
     ]
 
     def __init__(self, lessons: Sequence[Lesson], state: State, here: str) -> None:
@@ -130,9 +129,11 @@ def row(lesson: Lesson, state: State) -> Text:
     passed = state.of(lesson.slug).passed
     done = sum(number in passed for number in range(1, total + 1))
     word = standing(lesson, state)
+    shown = len(state.of(lesson.slug).shown)
     sign = "passed" if word == "finished" else "not tried"
     return Text.assemble(
         (f" {mark(sign)} ", style(sign)),
         (f"{lesson.number}  {lesson.title:<27}", "bold"),
         f" {lesson.minutes:>3} min  {done} of {total}  {word}",
+        f", {shown} shown" if shown else "",
     )

@@ -50,7 +50,8 @@ def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableTy
     elif shown:
         parts.append(Text("Our change for this step", "bold"))
         before, after = (lesson.state_file(step.number + n) for n in (-1, 0))
-        parts += difference(before, after)
+        parts += difference(before, after, ("before", "after"))
+        parts += [Text(), Markdown(lesson.reason(step.number))]
     else:
         parts.append(
             Text.assemble(

@@ -229,17 +229,17 @@ def _common(test: TestVerdict) -> RenderableType:
 
 
 def congratulation(
-    verdict: LessonVerdict, points: Sequence[str], then: Lesson | None
+    verdict: LessonVerdict, then: Lesson | None, again: Sequence[str]
 ) -> RenderableType:
     """Return what is said of an answer that has passed.
 
-    *points* are what to keep of the lesson; *then* is the lesson that comes
-    next, None when every lesson is finished.
+    *then* is the lesson that comes next, None when every lesson is finished.
+    *again* tells how to do the steps that were shown.
     """
     from rich.markdown import Markdown
 
     lesson = verdict.lesson
-    kept = "\n".join(f"- {point}" for point in points)
+    kept = "\n".join(f"- {point}" for point in lesson.key_points)
     parts: list[RenderableType] = [
         Text(
             f"{mark('passed')} Lesson {lesson.number} · {lesson.title}: passed",
@@ -248,7 +248,7 @@ def congratulation(
         Text("Well done. Every test saw what it wanted to see."),
         Text(),
     ]
-    if points:
+    if kept:
         parts.append(Text("To keep:", "bold"))
         parts.append(Padding(Markdown(kept), (0, 0, 0, 1)))
         parts.append(Text())
@@ -263,4 +263,5 @@ def congratulation(
     parts.append(
         Text.assemble(("s", "bold"), " shows our answer, and when not to do it so.")
     )
+    parts += [Text(f"To do again: {how}") for how in again]
     return Group(*parts)

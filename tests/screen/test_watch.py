@@ -1,0 +1,449 @@
+"""What a learner sees in watch mode, and what the keys do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.screen.stage import FAILED, PASSED, PlayedDesk, Stage, raised, write_lessons
+from workshop.grading import Verdict
+from workshop.screen.watch.keys import KEYS
+from workshop.watch import Ended, Missing, Trouble, Watching
+from workshop.watch.session import BY_KEY, SUPERSEDED
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in the checkout, as people do, and type python rather than make."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
+def status(text: str) -> str:
+    """Return the line that says how things stand."""
+    return next(
+        line
+        for line in text.splitlines()
+        if any(word in line for word in ("Checking:", "Failed:", "Passed:", "Missing:"))
+    )
+
+
+async def test_every_state_is_told_by_a_word_and_a_shape(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        before = stage.text
+        after = await stage.save(PASSED, FAILED, seen="GET /nothing answered 200.")
+
+    assert "· 1 not tried   · 2 not tried" in before
+    assert "✓ 1 passed   ✗ 2 failed ◂" in after
+    assert "✗ Step 2 · Nothing is nowhere: failed" in after
+    assert "GET /nothing answered 200." in after
+    assert "✗ Failed: 1 of 2 steps passed" in status(after)
+    assert "1 of 2 steps   Course" in after
+    assert "0 of 2 lessons" in after
+
+
+async def test_the_last_verdict_stays_while_the_next_is_on_its_way(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        begun = await stage.begin()
+        first = await stage.test()
+        second = await stage.test()
+        after = await stage.finish(PASSED, FAILED, seen="Nothing was found.")
+
+    assert "Two seats were lost." in begun
+    assert "an earlier save" in status(begun)
+    assert "test 1 of 2" in status(first)
+    assert "test 2 of 2" in status(second)
+    assert "Two seats were lost." in second
+    assert "Two seats were lost." not in after
+    assert "✓ Step 1 passed." in after
+
+
+async def test_a_step_that_passed_before_and_broke_is_told(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(PASSED, FAILED)
+        text = await stage.save(FAILED, FAILED)
+
+    assert "✗ Step 1 passed before, and no longer." in text
+
+
+async def test_a_passed_lesson_stays_until_n(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        passed = await stage.save(PASSED, PASSED)
+        again = await stage.save(PASSED, PASSED)
+        told = list(stage.session.told)
+        gone_on = await stage.press("n")
+
+    assert "✓ Lesson 90 · Seats: passed" in passed
+    assert "Seats are counted." in passed
+    assert "n goes on to lesson 91 · Halls." in passed
+    assert "✓ Passed: all 2 steps" in status(passed)
+    assert passed == again
+    assert told == ["start"]
+    assert stage.session.told[-1] == "change 91"
+    assert "Lesson 91 · Halls" in gone_on
+
+
+async def test_n_says_what_is_left_when_a_lesson_has_not_passed(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(PASSED, FAILED)
+        text = await stage.press("n")
+
+    assert "Step 2 has not passed yet: Nothing is nowhere." in text
+    assert stage.session.told == ["start"]
+
+
+async def test_n_after_the_last_open_lesson_congratulates(tmp_path: Path) -> None:
+    desk = PlayedDesk(write_lessons(tmp_path))
+    desk.known.of("91_halls").passed = {1: "then", 2: "then"}
+    async with raised(tmp_path, desk=desk) as stage:
+        passed = await stage.save(PASSED, PASSED)
+        text = await stage.press("n")
+
+    assert "You have finished every lesson." in passed
+    assert "You have finished every lesson." in text
+    assert stage.session.told == ["start"]
+
+
+async def test_keys_work_during_a_run(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        await stage.begin()
+        hint = await stage.press("h")
+        await stage.press("k", "r")
+
+    assert "Hint 1 of 3" in hint
+    assert "Checking:" in status(hint)
+    assert stage.session.told == ["start", "end run", "rerun"]
+
+
+async def test_a_new_event_does_not_scroll_the_message_away(tmp_path: Path) -> None:
+    long = " ".join(f"seat{number}" for number in range(400))
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED, seen=long)
+        scrolled = await stage.press("pagedown")
+        begun = await stage.begin()
+        await stage.test()
+        after = await stage.finish(FAILED, FAILED, seen=long)
+        other_step = await stage.save(PASSED, FAILED, seen=long)
+
+    def message(text: str) -> list[str]:
+        return text.splitlines()[4:18]
+
+    assert "seat200" in "".join(message(scrolled))
+    assert "Test" not in "".join(message(scrolled))
+    assert message(begun) == message(scrolled)
+    assert message(after) == message(scrolled)
+    assert "✗ Step 2 · Nothing is nowhere" in message(other_step)[0]
+
+
+async def test_an_open_hint_stays_until_its_step_has_passed(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        await stage.press("h")
+        same = await stage.save(FAILED, FAILED)
+        next_step = await stage.save(PASSED, FAILED)
+
+    assert "Hint 1 of 3" in same
+    assert "Hint 1 of 3" not in next_step
+    assert "✗ Step 2" in next_step
+
+
+async def test_hints_come_one_by_one_and_then_our_change_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path, size=(80, 40)) as stage:
+        await stage.save(FAILED, FAILED)
+        first = await stage.press("h")
+        third = await stage.press("h", "h")
+        asked = await stage.press("h")
+        refused = await stage.press("x")
+        shown_before = dict(stage.desk.known.of("90_seats").shown)
+        shown = await stage.press("h", "y")
+
+    assert "Look." in first
+    assert "Think." not in first
+    assert "Write." in third
+    assert "Show our change for step 1?" in asked
+    assert "Nothing was changed." in refused
+    assert not shown_before
+    assert '+    return {"free": 2}' in shown
+    assert stage.desk.known.of("90_seats").shown == {1: "now"}
+
+
+async def test_hints_that_were_seen_open_again_before_a_new_one_does(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        await stage.press("h", "escape")
+        again = await stage.press("h")
+
+    assert "Look." in again
+    assert "Think." not in again
+
+
+async def test_a_solution_is_shown_and_noted(tmp_path: Path) -> None:
+    async with raised(tmp_path, size=(80, 40)) as stage:
+        await stage.save(FAILED, FAILED)
+        text = await stage.press("s")
+        closed = await stage.press("s")
+
+    assert '+    return {"free": 2}' in text
+    assert "Two seats are free." in text
+    assert "Two seats are free." not in closed
+    assert stage.desk.done.count("solution") == 1
+
+
+@pytest.mark.parametrize("key", ["n", "x", "q", "escape", "enter"])
+async def test_any_key_but_y_leaves_the_file_alone(tmp_path: Path, key: str) -> None:
+    async with raised(tmp_path) as stage:
+        asked = await stage.press("x")
+        text = await stage.press(key)
+
+    assert "Put the starter back as lessons/90_seats/app.py?" in asked
+    assert "Nothing was changed." in text
+    assert "reset" not in stage.desk.done
+
+
+async def test_a_reset_says_where_the_file_is_kept(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        text = await stage.press("x", "y")
+
+    assert "reset" in stage.desk.done
+    assert "Your file is kept in a safe place." in text
+
+
+async def test_a_deed_that_cannot_be_done_says_why(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        text = await stage.press("u")
+
+    assert "! There is nothing to take back." in text
+
+
+async def test_a_missing_file_is_told_until_it_is_back(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        lesson = stage.session.lesson
+        gone = await stage.tell(Missing(lesson.slug, lesson.app_file))
+        back = await stage.begin()
+
+    assert "! Missing: lessons/90_seats/app.py" in status(gone)
+    assert "Save it again, or press x" in " ".join(gone.split())
+    assert "Save it again" not in back
+
+
+async def test_polling_is_told_and_why(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        lesson = stage.session.lesson
+        before = stage.text
+        reason = "The folder is mounted from elsewhere."
+        text = await stage.tell(Watching(lesson.slug, lesson.app_file, True, reason))
+
+    assert "watching" in before.splitlines()[0]
+    assert "polling" in text.splitlines()[0]
+    assert f"Watching by polling. {reason}" in text
+
+
+async def test_trouble_is_told_beside_the_verdict(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        slug = stage.session.lesson.slug
+        text = await stage.tell(Trouble(slug, "The disk is full."))
+
+    assert "! The disk is full." in text
+    assert "Two seats were lost." in text
+
+
+async def test_a_run_that_was_ended_leaves_the_verdict_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        await stage.begin()
+        slug = stage.session.lesson.slug
+        ended = await stage.tell(Ended(slug, 2, BY_KEY))
+        await stage.begin()
+        superseded = await stage.tell(Ended(slug, 3, SUPERSEDED))
+
+    assert "Two seats were lost." in ended
+    assert "You ended it. The verdict above is of an earlier save." in ended
+    assert "Checking:" in status(superseded)
+
+
+async def test_a_lesson_is_found_by_its_number_or_a_word(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        everything = await stage.press("l")
+        by_number = await stage.press("9", "1")
+        await stage.press("backspace")
+        await stage.press("backspace")
+        by_word = await stage.press("S", "e", "a")
+        nothing = await stage.press("q")
+        back = await stage.press("escape")
+        await stage.press("l")
+        gone = await stage.press("down", "enter")
+
+    assert "90  Seats" in everything
+    assert "0 of 2  open" in everything
+    assert "91  Halls" in everything
+    assert "91  Halls" in by_number
+    assert "90  Seats" not in by_number
+    assert "90  Seats" in by_word
+    assert "91  Halls" not in by_word
+    assert "No lesson has 'Seaq'." in nothing
+    assert "Lesson 90 · Seats" in back
+    assert "Lesson 91 · Halls" in gone
+    assert stage.session.told == ["start", "change 91"]
+
+
+async def test_a_verdict_is_recorded_before_it_is_shown(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.begin()
+        lesson = stage.session.lesson
+        await stage.finish(PASSED, FAILED)
+        record = stage.desk.known.of(lesson.slug)
+
+    assert record.verdicts == {1: "passed", 2: "failed"}
+    assert record.content == "content 1"
+
+
+async def test_a_verdict_on_a_lesson_left_behind_is_recorded_and_not_shown(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.begin()
+        left = stage.session.lesson
+        await stage.press("l", "9", "1", "enter")
+        stage.session.lesson = left
+        text = await stage.finish(PASSED, PASSED)
+
+    assert "Lesson 91 · Halls" in text
+    assert "passed   " not in text
+    assert stage.desk.known.of(left.slug).is_finished(2)
+
+
+async def test_the_app_is_served_shown_and_stopped(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        served = await stage.press("a")
+        assert stage.desk.log is not None
+        stage.desk.log("Ann bought seat A1")
+        printed = await stage.settled()
+        stopped = await stage.press("a")
+
+    assert "http://127.0.0.1:7357/docs" in served
+    assert "stop app" in served
+    assert "Ann bought seat A1" in printed
+    assert "7357" not in stopped
+    assert "The app is stopped." in stopped
+    assert stage.desk.done[-2:] == ["serve", "stop serving"]
+
+
+async def test_a_service_that_does_not_start_is_told(tmp_path: Path) -> None:
+    desk = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
+    async with raised(tmp_path, desk=desk) as stage:
+        text = stage.text
+
+    assert "! Redis did not start." in text
+
+
+async def test_the_page_is_shown_where_there_is_no_browser(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        text = await stage.press("d")
+
+    assert "Wrap-up" in text
+
+
+async def test_a_new_lesson_begins_with_its_brief_and_a_pass_puts_it_away(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path, tried=False) as stage:
+        before = stage.text
+        failed = await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        closed = await stage.press("escape")
+        await stage.press("b")
+        passed = await stage.save(PASSED, PASSED)
+
+    assert "GET /seats must tell how many seats are free." in before
+    assert "Customers cannot see how many seats are free." in failed
+    assert "✗ Failed: 0 of 2 steps" in status(failed)
+    assert "Two seats were lost." in closed
+    assert "✓ Lesson 90 · Seats: passed" in passed
+
+
+async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
+    async with raised(tmp_path, size=(80, 40)) as stage:
+        text = await stage.press("question_mark")
+
+    for key in KEYS:
+        assert key.sentence in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 24), (120, 40)])
+async def test_all_that_matters_is_seen_in_a_terminal_of_this_size(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with raised(tmp_path, size=size) as stage:
+        text = await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        beside = await stage.press("h")
+
+    for key in KEYS:
+        if key.word not in ("catch up", "undo", "end run", "timeline"):
+            assert f" {key.letter}  {key.word}" in text
+    assert "✗ 1 failed" in text
+    assert "Two seats were lost." in text
+    assert "✗ Failed: 0 of 2 steps passed" in text
+    assert "2 lessons" in text
+    # A hint stands beside the verdict only where there is room for both.
+    assert ("Two seats were lost." in beside) == (size[0] == 120)
+
+
+async def test_what_kept_every_test_from_running_is_said_once(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        text = await stage.save(Verdict.ERROR, Verdict.ERROR, seen="A bracket is open.")
+
+    assert "! No test could run: error" in text
+    assert text.count("A bracket is open.") == 1
+
+
+@pytest.mark.parametrize("key", ["q", "Q", "ctrl+c", "ctrl+d"])
+async def test_quitting_takes_one_key(tmp_path: Path, key: str) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.begin()
+        await stage.pilot.press(key)
+
+    assert stage.app.return_code == 0
+
+
+def _colours(stage: Stage) -> set[int | None]:
+    """Return the numbers of the colours on the screen; None is the terminal's own."""
+    strips = stage.app.screen._compositor.render_strips()
+    styles = [piece.style for strip in strips for piece in strip if piece.style]
+    return {
+        colour.number
+        for style in styles
+        for colour in (style.color, style.bgcolor)
+        if colour is not None
+    }
+
+
+async def test_no_color_is_honoured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with raised(tmp_path / "a") as stage:
+        await stage.save(PASSED, FAILED)
+        with_colour = _colours(stage)
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with raised(tmp_path / "b") as stage:
+        await stage.save(PASSED, FAILED)
+        without = _colours(stage)
+
+    red, green = 1, 2
+    assert {red, green} <= with_colour
+    assert without <= {None}

@@ -46,9 +46,17 @@ def cli() -> None:
 
 def command_line() -> click.Group:
     """Return the command line with all its verbs."""
-    from workshop.cli import author, keeping, learn, learner, site, transfer
+    from workshop.cli import (
+        author,
+        keeping,
+        learn,
+        learner,
+        site,
+        timeline,
+        transfer,
+    )
 
-    for module in (learn, learner, keeping, transfer, author, site):
+    for module in (learn, learner, keeping, timeline, transfer, author, site):
         for verb in module.VERBS:
             cli.add_command(verb)
     return cli

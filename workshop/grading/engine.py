@@ -166,7 +166,7 @@ def _describe_ending(
     events: list[dict[str, Any]],
 ) -> Ending:
     """Say in words why a run ended before its time."""
-    line = _line_in(answer, last_words)
+    line = line_in(answer, last_words)
     where = f" It was at {line}." if line else ""
     begun = any(event["event"] == "start" for event in events)
     match last["event"]:
@@ -243,7 +243,7 @@ def _words_for_uncollected(lesson: Lesson, event: Mapping[str, Any]) -> str:
     )
 
 
-def _line_in(answer: Path, last_words: list[str]) -> str:
+def line_in(answer: Path, last_words: list[str]) -> str:
     """Return the innermost line of *answer* in a dumped stack, as `app.py:14`."""
     frame = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+) in (?P<name>.+)$')
     for words in last_words:

@@ -50,7 +50,12 @@ def main() -> None:
         job = orders.job()
         if not job["waits"]:
             channel.send("ready")
-        _run(job, channel, orders)
+        if "done_by" in job:  # something else than tests
+            importlib.import_module(job["done_by"]).do(job, channel)
+            channel.mark("")
+            channel.send("done")
+        else:
+            _run(job, channel, orders)
     except BaseException:  # noqa: BLE001 -- every end of this process is reported
         channel.send("broken", traceback=traceback.format_exc())
     rest()

@@ -26,10 +26,12 @@ from workshop.timeline.words import (
     ending,
     held,
     inside,
+    notes,
     period,
     shortened,
     story,
     time,
+    wrapped,
 )
 
 LANES = 16
@@ -106,7 +108,7 @@ def _draw(
     for name, timeline in panels:
         _draw_panel(page, name, timeline, scale)
     _draw_legend(page)
-    for text in dict.fromkeys(page.remarks):
+    for text in [*page.remarks, *notes(panels)[:4]]:
         _draw_remark(page, text)
     page.y += 10
     told = " ".join(
@@ -197,7 +199,8 @@ def _draw_panel(page: _Page, name: str, timeline: Timeline, scale: Scale) -> Non
         page.y += layout.row
         _draw_lane(page, lane, scale)
     page.y = bottom + 4
-    page.remarks += [text for text in (folded.rest, *timeline.notes[:3]) if text]
+    if folded.rest:
+        page.remarks.append(f"{name}: {folded.rest}" if name else folded.rest)
 
 
 def _draw_loop(page: _Page, timeline: Timeline, scale: Scale) -> None:
@@ -358,7 +361,7 @@ def _draw_legend(page: _Page) -> None:
 
 
 def _draw_remark(page: _Page, text: str) -> None:
-    for line in textwrap.wrap(text, page.layout.words)[:3]:
+    for line in wrapped(text, page.layout.words)[:3]:
         page.y += 16
         page.add(_text("remark", 12, page.y, line))
 

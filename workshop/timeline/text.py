@@ -23,9 +23,11 @@ from workshop.timeline.words import (
     ending,
     held,
     inside,
+    notes,
     shortened,
     story,
     time,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -191,9 +193,8 @@ def _lines(
         told = story(timeline)
         lines.append([])
         lines += _wrapped(f"{name}: {told}" if name else told, width, alphabet)
-    for _, timeline in panels:
-        for note in timeline.notes:
-            lines += _wrapped(note, width, alphabet)
+    for note in notes(panels):
+        lines += _wrapped(note, width, alphabet)
     return lines
 
 
@@ -373,4 +374,4 @@ class _Chart:
 def _wrapped(words: str, width: int, alphabet: _Alphabet) -> list[_Line]:
     if alphabet is _ASCII:
         words = words.replace("…", alphabet.cut)
-    return [[(line, "")] for line in textwrap.wrap(words, width)]
+    return [[(line, "")] for line in wrapped(words, width)]

@@ -6,6 +6,8 @@ the same words.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ ENDED = {
 STORY_LENGTH = 700
 """How many characters a story has at most."""
 
+_MEASURE = re.compile(r"(\d) (ms|s)\b")
 _SHORT = 0.04
 """A wait shorter than this part of the whole is no news."""
 _FROM_SECONDS_ON = 10_000
@@ -120,6 +123,24 @@ def shortened(name: str, length: int, cut: str = "…") -> str:
         return name
     tail = length // 3
     return f"{name[: length - tail - len(cut)]}{cut}{name[len(name) - tail :]}"
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """Return *words* in lines; a number stays with its unit."""
+    tied = _MEASURE.sub("\\1\0\\2", words)
+    return [line.replace("\0", " ") for line in textwrap.wrap(tied, width)]
+
+
+def notes(panels: Sequence[tuple[str, Timeline]]) -> list[str]:
+    """Return the notes of all *panels*; one that not all have says whose it is."""
+    every = [set(timeline.notes) for _, timeline in panels]
+    shared = set.intersection(*every)
+    told = [
+        note if note in shared or not name else f"{name}: {note}"
+        for name, timeline in panels
+        for note in timeline.notes
+    ]
+    return list(dict.fromkeys(told))
 
 
 def held(timeline: Timeline) -> tuple[Span, ...]:

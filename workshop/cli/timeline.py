@@ -1,0 +1,131 @@
+"""The verb that shows what the event loop did in a lesson's scene."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.cli import place
+from workshop.cli.app import NOT_PASSED, PASSED
+from workshop.cli.learner import lesson_argument, one_lesson, say
+from workshop.lesson import Lesson
+
+if TYPE_CHECKING:
+    from workshop.scenario import Performance, Play, Refusal, Scene
+    from workshop.timeline import Timeline
+
+
+@click.command("timeline")
+@lesson_argument
+@click.option("--scene", "name", help="Another scene than the lesson's first.")
+@click.option("--solution", is_flag=True, help="Record our solution instead.")
+@click.option("--compare", is_flag=True, help="Yours, and ours below it.")
+@click.option(
+    "--svg",
+    "picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the picture to this file, too.",
+)
+def timeline(
+    lesson: tuple[str, ...],
+    name: str | None,
+    solution: bool,
+    compare: bool,
+    picture: Path | None,
+) -> int:
+    """Who held the event loop, and who waited, in your answer."""
+    from workshop.scenario import Play, Refusal
+    from workshop.screen.pages import short
+    from workshop.screen.timeline import print_timeline
+
+    it = one_lesson(lesson)
+    if solution and compare:
+        raise click.UsageError("Either --solution or --compare, not both.")
+    script = it.folder / "scenario.py"
+    if not script.is_file():
+        raise click.UsageError(
+            f"Lesson {it.number} has no scene to record. Those that have one: "
+            f"{', '.join(other.number for other in _with_scenes())}."
+        )
+    scenes = _scenes(script)
+    scene = _chosen(it, scenes, name)
+    answers = {"yours": it.app_file, "ours": it.solution_file}
+    if not compare:
+        answers.pop("yours" if solution else "ours")
+    panels: list[tuple[str, Timeline]] = []
+    for whose, answer in answers.items():
+        found = _record(it, Play(script, scene.name, answer))
+        if isinstance(found, Refusal):
+            click.echo(f"Nothing could be recorded of {short(answer)}. {found.words}")
+            return NOT_PASSED
+        panels.append((whose.capitalize() if compare else "", found.timeline))
+    print_timeline(it, next(iter(answers.values())), scenes, scene, panels)
+    if picture is not None:
+        _write(picture, scene.title, panels)
+    return PASSED
+
+
+def _with_scenes() -> list[Lesson]:
+    lessons = place.catalogue().lessons()
+    return [it for it in lessons if (it.folder / "scenario.py").is_file()]
+
+
+def _scenes(script: Path) -> tuple[Scene, ...]:
+    from workshop.scenario import ScriptError, read_scenes
+
+    try:
+        return read_scenes(script)
+    except ScriptError as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+def _chosen(lesson: Lesson, scenes: tuple[Scene, ...], name: str | None) -> Scene:
+    for scene in scenes:
+        if name in (None, scene.name):
+            return scene
+    there = ", ".join(scene.name for scene in scenes)
+    raise click.UsageError(
+        f"Lesson {lesson.number} has no scene {name!r}. Its scenes are: {there}."
+    )
+
+
+def _record(lesson: Lesson, wanted: Play) -> Performance | Refusal:
+    """Record one answer: a process and services of its own."""
+    from workshop.cli.services import services_for_app
+    from workshop.scenario import play
+
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="workshop-", ignore_cleanup_errors=True
+        ) as folder,
+        services_for_app(lesson, None, Path(folder), say=_quietly) as environment,
+    ):
+        return play([wanted], environment=environment)[0]
+
+
+def _quietly(sentence: str) -> None:
+    """Say nothing: which services there are is not what was asked."""
+
+
+def _write(picture: Path, title: str, panels: list[tuple[str, Timeline]]) -> None:
+    from workshop.timeline import svg, svg_pair
+
+    (name, first), *others = panels
+    if others:
+        ((other, second),) = others
+        drawn = svg_pair(first, second, title=title, names=(name, other))
+    else:
+        drawn = svg(first, title=title)
+    try:
+        picture.write_text(drawn, encoding="utf-8", newline="\n")
+    except OSError as problem:
+        raise click.ClickException(
+            f"{picture} cannot be written: {problem.strerror}."
+        ) from None
+    say(f"The picture is in {picture}. A browser shows it.")
+
+
+VERBS: tuple[click.Command, ...] = (timeline,)

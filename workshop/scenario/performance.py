@@ -1,0 +1,169 @@
+"""Perform scenes in this process, and record them. The worker's side of `play`."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+import httpx2
+
+from workshop.lab.application import running
+from workshop.lab.failures import AppLoadError, ShutdownError, StartupError
+from workshop.lab.loop import LabLoop
+from workshop.scenario.sqlite import modelled_sqlite
+from workshop.scenario.stage import Stage
+from workshop.timeline import NameRequests, Timeline, record, virtual
+from workshop.timeline.words import time
+
+if TYPE_CHECKING:
+    from workshop.grading.worker import Channel
+
+_IN_WORDS = (
+    AppLoadError,
+    AssertionError,
+    ShutdownError,
+    StartupError,
+    virtual.VirtualTimeError,
+)
+"""What says by itself what is wrong with an answer."""
+
+
+def do(job: Mapping[str, Any], channel: Channel) -> None:
+    """Perform the plays of *job*, and report each of them over *channel*."""
+    for number, play in enumerate(job["plays"]):
+        channel.mark(str(number))
+        channel.send("start", number=number)
+        faulthandler.dump_traceback_later(job["test_seconds"], file=channel.stream)
+        try:
+            timeline = perform(
+                Path(play["scenario"]),
+                play["scene"],
+                Path(play["answer"]),
+                exact=job["exact"],
+                seconds=job["seconds"],
+            )
+        except _IN_WORDS as problem:
+            channel.send("refused", number=number, words=str(problem))
+        except Exception as problem:  # noqa: BLE001 -- whatever the answer did
+            words = f"{type(problem).__name__}: {problem}"
+            channel.send("refused", number=number, words=words)
+        else:
+            channel.send("played", number=number, timeline=timeline.as_json())
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def perform(
+    script: Path, scene: str, answer: Path, *, exact: bool, seconds: float
+) -> Timeline:
+    """Play the *scene* of *script* with the app in the file *answer*.
+
+    After *seconds* of the loop's time the curtain falls; who still waits is
+    unfinished. *exact* means virtual time: the same timeline each time.
+    """
+    module = _load(script)
+
+    async def play() -> Timeline:
+        return await _play(module, scene, answer, environment, seconds)
+
+    with ExitStack() as stack:
+        environment = stack.enter_context(_surroundings())
+        if exact:
+            stack.enter_context(modelled_sqlite())
+            return virtual.run(play, threads="modelled")
+        runner = stack.enter_context(asyncio.Runner(loop_factory=LabLoop))
+        return runner.run(play())
+
+
+async def _play(
+    script: Any,
+    scene: str,
+    answer: Path,
+    environment: Mapping[str, str],
+    seconds: float,
+) -> Timeline:
+    async with AsyncExitStack() as stack:
+        world = getattr(script, "WORLD", {})
+        app = await stack.enter_async_context(
+            running(answer, replace=world, env=environment)
+        )
+        transport = httpx2.ASGITransport(
+            NameRequests(app.asgi), raise_app_exceptions=False
+        )
+        client = await stack.enter_async_context(
+            httpx2.AsyncClient(transport=transport, base_url="http://box-office")
+        )
+        await _warm_up(client)
+        stage = Stage(app, client)
+        stack.push_async_callback(stage.clear)
+        async with record(here=None, prefer=answer) as recording:
+            over = await _until_curtain(getattr(script, scene)(stage), stage, seconds)
+    notes = [
+        f"{it.request} was answered {it.status}."
+        for it in stage.answers
+        if it.status >= 400
+    ]
+    if not over:
+        notes.append(f"After {time(seconds * 1000)} the curtain fell.")
+    return replace(
+        recording.timeline, notes=(*recording.timeline.notes, *dict.fromkeys(notes))
+    )
+
+
+async def _until_curtain(scene: Any, stage: Stage, seconds: float) -> bool:
+    """Play *scene* to its end, or as far as it gets; return whether it ended.
+
+    Raises what the scene itself raises.
+    """
+
+    async def whole() -> None:
+        await scene
+        await stage.ended()
+
+    task = asyncio.get_running_loop().create_task(whole())
+    await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        task.cancel()
+        return False
+    task.result()
+    return True
+
+
+async def _warm_up(client: httpx2.AsyncClient) -> None:
+    """Let what happens only once happen before the recording."""
+    await client.get("/is/anybody/there")
+    await anyio.to_thread.run_sync(_nothing)
+
+
+def _nothing() -> None: ...
+
+
+@contextmanager
+def _surroundings() -> Iterator[dict[str, str]]:
+    """Yield an environment with an empty database, and a place for files."""
+    with tempfile.TemporaryDirectory(
+        prefix="workshop-", ignore_cleanup_errors=True
+    ) as folder:
+        url = os.environ.get("DATABASE_URL", "")
+        if url.startswith("sqlite") or not url:
+            # An empty box office for each play, and never the learner's own.
+            url = f"sqlite+aiosqlite:///{Path(folder, 'box_office.db').as_posix()}"
+        yield {"DATABASE_URL": url}
+
+
+def _load(script: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("scenario", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

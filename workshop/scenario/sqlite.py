@@ -1,0 +1,65 @@
+"""SQLite in virtual time: no thread, and every call takes a modelled moment.
+
+aiosqlite hands each call to a thread of its own, in real time. Here the call is
+made at once, and its answer comes when a small, known time has passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+CALL_SECONDS = 0.0005
+
+
+class _Calls:
+    """Stands in for the queue between a connection and its thread."""
+
+    def put_nowait(self, call: tuple[asyncio.Future[Any] | None, Any]) -> None:
+        """Make the call, and tell its future later."""
+        future, function = call
+        result, failure = None, None
+        try:
+            result = function()
+        except BaseException as problem:  # noqa: BLE001 -- handed to who awaits it
+            failure = problem
+        if future is not None:
+            loop = future.get_loop()
+            loop.call_later(CALL_SECONDS, _settle, future, result, failure)
+
+
+def _settle(
+    future: asyncio.Future[Any], result: object, failure: BaseException | None
+) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(result)
+    else:
+        future.set_exception(failure)
+
+
+class _NoThread:
+    """Stands in for the thread."""
+
+    daemon = True
+
+    def __init__(self, **_: object) -> None: ...
+
+    def start(self) -> None:
+        """Begin nothing."""
+
+
+@contextmanager
+def modelled_sqlite() -> Iterator[None]:
+    """Let every aiosqlite connection that is made in the block be a modelled one."""
+    core: Any = importlib.import_module("aiosqlite.core")
+    real = core.SimpleQueue, core.Thread
+    core.SimpleQueue, core.Thread = _Calls, _NoThread
+    try:
+        yield
+    finally:
+        core.SimpleQueue, core.Thread = real

@@ -36,7 +36,7 @@ def print_timeline(
     console.print(TimelineText(panels, title=scene.title, width=_WIDTH))
     console.print()
     rows = [
-        (f"{it.title}:", command("timeline", lesson.number, f"--scene {it.name}"))
+        (f"Scene {it.name}:", command("timeline", lesson.number, f"--scene {it.name}"))
         for it in scenes
         if it is not scene
     ]

@@ -291,13 +291,14 @@ class _Chart:
             if at >= free:
                 row[at : at + len(label)] = label
                 free = at + len(label) + 1
-        return [(" " * self.gutter + "".join(row), "dim")]
+        return [((" " * self.gutter + "".join(row)).rstrip(), "dim")]
 
     def _bar(self, lane: Lane, *, labelled: bool = True) -> _Line:
         cells = self._cells(lane.spans)
         for span in lane.spans if labelled else ():
             self._write(cells, span)
-        self.states |= {span.state for span in lane.spans}
+        while cells and cells[-1] == (" ", ""):
+            cells.pop()
         pieces: _Line = [
             ("".join(sign for sign, _ in group), style)
             for style, group in groupby(cells, key=lambda cell: cell[1])
@@ -323,6 +324,7 @@ class _Chart:
                 weak = weak and span.state is not State.BLOCKING
                 if here is None or (rank < here[0] and not weak):
                     found[column] = (rank, share, span.state)
+        self.states |= {it[2] for it in found if it is not None}
         return [self._cell(it) for it in found]
 
     def _cell(self, found: tuple[int, float, State] | None) -> _Piece:

@@ -1,0 +1,189 @@
+"""Scenes played with answers of every kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workshop.grading import Limits
+from workshop.scenario import (
+    Performance,
+    Play,
+    Refusal,
+    ScriptError,
+    play,
+    read_scenes,
+)
+from workshop.timeline import State, Timeline
+
+SCRIPT = '''
+import time
+
+async def two(stage):
+    """A report, and somebody in a hurry. More words."""
+    stage.request("GET", "/report")
+    stage.request("GET", "/ping", at=10)
+
+async def _private(stage): ...
+async def no_scene(other): ...
+def neither(stage): ...
+
+def ask():
+    time.sleep(0.1)
+
+WORLD = {"ask": ask}
+'''
+APP = """
+from fastapi import FastAPI
+app = FastAPI()
+
+@app.get("/ping")
+async def ping(): ...
+
+@app.get("/report")
+async def report():
+    ask()
+
+def ask(): ...
+"""
+WRONG = {
+    "no python": "def",
+    "no app": "print('hello')",
+    "ends the process": "raise SystemExit(3)",
+    "no ask": APP.replace("def ask", "def asks"),
+    "another ask": APP.replace("def ask", "async def ask"),
+    "no start": APP.replace("FastAPI()", "FastAPI(lifespan=lambda app: 1 / 0)"),
+    "no end": APP.replace("    ask()", "    await __import__('asyncio').sleep(99)"),
+    "an error": APP.replace("    ask()", "    return 1 / 0"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scenes")
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name.replace(" ", "_") / "app.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def script(folder: Path) -> Path:
+    path = folder / "scenario.py"
+    path.write_text(SCRIPT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def played(folder: Path, script: Path) -> dict[str, Performance | Refusal]:
+    """What came of every answer, all in one process and in virtual time."""
+    answers = {"right": APP, "again": APP, **WRONG}
+    plays = [
+        Play(script, "two", written(folder, name, text))
+        for name, text in answers.items()
+    ]
+    return dict(zip(answers, play(plays, exact=True), strict=True))
+
+
+def timeline_of(found: Performance | Refusal) -> Timeline:
+    assert isinstance(found, Performance), found.words
+    return found.timeline
+
+
+Played = dict[str, Performance | Refusal]
+
+
+def test_a_scene_is_a_public_coroutine_with_a_stage(script: Path) -> None:
+    (scene,) = read_scenes(script)
+
+    assert scene.name == "two"
+    assert scene.title == "A report, and somebody in a hurry. More words"
+
+
+@pytest.mark.parametrize("text", ["", "async def", "async def other(): ..."])
+def test_a_file_without_a_scene_is_told_of(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "scenario.py"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ScriptError, match=r"scenario\.py"):
+        read_scenes(path)
+
+
+def test_a_file_that_is_not_there_can_be_restored(tmp_path: Path) -> None:
+    with pytest.raises(ScriptError, match="git checkout"):
+        read_scenes(tmp_path / "scenario.py")
+
+
+def test_customers_who_come_while_the_loop_is_held_wait(played: Played) -> None:
+    report, ping = timeline_of(played["right"]).lanes
+
+    assert report.name == "#1 GET /report"
+    assert report.spans[0].state is State.BLOCKING
+    assert ping.name == "#2 GET /ping"
+    assert ping.spans[0].state is State.READY
+    assert (ping.spans[0].start, ping.spans[0].end) == (10, 100)
+
+
+def test_virtual_time_makes_the_same_timeline_each_time(played: Played) -> None:
+    assert timeline_of(played["right"]) == timeline_of(played["again"])
+
+
+def test_an_error_in_the_app_is_a_lane_that_failed(played: Played) -> None:
+    timeline = timeline_of(played["an error"])
+
+    assert timeline.lanes[0].reason == "ZeroDivisionError: division by zero"
+    assert timeline.notes == ("GET /report was answered 500.",)
+
+
+def test_who_is_never_answered_is_unfinished_when_the_curtain_falls(
+    played: Played,
+) -> None:
+    timeline = timeline_of(played["no end"])
+
+    assert timeline.lanes[0].outcome == "unfinished"
+    assert timeline.notes == ("After 6000 ms the curtain fell.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no python", "app.py is not valid Python"),
+        ("no app", "app.py has no FastAPI object called `app`"),
+        ("ends the process", "app.py called sys.exit()"),
+        ("no ask", "app.py has no ask any more"),
+        ("another ask", "belongs to the outside world and was `def`"),
+        ("no start", "app.py failed in its start-up"),
+    ],
+)
+def test_a_file_that_cannot_be_played_is_told_of_in_words(
+    played: Played, name: str, words: str
+) -> None:
+    found = played[name]
+
+    assert isinstance(found, Refusal)
+    assert words in found.words
+
+
+def test_a_process_that_is_ended_is_told_of(folder: Path, script: Path) -> None:
+    text = APP.replace("    ask()", "    __import__('os')._exit(7)")
+    (found,) = play([Play(script, "two", written(folder, "gone", text))])
+
+    assert isinstance(found, Refusal)
+    assert "exit code 7" in found.words
+
+
+def test_a_loop_that_is_held_for_ever_is_ended_and_its_line_told(
+    folder: Path, script: Path
+) -> None:
+    text = APP.replace("    ask()", "    while True: ask()")
+    answer = written(folder, "held", text)
+    limits = Limits(test_seconds=1.5)
+    (found,) = play([Play(script, "two", answer)], limits=limits)
+
+    assert isinstance(found, Refusal)
+    assert "There was no end after 2 s" in found.words
+    assert "app.py:10  while True: ask()" in found.words

@@ -47,7 +47,7 @@ VERBS = (
     Verb("test", "check your answer", "must"),
     Verb("watch", "check it at every save", "must"),
     Verb("run", "serve the lesson's app, to try it", "must"),
-    Verb("timeline", "who held the event loop, and who waited", "must"),
+    Verb("timeline", "who held the loop, who waited", "must"),
     Verb("hint", "one more hint for your step", "must"),
     Verb("solution", "a right answer, and why it is one", "must"),
     Verb("reset", "the starter back; yours is kept", "must"),

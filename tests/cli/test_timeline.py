@@ -1,0 +1,123 @@
+"""The verb `timeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workshop.lesson import Lesson
+from workshop.scenario import Performance, Play, Refusal
+from workshop.timeline import Lane, Span, State, Timeline
+
+Said = Callable[..., tuple[int, str, str]]
+SCRIPT = '''
+async def seats(stage):
+    """Somebody asks for seats."""
+
+async def crowd(stage):
+    """Many ask for seats."""
+'''
+
+
+@pytest.fixture
+def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[Play]:
+    """The plays that were asked for; each takes 10 ms more than the one before."""
+    (lesson.folder / "scenario.py").write_text(SCRIPT, encoding="utf-8")
+    asked: list[Play] = []
+
+    def play(plays: list[Play], **_: object) -> list[Performance | Refusal]:
+        asked.extend(plays)
+        if "sys" in plays[0].answer.read_text(encoding="utf-8"):
+            return [Refusal("app.py called sys.exit().")]
+        took = 10.0 * len(asked)
+        lane = Lane("#1 GET /seats", (Span(State.AWAITING, 0, took),))
+        return [Performance(Timeline((lane,), took))]
+
+    monkeypatch.setattr("workshop.scenario.play", play)
+    return asked
+
+
+def test_the_first_scene_is_played_with_the_learners_file(
+    said: Said, lesson: Lesson, played: list[Play]
+) -> None:
+    code, out, err = said("timeline", "90")
+
+    assert (code, err) == (0, "")
+    assert [(it.scene, it.answer) for it in played] == [("seats", lesson.app_file)]
+    assert "Somebody asks for seats\n" in out
+    assert "#1 GET /seats" in out
+    assert "python -m workshop timeline 90 --compare" in out
+    assert "python -m workshop timeline 90 --scene crowd" in out
+
+
+def test_ours_can_be_seen_below_it(
+    said: Said, lesson: Lesson, played: list[Play]
+) -> None:
+    code, out, _ = said("timeline", "90", "--compare", "--scene", "crowd")
+
+    assert code == 0
+    assert [it.answer for it in played] == [lesson.app_file, lesson.solution_file]
+    assert "Yours: 10 ms\n" in out
+    assert "Ours: 20 ms\n" in out
+
+
+def test_ours_can_be_seen_alone(said: Said, lesson: Lesson, played: list[Play]) -> None:
+    assert said("timeline", "90", "--solution")[0] == 0
+    assert [it.answer for it in played] == [lesson.solution_file]
+
+
+@pytest.mark.parametrize("options", [[], ["--compare"]])
+def test_the_picture_can_be_kept(
+    said: Said, tmp_path: Path, played: list[Play], options: list[str]
+) -> None:
+    path = tmp_path / "seats.svg"
+    code, _, err = said("timeline", "90", "--svg", str(path), *options)
+
+    assert (code, len(played)) == (0, 1 + len(options))
+    assert f"The picture is in {path}." in err
+    assert path.read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_a_picture_that_cannot_be_written_is_told_of(
+    said: Said, tmp_path: Path, played: list[Play]
+) -> None:
+    code, _, err = said("timeline", "90", "--svg", str(tmp_path / "no" / "x.svg"))
+
+    assert (code, len(played)) == (2, 1)
+    assert "cannot be written: No such file" in err
+
+
+def test_an_answer_that_cannot_be_played_is_told_of(
+    said: Said, lesson: Lesson, played: list[Play]
+) -> None:
+    lesson.app_file.write_text("import sys; sys.exit()", encoding="utf-8")
+    code, out, _ = said("timeline", "90")
+
+    assert (code, len(played)) == (1, 1)
+    assert "Nothing could be recorded of " in out
+    assert "app.py called sys.exit()." in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--scene", "x"], "no scene 'x'. Its scenes are: seats, crowd."),
+        (["--solution", "--compare"], "Either --solution or --compare"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    said: Said, played: list[Play], words: list[str], sentence: str
+) -> None:
+    code, out, err = said("timeline", "90", *words)
+
+    assert (code, out, played) == (2, "", [])
+    assert sentence in err
+
+
+def test_a_lesson_without_a_scene_says_so(said: Said) -> None:
+    code, _, err = said("timeline", "90")
+
+    assert code == 2
+    assert "Lesson 90 has no scene to record." in err

@@ -142,6 +142,26 @@ def test_modelled_threads_work_side_by_side_while_the_loop_is_free() -> None:
     assert results == ["a in False", "b in False"]
 
 
+def test_modelled_threads_go_on_while_the_loop_is_blocked() -> None:
+    async def ask() -> None:
+        await asyncio.to_thread(export, "a", 0.1)
+
+    async def block() -> None:
+        await asyncio.sleep(0.05)
+        time.sleep(0.2)  # noqa: ASYNC251 -- the bug to be seen
+
+    async def code() -> None:
+        await asyncio.gather(ask(), block())
+
+    timeline = recorded(code, threads="modelled")
+
+    assert spans(lane(timeline, "thread: export('a', 0.1)")) == [(State.THREAD, 0, 100)]
+    assert spans(lane(timeline, "ask()")) == [
+        (State.AWAITING, 0, 100),
+        (State.READY, 100, 250),
+    ]
+
+
 def test_modelled_threads_wait_for_a_place_in_a_full_pool() -> None:
     async def by_anyio() -> None:
         anyio.to_thread.current_default_thread_limiter().total_tokens = 1

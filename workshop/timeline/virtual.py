@@ -15,13 +15,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, Literal, NoReturn, TypeVar
 
 from workshop.timeline.recording import recorders_of
+from workshop.timeline.wires import Session, connect
 
 Result = TypeVar("Result")
 
@@ -40,6 +41,7 @@ def run(
     main: Callable[[], Coroutine[Any, Any, Result]],
     *,
     threads: Literal["refused", "modelled"] = "refused",
+    servers: Mapping[tuple[str, int], Session] | None = None,
 ) -> Result:
     """Run ``main()`` in virtual time, and return what it returns.
 
@@ -53,6 +55,10 @@ def run(
     attribute, ``loop.run_in_executor`` and ``asyncio.to_thread``. Limits on the
     number of threads count as always.
 
+    *servers* says who answers at which host and port: a function as for
+    ``asyncio.start_server``, which runs in the same loop. How long an answer takes
+    is up to it: it sleeps.
+
     Raises:
         VirtualTimeError: when a thread, a socket or a process takes part, or when
             everybody waits and nobody will ever go on.
@@ -63,6 +69,7 @@ def run(
         loop = runner.get_loop()
         assert isinstance(loop, VirtualTimeLoop), "we made it"
         loop.threads = threads
+        loop.servers = servers or {}
         patches.enter_context(_sleeping_blocks())
         if threads == "modelled":
             patches.enter_context(_anyio_modelled())
@@ -116,6 +123,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         """Start at 0."""
+        self.servers: Mapping[tuple[str, int], Session] = {}
         self._now = 0.0
         self._refusal: VirtualTimeError | None = None
         self._home = threading.get_ident()
@@ -126,8 +134,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(idle)
 
     def time(self) -> float:
-        """Return the virtual time in seconds."""
-        return self._now
+        """Return the virtual time in seconds; in a modelled thread, its own."""
+        worker = getattr(_here, "worker", None)
+        return worker.now if isinstance(worker, _Worker) else self._now
 
     def move(self, seconds: float) -> None:
         """Let *seconds* pass at once."""
@@ -165,6 +174,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self.refuse(_refusal(f"the thread {threading.current_thread().name!r}"))
         return super().call_soon_threadsafe(callback, *args, **options)
 
+    async def create_connection(  # type: ignore[override]  # what matters of it
+        self,
+        protocol_factory: Callable[[], asyncio.Protocol],
+        host: str = "",
+        port: int = 0,
+        **options: Any,
+    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        """Connect with the modelled server that answers at *host* and *port*."""
+        session = self.servers.get((host, port))
+        if session is None or options.get("ssl"):
+            raise _refusal(f"a connection to {host}:{port}", "Or model the server.")
+        protocol = protocol_factory()
+        return connect(self, protocol, session), protocol
+
     def run_in_executor(  # type: ignore[override]  # passed on as they are
         self, executor: Any, function: Callable[..., Result], *args: Any
     ) -> asyncio.Future[Result]:
@@ -182,7 +205,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def work(self, function: Callable[[], Result]) -> asyncio.Future[Result]:
         """Run *function* in a modelled thread of no pool."""
         worker = _Worker(self, function)
-        self.call_soon(worker.go_on)
+        worker.begin(self._now)
         return worker.future
 
     def close(self) -> None:
@@ -201,20 +224,30 @@ class _Worker:
 
     def __init__(self, loop: VirtualTimeLoop, function: Callable[[], Any]) -> None:
         self.future: asyncio.Future[Any] = loop.create_future()
-        self._loop, self._function = loop, function
+        self.loop, self._function = loop, function
+        self._pool: _Pool | None = None
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        # A blocked loop does not keep threads from going on, so they have a time of
+        # their own. When the loop looks again, it is ahead of them.
+        self.now = 0.0
         self._nap: float | None = None
         self._abandoned = False
         self._thread: threading.Thread | None = None
         self._result: Any = None
         self._failure: BaseException | None = None
 
+    def begin(self, now: float, pool: _Pool | None = None) -> None:
+        """Begin at the time *now*, in a place of *pool*. For the loop."""
+        self.now, self._pool = now, pool
+        self.loop.call_soon(self.go_on)
+
     def go_on(self) -> None:
         """Let the thread run until it sleeps or ends. For the loop."""
         if self._thread is None:
             if self.future.cancelled():
+                self._leave()
                 return
-            self._loop.workers.add(self)
+            self.loop.workers.add(self)
             self._thread = threading.Thread(
                 target=self._run, name="modelled thread", daemon=True
             )
@@ -227,18 +260,24 @@ class _Worker:
                 "waits for a lock, for the event loop or for the outside, which "
                 "all stand still while it runs. Record such code in real time."
             )
-            self._loop.refuse(self._failure)
+            self.loop.refuse(self._failure)
         if self._nap is not None:
-            nap, self._nap = self._nap, None
-            self._loop.call_later(nap, self.go_on)
+            self.now = round(self.now + self._nap, 9)
+            self._nap = None
+            self.loop.call_at(self.now, self.go_on)
             return
-        self._loop.workers.discard(self)
+        self._leave()
         if self.future.cancelled():
             return
         if self._failure is None:
             self.future.set_result(self._result)
         else:
             self.future.set_exception(self._failure)
+
+    def _leave(self) -> None:
+        self.loop.workers.discard(self)
+        if self._pool is not None:
+            self._pool.freed(self.now)
 
     def sleep(self, seconds: float) -> None:
         """Give way to the loop for *seconds*. For the thread."""
@@ -274,20 +313,20 @@ class _Pool:
 
     def submit(self, worker: _Worker) -> None:
         """Let *worker* begin as soon as a thread is free."""
-        worker.future.add_done_callback(self._next)
         self._waiting.append(worker)
-        self._begin()
+        self._begin(worker.loop.time())
 
-    def _next(self, _: object) -> None:
+    def freed(self, now: float) -> None:
+        """Let the next worker begin in the place of one that ended at *now*."""
         self._free += 1
-        self._begin()
+        self._begin(now)
 
-    def _begin(self) -> None:
+    def _begin(self, now: float) -> None:
         while self._free and self._waiting:
             worker = self._waiting.popleft()
             if not worker.future.done():
                 self._free -= 1
-                worker.future.get_loop().call_soon(worker.go_on)
+                worker.begin(now, self)
 
 
 def _refusal(what: str, otherwise: str = "") -> VirtualTimeError:
@@ -304,9 +343,10 @@ def _refusing(what: str) -> Callable[..., NoReturn]:
     return refuse
 
 
+_HARMLESS = ("create_task", "create_future")
 for _name in dir(asyncio.AbstractEventLoop):
     if _name.startswith(("sock_", "create_", "connect_", "add_reader", "add_writer")):
-        if _name not in ("create_task", "create_future"):
+        if _name not in vars(VirtualTimeLoop) and _name not in _HARMLESS:
             setattr(VirtualTimeLoop, _name, _refusing("a socket"))
     elif _name.startswith("subprocess_"):
         setattr(VirtualTimeLoop, _name, _refusing("another process"))

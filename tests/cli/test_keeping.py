@@ -96,6 +96,22 @@ def test_a_file_of_the_learners_own_stays_and_is_kept_too(
     assert not (copy.parent / "box_office.db").exists()
 
 
+def test_a_whole_environment_beside_the_file_does_not_fill_the_disk(
+    mine: Path, lesson: Lesson, said: Said
+) -> None:
+    packages = mine.parent / "venv" / "packages"
+    packages.mkdir(parents=True)
+    for number in range(300):
+        (packages / f"{number}.py").touch()
+    (mine.parent / "mail.py").touch()
+
+    said("reset", "90")
+
+    (copy,) = kept(lesson)
+    assert (copy.parent / "mail.py").exists()
+    assert len(list(copy.parent.glob("venv/packages/*"))) < 300
+
+
 def test_replacing_by_the_same_keeps_nothing_and_says_so(
     lesson: Lesson, said: Said
 ) -> None:

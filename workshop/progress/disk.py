@@ -20,6 +20,11 @@ _PATIENCE_SECONDS = 5.0
 _PAUSES = (0.01, 0.05, 0.2, 0.5) if os.name == "nt" else ()
 
 
+def reason(problem: Exception) -> str:
+    """Return what the system says, without the names of files of ours."""
+    return getattr(problem, "strerror", None) or str(problem)
+
+
 def replace(path: Path, content: bytes, mode: int | None = None) -> None:
     """Put *content* in the place of the file *path*, in one step.
 

@@ -126,7 +126,7 @@ def _replace(
         disk.replace(file, content, mode)
     except OSError as problem:
         raise ReplacementError(
-            f"{file} was not replaced: {problem}. Your file is as it was. "
+            f"{file} was not replaced: {disk.reason(problem)}. Your file is as it was. "
             "Is the disk full, or the folder write-protected?"
         ) from None
     return True, kept
@@ -159,7 +159,7 @@ def _read(path: Path) -> bytes:
         ) from None
     except OSError as problem:
         raise ReplacementError(
-            f"{path} cannot be read: {problem}. Nothing was changed."
+            f"{path} cannot be read: {disk.reason(problem)}. Nothing was changed."
         ) from None
 
 

@@ -7,9 +7,11 @@ out what they want without us:
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +30,7 @@ _STANDING = ".standing.json"
 # What an app leaves beside itself is neither the learner's nor small.
 _LEFT_OUT = (".pyc", ".db", ".db-journal", ".db-wal", ".db-shm")
 _BYTES = 1_000_000
+_FILES = 200
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,7 @@ class Snapshots:
 
 
 def _folders(parent: Path) -> list[Path]:
-    try:
-        return [path for path in parent.iterdir() if path.is_dir()]
-    except OSError:
-        return []
+    return [path for path in _listed(parent) if path.is_dir()]
 
 
 def _read(folder: Path) -> Snapshot | None:
@@ -150,18 +150,35 @@ def _read(folder: Path) -> Snapshot | None:
 def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """Yield the learner's files beside `app.py`, as far as they can be read.
 
-    Nothing replaces them; a copy shows how things stood together.
+    Nothing replaces them; a copy shows how things stood together. The nearest
+    come first, because there may be a whole environment among them.
     """
-    pending = [folder]
+    return itertools.islice(_walk(folder), _FILES)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    pending = deque([folder])
     while pending:
-        for path in sorted(pending.pop().iterdir()):
+        for path in _listed(pending.popleft()):
             if path.name.startswith((".", "__")) or path.is_symlink():
                 continue
             if path.is_dir():
                 pending.append(path)
             elif path.is_file() and path.suffix not in _LEFT_OUT:
-                try:
-                    if path.stat().st_size <= _BYTES:
-                        yield path.relative_to(folder), path.read_bytes()
-                except OSError:
-                    continue
+                content = _small(path)
+                if content is not None:
+                    yield path.relative_to(folder), content
+
+
+def _small(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.stat().st_size <= _BYTES else None
+    except OSError:
+        return None
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

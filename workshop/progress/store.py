@@ -89,8 +89,8 @@ class Store:
         except OSError as problem:
             self.is_left_alone = True
             self._note(
-                f"Your progress cannot be read and is left alone: {problem}. "
-                "Verdicts are not affected."
+                "Your progress cannot be read and is left alone: "
+                f"{disk.reason(problem)}. Verdicts are not affected."
             )
         return State()
 
@@ -127,7 +127,8 @@ class Store:
             self.is_saved = True
         except OSError as problem:
             self._note(
-                f"Progress could not be saved: {problem}. Verdicts are not affected."
+                f"Progress could not be saved: {disk.reason(problem)}. "
+                "Verdicts are not affected."
             )
 
     def _set_aside(self) -> None:
@@ -136,7 +137,9 @@ class Store:
         try:
             os.replace(self.path, aside)  # noqa: PTH105 -- replaces on Windows too
         except OSError as problem:
-            self._note(f"{self.path} is damaged and in the way: {problem}.")
+            self._note(
+                f"{self.path} is damaged and in the way: {disk.reason(problem)}."
+            )
             self.is_left_alone = True
         else:
             self._note(f"{self.path.name} was damaged; it is kept as {aside.name}.")

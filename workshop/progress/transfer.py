@@ -56,7 +56,7 @@ def write_export(state: State, file: Path) -> None:
         disk.replace(file, text.encode(), 0o644)
     except (OSError, RuntimeError) as problem:  # the latter: links in a circle
         raise TransferError(
-            f"Progress could not be written to {file}: {problem}."
+            f"Progress could not be written to {file}: {disk.reason(problem)}."
         ) from None
 
 
@@ -66,7 +66,7 @@ def read_export(file: Path) -> State:
         with file.open("rb") as stream:
             content = stream.read(_BYTES)
     except OSError as problem:
-        raise TransferError(f"{file} cannot be read: {problem}.") from None
+        raise TransferError(f"{file} cannot be read: {disk.reason(problem)}.") from None
     try:
         data = json.loads(content.decode("utf-8-sig"))
         if isinstance(data["version"], int) and data["version"] > VERSION:

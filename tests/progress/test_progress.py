@@ -202,12 +202,24 @@ def test_looking_again_while_doing_it_again_counts_as_shown() -> None:
     assert record.shown == {1: NOW}
 
 
-def test_what_was_repaired_before_it_was_shown_is_not_shown() -> None:
+def test_what_passes_while_it_is_shown_is_not_a_shown_step() -> None:
     record = LessonRecord()
     record.judge({1: "passed"}, "mine", NOW)
     record.show(1, LATER)
-
     assert record.shown == {}
+
+    record.judge({1: "failed"}, "broken again", LATER)
+    record.show(1, LATER)
+    assert record.shown == {1: LATER}
+
+
+def test_who_does_a_shown_step_again_has_it_no_more_before_them() -> None:
+    record = LessonRecord()
+    record.show(1, NOW)
+    assert record.has_before_them(1)
+
+    record.start_at(1, "starter")
+    assert not record.has_before_them(1)
 
 
 def test_steps_that_catching_up_gave_are_shown_once_they_count() -> None:

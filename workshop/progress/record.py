@@ -19,8 +19,8 @@ class LessonRecord:
 
     `passed` holds the steps that have ever passed, each with the time (ISO
     8601, UTC) of the first pass. `hints` counts the rungs shown by step,
-    `shown` has the time when a step's change was shown or given before it
-    had passed, and `solution_seen` the time when our solution first was.
+    `shown` has the time when a step's change was shown or given while it did
+    not pass, and `solution_seen` the time when our solution first was.
 
     The rest is about the file as it stands. `verdicts` is the last verdict by
     step and `content` the hash of the file that it was about. The first
@@ -66,10 +66,14 @@ class LessonRecord:
             self.passed.setdefault(number, now)
 
     def show(self, step: int, now: str) -> None:
-        """Note that *step*'s change was shown, unless it was repaired before."""
-        if step not in self.passed:
+        """Note that *step*'s change was shown, unless the file passes it anyway."""
+        if self.verdicts.get(step) != "passed":
             self.shown.setdefault(step, now)
         self.again.discard(step)
+
+    def has_before_them(self, step: int) -> bool:
+        """Whether *step*'s change was shown, and they do not do it again yet."""
+        return step in self.shown and step not in self.again
 
     def start_at(self, step: int, content: str) -> None:
         """Note that the file is now ours, with the steps before *step* repaired."""

@@ -242,7 +242,7 @@ class Lines:
         seen = record.hints.get(step.number, 0)
         if seen < len(step.hints):
             self._desk.next_hint(lesson, step.number)
-        elif step.number not in record.shown:
+        elif not record.has_before_them(step.number):
             self._ask(
                 f"Show our change for step {step.number}? It is noted as shown.",
                 lambda: self._show_step(lesson, step),
@@ -257,7 +257,7 @@ class Lines:
     def _read_hints(self, lesson: Lesson, step: Step) -> None:
         record = self._desk.state().of(lesson.slug)
         seen = record.hints.get(step.number, 0)
-        shown = step.number in record.shown
+        shown = record.has_before_them(step.number)
         self._say(f"Step {step.number} · {step.title}")
         self._console.print(texts.hints(lesson, step, seen, shown=shown))
 

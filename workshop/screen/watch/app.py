@@ -411,7 +411,8 @@ class WatchApp(App[None]):
         self._read_hints(lesson, step)
 
     def _is_shown(self, step: Step) -> bool:
-        return step.number in self._state.of(self._now.lesson.slug).shown
+        record = self._state.of(self._now.lesson.slug)
+        return record.has_before_them(step.number)
 
     def _show_step(self) -> None:
         lesson, step = self._now.lesson, self._step

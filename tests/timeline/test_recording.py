@@ -168,6 +168,20 @@ def test_the_recording_block_is_a_lane_too() -> None:
     assert mine.outcome is Outcome.DONE
 
 
+def test_the_block_quotes_its_own_lines_and_not_who_called_it() -> None:
+    async def block() -> Timeline:
+        async with record() as recording:
+            await fetch("venue", 0.1)
+        return recording.timeline
+
+    async def caller() -> Timeline:
+        return await block()
+
+    (mine,) = run(caller).lanes
+
+    assert labels(mine, State.AWAITING) == ['await fetch("venue", 0.1)']
+
+
 def test_a_block_left_out_is_still_shown_if_it_blocks() -> None:
     async def code() -> None:
         time.sleep(0.06)  # noqa: ASYNC251 -- the bug to be seen

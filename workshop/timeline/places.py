@@ -87,8 +87,8 @@ def frames_of(awaitable: object) -> Iterator[FrameType]:
         inner = _awaited(inner)
 
 
-def frames_above(frame: FrameType | None, bottom: CodeType) -> list[FrameType]:
-    """Return the running frames between *frame* and *bottom*, outermost first."""
+def frames_above(frame: FrameType | None, bottom: CodeType | None) -> list[FrameType]:
+    """Return the running frames from *frame* down to *bottom*, outermost first."""
     frames = []
     while frame is not None and frame.f_code is not bottom:
         frames.append(frame)

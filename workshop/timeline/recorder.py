@@ -67,6 +67,8 @@ class Recorder:
         self.running: list[Open] = []
         self.files = files
         self._boundaries = boundaries
+        # The code that the recording block is in. What called it is of no interest.
+        self._block: CodeType | None = None
         # A task has one track, and one more while it serves a request.
         self._tracks_of: weakref.WeakKeyDictionary[Task, list[Track]] = (
             weakref.WeakKeyDictionary()
@@ -83,6 +85,8 @@ class Recorder:
         self.began_at = self.tap.clock()
         task = _current_task(self.tap.loop)
         if task is not None:
+            around = self.files.nearest(frames_above(sys._getframe(1), None))
+            self._block = around[-1].code if around else None
             self._adopt(task, Track(here, Kind.HERE, None, self.began_at, users=False))
 
     def stop(self, failure: BaseException | None) -> None:
@@ -305,7 +309,7 @@ class Recorder:
         else:  # it was there before the recording
             track = self._track(coroutine, born=self.began_at)
             track.parent = None
-            track.parked = self._waits_in(coroutine, 1)
+            track.parked = self._waits_in(coroutine, 1, Kind.TASK)
             self.tracks.append(track)
         tracks = self._tracks_of[task] = [track]
         return tracks
@@ -362,11 +366,13 @@ class Recorder:
 
     def _park(self, task: Task, tracks: list[Track]) -> None:
         """Note where the last of a task's tracks waits now."""
-        places = self._waits_in(_coroutine(task), len(tracks))
+        places = self._waits_in(_coroutine(task), len(tracks), tracks[-1].kind)
         if tracks[-1].slices:
             tracks[-1].slices[-1].parked = places
 
-    def _waits_in(self, coroutine: object, tracks: int) -> tuple[Place, ...]:
+    def _waits_in(
+        self, coroutine: object, tracks: int, kind: Kind
+    ) -> tuple[Place, ...]:
         """Return the user's frames that a parked coroutine waits in.
 
         With a request under way (two *tracks*), only those within the request.
@@ -377,10 +383,20 @@ class Recorder:
                 parts.append([])
             else:
                 parts[-1].append(frame)
-        return self.files.nearest(parts[-1]) if len(parts) >= tracks else ()
+        if len(parts) < tracks:
+            return ()
+        return self._nearest(parts[-1], kind)
+
+    def _nearest(self, frames: list[FrameType], kind: Kind | None) -> tuple[Place, ...]:
+        if kind is Kind.HERE:
+            within = [n for n, f in enumerate(frames) if f.f_code is self._block]
+            frames = frames[within[-1] :] if within else frames
+        return self.files.nearest(frames)
 
     def _here(self, frame: FrameType | None) -> tuple[Place, ...]:
-        return self.files.nearest(frames_above(frame, Tap.run.__code__))
+        track = self._current_track()
+        frames = frames_above(frame, Tap.run.__code__)
+        return self._nearest(frames, track.kind if track else None)
 
     def _note_callback(self, opened: Open, now: float, callback: object) -> None:
         """Keep a callback that is no task's; which of them count is decided later."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gc
 import linecache
+import os
 import re
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -18,14 +19,22 @@ from typing import Any, NamedTuple
 
 _WAITING = re.compile(r"\b(await\b|async (?:with|for)\b).*")
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-_LIBRARIES = tuple(
-    {
-        str(Path(folder).resolve())
-        for key, folder in sysconfig.get_paths().items()
-        if key in ("stdlib", "platstdlib", "purelib", "platlib")
-    }
+
+
+def _folders(*folders: str) -> tuple[str, ...]:
+    """Return *folders* as files in them are named, also by way of links."""
+    both = {*folders, *map(os.path.realpath, folders)}
+    return tuple(os.path.normcase(folder) + os.sep for folder in both)
+
+
+# Paths are strings here: this is asked for every file of a deep stack, in the
+# middle of what is recorded.
+_LIBRARIES = _folders(
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")),
+    *(sysconfig.get_path(name) for name in ("purelib", "platlib")),
+    str(Path(__file__).parents[1]),
 )
-_WORKSHOP = str(Path(__file__).resolve().parents[1])
+_INSTALLED = ("site-packages", "dist-packages")
 
 # What may stand between two coroutines without telling what it leads to.
 _OPAQUE = frozenset(
@@ -55,14 +64,10 @@ def is_users(filename: str) -> bool:
         return False
     if filename.startswith("<"):
         return True
-    path = Path(filename)
-    if {"site-packages", "dist-packages"} & set(path.parts):
+    path = os.path.normcase(filename)
+    if any(f"{os.sep}{folder}{os.sep}" in path for folder in _INSTALLED):
         return False
-    try:
-        resolved = path.resolve()
-    except OSError:
-        return True
-    return not any(resolved.is_relative_to(f) for f in (*_LIBRARIES, _WORKSHOP))
+    return not path.startswith(_LIBRARIES)
 
 
 def frames_of(awaitable: object) -> Iterator[FrameType]:

@@ -81,12 +81,12 @@ class Recorder:
 
     def start(self, here: str) -> None:
         """Begin with the running task, which gets a track called *here*."""
+        task = _current_task(self.tap.loop)
+        around = self.files.nearest(frames_above(sys._getframe(1), None))
+        self._block = around[-1].code if around else None
         self.tap.install()
         self.began_at = self.tap.clock()
-        task = _current_task(self.tap.loop)
         if task is not None:
-            around = self.files.nearest(frames_above(sys._getframe(1), None))
-            self._block = around[-1].code if around else None
             self._adopt(task, Track(here, Kind.HERE, None, self.began_at, users=False))
 
     def stop(self, failure: BaseException | None) -> None:

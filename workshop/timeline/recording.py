@@ -123,12 +123,12 @@ class Recording:
                 "inside an `async def` function, or in a notebook's cell."
             ) from None
         recorder = self._recorder = Recorder(loop, self._files, frozenset(BOUNDARIES))
-        recorder.start(self._here or "the recording code")
         self._patches.enter_context(anyio_threads(loop, recorder.handed_over))
         _recorders.setdefault(loop, []).append(recorder)
         if self._watch and not has_own_time(loop):
             self._watcher = Watcher(recorder, self._blocking / 4000)
             self._watcher.start()
+        recorder.start(self._here or "the recording code")
         return self
 
     def __exit__(

@@ -16,6 +16,8 @@ from workshop.lesson import Lesson
 from workshop.progress import State
 from workshop.screen.watch.app import WatchApp
 from workshop.screen.watch.desk import DeedError
+from workshop.timeline import Lane, Span, Timeline
+from workshop.timeline import State as TimelineState
 from workshop.watch import Event, Finished, Reported, Started, Watching
 
 PASSED, FAILED = Verdict.PASSED, Verdict.FAILED
@@ -132,6 +134,14 @@ class PlayedDesk:
 
     def stop_serving(self) -> None:
         self.done.append("stop serving")
+
+    def timelines(self, lesson: Lesson) -> Sequence[str]:
+        return ["The doors open", "The doors close"]
+
+    def timeline(self, lesson: Lesson, scene: int) -> Timeline:
+        self.done.append(f"timeline {scene}")
+        span = Span(TimelineState.BLOCKING, 0, 300, "ask_venue()", "app.py:25")
+        return Timeline((Lane("GET /report", (span,)),), 300)
 
     def browse(self, lesson: Lesson) -> str:
         return ""

@@ -345,6 +345,24 @@ async def test_the_app_is_served_shown_and_stopped(tmp_path: Path) -> None:
     assert stage.desk.done[-2:] == ["serve", "stop serving"]
 
 
+async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        first = await stage.press("t")
+        second = await stage.press("t")
+        await stage.save(FAILED, FAILED)
+        await stage.press("escape")
+        await stage.save(FAILED, FAILED)
+        recorded = [deed for deed in stage.desk.done if deed.startswith("timeline")]
+
+    assert "The doors open" in first
+    assert "ask_venue()" in first
+    assert "The doors close" in second
+    assert recorded == ["timeline 0", "timeline 1", "timeline 1"]
+
+
 async def test_a_service_that_does_not_start_is_told(tmp_path: Path) -> None:
     desk = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
     async with raised(tmp_path, desk=desk) as stage:

@@ -23,6 +23,8 @@ from workshop.services import ServiceError
 if TYPE_CHECKING:
     from workshop.cli.services import Choice
     from workshop.progress import LessonRecord, Replacement, Store
+    from workshop.scenario import Scene
+    from workshop.timeline import Timeline
     from workshop.watch import Finished
 
 
@@ -151,6 +153,25 @@ class CheckoutDesk:
         with self._turn:
             self._serving.close()
 
+    def timelines(self, lesson: Lesson) -> Sequence[str]:
+        """Return the titles of the scenes that can be recorded of *lesson*."""
+        return [scene.title for scene in _scenes(lesson)]
+
+    def timeline(self, lesson: Lesson, scene: int) -> Timeline:
+        """Play a scene with the learner's app, and return what was recorded."""
+        from workshop.cli.timeline import record
+        from workshop.scenario import Play, Refusal
+
+        wanted = _scenes(lesson)[scene]
+        play = Play(lesson.folder / "scenario.py", wanted.name, lesson.app_file)
+        try:
+            found = record(lesson, play)
+        except (ServiceError, LessonError, OSError) as problem:
+            raise DeedError(str(problem)) from None
+        if isinstance(found, Refusal):
+            raise DeedError(f"Nothing could be recorded. {found.words}")
+        return found.timeline
+
     def browse(self, lesson: Lesson) -> str:
         """Open the lesson's page in a browser; return where it is."""
         for name in (f"{lesson.slug}/index.html", f"{lesson.slug}.html"):
@@ -167,6 +188,18 @@ class CheckoutDesk:
 
     def _note(self, slug: str, change: Callable[[LessonRecord], None]) -> None:
         self._store.update(lambda state: change(state.of(slug)))
+
+
+def _scenes(lesson: Lesson) -> Sequence[Scene]:
+    from workshop.scenario import ScriptError, read_scenes
+
+    script = lesson.folder / "scenario.py"
+    if not script.is_file():
+        return ()
+    try:
+        return read_scenes(script)
+    except ScriptError as problem:
+        raise DeedError(str(problem)) from None
 
 
 def _told(deed: Callable[[], Replacement]) -> str:

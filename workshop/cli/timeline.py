@@ -57,7 +57,7 @@ def timeline(
         answers.pop("yours" if solution else "ours")
     panels: list[tuple[str, Timeline]] = []
     for whose, answer in answers.items():
-        found = _record(it, Play(script, scene.name, answer))
+        found = record(it, Play(script, scene.name, answer))
         if isinstance(found, Refusal):
             click.echo(f"Nothing could be recorded of {short(answer)}. {found.words}")
             return NOT_PASSED
@@ -92,7 +92,7 @@ def _chosen(lesson: Lesson, scenes: tuple[Scene, ...], name: str | None) -> Scen
     )
 
 
-def _record(lesson: Lesson, wanted: Play) -> Performance | Refusal:
+def record(lesson: Lesson, wanted: Play) -> Performance | Refusal:
     """Record one answer: a process and services of its own."""
     from workshop.cli.services import services_for_app
     from workshop.scenario import play

@@ -21,6 +21,7 @@ from workshop.screen.watch import texts
 from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
 from workshop.screen.watch.keys import KEYS
 from workshop.screen.watch.situation import Situation, following, take
+from workshop.timeline import TimelineText
 from workshop.watch import (
     Ended,
     Event,
@@ -304,7 +305,15 @@ class Lines:
             self._say("No run is on. r checks once more.")
 
     def _timeline(self) -> None:
-        self._say("The failing test has recorded no timeline.")
+        lesson = self._now.lesson
+        titles = self._desk.timelines(lesson)
+        if not titles:
+            self._say("This lesson has no scene to record.")
+        for scene, title in enumerate(titles):
+            self._console.print(
+                TimelineText([("", self._desk.timeline(lesson, scene))], title=title)
+            )
+            self._console.print()
 
     def _serve(self) -> None:
         if self._address:

@@ -33,6 +33,8 @@ TALL = 32
 WIDE = 116
 """From so many columns on, a text stands beside the verdict."""
 _LOG_LINES = 200
+_BROAD = {"solution", "timeline", "docs"}
+"""Texts with lines of code or of time: they need the whole width."""
 _ON_THE_VERDICT = {"close", *(key.action for key in KEYS)}
 
 
@@ -70,6 +72,15 @@ class Served(Message):
         self.address = address
 
 
+class Recorded(Message):
+    """The timeline that was asked for by *ticket* was recorded."""
+
+    def __init__(self, ticket: int, text: RenderableType) -> None:
+        super().__init__()
+        self.ticket = ticket
+        self.text = text
+
+
 class Logged(Message):
     """The learner's app has said something."""
 
@@ -104,7 +115,7 @@ class WatchApp(App[None]):
     Pane Static { width: 100%; height: auto; }
     #text { display: none; }
     .reading #text { display: block; }
-    .reading.narrow #verdict { display: none; }
+    .reading.narrow #verdict, .reading.alone #verdict { display: none; }
     #notes { height: auto; max-height: 7; padding: 0 1; }
     #notes.asking { border: heavy ansi_default; text-style: bold; }
     #bars, #status { height: 1; padding: 0 1; }
@@ -144,6 +155,10 @@ class WatchApp(App[None]):
         self._question: tuple[str, Callable[[], None]] | None = None
         self._reading = ""
         self._address = ""
+        self._scene = 0
+        self._has_scenes = False
+        self._recording = False
+        self._ticket = 0
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._log_told = False
         self._shown: tuple[object, ...] = ()
@@ -210,7 +225,7 @@ class WatchApp(App[None]):
             running=now.running,
             passed=now.passed,
             serving=bool(self._address),
-            timeline=False,
+            timeline=self._has_scenes,
         )
         self._part("keys").update(words.flow(words.key_caps(keys), width))
         self._draw_verdict()
@@ -297,6 +312,8 @@ class WatchApp(App[None]):
             won = self._reading == "brief" and self._now.passed
             if ended or won:
                 self._close()
+            elif self._reading == "timeline":
+                self._record_again()
         self._draw()
 
     def _moved(self, before: Situation) -> bool:
@@ -334,6 +351,8 @@ class WatchApp(App[None]):
         self._close()
         self._said = ""
         self._now = Situation(lesson)
+        with contextlib.suppress(DeedError):
+            self._has_scenes = bool(self._desk.timelines(lesson))
         self._draw()
         if not self._state.of(lesson.slug).verdicts:
             self.action_brief()
@@ -343,17 +362,20 @@ class WatchApp(App[None]):
 
     def _read(self, what: str, title: str, text: RenderableType) -> None:
         pane = self._pane("text")
+        self._recording = False  # who reads something else has stopped waiting
         new = self._reading != what
         self._reading = what
         pane.border_title = f" {title} · Esc closes "
         pane.text.update(text)
         self.screen_stack[0].add_class("reading")
+        self.screen_stack[0].set_class(what in _BROAD, "alone")
         pane.focus()
         if new:
             pane.scroll_home(animate=False)
 
     def _close(self) -> None:
         self._reading = ""
+        self._recording = False
         self.screen_stack[0].remove_class("reading")
         self._pane("verdict").focus()
 
@@ -548,8 +570,43 @@ class WatchApp(App[None]):
             self._say("No run is on. r checks once more.")
 
     def action_timeline(self) -> None:
-        """Show what the event loop did in the failing test."""
-        self._say("The failing test has recorded no timeline.")
+        """Show what the event loop did in a scene; then in the next one."""
+        try:
+            scenes = self._desk.timelines(self._now.lesson)
+        except DeedError as problem:
+            self._say(str(problem), trouble=True)
+            return
+        if not scenes:
+            self._say("This lesson has no scene to record.")
+            return
+        more = self._reading == "timeline"
+        self._scene = (self._scene + 1) % len(scenes) if more else 0
+        self._recording = True
+        self._say("Recording your app …")
+        self._record_again()
+
+    def _record_again(self) -> None:
+        self._ticket += 1
+        self._record(self._now.lesson, self._scene, self._ticket)
+
+    @work(thread=True, group="timeline")
+    def _record(self, lesson: Lesson, scene: int, ticket: int) -> None:
+        try:
+            titles = self._desk.timelines(lesson)
+            found = self._desk.timeline(lesson, scene)
+        except DeedError as problem:
+            self.post_message(Said(str(problem), trouble=True))
+            return
+        text = texts.timeline(found, titles[scene], scene + 1, len(titles))
+        self.post_message(Recorded(ticket, text))
+
+    def on_recorded(self, message: Recorded) -> None:
+        """Show a recording, if it is still the one that is wanted."""
+        wanted = self._recording or self._reading == "timeline"
+        if wanted and message.ticket == self._ticket:
+            self._said = ""
+            self._draw()
+            self._read("timeline", "Timeline", message.text)
 
     # The learner's app, served
 

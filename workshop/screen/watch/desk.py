@@ -7,6 +7,7 @@ from typing import Protocol
 
 from workshop.lesson import Lesson
 from workshop.progress import State
+from workshop.timeline import Timeline
 from workshop.watch import Event, Finished
 
 
@@ -82,6 +83,12 @@ class Desk(Protocol):
 
     def stop_serving(self) -> None:
         """End the server, if there is one."""
+
+    def timelines(self, lesson: Lesson) -> Sequence[str]:
+        """Return the titles of the scenes that can be recorded of *lesson*."""
+
+    def timeline(self, lesson: Lesson, scene: int) -> Timeline:
+        """Play a scene with the learner's app, and return what was recorded."""
 
     def browse(self, lesson: Lesson) -> str:
         """Open the lesson's page in a browser; return where it is.

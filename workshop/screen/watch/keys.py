@@ -28,7 +28,9 @@ KEYS = (
     Key("u", "undo", "undo", "Take the last reset or catch-up back."),
     Key("r", "rerun", "rerun", "Check once more without a save."),
     Key("k", "end run", "end_run", "End the run that is on; the verdict stays."),
-    Key("t", "timeline", "timeline", "What the event loop did in the failing test."),
+    Key(
+        "t", "timeline", "timeline", "Who held the event loop, in your app, in a scene."
+    ),
     Key("?", "keys", "keys", "This page."),
     Key("q", "quit", "leave", "Leave. Everything is kept."),
 )

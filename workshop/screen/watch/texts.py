@@ -14,6 +14,7 @@ from rich.text import Text
 from workshop.lesson import Lesson, Step
 from workshop.screen.pages import difference, short
 from workshop.screen.watch.keys import KEYS, OTHERS
+from workshop.timeline import Timeline, TimelineText
 
 _DETAILS = re.compile(
     r"<details.*?<summary>(?P<what>.*?)</summary>.*?</details>", re.DOTALL
@@ -123,6 +124,19 @@ def served(address: str, log: Sequence[str]) -> RenderableType:
         Text("It reloads when you save. a stops it."),
         Text(),
         *(Text(line.removesuffix(_NOT_HERE)) for line in log),
+    )
+
+
+def timeline(
+    recorded: Timeline, title: str, number: int, scenes: int
+) -> RenderableType:
+    """Return what the event loop did in a scene: number *number* of *scenes*."""
+    more = " t shows the next." if scenes > 1 else ""
+    return Group(
+        TimelineText([("", recorded)], title=title),
+        Text(),
+        Text(f"Scene {number} of {scenes}, with your file.{more}"),
+        Text("A save records it anew. How to read it: docs/timeline.md"),
     )
 
 

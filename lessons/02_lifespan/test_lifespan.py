@@ -9,7 +9,7 @@ Where the price list is read every minute, a test moves the clock by hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ class World:
         self.broken: set[str] = set()
         self.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
         self.price_list.open()
+        self.charged: list[str] = []
         self.unreadable = 0  # how many readings of the price list will fail
 
     def stand_ins(self) -> dict[str, Callable[..., object]]:
@@ -175,11 +176,17 @@ class CardLine(Line):
 
     async def charge(self, customer: str) -> None:
         self.use()
+        self.world.charged.append(customer)
 
 
 STUCK = (
     "The box office was started, and its start did not come to an end. "
     "Expected: it opens what it needs and lets customers in."
+)
+WAITED = (
+    "The start waited for the price list, which takes a while to read. Until the "
+    "start is over the server answers nobody. "
+    "Expected: the start goes on without prices, and /ready answers 503."
 )
 
 
@@ -207,9 +214,10 @@ async def end(app: RunningApp) -> None:
         ) from failed
     except Never as never:
         raise AssertionError(
-            "The box office was told to end, and did not come to an end. A deploy "
-            "would wait for it, and then kill it. "
-            "Expected: it ends at once, as there is no customer left."
+            "The box office was told to end. No customer was left and no price list "
+            "was being read, and yet it did not end. A deploy waits for it, and then "
+            "kills it. "
+            "Expected: it ends at once, and not when the next minute is over."
         ) from never
 
 
@@ -304,10 +312,21 @@ async def test_all_customers_share_one_line_to_the_card_company(
             )
         opened = len(world.all(CardLine))
         ended = await try_to_end(opera)
+    assert opened, (
+        "The box office started and three customers bought a seat. Since the start "
+        "began, nobody has opened a line to the card company. If there is one, it "
+        "has been open since app.py was imported. "
+        "Expected: one line, opened by the start, for all customers."
+    )
     assert opened == 1, (
         "The box office started and three customers bought a seat. Since the start "
         f"began, {opened} lines to the card company were opened. "
         "Expected: one line, opened by the start, for all customers."
+    )
+    assert world.charged == ["Ann", "Bob", "Cid"], (
+        "Ann, Bob and Cid bought a seat each. Whose card was charged by the line "
+        f"that the start has opened: {' and '.join(world.charged) or 'nobody'}. "
+        "Expected: each of them, once."
     )
     assert at_start == 1, (
         "The box office had started, and there was no line to the card company. If "
@@ -368,7 +387,7 @@ async def test_a_start_that_fails_closes_what_it_had_opened(run_app: RunApp) -> 
             assert not world.unsaved(), (
                 f"In the start, {broken} failed. The database was closed before the "
                 "mail server, whose unsent letters could not be stored any more. "
-                "Expected: what was opened last is closed first."
+                "Expected: the database is open until mail is closed."
             )
 
 
@@ -398,7 +417,7 @@ async def test_an_error_while_closing_does_not_keep_the_rest_open(
             assert not world.unsaved(), (
                 "The database was closed before the mail server, whose unsent "
                 "letters could not be stored any more. "
-                "Expected: what was opened last is closed first."
+                "Expected: the database is open until mail is closed."
             )
 
 
@@ -429,8 +448,9 @@ async def test_two_apps_in_one_process_do_not_mix_their_customers(
         f"{in_words(told)}. Expected: Ann's by the Opera, Bob's by the Theatre."
     )
     assert lists == PRICES, (
-        f"Opera and Theatre are two apps in one process. Their prices: {PRICES}. "
-        f"What their customers read: {lists}. Expected: each its own."
+        "Opera and Theatre are two apps in one process. A seat in the stalls costs "
+        f"{stalls(PRICES)}. What their customers read is {stalls(lists)}. "
+        "Expected: each its own."
     )
 
 
@@ -513,12 +533,7 @@ async def test_ready_is_not_said_before_the_price_list_is_there(
     world = World()
     world.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
     async with run_app(replace=world.stand_ins(), start=False) as opera:
-        await start(
-            opera,
-            stuck="The start waited for the price list, which takes a while to read. "
-            "Until the start is over the server answers nobody. "
-            "Expected: the start goes on without prices, and /ready answers 503.",
-        )
+        await start(opera, stuck=WAITED)
         early = await get(opera, "/ready")
         world.price_list.open()
         await settle(300)
@@ -568,7 +583,7 @@ async def test_an_app_is_not_ready_because_another_is(run_app: RunApp) -> None:
     async with two_box_offices(run_app, world, "Theatre") as (_, theatre):
         await settle(300)
         world.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
-        await start(theatre)
+        await start(theatre, stuck=WAITED)
         answer = await get(theatre, "/ready")
         world.price_list.open()
     assert answer.status_code == 503, (
@@ -581,6 +596,15 @@ async def test_an_app_is_not_ready_because_another_is(run_app: RunApp) -> None:
 def said(answer: httpx2.Response) -> object:
     """What an answer says: its JSON if it is a success, else its text."""
     return answer.json() if answer.is_success else answer.text
+
+
+def stalls(lists: Mapping[str, object]) -> str:
+    """Say what a seat costs where: "60 in the Opera and 25 in the Theatre"."""
+    return " and ".join(
+        f"{prices.get('stalls', 'nothing') if isinstance(prices, dict) else prices} "
+        f"in the {venue}"
+        for venue, prices in lists.items()
+    )
 
 
 def in_words(customers: dict[str, list[str]]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
-from workshop.timeline.places import Place, name_of, words_of
+from workshop.timeline.places import Place, Quotes, name_of
 from workshop.timeline.tracks import Kind, Slice, Track
 
 # In milliseconds. Waiting shorter than this for one's turn is the usual thing on a
@@ -27,6 +27,7 @@ class Scale:
     blocking: float
     exact: bool
     """Whether the clock is one without noise."""
+    quotes: Quotes = field(default_factory=Quotes)
 
     def ms(self, time: float) -> float:
         """Return *time* in milliseconds since the beginning."""
@@ -173,7 +174,9 @@ def _spans(
             now = max(end, now)
             blocking = busy is State.RUNNING and scale.is_blocking(piece)
             state = State.BLOCKING if blocking else busy
-            yield Span(state, start, now, *words_of(piece.held, waiting=False))
+            yield Span(
+                state, start, now, *scale.quotes.words_of(piece.held, waiting=False)
+            )
         parked[source] = piece.parked
     if unfinished:
         end = scale.ms(scale.ended)
@@ -200,7 +203,9 @@ def _waiting(
     if not scale.exact and start - ready < NOISE:
         ready = start
     if ready > now:
-        yield Span(State.AWAITING, now, ready, *words_of(parked, waiting=True))
+        yield Span(
+            State.AWAITING, now, ready, *scale.quotes.words_of(parked, waiting=True)
+        )
     if start > ready:
         yield Span(State.READY, ready, start)
 

@@ -14,7 +14,7 @@ import re
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any, NamedTuple
 
 _WAITING = re.compile(r"\b(await\b|async (?:with|for)\b).*")
@@ -74,22 +74,21 @@ def frames_of(awaitable: object) -> Iterator[FrameType]:
     """Yield the frames that a parked coroutine consists of, outermost first."""
     inner: Any = awaitable
     for _ in range(_MOST_FRAMES):
-        if inner is None:
+        # Nearly all are coroutines, and this is done after every step.
+        if type(inner) is CoroutineType:
+            frame, inner = inner.cr_frame, inner.cr_await
+        elif inner is None:
             return
-        if type(inner).__name__ in _OPAQUE:
-            inner = next(
-                (
-                    referent
-                    for referent in gc.get_referents(inner)
-                    if _frame(referent) is not None
-                ),
-                None,
-            )
-            continue
-        frame = _frame(inner)
+        elif type(inner).__name__ in _OPAQUE:
+            frame, inner = None, _hidden_in(inner)
+        else:
+            frame, inner = _frame(inner), _awaited(inner)
         if frame is not None:
             yield frame
-        inner = _awaited(inner)
+
+
+def _hidden_in(opaque: object) -> object:
+    return next((r for r in gc.get_referents(opaque) if _frame(r) is not None), None)
 
 
 def frames_above(frame: FrameType | None, bottom: CodeType | None) -> list[FrameType]:
@@ -137,32 +136,50 @@ class Files:
         These are the innermost ones that call each other without a library in
         between; where there are frames of the preferred file, those of them.
         """
-        groups: list[list[FrameType]] = [[]]
+        group: list[FrameType] = []
+        preferred: list[FrameType] = []
+        between = False
         for frame in frames:
-            if self.is_users(frame.f_code):
-                groups[-1].append(frame)
-            elif groups[-1]:
-                groups.append([])
-        chosen = [group for group in groups if group]
-        if self._preferred:
-            preferred = [
-                [f for f in group if Path(f.f_code.co_filename).name == self._preferred]
-                for group in chosen
-            ]
-            chosen = [group for group in preferred if group] or chosen
-        if not chosen:
-            return ()
-        return tuple(Place(frame.f_code, frame.f_lasti) for frame in chosen[-1])
+            if not self.is_users(frame.f_code):
+                between = True
+                continue
+            if between:
+                group, between = [], False
+            group.append(frame)
+            if self._is_preferred(frame):
+                preferred = [f for f in group if self._is_preferred(f)]
+        chosen = preferred or group
+        return tuple([Place(frame.f_code, frame.f_lasti) for frame in chosen])
+
+    def _is_preferred(self, frame: FrameType) -> bool:
+        return (
+            self._preferred is not None
+            and Path(frame.f_code.co_filename).name == self._preferred
+        )
 
 
-def words_of(places: tuple[Place, ...], *, waiting: bool) -> tuple[str, str]:
-    """Return the code at the outermost of *places*, and where that is."""
-    if not places:
-        return "", ""
-    return _words(places[0], waiting)
+class Quotes:
+    """Quotes code, as it is in its file now."""
+
+    def __init__(self) -> None:
+        # Code is the key by identity: equal code may come from different files.
+        self._words: dict[tuple[int, int, bool], tuple[str, str]] = {}
+        self._checked: set[str] = set()
+
+    def words_of(self, places: tuple[Place, ...], *, waiting: bool) -> tuple[str, str]:
+        """Return the code at the outermost of *places*, and where that is."""
+        if not places:
+            return "", ""
+        code, instruction = places[0]
+        key = (id(code), instruction, waiting)
+        if key not in self._words:
+            if code.co_filename not in self._checked:
+                self._checked.add(code.co_filename)
+                linecache.checkcache(code.co_filename)
+            self._words[key] = _words(places[0], waiting)
+        return self._words[key]
 
 
-@functools.cache
 def _words(place: Place, waiting: bool) -> tuple[str, str]:
     code, instruction = place
     first, last, start, end = _position(code, instruction)

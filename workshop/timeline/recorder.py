@@ -367,8 +367,12 @@ class Recorder:
     def _park(self, task: Task, tracks: list[Track]) -> None:
         """Note where the last of a task's tracks waits now."""
         places = self._waits_in(_coroutine(task), len(tracks), tracks[-1].kind)
-        if tracks[-1].slices:
-            tracks[-1].slices[-1].parked = places
+        slices = tracks[-1].slices
+        if slices:
+            # Loops wait in the same place again and again: keep it once.
+            if len(slices) > 1 and slices[-2].parked == places:
+                places = slices[-2].parked
+            slices[-1].parked = places
 
     def _waits_in(
         self, coroutine: object, tracks: int, kind: Kind

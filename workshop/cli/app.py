@@ -51,12 +51,13 @@ def command_line() -> click.Group:
         keeping,
         learn,
         learner,
+        pictures,
         site,
         timeline,
         transfer,
     )
 
-    for module in (learn, learner, keeping, timeline, transfer, author, site):
+    for module in (learn, learner, keeping, timeline, transfer, author, pictures, site):
         for verb in module.VERBS:
             cli.add_command(verb)
     return cli

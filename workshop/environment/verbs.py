@@ -58,6 +58,7 @@ VERBS = (
     Verb("help", "this table", groups=()),
     Verb("check", "is a lesson fit to be handed out?", "may"),
     Verb("pages", "renew code and outputs on pages"),
+    Verb("pictures", "record the pages' pictures anew"),
     Verb("site", "serve the site, reloading", groups=("core", "site")),
     Verb("site-build", "write the site to site/", groups=("core", "site")),
     Verb("pins", "renew requirements/", groups=()),

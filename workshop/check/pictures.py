@@ -1,0 +1,151 @@
+"""The pictures that pages show: recorded from code, checked in, kept true.
+
+- `state-NAME.svg` from the functions of `docs/pictures/states.py`
+- `04-before.svg` and `04-after.svg` from a lesson's first scene, played with
+  its starter and with our solution on one time axis; `04-SCENE-before.svg` and
+  `04-SCENE-after.svg` from its other scenes
+
+Each comes twice, `-narrow` for phones. All are recorded in virtual time, so the
+same code makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from workshop.check.texts import Finding
+from workshop.lesson import Lesson
+from workshop.scenario import Performance, Play, Scene, play, read_scenes
+from workshop.timeline import Timeline, record, svg, virtual
+
+_OURS = re.compile(r"(state|\d\d)-.*\.svg")
+
+
+class PictureError(Exception):
+    """A picture cannot be recorded. The message says which and why."""
+
+
+def pictures(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
+    """Return what each picture below `docs/pictures` is today, by file name.
+
+    Raises `PictureError` and `ScriptError`.
+    """
+    found: dict[str, str] = {}
+    states = folder(root) / "states.py"
+    if states.is_file():
+        for name, title, timeline in _record_states(states):
+            found |= _both(f"state-{name}", title, timeline, timeline.duration)
+    found |= dict(_draw_scenes(lessons))
+    return found
+
+
+def renew(root: Path, lessons: Sequence[Lesson]) -> list[str]:
+    """Write the pictures that have changed, remove those that are nobody's.
+
+    Returns their names. Raises as `pictures` does.
+    """
+    today, there = pictures(root, lessons), _there(root)
+    changed = sorted(it for it in {*today, *there} if today.get(it) != there.get(it))
+    for name in changed:
+        path = folder(root) / name
+        if name in today:
+            path.write_text(today[name], encoding="utf-8", newline="\n")
+        else:
+            path.unlink()
+    return changed
+
+
+def check_pictures(root: Path, lessons: Sequence[Lesson]) -> Iterator[Finding]:
+    """Yield the pictures that are not what they would be today."""
+    today, there = pictures(root, lessons), _there(root)
+    for name in sorted({*today, *there}):
+        if name not in there:
+            what = "is missing"
+        elif name not in today:
+            what = "is made by nothing any more"
+        elif today[name] != there[name]:
+            what = "is not what is recorded today"
+        else:
+            continue
+        yield Finding(name, "picture", f"it {what}; `make pictures` renews it")
+
+
+def folder(root: Path) -> Path:
+    """Return where the pictures are."""
+    return root / "docs" / "pictures"
+
+
+def _there(root: Path) -> dict[str, str]:
+    return {
+        path.name: path.read_text(encoding="utf-8")
+        for path in folder(root).glob("*.svg")
+        if _OURS.fullmatch(path.name)
+    }
+
+
+def _both(name: str, title: str, timeline: Timeline, duration: float) -> dict[str, str]:
+    return {
+        f"{name}.svg": svg(timeline, title=title, duration=duration),
+        f"{name}-narrow.svg": svg(
+            timeline, title=title, duration=duration, narrow=True
+        ),
+    }
+
+
+def _record_states(file: Path) -> Iterator[tuple[str, str, Timeline]]:
+    spec = importlib.util.spec_from_file_location("states", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, example in vars(module).items():
+        if inspect.iscoroutinefunction(example) and example.__doc__:
+            title = example.__doc__.strip().partition("\n")[0].rstrip(".")
+            yield name, title, virtual.run(_recorder_of(example), threads="modelled")
+
+
+def _recorder_of(example: Any) -> Any:
+    async def recorded() -> Timeline:
+        async with record(here=None) as recording:
+            await example()
+        return recording.timeline
+
+    return recorded
+
+
+def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
+    wanted: list[tuple[str, Scene, Play, Play]] = []
+    for lesson in lessons:
+        script = lesson.folder / "scenario.py"
+        if not script.is_file():
+            continue
+        for number, scene in enumerate(read_scenes(script)):
+            own = f"-{scene.name}" if number else ""
+            before, after = (
+                Play(script, scene.name, answer)
+                for answer in (lesson.state_file(0), lesson.solution_file)
+            )
+            wanted.append((f"{lesson.number}{own}", scene, before, after))
+    if not wanted:
+        return
+    plays = [it for _, _, before, after in wanted for it in (before, after)]
+    # Which servers the caller uses is nothing that a picture may depend on.
+    found = iter(play(plays, exact=True, environment={"DATABASE_URL": ""}))
+    for name, scene, *pair in wanted:
+        timelines = [_timeline(name, it, next(found)) for it in pair]
+        longest = max(it.duration for it in timelines)
+        for which, timeline in zip(("before", "after"), timelines, strict=True):
+            drawn = _both(f"{name}-{which}", scene.title, timeline, longest)
+            yield from drawn.items()
+
+
+def _timeline(name: str, wanted: Play, found: object) -> Timeline:
+    if isinstance(found, Performance):
+        return found.timeline
+    words = getattr(found, "words", "")
+    raise PictureError(f"{name}: {wanted.answer} cannot be recorded: {words}")

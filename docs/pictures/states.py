@@ -8,6 +8,8 @@ import asyncio
 import time
 from contextlib import suppress
 
+from workshop.timeline import record, text
+
 
 async def turnstile() -> str:
     return "open"
@@ -44,7 +46,7 @@ async def thread() -> None:
 
 
 async def turns() -> None:
-    """Four take short turns on one loop."""
+    """Three take short turns on one loop."""
     await asyncio.gather(*(guest(name) for name in ("Ann", "Bob", "Cy")))
 
 
@@ -73,3 +75,9 @@ async def charge(means: str, seconds: float) -> None:
 
 async def mail() -> None:
     await asyncio.sleep(5)
+
+
+async def your_own() -> None:
+    async with record() as recording:
+        await asyncio.gather(awaiting_report(), turnstile())
+    print(text(recording.timeline))

@@ -15,6 +15,7 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,27 @@ def _there(root: Path) -> dict[str, str]:
 
 
 def _both(name: str, title: str, timeline: Timeline, duration: float) -> dict[str, str]:
+    timeline = _without_lines(timeline)
     return {
         f"{name}.svg": svg(timeline, title=title, duration=duration),
         f"{name}-narrow.svg": svg(
             timeline, title=title, duration=duration, narrow=True
         ),
     }
+
+
+def _without_lines(timeline: Timeline) -> Timeline:
+    """Return *timeline* without line numbers: a new comment is no new picture."""
+    lanes = (
+        replace(
+            lane,
+            spans=tuple(
+                replace(span, where=span.where.partition(":")[0]) for span in lane.spans
+            ),
+        )
+        for lane in timeline.lanes
+    )
+    return replace(timeline, lanes=tuple(lanes))
 
 
 def _record_states(file: Path) -> Iterator[tuple[str, str, Timeline]]:

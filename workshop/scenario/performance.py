@@ -22,7 +22,7 @@ from workshop.lab.failures import AppLoadError, ShutdownError, StartupError
 from workshop.lab.loop import LabLoop
 from workshop.scenario.sqlite import modelled_sqlite
 from workshop.scenario.stage import Stage
-from workshop.timeline import NameRequests, Timeline, record, virtual
+from workshop.timeline import NameRequests, Span, Timeline, record, virtual
 from workshop.timeline.words import time
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ async def _play(
     ]
     if not over:
         notes.append(f"After {time(seconds * 1000)} the curtain fell.")
-    timeline = _without_code_of(script, recording.timeline)
+    timeline = _told_of_app(recording.timeline, script, answer)
     return replace(timeline, notes=(*timeline.notes, *dict.fromkeys(notes)))
 
 
@@ -134,24 +134,24 @@ def _hidden(scene: Any) -> Any:
     return FunctionType(code, scene.__globals__, scene.__name__)
 
 
-def _without_code_of(script: Any, timeline: Timeline) -> Timeline:
-    """Return *timeline* without quoting the stand-ins, which nobody shall edit."""
+def _told_of_app(timeline: Timeline, script: Any, answer: Path) -> Timeline:
+    """Return *timeline* with *answer* called app.py, and no line of *script* quoted.
+
+    Stand-ins are nothing that anybody shall edit, and `steps/0.py` is a starter.
+    """
     own = f"{Path(script.__file__).name}:"
-    return replace(
-        timeline,
-        lanes=tuple(
-            replace(
-                lane,
-                spans=tuple(
-                    replace(span, label="", where="")
-                    if span.where.startswith(own)
-                    else span
-                    for span in lane.spans
-                ),
-            )
-            for lane in timeline.lanes
-        ),
+
+    def told(span: Span) -> Span:
+        if span.where.startswith(own):
+            return replace(span, label="", where="")
+        name, _, line = span.where.rpartition(":")
+        return replace(span, where=f"app.py:{line}") if name == answer.name else span
+
+    lanes = (
+        replace(lane, spans=tuple(told(span) for span in lane.spans))
+        for lane in timeline.lanes
     )
+    return replace(timeline, lanes=tuple(lanes))
 
 
 async def _until_curtain(scene: Any, stage: Stage, seconds: float) -> bool:

@@ -6,6 +6,7 @@ costs next to nothing. It becomes words when the timeline is made.
 
 from __future__ import annotations
 
+import ast
 import functools
 import gc
 import linecache
@@ -193,9 +194,24 @@ def _words(place: Place, waiting: bool) -> tuple[str, str]:
         raw[0] = raw[0][start:]
         text = _tidy(b" ".join(raw).decode(errors="replace"))
     if waiting and not text.startswith("await "):
+        text = _await_in(text) or text
+    if waiting and not text.startswith("await "):
         found = _WAITING.search(lines[0])
         text = _tidy(found.group().rstrip(": \n")) if found else text
     return text or _tidy("".join(lines[:1])), where
+
+
+def _await_in(text: str) -> str:
+    """Return the first await in *text*, an expression that holds one.
+
+    Until Python 3.11 a comprehension was awaited as a whole.
+    """
+    try:
+        nodes = ast.walk(ast.parse(text, mode="eval"))
+    except (SyntaxError, ValueError):
+        return ""
+    found = next((node for node in nodes if isinstance(node, ast.Await)), None)
+    return (ast.get_source_segment(text, found) or "") if found else ""
 
 
 def _position(

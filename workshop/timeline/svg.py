@@ -161,7 +161,7 @@ def _draw_title(
 ) -> None:
     layout = page.layout
     total = time(panels[0][1].duration) if len(panels) == 1 else ""
-    room = int((layout.width - 24) / 8) - len(total) - 2
+    room = int((layout.width - 24) / 9) - len(total) - 1
     page.y = 8
     for line in textwrap.wrap(title, room)[:2]:
         page.y += 19
@@ -223,7 +223,7 @@ def _draw_lane(page: _Page, lane: Lane, scale: Scale) -> None:
     _draw_spans(page, lane, scale, middle)
     if lane.outcome is not Outcome.DONE:
         page.outcomes.add(lane.outcome)
-        x = min(scale.at(lane.end) + 10, page.layout.width - 11)
+        x = min(scale.at(lane.end) + 13, page.layout.width - 11)
         mark = _mark(lane.outcome, x, middle)
         page.add(_with_title(mark, f"{lane.name}: {ending(lane)}"))
 
@@ -248,7 +248,8 @@ def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
     on_top: list[str] = []
     for group in _visible(lane.spans, scale):
         first, last = group[0], group[-1]
-        left = scale.at(first.start)
+        # What happens at the very end is drawn before it, to stay in the picture.
+        left = min(scale.at(first.start), scale.at(scale.duration) - _LEAST)
         width = scale.at(last.end) - left
         if len(group) > 1:
             page.dense = True

@@ -114,13 +114,19 @@ def clip(text: str, length: int) -> str:
 
 
 def shortened(name: str, length: int, cut: str = "…") -> str:
-    """Return *name* without its middle: the end of a path says what it is.
+    """Return *name* without what tells the least: a middle, or last arguments.
 
     >>> shortened("#1 GET /shows/hamlet/prices", 20)
     '#1 GET /shows…prices'
+    >>> shortened("ask_price('Apollo', 'hamlet')", 24)
+    "ask_price('Apollo', …)"
     """
     if len(name) <= length:
         return name
+    if name.endswith(")") and "(" in name:
+        kept = name[: length - len(cut) - 1]
+        whole, comma, _ = kept.rpartition(", ")
+        return f"{whole}{comma}{cut})" if comma else f"{kept}{cut})"
     tail = length // 3
     return f"{name[: length - tail - len(cut)]}{cut}{name[len(name) - tail :]}"
 

@@ -1,0 +1,100 @@
+"""Pictures on pages are recorded from the code that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workshop.check.pictures import check_pictures, folder, renew
+from workshop.cli import main
+from workshop.lesson import Catalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+STATES = '''
+import asyncio
+
+async def waits():
+    """Somebody waits."""
+    await helper()
+
+async def helper():
+    await asyncio.sleep(0.1)
+'''
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout with one picture, which has been drawn."""
+    folder(tmp_path).mkdir(parents=True)
+    (folder(tmp_path) / "states.py").write_text(STATES, encoding="utf-8")
+    (folder(tmp_path) / "logo.svg").write_text("<svg/>", encoding="utf-8")
+    renew(tmp_path, [])
+    return tmp_path
+
+
+def told(root: Path) -> list[str]:
+    return [str(finding) for finding in check_pictures(root, [])]
+
+
+def test_the_pictures_of_this_project_are_what_is_recorded_today() -> None:
+    assert list(check_pictures(ROOT, Catalogue(ROOT).lessons())) == []
+
+
+def test_each_documented_function_is_drawn_wide_and_narrow(root: Path) -> None:
+    there = sorted(path.name for path in folder(root).glob("*.svg"))
+
+    assert there == ["logo.svg", "state-waits-narrow.svg", "state-waits.svg"]
+    assert told(root) == []
+    assert renew(root, []) == []
+
+
+def test_a_new_comment_is_no_new_picture(root: Path) -> None:
+    file = folder(root) / "states.py"
+    file.write_text("# A comment.\n" + STATES, encoding="utf-8")
+
+    assert told(root) == []
+
+
+def test_a_picture_of_other_code_is_stale(root: Path) -> None:
+    file = folder(root) / "states.py"
+    file.write_text(STATES.replace("0.1", "0.2"), encoding="utf-8")
+
+    assert [it.partition(";")[0] for it in told(root)] == [
+        "state-waits-narrow.svg: picture: it is not what is recorded today",
+        "state-waits.svg: picture: it is not what is recorded today",
+    ]
+    assert renew(root, []) == ["state-waits-narrow.svg", "state-waits.svg"]
+    assert told(root) == []
+
+
+def test_a_picture_that_is_missing_is_told_of(root: Path) -> None:
+    (folder(root) / "state-waits.svg").unlink()
+
+    (finding,) = told(root)
+    assert "state-waits.svg: picture: it is missing" in finding
+
+
+def test_a_picture_of_nothing_is_told_of_and_removed(root: Path) -> None:
+    (folder(root) / "04-before.svg").write_text("<svg/>", encoding="utf-8")
+
+    (finding,) = told(root)
+    assert "04-before.svg: picture: it is made by nothing any more" in finding
+    assert renew(root, []) == ["04-before.svg"]
+    assert told(root) == []
+
+
+def test_the_verb_tells_and_renews(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (root / "lessons").mkdir()
+    monkeypatch.setattr("workshop.cli.place.ROOT", root)
+    (folder(root) / "state-waits.svg").unlink()
+
+    codes = [main(["pictures", "--check"]), main(["pictures"])]
+    out, err = capfd.readouterr()
+
+    assert codes == [1, 0]
+    assert "state-waits.svg: picture: it is missing" in out
+    assert "Renewed docs/pictures/state-waits.svg." in err
+    assert main(["pictures", "--check"]) == 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Annotated
 
 import anyio
@@ -241,17 +241,30 @@ async def test_a_dependency_is_held_until_the_last_byte() -> None:
 @fact("fastapi", topic=TOPIC)
 async def test_a_function_scope_ends_before_the_generator_begins() -> None:
     """With `scope="function"` a dependency of a stream is left before the generator
-    begins: what it lent is closed by then.
+    begins: what it lent is closed by then, if closing it does not have to wait.
     """
     assert await _order("function") == ["entered", "left", "A1", "A2"]
 
 
-async def _order(scope: str) -> list[str]:
+@fact("fastapi", topic=TOPIC)
+async def test_the_generator_begins_while_a_function_scope_is_being_closed() -> None:
+    """While the clean-up of such a dependency waits, the generator of a native stream
+    begins, with what is being closed.
+    """
+    order = await _order("function", closing=settle)
+    assert order.index("A1") < order.index("left")
+
+
+async def _order(
+    scope: str, closing: Callable[[], Awaitable[None]] | None = None
+) -> list[str]:
     app, journal = FastAPI(), Journal()
 
     async def line() -> AsyncIterator[None]:
         journal.record("entered")
         yield
+        if closing is not None:
+            await closing()
         journal.record("left")
 
     held = Depends(line, scope="function" if scope == "function" else "request")

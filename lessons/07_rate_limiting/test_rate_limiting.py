@@ -37,6 +37,7 @@ from workshop.lab.plugin import RunApp
 
 ANN, BOB, CLEO, DAN = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"
 SCALPER = "203.0.113.66"
+KNOWN_SCALPER = "192.0.2.200"  # on the blocklist
 BALANCER, CACHE = "10.0.0.1", "10.0.0.2"
 NOON = 1_700_000_000.0
 GREETINGS = {b"HELLO", b"AUTH", b"SELECT", b"CLIENT", b"PING", b"INFO", b"COMMAND"}
@@ -90,6 +91,20 @@ async def test_retry_after_is_the_time_until_the_next_call_is_served(
         "Ann was refused with Retry-After: 5. She came back after five seconds and "
         f"was answered {ann.status}. "
         "Expected: 200, what Retry-After says is true."
+    )
+    for pause in (0, 1, 1, 5):
+        await clock.advance(pause)
+        bob = await seats(app, BOB)
+    told = seconds(bob) or 0
+    await clock.advance(max(told - 1, 0))
+    early = (await seats(app, BOB)).status
+    await clock.advance(1)
+    late = (await seats(app, BOB)).status
+    assert (early, late) == (429, 200), (
+        "Bob was served at 0, 1 and 2 s. At 7 s he was refused with Retry-After: "
+        f"{told}. He tried one second before that was over, then when it was over, "
+        f"and was answered {early} and {late}. "
+        "Expected: 429 and 200, what Retry-After says is true to the second."
     )
 
 
@@ -257,6 +272,12 @@ async def test_printing_a_ticket_under_the_limit_holds_up_nobody(
         f"Ann's ticket says: {answers[0].body.decode()}. "
         "Expected: what print_ticket() has printed."
     )
+    scalper = await visit(app, "GET", "/tickets/A1", KNOWN_SCALPER)
+    assert scalper.status == 403, (
+        "A scalper who is on the blocklist wanted a ticket printed and was answered "
+        f"{scalper.status}. "
+        "Expected: 403, as before."
+    )
 
 
 @pytest.mark.step(6)
@@ -280,6 +301,12 @@ async def test_two_workers_share_one_limit(run_app: RunApp, redis: RedisServer) 
             "Ann had no guess left. Bob guessed once at each worker and was answered "
             f"{others}. "
             "Expected: 200 twice, he has three guesses of his own."
+        )
+        scalper = await guess(both.first, KNOWN_SCALPER)
+        assert scalper.status == 403, (
+            "A scalper who is on the blocklist guessed the word and was answered "
+            f"{scalper.status}. "
+            "Expected: 403, as before."
         )
         own_clock = await both.pass_seconds(6)
         refused = [await guess(both.first, ANN) for _ in range(3)]
@@ -388,7 +415,7 @@ def open_the_box_office(app: RunningApp, clock: Clock | None = None) -> None:
         return NOON + (loop.time() if clock else 0)
 
     async def on_blocklist(address: str) -> bool:
-        return False
+        return address == KNOWN_SCALPER
 
     async def seats_left(show_id: int) -> int:
         return 12

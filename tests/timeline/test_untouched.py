@@ -8,6 +8,7 @@ import contextvars
 import gc
 import inspect
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
@@ -111,6 +112,20 @@ async def cancellation() -> list[object]:
     return [*told, gone.cancelled()]
 
 
+async def failing_callbacks() -> list[object]:
+    def callback(number: int) -> None:
+        raise LookupError(number)
+
+    loop = asyncio.get_running_loop()
+    told: list[object] = []
+    loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+    loop.call_soon(callback, 1)
+    handle = loop.call_later(0.01, callback, 2)
+    told.append(re.sub(r"when=\S+", "", repr(handle)))
+    await asyncio.sleep(0.02)
+    return told
+
+
 async def groups() -> list[object]:
     told: list[object] = []
     try:
@@ -130,6 +145,7 @@ async def groups() -> list[object]:
         contexts,
         failures,
         cancellation,
+        failing_callbacks,
         groups,
     ],
 )

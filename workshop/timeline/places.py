@@ -47,6 +47,7 @@ _OPAQUE = frozenset(
     }
 )
 _MOST_FRAMES = 200
+_SHORT = 20
 
 
 class Place(NamedTuple):
@@ -245,7 +246,8 @@ def name_of(code: CodeType, values: dict[str, object] | None = None) -> str:
 
 def short_value(value: object) -> str:
     """Return *value* as it is written in code, or nothing if that is long."""
-    if value is not None and isinstance(value, (bool, int, float, str)):
+    # No subclasses: their repr is somebody's code.
+    if type(value) in (bool, int, float, str):
         text = repr(value)
-        return text if len(text) < 20 else ""
+        return text if len(text) < _SHORT else ""
     return ""

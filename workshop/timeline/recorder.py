@@ -87,7 +87,10 @@ class Recorder:
         self.tap.install()
         self.began_at = self.tap.clock()
         if task is not None:
-            self._adopt(task, Track(here, Kind.HERE, None, self.began_at, users=False))
+            track = Track(here, Kind.HERE, None, self.began_at, users=False)
+            self.tracks.append(track)
+            self._tracks_of[task] = [track]
+            self._adopt(task, track)
 
     def stop(self, failure: BaseException | None) -> None:
         """End all that is open. *failure* is what leaves the recording early."""
@@ -103,8 +106,6 @@ class Recorder:
 
     def _adopt(self, task: Task, track: Track) -> None:
         """Follow a task that is in the middle of a step which we did not see begin."""
-        self.tracks.append(track)
-        self._tracks_of.setdefault(task, []).append(track)
         now = self.tap.clock()
         self.running.append(Open(track, now, now, task))
         # We shall not see this step end either. What comes next will tell, and if
@@ -252,12 +253,9 @@ class Recorder:
             yield
             return
         now = self.tap.clock()
-        if not self.running:
-            if task not in self._tracks_of:
-                self._adopt(task, self._track(_coroutine(task), self.began_at))
-            else:
-                self.running.append(Open(self._tracks(task)[-1], now, now, task))
         tracks = self._tracks(task)
+        if not self.running:
+            self._adopt(task, tracks[-1])
         self._requests += 1
         # In the first step of its task it has waited for as long as the task.
         since = now if tracks[-1].slices else self.running[-1].ready
@@ -332,7 +330,7 @@ class Recorder:
         """Tell whether the user's code made the task that is being made."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            module = frame.f_globals.get("__name__", "")
+            module = str(frame.f_globals.get("__name__"))
             if not module.startswith(("asyncio.", "workshop.timeline.", "uvloop")):
                 return self.files.is_users(frame.f_code)
             frame = frame.f_back

@@ -8,6 +8,7 @@ tasks and futures stay exactly what they are.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 import threading
 import time
@@ -122,28 +123,30 @@ class Tap:
     def _call_soon(
         self, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
-        return self._inner["call_soon"](self._step(callback, None), *args, **options)
+        step = self._step(callback, None)
+        return _made_by_caller(self._inner["call_soon"](step, *args, **options))
 
     def _call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         # Not _step: threads must not touch what the loop's thread writes.
-        if not isinstance(callback, Step) and not asyncio.iscoroutinefunction(callback):
+        if not isinstance(callback, Step) and not inspect.iscoroutinefunction(callback):
             callback = Step(self, callback, None, self.clock())
-        return self._inner["call_soon_threadsafe"](callback, *args, **options)
+        handle = self._inner["call_soon_threadsafe"](callback, *args, **options)
+        return _made_by_caller(handle)
 
     def _call_at(
         self, when: float, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         due = self.clock() + when - self.loop.time()
         step = self._step(callback, due)
-        return self._inner["call_at"](when, step, *args, **options)
+        return _made_by_caller(self._inner["call_at"](when, step, *args, **options))
 
     def _call_later(
         self, delay: float, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         step = self._step(callback, self.clock() + max(delay, 0))
-        return self._inner["call_later"](delay, step, *args, **options)
+        return _made_by_caller(self._inner["call_later"](delay, step, *args, **options))
 
     def _run_in_executor(
         self, executor: Any, function: Callable[..., Any], *args: Any
@@ -160,7 +163,7 @@ class Tap:
         if task is None:
             # asyncio itself says what is wrong with these.
             if not callable(callback) or (
-                self.loop.get_debug() and asyncio.iscoroutinefunction(callback)
+                self.loop.get_debug() and inspect.iscoroutinefunction(callback)
             ):
                 return callback
             since = due if due is not None else self._since()
@@ -208,9 +211,12 @@ class Tap:
 
 
 class Step:
-    """A callback in the loop's queue, and since when it could run."""
+    """A callback in the loop's queue, and since when it could run.
 
-    __slots__ = ("__self__", "callback", "since", "tap", "task")
+    To who looks at it, in a log for example, it is the callback.
+    """
+
+    __slots__ = ("callback", "since", "tap", "task")
 
     def __init__(
         self,
@@ -220,12 +226,17 @@ class Step:
         since: float,
     ) -> None:
         self.tap, self.callback, self.task, self.since = tap, callback, task, since
-        # asyncio's own messages about slow callbacks look here for the task.
-        self.__self__ = getattr(callback, "__self__", None)
 
     def __call__(self, *args: Any) -> None:
         """Run the callback."""
         self.tap.run(self, args)
+
+    @property
+    def __wrapped__(self) -> Callable[..., object]:
+        return self.callback
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.callback, name)
 
     def __repr__(self) -> str:
         return repr(self.callback)
@@ -239,6 +250,14 @@ def task_of(callback: object) -> Task | None:
     if not isinstance(owner, asyncio.Task):
         return None
     return None if getattr(callback, "__name__", "") in _NO_STEPS else owner
+
+
+def _made_by_caller(handle: Any) -> Any:
+    """Return *handle* without us in what the debug mode says of where it was made."""
+    made = getattr(handle, "_source_traceback", None)
+    if made:
+        del made[-1]
+    return handle
 
 
 def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:

@@ -5,11 +5,13 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.tiny import GOOD, STARTER, STATE_1
 from workshop.lesson import Lesson
+from workshop.progress import Snapshot, Snapshots
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -235,6 +237,25 @@ def test_on_a_full_disk_the_file_is_as_it_was(
     assert mine.read_text(encoding="utf-8") == MINE
     assert [path.name for path in lesson.folder.glob(".*")] == []
     assert bool(kept(lesson)) is (full == "lessons")
+
+
+def test_what_an_editor_saves_meanwhile_is_not_replaced(
+    mine: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Snapshots.take
+
+    def save_meanwhile(*arguments: Any) -> Snapshot:
+        taken = take(*arguments)
+        mine.write_text("# saved meanwhile\n", encoding="utf-8")
+        return taken
+
+    monkeypatch.setattr(Snapshots, "take", save_meanwhile)
+
+    code, out, err = said("reset", "90")
+
+    assert (code, out) == (3, "")
+    assert "saved in this very moment" in err
+    assert mine.read_text(encoding="utf-8") == "# saved meanwhile\n"
 
 
 def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:

@@ -22,7 +22,11 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
 
 @click.group("progress")
 def progress() -> None:
-    """Take your progress along to another machine or clone."""
+    """Take your progress along to another machine or clone.
+
+    `progress export FILE` writes it, `progress import FILE` adds it there; with
+    make, `make progress ARGS="export FILE"`. Nothing there is lowered.
+    """
 
 
 @progress.command("export")

@@ -98,6 +98,7 @@ class PlayedDesk:
     def enter(self, lesson: Lesson) -> Mapping[str, str]:
         if self.trouble:
             raise DeedError(self.trouble)
+        self.done.append(f"enter {lesson.number}")
         return {}
 
     def record(self, finished: Finished) -> None:

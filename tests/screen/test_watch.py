@@ -363,12 +363,29 @@ async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
     assert recorded == ["timeline 0", "timeline 1", "timeline 1"]
 
 
-async def test_a_service_that_does_not_start_is_told(tmp_path: Path) -> None:
+async def test_a_service_that_does_not_start_is_told_and_tried_again(
+    tmp_path: Path,
+) -> None:
     desk = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
     async with raised(tmp_path, desk=desk) as stage:
-        text = stage.text
+        text = await stage.settled()
+        desk.trouble = ""
+        again = await stage.press("r")
 
     assert "! Redis did not start." in text
+    assert "The tests are not running. r tries again." in text
+    assert "Redis" not in again
+    assert desk.done[-1] == "enter 90"
+
+
+async def test_a_lesson_that_cannot_be_read_is_not_gone_to(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        stage.desk.there[1].test_file.write_text("", encoding="utf-8")
+        await stage.press("l")
+        text = await stage.press("down", "enter")
+
+    assert "holds no tests" in text
+    assert "Lesson 90 · Seats" in text
 
 
 async def test_the_page_is_shown_where_there_is_no_browser(tmp_path: Path) -> None:

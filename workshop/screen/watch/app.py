@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.console import RenderableType
@@ -13,114 +14,35 @@ from rich.theme import Theme
 from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
-from textual.widgets import Static
 
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import State
 from workshop.screen.console import command, mark
 from workshop.screen.pages import again_lines, short
 from workshop.screen.watch import texts, words
+from workshop.screen.watch.board import Board
 from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
 from workshop.screen.watch.keys import KEYS, footer
 from workshop.screen.watch.lessons import Lessons, standing
+from workshop.screen.watch.messages import (
+    Entered,
+    Logged,
+    NotEntered,
+    Recorded,
+    Said,
+    Served,
+    Told,
+)
 from workshop.screen.watch.situation import Situation, following, take
 from workshop.watch import Event, Finished
 
-TALL = 32
-"""From so many lines on, each step has a line with its title."""
-WIDE = 116
-"""From so many columns on, a text stands beside the verdict."""
 _LOG_LINES = 200
-_BROAD = {"solution", "timeline", "docs"}
-"""Texts with lines of code or of time: they need the whole width."""
 _ON_THE_VERDICT = {"close", *(key.action for key in KEYS)}
-
-
-class Told(Message):
-    """The engine has told *event*."""
-
-    def __init__(self, event: Event) -> None:
-        super().__init__()
-        self.event = event
-
-
-class Entered(Message):
-    """What a lesson needs is there."""
-
-    def __init__(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
-        super().__init__()
-        self.lesson = lesson
-        self.environment = environment
-
-
-class Said(Message):
-    """A deed was done, or could not be done: a sentence about it."""
-
-    def __init__(self, text: str, *, trouble: bool = False) -> None:
-        super().__init__()
-        self.text = text
-        self.trouble = trouble
-
-
-class Served(Message):
-    """The learner's app is served at *address*; with an empty one no longer."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__()
-        self.address = address
-
-
-class Recorded(Message):
-    """The timeline that was asked for by *ticket* was recorded."""
-
-    def __init__(self, ticket: int, text: RenderableType) -> None:
-        super().__init__()
-        self.ticket = ticket
-        self.text = text
-
-
-class Logged(Message):
-    """The learner's app has said something."""
-
-
-class Pane(VerticalScroll, can_focus=True):
-    """A text that is scrolled by keys, and by nothing else."""
-
-    def __init__(self, id: str) -> None:
-        super().__init__(id=id)
-        self.text = Static()
-
-    def compose(self) -> ComposeResult:
-        """Hold one text."""
-        yield self.text
 
 
 class WatchApp(App[None]):
     """Watch mode on the whole terminal, beginning at *lesson*."""
 
-    CSS = """
-    Screen { layout: vertical; }
-    #title { height: 1; padding: 0 1; text-style: bold reverse; }
-    #file { height: 1; padding: 0 1; }
-    #steps { height: auto; max-height: 14; padding: 0 1; }
-    #body { height: 1fr; }
-    Pane {
-        width: 1fr; padding: 0 1; scrollbar-size-vertical: 1;
-        border: none; border-top: solid ansi_default;
-        border-title-style: bold;
-    }
-    Pane:focus { border-top: heavy ansi_default; }
-    Pane Static { width: 100%; height: auto; }
-    #text { display: none; }
-    .reading #text { display: block; }
-    .reading.narrow #verdict, .reading.alone #verdict { display: none; }
-    #notes { height: auto; max-height: 7; padding: 0 1; }
-    #notes.asking { border: heavy ansi_default; text-style: bold; }
-    #bars, #status { height: 1; padding: 0 1; }
-    #keys { height: auto; padding: 0 1; }
-    """
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -149,11 +71,11 @@ class WatchApp(App[None]):
         self._desk = desk
         self._open_session = open_session
         self._session: Session | None = None
+        self._entered = ""
         self._now = Situation(lesson)
         self._state: State = desk.state()
         self._said = ""
         self._question: tuple[str, Callable[[], None]] | None = None
-        self._reading = ""
         self._address = ""
         self._scene = 0
         self._has_scenes = False
@@ -161,110 +83,50 @@ class WatchApp(App[None]):
         self._ticket = 0
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._log_told = False
-        self._shown: tuple[object, ...] = ()
+        self._board = Board()
 
     @property
     def lesson(self) -> Lesson:
         """The lesson that is on the screen."""
         return self._now.lesson
 
-    # What stands where
-
     def compose(self) -> ComposeResult:
-        """Put the verdict in the middle, with what never moves around it."""
-        yield Static(id="title")
-        yield Static(id="file")
-        yield Static(id="steps")
-        with Horizontal(id="body"):
-            yield Pane("verdict")
-            yield Pane("text")
-        yield Static(id="notes")
-        yield Static(id="bars")
-        yield Static(id="status")
-        yield Static(id="keys")
+        """Fill the terminal with the board."""
+        yield self._board
 
     def on_mount(self) -> None:
         """Begin with the lesson."""
-        self._pane("verdict").border_title = " Verdict "
-        self._pane("verdict").focus()
         self._go(self._now.lesson)
 
     def on_resize(self, event: events.Resize) -> None:
         """Use the room that there is."""
-        self.screen_stack[0].set_class(event.size.width < WIDE, "narrow")
         self._draw()
 
-    def _part(self, name: str) -> Static:
-        return self.screen_stack[0].query_one(f"#{name}", Static)
-
-    def _pane(self, name: str) -> Pane:
-        return self.screen_stack[0].query_one(f"#{name}", Pane)
-
     def _draw(self) -> None:
-        """Show the situation; what has not changed is not drawn again."""
-        now, state = self._now, self._state
-        lesson = now.lesson
-        width = self.size.width - 2
-        lessons = self._desk.lessons()
-        passed = sorted(state.of(lesson.slug).passed)
-        tall = self.size.height >= TALL
-        found = words.steps(now, passed, tall=tall)
-        file = short(lesson.app_file)
-        where = f"App: {self._address}/docs" if self._address else ""
-        self._part("title").update(words.title(now))
-        self._part("file").update(words.two_sides(Text(file, "bold"), Text(where)))
-        self._part("steps").update(
-            Text("\n").join(found) if tall else words.flow(found, width, "   ")
-        )
-        self._part("notes").update(self._notes())
-        self._part("notes").display = bool(self._notes())
-        self._part("notes").set_class(self._question is not None, "asking")
-        self._part("bars").update(words.bars(now, lessons, state, width))
-        self._part("status").update(words.status(now))
+        """Show how things stand."""
+        now = self._now
         keys = footer(
             running=now.running,
             passed=now.passed,
             serving=bool(self._address),
             timeline=self._has_scenes,
         )
-        self._part("keys").update(words.flow(words.key_caps(keys), width))
-        self._draw_verdict()
-
-    def _notes(self) -> Text:
-        if self._question is not None:
-            return Text(f"{self._question[0]}\ny: yes    any other key: no")
-        notes = words.notes(self._now)
-        if notes and self._said:
-            notes.append("\n")
-        return notes.append(self._said)
-
-    def _draw_verdict(self) -> None:
-        now = self._now
-        verdict = now.verdict
-        shown = (now.lesson.slug, verdict, verdict is None and self._reading)
-        if shown == self._shown:
-            return
-        pane = self._pane("verdict")
-        pane.text.update(self._verdict())
-        if verdict is None or self._place(self._shown) != self._place(shown):
-            pane.scroll_home(animate=False)
-        self._shown = shown
-
-    @staticmethod
-    def _place(shown: tuple[object, ...]) -> object:
-        """Return what a verdict is about: scrolling stays while that is the same."""
-        from workshop.grading import LessonVerdict
-
-        verdict = shown[1] if shown else None
-        if not isinstance(verdict, LessonVerdict):
-            return None
-        current = verdict.current
-        return verdict.lesson.slug, current.number if current else 0
+        question = self._question[0] if self._question else ""
+        self._board.show(
+            now,
+            lessons=self._desk.lessons(),
+            state=self._state,
+            address=self._address,
+            said=self._said,
+            question=question,
+            keys=keys,
+        )
+        self._board.show_verdict(now, self._verdict)
 
     def _verdict(self) -> RenderableType:
         now = self._now
         verdict = now.verdict
-        if verdict is None and self._reading == "brief":
+        if verdict is None and self._board.reading == "brief":
             return Text("The verdict on your file will stand here.")
         if verdict is None:
             return texts.brief(now.lesson, self._step)
@@ -308,11 +170,11 @@ class WatchApp(App[None]):
         if isinstance(message.event, Finished):
             self._state = self._desk.state()
             # A hint ends with its step; nothing hides that a lesson has passed.
-            ended = self._reading == "hint" and self._moved(before)
-            won = self._reading == "brief" and self._now.passed
+            ended = self._board.reading == "hint" and self._moved(before)
+            won = self._board.reading == "brief" and self._now.passed
             if ended or won:
                 self._close()
-            elif self._reading == "timeline":
+            elif self._board.reading == "timeline":
                 self._record_again()
         self._draw()
 
@@ -330,14 +192,21 @@ class WatchApp(App[None]):
         try:
             environment = self._desk.enter(lesson)
         except DeedError as problem:
-            self.post_message(Said(str(problem), trouble=True))
+            self.post_message(NotEntered(lesson, str(problem)))
         else:
             self.post_message(Entered(lesson, environment))
+
+    def on_not_entered(self, message: NotEntered) -> None:
+        """Say why the tests cannot be run."""
+        if message.lesson.slug == self._now.lesson.slug:
+            self._now = replace(self._now, trouble=message.why)
+            self._draw()
 
     def on_entered(self, message: Entered) -> None:
         """Let the engine go over to the lesson."""
         if message.lesson.slug != self._now.lesson.slug:
             return  # The person has already gone on to yet another one.
+        self._entered = message.lesson.slug
         if self._session is None:
             self._session = self._open_session(
                 message.lesson, message.environment, self._listen
@@ -347,6 +216,11 @@ class WatchApp(App[None]):
             self._session.change(message.lesson, message.environment)
 
     def _go(self, lesson: Lesson) -> None:
+        try:
+            _ = lesson.steps  # read here, while it can still be refused
+        except LessonError as problem:
+            self._say(str(problem), trouble=True)
+            return
         self._stop_serving()
         self._close()
         self._said = ""
@@ -361,23 +235,12 @@ class WatchApp(App[None]):
     # Texts beside the verdict
 
     def _read(self, what: str, title: str, text: RenderableType) -> None:
-        pane = self._pane("text")
         self._recording = False  # who reads something else has stopped waiting
-        new = self._reading != what
-        self._reading = what
-        pane.border_title = f" {title} · Esc closes "
-        pane.text.update(text)
-        self.screen_stack[0].add_class("reading")
-        self.screen_stack[0].set_class(what in _BROAD, "alone")
-        pane.focus()
-        if new:
-            pane.scroll_home(animate=False)
+        self._board.read(what, title, text)
 
     def _close(self) -> None:
-        self._reading = ""
         self._recording = False
-        self.screen_stack[0].remove_class("reading")
-        self._pane("verdict").focus()
+        self._board.close()
 
     def action_close(self) -> None:
         """Close the text that is open, and drop what was said."""
@@ -388,7 +251,7 @@ class WatchApp(App[None]):
     def _toggle(
         self, what: str, title: str, text: Callable[[], RenderableType]
     ) -> None:
-        if self._reading == what:
+        if self._board.reading == what:
             self.action_close()
             return
         try:
@@ -409,7 +272,7 @@ class WatchApp(App[None]):
         """Show our solution, and note that it was seen."""
         lesson = self._now.lesson
         self._toggle("solution", "Our solution", lambda: texts.solution(lesson))
-        if self._reading == "solution":
+        if self._board.reading == "solution":
             self._desk.note_solution(lesson)
 
     def action_hint(self) -> None:
@@ -420,7 +283,7 @@ class WatchApp(App[None]):
         lesson, step = self._now.lesson, self._step
         record = self._state.of(lesson.slug)
         seen = record.hints.get(step.number, 0)
-        if self._reading == "hint" or seen == 0:
+        if self._board.reading == "hint" or seen == 0:
             if seen < len(step.hints):
                 seen = self._desk.next_hint(lesson, step.number)
                 self._state = self._desk.state()
@@ -447,11 +310,11 @@ class WatchApp(App[None]):
         text = texts.hints(lesson, step, seen, shown=self._is_shown(step))
         self._read("hint", f"Hints for step {step.number}", text)
         # The newest rung is the last.
-        self._pane("text").scroll_end(animate=False)
+        self._board.text.scroll_end(animate=False)
 
     def action_docs(self) -> None:
         """Open the lesson's page: in a browser, else here."""
-        if self._reading == "docs":
+        if self._board.reading == "docs":
             self.action_close()
             return
         lesson = self._now.lesson
@@ -558,9 +421,13 @@ class WatchApp(App[None]):
             self._say(str(problem), trouble=True)
 
     def action_rerun(self) -> None:
-        """Grade once more."""
-        if self._session is not None:
+        """Grade once more; where it could not begin, try that again."""
+        if self._session is not None and self._entered == self._now.lesson.slug:
             self._session.rerun()
+        else:
+            self._now = replace(self._now, trouble="")
+            self._draw()
+            self._enter(self._now.lesson)
 
     def action_end_run(self) -> None:
         """End the run that is on."""
@@ -579,7 +446,7 @@ class WatchApp(App[None]):
         if not scenes:
             self._say("This lesson has no scene to record.")
             return
-        more = self._reading == "timeline"
+        more = self._board.reading == "timeline"
         self._scene = (self._scene + 1) % len(scenes) if more else 0
         self._recording = True
         self._say("Recording your app …")
@@ -602,7 +469,7 @@ class WatchApp(App[None]):
 
     def on_recorded(self, message: Recorded) -> None:
         """Show a recording, if it is still the one that is wanted."""
-        wanted = self._recording or self._reading == "timeline"
+        wanted = self._recording or self._board.reading == "timeline"
         if wanted and message.ticket == self._ticket:
             self._said = ""
             self._draw()
@@ -645,18 +512,14 @@ class WatchApp(App[None]):
     def on_logged(self) -> None:
         """Show what the app has said, if its text is open."""
         self._log_told = False
-        if self._reading == "app":
-            pane = self._pane("text")
-            at_end = pane.scroll_y >= pane.max_scroll_y
-            pane.text.update(texts.served(self._address, list(self._lines)))
-            if at_end:
-                pane.scroll_end(animate=False)
+        if self._board.reading == "app":
+            self._board.follow(texts.served(self._address, list(self._lines)))
 
     def _stop_serving(self) -> None:
         if self._address:
             self._address = ""
             self._desk.stop_serving()
-            if self._reading == "app":
+            if self._board.reading == "app":
                 self._close()
 
     def action_leave(self) -> None:

@@ -17,7 +17,7 @@ class Key:
 
 KEYS = (
     Key("n", "next", "next", "Go on to the next lesson, when this one has passed."),
-    Key("h", "hint", "hint", "The next hint for your step; after the third, our change."),
+    Key("h", "hint", "hint", "The next hint for your step; in the end, our change."),
     Key("s", "solution", "solution", "From your file to ours, with the reasons."),
     Key("a", "app", "serve", "Serve the app and show its address; again to stop it."),
     Key("d", "docs", "docs", "The page that explains this lesson."),

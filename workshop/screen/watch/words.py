@@ -82,6 +82,8 @@ def status(now: Situation) -> Text:
             (f"{mark('error')} Missing: ", style("error")), short(now.missing)
         )
     if verdict is None:
+        if now.trouble:
+            return Text(f"{mark('error')} The tests are not running. r tries again.")
         return Text(now.ended or "… Starting the tests")
     if verdict.passed:
         text = Text.assemble(

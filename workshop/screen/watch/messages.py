@@ -1,0 +1,67 @@
+"""What reaches the application from other threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import RenderableType
+from textual.message import Message
+
+from workshop.lesson import Lesson
+from workshop.watch import Event
+
+
+class Told(Message):
+    """The engine has told *event*."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.event = event
+
+
+class Entered(Message):
+    """What a lesson needs is there."""
+
+    def __init__(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self.lesson = lesson
+        self.environment = environment
+
+
+class NotEntered(Message):
+    """What a lesson needs cannot be had."""
+
+    def __init__(self, lesson: Lesson, why: str) -> None:
+        super().__init__()
+        self.lesson = lesson
+        self.why = why
+
+
+class Said(Message):
+    """A deed was done, or could not be done: a sentence about it."""
+
+    def __init__(self, text: str, *, trouble: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.trouble = trouble
+
+
+class Served(Message):
+    """The learner's app is served at *address*; with an empty one no longer."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+
+class Recorded(Message):
+    """The timeline that was asked for by *ticket* was recorded."""
+
+    def __init__(self, ticket: int, text: RenderableType) -> None:
+        super().__init__()
+        self.ticket = ticket
+        self.text = text
+
+
+class Logged(Message):
+    """The learner's app has said something."""

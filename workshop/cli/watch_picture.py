@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from workshop.screen.watch.app import WatchApp
 from workshop.screen.watch.picture import picture
 from workshop.watch import Event, Finished, Started, Watching
 
+NAME = "watch.svg"
 _LESSON, _STEPS_DONE = "00", 1
 _SIZE = (118, 33)
 
@@ -46,6 +49,17 @@ class _Graded:
         """Know no other lesson."""
 
 
+@contextlib.contextmanager
+def _in_colours() -> Iterator[None]:
+    """Draw as on a terminal of somebody who has nothing against colours."""
+    refused = os.environ.pop("NO_COLOR", None)
+    try:
+        yield
+    finally:
+        if refused is not None:
+            os.environ["NO_COLOR"] = refused
+
+
 def watch_picture() -> str:
     """Return watch mode in the middle of a lesson, as an SVG picture.
 
@@ -55,7 +69,11 @@ def watch_picture() -> str:
     lesson = place.catalogue().find(_LESSON)
     source = lesson.state_file(_STEPS_DONE).read_text(encoding="utf-8")
     verdict = replace(grade_source(lesson, source), seconds=0.8)
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(place.ROOT),
+        _in_colours(),
+    ):
         desk = CheckoutDesk(store=Store(Path(folder) / "progress.json"))
 
         def open_session(

@@ -60,7 +60,7 @@ class WorkerProcess:
         self._badges = {uuid.uuid4().hex}
         self._began = time.time()
         # A run that is cut short cannot tidy up; a folder of its own can go whole.
-        self._folder = tempfile.mkdtemp(prefix="workshop-run-", dir=_quick_folder())
+        self._folder = tempfile.mkdtemp(prefix="workshop-run-", dir=quick_folder())
         own = {BADGE: next(iter(self._badges))}
         self.output = Output(own[BADGE])
         own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder)
@@ -214,7 +214,7 @@ def worker_environment(own: Mapping[str, str]) -> dict[str, str]:
     return {**env, **own, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
 
-def _quick_folder() -> str | None:
+def quick_folder() -> str | None:
     """Return where files are kept in memory, if there is room; else None.
 
     The tests make many small databases, and wait for each to reach the disk:

@@ -167,34 +167,32 @@ def _run(job: dict[str, Any], channel: Channel, orders: Orders) -> None:
     # a quick second save could get the verdict on the first.
     _preload_for(job)
     sys.dont_write_bytecode = True
-    config = Path(__file__).with_name("pytest.ini")
     for number in range(job["rounds"]):
         recorder = Recorder(channel, job, number, orders)
-        pytest.main(
-            [
-                job["test_file"],
-                "-c",
-                os.fspath(config),
-                "--rootdir",
-                job["root"],
-                "--app",
-                job["app_file"],
-                "--import-mode=importlib",
-                "--noconftest",
-                "--capture=no",
-                "--assert=plain",
-                "--disable-plugin-autoload",
-                *("-p", "anyio.pytest_plugin"),
-                *("-p", "workshop.lab.plugin"),
-                *("-p", "no:terminal"),
-                *("-p", "no:logging"),
-                *("-p", "no:warnings"),
-                *("-p", "no:faulthandler"),
-                *("-p", "no:cacheprovider"),
-            ],
-            plugins=[recorder],
-        )
+        pytest.main(arguments(job), plugins=[recorder])
         recorder.finish()
+
+
+def arguments(job: dict[str, Any]) -> list[str]:
+    """Return pytest's arguments: all that is needed, and nothing of its own show."""
+    return [
+        job["test_file"],
+        *("-c", os.fspath(Path(__file__).with_name("pytest.ini"))),
+        *("--rootdir", job["root"]),
+        *("--app", job["app_file"]),
+        "--import-mode=importlib",
+        "--noconftest",
+        "--capture=no",
+        "--assert=plain",
+        "--disable-plugin-autoload",
+        *("-p", "anyio.pytest_plugin"),
+        *("-p", "workshop.lab.plugin"),
+        *("-p", "no:terminal"),
+        *("-p", "no:logging"),
+        *("-p", "no:warnings"),
+        *("-p", "no:faulthandler"),
+        *("-p", "no:cacheprovider"),
+    ]
 
 
 if __name__ == "__main__":

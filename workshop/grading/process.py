@@ -73,6 +73,7 @@ class WorkerProcess:
         else:
             self._process = Spawned(root, worker_environment({**environment, **own}))
         self._waiting = job is not None
+        self._begun = self._gone = False
         if job is not None and stem is None:
             self._say(json.dumps({**job, "waits": True}))
         self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -99,9 +100,8 @@ class WorkerProcess:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is no fault of the answer's that the run came to nothing."""
-        stemless = self._stem is not None and not self._stem.is_fit
-        return stemless and self._process.pid is None
+        """Whether it ended while it waited: no answer can have to do with that."""
+        return self._waiting and self._gone and not self._begun
 
     def run(
         self, job: Mapping[str, Any], limits: Limits, rounds: int = 1
@@ -123,6 +123,8 @@ class WorkerProcess:
             except queue.Empty:
                 event = {}
             if event:
+                self._begun |= event["event"] == "start"
+                self._gone |= event["event"] == "gone"
                 yield event
                 if event["event"] in ("done", "gone", "broken"):
                     self.output.wait_until_complete()

@@ -97,6 +97,7 @@ class Stem:
     ) -> None:
         self.badge = environment[BADGE]
         self.is_fit = True
+        self.was_ready = False
         self._forks: dict[int, Forked] = {}
         self._numbers = 0
         self._lock = threading.Lock()
@@ -149,7 +150,9 @@ class Stem:
                 except (ValueError, KeyError, TypeError):
                     continue
                 with self._lock:
-                    if kind == "forked":
+                    if kind == "ready":
+                        self.was_ready = True
+                    elif kind == "forked":
                         self._forks[event["number"]].born(event["child"])
                     elif kind == "buried":
                         self._buried(event["child"], event["code"])

@@ -41,6 +41,8 @@ _GRACE_SECONDS = 0.15
 """Some editors delete the file, or empty it, before they write it anew."""
 _CALM_SECONDS = 0.25
 """So long after a verdict nobody minds what tidying up costs."""
+_LOSSES = 3
+"""So often in a row a waiting process may vanish until it is called a crash."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -89,6 +91,7 @@ class Session:
         self._supply: Supply | None = None
         self._told: Trouble | None = None
         self._tests = ""
+        self._losses = 0
         # What the last run was about; None asks for a run whatever is there.
         self._content: str | None = None
         self._missing = False
@@ -201,6 +204,7 @@ class Session:
         assert self._lesson.steps
         self._tests = tests
         self._supply = Supply(self._lesson, self._environment, self._limits)
+        self._told = None
 
     def _unequip(self) -> None:
         if self._supply is not None:
@@ -277,12 +281,14 @@ class Session:
     def _finish(self, run: _Run, verdict: LessonVerdict) -> None:
         if run is not self._run:
             return
-        if run.worker.is_lost:
+        if run.worker.is_lost and self._losses < _LOSSES:
+            self._losses += 1
             self._begin(run.content, LOST)
         elif content_hash(self._lesson.app_file) != run.content:
             # Tests load the file one by one: some may have met a newer one.
             self._look()
         else:
+            self._losses = 0
             slug = self._lesson.slug
             self._listen(Finished(slug, run.number, verdict, run.content))
             self._put_aside()

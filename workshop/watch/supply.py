@@ -35,10 +35,12 @@ class Supply:
         self._spare: WorkerProcess | None = None
         self._stem: Stem | None = None
         if Stem.is_possible() and os.environ.get(FORKS) != "0":
-            badge = {BADGE: uuid.uuid4().hex}
-            own = worker_environment({**environment, **badge})
-            self._stem = Stem(ROOT, own, self.job)
+            self._stem = self._new_stem()
         self.prepare()
+
+    def _new_stem(self) -> Stem:
+        badge = {BADGE: uuid.uuid4().hex}
+        return Stem(ROOT, worker_environment({**self._environment, **badge}), self.job)
 
     def take(self) -> WorkerProcess:
         """Return a worker that nobody else has, ready or about to be."""
@@ -53,8 +55,11 @@ class Supply:
 
     def prepare(self) -> None:
         """See to it that there is a worker to take."""
-        if self._stem is not None and not self._stem.is_fit:
+        lost = self._stem
+        if lost is not None and not lost.is_fit:
             self.close()
+            # One that was killed can be replaced. One that cannot fork cannot.
+            self._stem = self._new_stem() if lost.was_ready else None
         if self._spare is None:
             self._spare = WorkerProcess(
                 ROOT, self._environment, job=self.job, stem=self._stem

@@ -15,6 +15,7 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from workshop.check.texts import Finding
 from workshop.lesson import Lesson
 from workshop.scenario import Performance, Play, Scene, play, read_scenes
+from workshop.services import redis_server
 from workshop.timeline import Timeline, record, svg, virtual
 
 _OURS = re.compile(r"(state|\d\d)-.*\.svg")
@@ -150,14 +152,25 @@ def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
     if not wanted:
         return
     plays = [it for _, _, before, after in wanted for it in (before, after)]
-    # Which servers the caller uses is nothing that a picture may depend on.
-    found = iter(play(plays, exact=True, environment={"DATABASE_URL": ""}))
+    with _services(lessons) as environment:
+        found = iter(play(plays, exact=True, environment=environment))
     for name, scene, *pair in wanted:
         timelines = [_timeline(name, it, next(found)) for it in pair]
         longest = max(it.duration for it in timelines)
         for which, timeline in zip(("before", "after"), timelines, strict=True):
             drawn = _both(f"{name}-{which}", scene.title, timeline, longest)
             yield from drawn.items()
+
+
+@contextmanager
+def _services(lessons: Sequence[Lesson]) -> Iterator[dict[str, str]]:
+    """Yield what scenes need, whatever the caller's own servers are."""
+    environment = {"DATABASE_URL": "", "REDIS_URL": ""}
+    scenic = [it for it in lessons if (it.folder / "scenario.py").is_file()]
+    with ExitStack() as stack:
+        if any("redis" in it.fixtures for it in scenic):
+            environment["REDIS_URL"] = stack.enter_context(redis_server()).url
+        yield environment
 
 
 def _timeline(name: str, wanted: Play, found: object) -> Timeline:

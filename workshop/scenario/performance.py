@@ -20,8 +20,10 @@ import httpx2
 from workshop.lab.application import running
 from workshop.lab.failures import AppLoadError, ShutdownError, StartupError
 from workshop.lab.loop import LabLoop
+from workshop.scenario.redis import modelled_redis
 from workshop.scenario.sqlite import modelled_sqlite
 from workshop.scenario.stage import Stage
+from workshop.services.redis import plain_url
 from workshop.timeline import NameRequests, Span, Timeline, record, virtual
 from workshop.timeline.words import time
 
@@ -84,11 +86,12 @@ def perform(
 
             if exact:
                 stack.enter_context(modelled_sqlite())
+                stack.enter_context(modelled_redis())
                 return virtual.run(play, threads="modelled")
             runner = stack.enter_context(asyncio.Runner(loop_factory=LabLoop))
             return runner.run(play())
 
-    if not exact and _can_be_emptied():
+    if not exact and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
         # What happens only once, such as imports, happens in the rehearsal.
         once(_REHEARSAL_SECONDS)
     return once(seconds)
@@ -182,16 +185,13 @@ async def _warm_up(client: httpx2.AsyncClient) -> None:
 def _nothing() -> None: ...
 
 
-def _can_be_emptied() -> bool:
-    """Whether a second performance would find the world as the first one did."""
-    url = os.environ.get("DATABASE_URL", "")
-    servers = [url if not url.startswith("sqlite") else "", os.environ.get("REDIS_URL")]
-    return not any(servers)
-
-
 @contextmanager
 def _surroundings() -> Iterator[dict[str, str]]:
     """Yield an environment with an empty database, and a place for files."""
+    marked = os.environ.get("REDIS_URL", "")
+    redis_url = plain_url(marked)
+    if redis_url != marked:
+        _empty(redis_url)
     with tempfile.TemporaryDirectory(
         prefix="workshop-", ignore_cleanup_errors=True
     ) as folder:
@@ -199,7 +199,15 @@ def _surroundings() -> Iterator[dict[str, str]]:
         if url.startswith("sqlite") or not url:
             # An empty box office for each play, and never the learner's own.
             url = f"sqlite+aiosqlite:///{Path(folder, 'box_office.db').as_posix()}"
-        yield {"DATABASE_URL": url}
+        yield {"DATABASE_URL": url, "REDIS_URL": redis_url}
+
+
+def _empty(redis_url: str) -> None:
+    """Empty a database that the services have marked as one to be emptied."""
+    from redis import Redis
+
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
 
 
 def _load(script: Path) -> Any:

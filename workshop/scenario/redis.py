@@ -1,0 +1,72 @@
+"""Redis in virtual time: a real server, whose answers take a modelled moment.
+
+A socket lives in real time. Here a command goes out at once, over a socket that
+the loop knows nothing of; its answer is read when a small, known time has passed.
+So the server never sleeps, but it is the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+ANSWER_SECONDS = 0.0005
+_PATIENCE_SECONDS = 10.0
+
+
+class _Answers(asyncio.StreamReader):
+    """What the server says, read when somebody wants it."""
+
+    def __init__(self, line: socket.socket) -> None:
+        super().__init__()
+        self._line = line
+
+    async def _wait_for_data(self, func_name: str) -> None:
+        # Where a reader of asyncio waits until its transport has fed it.
+        await asyncio.sleep(ANSWER_SECONDS)
+        if data := self._line.recv(65_536):
+            self.feed_data(data)
+        else:
+            self.feed_eof()
+
+
+class _Commands:
+    """The other direction, as far as redis-py uses a StreamWriter."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self.transport = self
+
+    def get_extra_info(self, name: str) -> None:
+        """Know nothing: there is no transport."""
+
+    def writelines(self, data: Iterable[bytes]) -> None:
+        """Send *data* at once."""
+        self._line.sendall(b"".join(data))
+
+    async def drain(self) -> None:
+        """Have nothing left to send."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._line.close()
+
+    async def wait_closed(self) -> None:
+        """Have hung up already."""
+
+
+async def _connect(host: str, port: int, **_: Any) -> tuple[_Answers, _Commands]:
+    await asyncio.sleep(ANSWER_SECONDS)
+    line = socket.create_connection((host, port), _PATIENCE_SECONDS)
+    return _Answers(line), _Commands(line)
+
+
+@contextmanager
+def modelled_redis() -> Iterator[None]:
+    """Let connections that are opened in the block be modelled ones."""
+    with mock.patch("asyncio.open_connection", _connect):
+        yield

@@ -107,6 +107,19 @@ def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
     assert any("newer version" in note for note in store.notes)
 
 
+def test_a_file_that_was_left_alone_is_written_once_it_is_ours_again(
+    path: Path,
+) -> None:
+    path.parent.mkdir()
+    path.write_text('{"version": 99}', encoding="utf-8")
+    store = Store(path)
+    put_hints(store, 1)
+    path.unlink()
+    put_hints(store, 2)
+
+    assert hints_in(Store(path).load()) == 2
+
+
 def test_a_place_that_cannot_be_written_costs_a_note_and_no_more(
     tmp_path: Path,
 ) -> None:

@@ -173,3 +173,25 @@ def test_whoever_dies_while_replacing_a_file_leaves_the_work_somewhere(
         copies = [it.app_file.read_text(encoding="utf-8") for it in kept]
         assert there in (mine, STARTER)
         assert mine in [there, *copies]
+
+
+def test_a_file_that_somebody_holds_for_a_moment_is_replaced_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "progress.json"
+    replace = Path.replace
+    refusals = [PermissionError(13, "in use"), PermissionError(13, "in use")]
+
+    def as_on_windows(self: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replace(self, target)
+
+    monkeypatch.setattr("workshop.progress.disk._PAUSES", (0, 0))
+    monkeypatch.setattr(Path, "replace", as_on_windows)
+
+    store = Store(path)
+    store.update(lambda state: state.of("seats"))
+
+    assert store.notes == []
+    assert "seats" in Store(path).load().lessons

@@ -6,17 +6,21 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from workshop.environment import lock
+
+T = TypeVar("T")
 
 # What is done in a turn takes milliseconds. Whoever holds one for seconds is
 # stopped in a debugger or on a share that hangs, and must not stop us too.
 _PATIENCE_SECONDS = 5.0
 
 # Windows replaces no file that somebody has open, be it to read it for a
-# moment: another command, an editor, a virus scanner.
+# moment, and opens none that is being replaced: by another command, an
+# editor, a virus scanner.
 _PAUSES = (0.01, 0.05, 0.2, 0.5) if os.name == "nt" else ()
 
 
@@ -41,21 +45,24 @@ def replace(path: Path, content: bytes, mode: int | None = None) -> None:
             os.fsync(stream.fileno())
         if mode is not None:
             temporary.chmod(mode)
-        _move(temporary, path)
+        _patiently(lambda: temporary.replace(path))
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _move(temporary: Path, path: Path) -> None:
+def read(path: Path) -> bytes:
+    """Return the content of *path*, which others may just be replacing."""
+    return _patiently(path.read_bytes)
+
+
+def _patiently(deed: Callable[[], T]) -> T:
     for pause in _PAUSES:
         try:
-            temporary.replace(path)
+            return deed()
         except PermissionError:
             time.sleep(pause)
-        else:
-            return
-    temporary.replace(path)
+    return deed()
 
 
 @contextlib.contextmanager

@@ -74,6 +74,7 @@ class Store:
 
     def _try(self) -> State | None:
         """Return what can be known without a repair; None if one is needed."""
+        self.is_left_alone = False
         try:
             return _read(self.path)
         except _DamagedError:
@@ -160,7 +161,7 @@ def content_hash_of(content: bytes) -> str:
 
 def _read(path: Path) -> State:
     """Raise OSError, _NewerVersionError or _DamagedError."""
-    content = path.read_bytes()
+    content = disk.read(path)
     try:
         data = json.loads(content.decode("utf-8"))
         version = data["version"]

@@ -59,6 +59,45 @@ WRONG = {
 }
 
 
+# Both are told of by a server, and hidden by a client in the same process.
+OUTSIDE = '''
+async def customer(stage):
+    """A customer has an answer, and another one leaves."""
+    await stage.request("GET", "/early")
+    async with stage.client.stream("GET", "/board") as board:
+        async for line in board.aiter_lines():
+            break
+    stage.request("GET", "/left")
+'''
+SERVED = """
+import asyncio
+from fastapi import BackgroundTasks, FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+app = FastAPI()
+left = []
+
+@app.get("/early")
+async def early(background: BackgroundTasks):
+    background.add_task(asyncio.sleep, 0.5)
+
+@app.get("/board")
+async def board():
+    async def lines():
+        try:
+            while True:
+                yield "sold\\n"
+                await asyncio.sleep(0.1)
+        finally:
+            left.append(1)
+    return StreamingResponse(lines())
+
+@app.get("/left")
+async def who_left():
+    await asyncio.sleep(0.2)
+    return Response(status_code=410 if left else 500)
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scenes")
@@ -86,7 +125,10 @@ def played(folder: Path, script: Path) -> dict[str, Performance | Refusal]:
         Play(script, "two", written(folder, name, text))
         for name, text in answers.items()
     ]
-    return dict(zip(answers, play(plays, exact=True), strict=True))
+    outside = folder / "outside.py"
+    outside.write_text(OUTSIDE, encoding="utf-8")
+    plays.append(Play(outside, "customer", written(folder, "served", SERVED)))
+    return dict(zip([*answers, "served"], play(plays, exact=True), strict=True))
 
 
 def timeline_of(found: Performance | Refusal) -> Timeline:
@@ -187,3 +229,10 @@ def test_a_loop_that_is_held_for_ever_is_ended_and_its_line_told(
     assert isinstance(found, Refusal)
     assert "There was no end after 2 s" in found.words
     assert "app.py:10  while True: ask()" in found.words
+
+
+def test_a_customer_is_served_as_by_a_server(played: Played) -> None:
+    early, left = timeline_of(played["served"]).notes
+
+    assert early == "GET /early was answered 200 at 0 ms, and went on until 500 ms."
+    assert left == "GET /left was answered 410."

@@ -22,7 +22,8 @@ from workshop.lab.failures import AppLoadError, ShutdownError, StartupError
 from workshop.lab.loop import LabLoop
 from workshop.scenario.redis import modelled_redis
 from workshop.scenario.sqlite import modelled_sqlite
-from workshop.scenario.stage import Stage
+from workshop.scenario.stage import Answer, Stage
+from workshop.scenario.visitor import Door
 from workshop.services.redis import plain_url
 from workshop.timeline import NameRequests, Span, Timeline, record, virtual
 from workshop.timeline.words import time
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from workshop.grading.worker import Channel
 
 _REHEARSAL_SECONDS = 1.0
+
+_EARLY = 1.0
+"""So many milliseconds before the app is done, an answer counts as early."""
 
 _IN_WORDS = (
     AppLoadError,
@@ -109,26 +113,28 @@ async def _play(
         app = await stack.enter_async_context(
             running(answer, replace=world, env=environment)
         )
-        transport = httpx2.ASGITransport(
-            NameRequests(app.asgi), raise_app_exceptions=False
-        )
+        door = Door(NameRequests(app.asgi))
         client = await stack.enter_async_context(
-            httpx2.AsyncClient(transport=transport, base_url="http://box-office")
+            httpx2.AsyncClient(transport=door, base_url="http://box-office")
         )
         await _warm_up(client)
-        stage = Stage(app, client)
+        stage = Stage(app, client, door)
         stack.push_async_callback(stage.clear)
         async with record(here=None, prefer=answer) as recording:
             over = await _until_curtain(_hidden(getattr(script, scene)), stage, seconds)
-    notes = [
-        f"{it.request} was answered {it.status}."
-        for it in stage.answers
-        if it.status >= 400
-    ]
+    notes = [note for it in stage.answers if (note := _note(it))]
     if not over:
         notes.append(f"After {time(seconds * 1000)} the curtain fell.")
     timeline = _told_of_app(recording.timeline, script, answer)
     return replace(timeline, notes=(*timeline.notes, *dict.fromkeys(notes)))
+
+
+def _note(answer: Answer) -> str:
+    """Say what the lanes do not show of an answer: a failure, or that it came early."""
+    words = f"{answer.request} was answered {answer.status}"
+    if answer.over is not None and answer.over - answer.at > _EARLY:
+        return f"{words} at {time(answer.at)}, and went on until {time(answer.over)}."
+    return f"{words}." if answer.status >= 400 else ""
 
 
 def _hidden(scene: Any) -> Any:

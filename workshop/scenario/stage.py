@@ -10,14 +10,28 @@ if TYPE_CHECKING:
     import httpx2
 
     from workshop.lab import RunningApp
+    from workshop.scenario.visitor import Door, Visit
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a customer got: a status, or 0 where there was no answer."""
+    """What a customer got: a status, or 0 where there was no answer.
+
+    `at` is when the customer had all of it, and `over` when the app was done with
+    the request, in milliseconds of the scene; None while it is not.
+    """
 
     request: str
     status: int
+    at: float
+    visit: Visit
+    began: float
+
+    @property
+    def over(self) -> float | None:
+        """When the app was done, in milliseconds of the scene; None while it is not."""
+        over = self.visit.over
+        return None if over is None else 1000 * (over - self.began)
 
 
 class Stage:
@@ -30,18 +44,19 @@ class Stage:
 
     """
 
-    def __init__(self, app: RunningApp, client: httpx2.AsyncClient) -> None:
+    def __init__(self, app: RunningApp, client: httpx2.AsyncClient, door: Door) -> None:
         self.app = app
         self.client = client
+        self._door = door
         self.answers: list[Answer] = []
         self.requests: list[asyncio.Future[httpx2.Response]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._began = asyncio.get_running_loop().time()
 
     def request(
-        self, method: str, path: str, *, at: float = 0, **options: Any
+        self, method: str, path: str, *, at: float | None = None, **options: Any
     ) -> asyncio.Future[httpx2.Response]:
-        """Let a customer call *path*, *at* so many milliseconds into the scene.
+        """Let a customer call *path*, *at* so many milliseconds into the scene, or now.
 
         Returns the answer to come; a scene need not wait for it. *options* are
         those of httpx2. Who calls while the loop is held waits from then on, as
@@ -50,12 +65,18 @@ class Stage:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[httpx2.Response] = loop.create_future()
 
+        request = self.client.build_request(method, path, **options)
+
         def call() -> None:
-            task = loop.create_task(self._call(answer, method, path, options))
+            # The task that is made here is the request's own, so that it waits for
+            # its turn from the moment at which the customer called.
+            visit = self._door.enter(request)
+            task = loop.create_task(self._read(answer, visit, f"{method} {path}"))
             self._tasks.add(task)
 
         # Timers for the same moment go off in any order. A nanosecond settles it.
-        when = self._began + at / 1000 + len(self.requests) * 1e-9
+        start = loop.time() if at is None else self._began + at / 1000
+        when = start + len(self.requests) * 1e-9
         self.requests.append(answer)
         loop.call_at(when, call)
         return answer
@@ -66,8 +87,9 @@ class Stage:
         await asyncio.sleep(max(0.0, left))
 
     async def ended(self) -> None:
-        """Wait until every request has been answered, or has failed."""
+        """Wait until every request has been answered, and the app is done with it."""
         await asyncio.gather(*self.requests, return_exceptions=True)
+        await self._door.empty()
 
     async def clear(self) -> None:
         """Send away customers who are still waiting."""
@@ -75,20 +97,20 @@ class Stage:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _call(
-        self,
-        answer: asyncio.Future[httpx2.Response],
-        method: str,
-        path: str,
-        options: dict[str, Any],
+    async def _read(
+        self, answer: asyncio.Future[httpx2.Response], visit: Visit, name: str
     ) -> None:
-        name = f"{method} {path}"
         try:
-            response = await self.client.request(method, path, **options)
+            response = await visit.begun
+            await response.aread()
         except Exception as problem:  # noqa: BLE001 -- handed to who awaits it
-            self.answers.append(Answer(name, 0))
+            self._note(name, 0, visit)
             answer.set_exception(problem)
             answer.exception()  # nobody has to look at it
         else:
-            self.answers.append(Answer(name, response.status_code))
+            self._note(name, response.status_code, visit)
             answer.set_result(response)
+
+    def _note(self, name: str, status: int, visit: Visit) -> None:
+        at = 1000 * (asyncio.get_running_loop().time() - self._began)
+        self.answers.append(Answer(name, status, at, visit, self._began))

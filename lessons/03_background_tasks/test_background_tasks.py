@@ -12,6 +12,7 @@ import gc
 import io
 import logging
 import sys
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -35,6 +36,16 @@ from workshop.lab.database import Database
 from workshop.lab.plugin import RunApp
 
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
+
+TOLD = (
+    "Expected: the log tells of each failure, as a warning or worse, with the "
+    "error's own words."
+)
+WAITED = (
+    "The manager had all tickets printed, and was not answered as long as the "
+    "printer was at work. "
+    "Expected: 202 at once, and the printing goes on behind it."
+)
 
 
 @pytest.mark.step(1)
@@ -85,6 +96,9 @@ async def test_the_database_says_which_orders_are_confirmed(
     async def confirmed() -> bool:
         return await database.count("orders", email=ANN, confirmed=True) == 1
 
+    async def all_given_back() -> bool:
+        return database.out == 0
+
     async with closing_time(mail):
         ann = buys(app, ANN, "A1")
         await mail.entered()
@@ -94,6 +108,12 @@ async def test_the_database_says_which_orders_are_confirmed(
             f"{orders} orders of hers in the database. "
             "Expected: her order is there before the mail says so."
         )
+        assert not await confirmed(), (
+            "Ann's confirmation was on its way to her, and in the database her order "
+            "counted as confirmed already. If the mail fails, she is sent no other. "
+            "Expected: an order is confirmed there once its mail is sent."
+        )
+        await eventually(all_given_back, leaks)
         assert database.out == 0, (
             "Ann's confirmation was on its way to her. As long as the mail server "
             "took, it kept a connection to the database. With fifteen mails on "
@@ -137,8 +157,7 @@ async def test_a_mail_that_fails_is_told_and_swallows_nothing(
             )
             assert await eventually(said(heard, "mailbox is full"), leaks, ann), (
                 "The mail to Ann failed with OSError('mailbox is full'). The server's "
-                "log does not say so, and Ann will wait for ever. "
-                "Expected: the log tells of each failure, and the error's own words."
+                f"log does not say so, and Ann will wait for ever. {TOLD}"
             )
             orders = await database.count("orders", email=ANN, confirmed=True)
             assert orders == 0, (
@@ -156,9 +175,18 @@ async def test_a_mail_that_fails_is_told_and_swallows_nothing(
             )
             assert await eventually(said(heard, "the line is dead"), leaks, eve), (
                 "The venue was not told of seat A2: OSError('the line is dead'). The "
-                "server's log does not say so, and the seat will be sold twice. "
-                "Expected: the log tells of each failure, and the error's own words."
+                f"server's log does not say so, and the seat will be sold twice. {TOLD}"
             )
+
+        put(app, outside_world(journal, send_mail=full_mailbox, tell_venue=dead_line))
+        with listening("mailbox is full", "the line is dead") as heard:
+            eve = buys(app, EVE, "A3")
+            for words in ("the line is dead", "mailbox is full"):
+                assert await eventually(said(heard, words), leaks, eve), (
+                    "Eve's mailbox was full, and the line to the venue was dead as "
+                    f"well. This time the server's log says nothing of '{words}'. "
+                    f"{TOLD}"
+                )
 
 
 @pytest.mark.step(4)
@@ -282,7 +310,7 @@ async def test_a_job_that_fails_is_told_and_lets_the_others_finish(
             await jam.entered()
             before = database.connections_open
             jobs.append(prints(app))
-            await jobs[1].response_complete()
+            await answered(jobs[1], otherwise=WAITED)
             closing = tell_to_stop(app, *jobs)
             await settle()
             jam.fail(OSError("paper jam"))
@@ -303,8 +331,7 @@ async def test_a_job_that_fails_is_told_and_lets_the_others_finish(
             await settle()
             assert "paper jam" in heard, (
                 "A job failed with OSError('paper jam') while the server was "
-                "closing. The server's log does not say so. "
-                "Expected: the log tells of each failure, and the error's own words."
+                f"closing. The server's log does not say so. {TOLD}"
             )
 
 
@@ -332,7 +359,7 @@ async def test_a_job_that_was_begun_is_kept_and_its_failure_is_told(
         await journal.reached("printing 1")
         jobs.append(prints(app))
         for job in jobs:
-            await job.response_complete()
+            await answered(job, otherwise=WAITED)
         for number in (1, 2):
             await journal.reached(f"printing {number}")
             await settle()
@@ -357,10 +384,9 @@ async def test_a_job_that_was_begun_is_kept_and_its_failure_is_told(
                 await heard.reached("out of ink")
             except Never:
                 raise Never(
-                    "The printer failed with OSError('out of ink'). The server's log "
-                    "does not say so, and the manager waits for the tickets. "
-                    "Expected: the log tells of each failure, and the error's own "
-                    "words."
+                    "The printer failed with OSError('out of ink'). As long as the "
+                    "server runs, its log does not say so, and the manager waits for "
+                    f"the tickets. {TOLD}"
                 ) from None
             await closed_well(tell_to_stop(app, *jobs))
 
@@ -602,8 +628,10 @@ class Listener(logging.Handler, io.TextIOBase):
         self.heard = Journal()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hear a record of the log, its traceback included."""
-        self.hear(self.format(record))
+        """Hear a record of the log, with all errors of its traceback."""
+        error = record.exc_info[1] if record.exc_info else None
+        told = traceback.format_exception(error) if error else []
+        self.hear("\n".join([record.getMessage(), *told]))
 
     def write(self, text: str) -> int:
         """Hear a piece of what is printed, and pass it on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from workshop.cli import place
@@ -15,31 +17,36 @@ def pictures(only_check: bool) -> int:
     """Record the pictures in docs/pictures/ anew."""
     from workshop.check.pictures import PictureError, check_pictures, folder, renew
     from workshop.check.texts import Finding
-    from workshop.cli.watch_picture import NAME, watch_picture
+    from workshop.cli.watch_picture import watch_pictures
     from workshop.scenario import ScriptError
 
     lessons = place.catalogue().lessons()
-    screen, path = watch_picture(), folder(place.ROOT) / NAME
-    stale = not path.is_file() or path.read_text(encoding="utf-8") != screen
+    stale = {
+        name: screen
+        for name, screen in watch_pictures().items()
+        if _read(folder(place.ROOT) / name) != screen
+    }
     try:
         if only_check:
+            what = "it is not what the screen shows; `make pictures` renews it"
             findings = list(check_pictures(place.ROOT, lessons))
-            if stale:
-                what = "it is not what the screen shows; `make pictures` renews it"
-                findings.append(Finding(NAME, "picture", what))
+            findings += [Finding(name, "picture", what) for name in stale]
             for finding in findings:
                 click.echo(str(finding))
             return NOT_PASSED if findings else PASSED
-        renewed = renew(place.ROOT, lessons)
-        if stale:
+        for name, screen in stale.items():
+            path = folder(place.ROOT) / name
             path.write_text(screen, encoding="utf-8", newline="\n")
-            renewed.append(NAME)
-        for name in renewed:
+        for name in [*renew(place.ROOT, lessons), *stale]:
             say(f"Renewed docs/pictures/{name}.")
     except (PictureError, ScriptError) as problem:
         click.echo(str(problem))
         return NOT_PASSED
     return PASSED
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 VERBS: tuple[click.Command, ...] = (pictures,)

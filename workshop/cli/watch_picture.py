@@ -1,4 +1,4 @@
-"""Draw the picture of watch mode that README and site show."""
+"""Draw the pictures of watch mode that README and site show."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from workshop.screen.watch.app import WatchApp
 from workshop.screen.watch.picture import picture
 from workshop.watch import Event, Finished, Started, Watching
 
-NAME = "watch.svg"
 _LESSON, _STEPS_DONE = "00", 1
-_SIZE = (118, 33)
+_PICTURES = {
+    "watch.svg": ((118, 30), ["escape", "h", "h"]),
+    "watch-narrow.svg": ((60, 28), ["escape"]),
+}
+"""By file: columns and lines of the terminal, and what is typed in it."""
 
 
 class _Graded:
@@ -60,8 +63,8 @@ def _in_colours() -> Iterator[None]:
             os.environ["NO_COLOR"] = refused
 
 
-def watch_picture() -> str:
-    """Return watch mode in the middle of a lesson, as an SVG picture.
+def watch_pictures() -> dict[str, str]:
+    """Return watch mode in the middle of a lesson as SVG pictures, by file name.
 
     The verdict is that of a real run of our file after some steps. Only the
     time that it took is always the same.
@@ -69,24 +72,22 @@ def watch_picture() -> str:
     lesson = place.catalogue().find(_LESSON)
     source = lesson.state_file(_STEPS_DONE).read_text(encoding="utf-8")
     verdict = replace(grade_source(lesson, source), seconds=0.8)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.chdir(place.ROOT),
-        _in_colours(),
-    ):
+    with contextlib.chdir(place.ROOT), _in_colours():
+        return {name: _draw(verdict, *how) for name, how in _PICTURES.items()}
+
+
+def _draw(verdict: LessonVerdict, size: tuple[int, int], keys: list[str]) -> str:
+    def open_session(
+        lesson: Lesson,
+        environment: Mapping[str, str],
+        listen: Callable[[Event], None],
+    ) -> _Graded:
+        return _Graded(verdict, listen)
+
+    with tempfile.TemporaryDirectory() as folder:
         desk = CheckoutDesk(store=Store(Path(folder) / "progress.json"))
-
-        def open_session(
-            lesson: Lesson,
-            environment: Mapping[str, str],
-            listen: Callable[[Event], None],
-        ) -> _Graded:
-            return _Graded(verdict, listen)
-
-        app = WatchApp(desk, open_session, lesson)
+        app = WatchApp(desk, open_session, verdict.lesson)
         try:
-            return asyncio.run(
-                picture(app, ["escape", "h"], size=_SIZE, title="make learn")
-            )
+            return asyncio.run(picture(app, keys, size=size, title="make learn"))
         finally:
             desk.close()

@@ -18,7 +18,7 @@ from workshop.screen.watch import words
 from workshop.screen.watch.keys import Key
 from workshop.screen.watch.situation import Situation
 
-TALL = 32
+TALL = 30
 """From so many lines on, each step has a line with its title."""
 WIDE = 116
 """From so many columns on, a text stands beside the verdict."""

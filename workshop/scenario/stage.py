@@ -41,6 +41,7 @@ class Stage:
         app: the running app, as lesson tests know it.
         client: for requests that the scene makes itself.
         answers: what customers got so far.
+        told: what the scene said so far, each with its millisecond.
 
     """
 
@@ -49,6 +50,7 @@ class Stage:
         self.client = client
         self._door = door
         self.answers: list[Answer] = []
+        self.told: list[tuple[str, float]] = []
         self.requests: list[asyncio.Future[httpx2.Response]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._began = asyncio.get_running_loop().time()
@@ -80,6 +82,11 @@ class Stage:
         self.requests.append(answer)
         loop.call_at(when, call)
         return answer
+
+    def tell(self, words: str) -> None:
+        """Say under the picture that now *words*: "Ann reads that A1 is sold"."""
+        now = asyncio.get_running_loop().time()
+        self.told.append((words, 1000 * (now - self._began)))
 
     async def at(self, milliseconds: float) -> None:
         """Wait until so many milliseconds into the scene."""

@@ -21,24 +21,42 @@ _PATIENCE_SECONDS = 10.0
 class _Answers(asyncio.StreamReader):
     """What the server says, read when somebody wants it."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, other: socket.socket) -> None:
         super().__init__()
         self._line = line
+        self._other = other
 
     async def _wait_for_data(self, func_name: str) -> None:
         # Where a reader of asyncio waits until its transport has fed it.
         await asyncio.sleep(ANSWER_SECONDS)
+        self._let_server_answer()
         if data := self._line.recv(65_536):
             self.feed_data(data)
         else:
             self.feed_eof()
 
+    def _let_server_answer(self) -> None:
+        """Return when the server has answered all that it was asked so far.
+
+        Of several answers one or all may be there at once, by chance, and a picture
+        would differ. The server looks at its lines in turns. The first answer on
+        the other line may be of the turn before; after the second it is certain.
+        """
+        for _ in range(2):
+            self._other.sendall(b"PING\r\n")
+            said = b""
+            while not said.endswith(b"\n"):
+                part = self._other.recv(100)
+                if not part:
+                    return  # it has hung up, and will have done so here as well
+                said += part
+
 
 class _Commands:
     """The other direction, as far as redis-py uses a StreamWriter."""
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
+    def __init__(self, line: socket.socket, other: socket.socket) -> None:
+        self._lines = line, other
         self.transport = self
 
     def get_extra_info(self, name: str) -> None:
@@ -46,14 +64,15 @@ class _Commands:
 
     def writelines(self, data: Iterable[bytes]) -> None:
         """Send *data* at once."""
-        self._line.sendall(b"".join(data))
+        self._lines[0].sendall(b"".join(data))
 
     async def drain(self) -> None:
         """Have nothing left to send."""
 
     def close(self) -> None:
         """Hang up."""
-        self._line.close()
+        for line in self._lines:
+            line.close()
 
     async def wait_closed(self) -> None:
         """Have hung up already."""
@@ -61,8 +80,10 @@ class _Commands:
 
 async def _connect(host: str, port: int, **_: Any) -> tuple[_Answers, _Commands]:
     await asyncio.sleep(ANSWER_SECONDS)
-    line = socket.create_connection((host, port), _PATIENCE_SECONDS)
-    return _Answers(line), _Commands(line)
+    address = host, port
+    line = socket.create_connection(address, _PATIENCE_SECONDS)
+    other = socket.create_connection(address, _PATIENCE_SECONDS)
+    return _Answers(line, other), _Commands(line, other)
 
 
 @contextmanager

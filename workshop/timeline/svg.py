@@ -61,7 +61,8 @@ _WIDE = _Layout(720, 200, 30, 38, 21, 24, 106, 7)
 _NARROW = _Layout(350, 12, 28, 52, 37, 42, 51, 5)
 
 _BAR = 18
-_MONO, _SANS = 6.7, 6.6  # widths of a character of 11 and 12 px, generously
+# Widths of a character, generously: code of 11 px, words of 12, titles of 15.
+_MONO, _SANS, _BOLD = 6.7, 6.6, 9.4
 _LEAST = 4.0
 """What runs for no time at all is still seen."""
 
@@ -161,7 +162,7 @@ def _draw_title(
 ) -> None:
     layout = page.layout
     total = time(panels[0][1].duration) if len(panels) == 1 else ""
-    room = int((layout.width - 24) / 9) - len(total) - 1
+    room = int((layout.width - 24) / _BOLD) - len(total) - 2
     page.y = 8
     for line in textwrap.wrap(title, room)[:2]:
         page.y += 19

@@ -139,7 +139,7 @@ def _recorder_of(example: Any) -> Any:
 def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
     wanted: list[tuple[str, Scene, Play, Play]] = []
     for lesson in lessons:
-        script = lesson.folder / "scenario.py"
+        script = lesson.scenario_file
         if not script.is_file():
             continue
         for number, scene in enumerate(read_scenes(script)):
@@ -166,7 +166,7 @@ def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
 def _services(lessons: Sequence[Lesson]) -> Iterator[dict[str, str]]:
     """Yield what scenes need, whatever the caller's own servers are."""
     environment = {"DATABASE_URL": "", "REDIS_URL": ""}
-    scenic = [it for it in lessons if (it.folder / "scenario.py").is_file()]
+    scenic = [it for it in lessons if it.scenario_file.is_file()]
     with ExitStack() as stack:
         if any("redis" in it.fixtures for it in scenic):
             environment["REDIS_URL"] = stack.enter_context(redis_server()).url

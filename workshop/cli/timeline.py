@@ -44,7 +44,7 @@ def timeline(
     it = one_lesson(lesson)
     if solution and compare:
         raise click.UsageError("Either --solution or --compare, not both.")
-    script = it.folder / "scenario.py"
+    script = it.scenario_file
     if not script.is_file():
         raise click.UsageError(
             f"Lesson {it.number} has no scene to record. Those that have one: "
@@ -70,7 +70,7 @@ def timeline(
 
 def _with_scenes() -> list[Lesson]:
     lessons = place.catalogue().lessons()
-    return [it for it in lessons if (it.folder / "scenario.py").is_file()]
+    return [it for it in lessons if it.scenario_file.is_file()]
 
 
 def _scenes(script: Path) -> tuple[Scene, ...]:

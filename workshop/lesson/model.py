@@ -67,6 +67,11 @@ class Lesson:
         return self.solution / "app.py"
 
     @property
+    def scenario_file(self) -> Path:
+        """What `timeline` plays. A lesson need not have one."""
+        return self.folder / "scenario.py"
+
+    @property
     def page(self) -> Path:
         """The page that explains it, read before or after the exercise."""
         return self.folder.parents[1] / "docs" / "lessons" / f"{self.slug}.md"

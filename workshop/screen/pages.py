@@ -100,6 +100,8 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
         ("Then", command("test", lesson.number)),
         ("Stuck?", command("hint", lesson.number)),
     ]
+    if lesson.scenario_file.is_file():
+        rows.insert(4, ("Who waited?", command("timeline", lesson.number)))
     if done:
         rows = [
             ("Why it works", command("solution", lesson.number)),

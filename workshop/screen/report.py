@@ -203,12 +203,14 @@ def _print_closing(
     elif own:
         which = "" if one is None else f"--step {one.number}"
         trace = f"{which} --traceback".strip()
-        rows = (
+        ways = [
             ("A hint", command("hint", number, which, make=make)),
             ("The traceback", command("test", number, trace, make=make)),
             ("Our answer", command("solution", number, which, make=make)),
-        )
-        for name, text in rows:
+        ]
+        if verdict.lesson.scenario_file.is_file():
+            ways.insert(1, ("The timeline", command("timeline", number, make=make)))
+        for name, text in ways:
             console.print(f"{name + ':':<15}{text}", soft_wrap=True)
 
 

@@ -349,6 +349,24 @@ def test_a_preferred_file_is_quoted_rather_than_who_is_called(tmp_path: Path) ->
     assert preferring.spans[-2].where == "app.py:2"
 
 
+def test_code_is_quoted_as_it_stands_in_its_file_now(tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    for comment in ("as it was", "as it is now, which is longer"):
+        source = (
+            f"async def endpoint(fetch):\n    await fetch('a', 0.01)  # {comment}\n"
+        )
+        app.write_text(source.replace("'a'", f"'{comment}'"), encoding="utf-8")
+        names: dict[str, Callable[..., object]] = {}
+        exec(compile(app.read_text(encoding="utf-8"), str(app), "exec"), names)
+
+        async def code(endpoint: Callable[..., object] = names["endpoint"]) -> None:
+            await asyncio.gather(endpoint(fetch))  # type: ignore[call-overload]
+
+        (only,) = recorded(code).lanes
+
+        assert labels(only, State.AWAITING) == [f"await fetch('{comment}', 0.01)"]
+
+
 def test_recordings_can_overlap_and_leave_in_any_order() -> None:
     async def main() -> tuple[Timeline, Timeline]:
         first, second = record(here=None), record(here=None)

@@ -47,8 +47,6 @@ def assemble(
 ) -> Timeline:
     """Return the timeline: what is the user's, each below what began it."""
     hosts = _hosts(tracks, scale, here)
-    for track in tracks:
-        _begin_with_its_task(track, hosts)
     shown = [track for track in tracks if hosts.get(track) is track]
     lent: dict[Track, list[Track]] = defaultdict(list)
     for track, host in hosts.items():
@@ -65,25 +63,6 @@ def assemble(
         scale.ms(scale.ended),
         notes,
     )
-
-
-def _begin_with_its_task(track: Track, hosts: dict[Track, Track | None]) -> None:
-    """Let a request begin when its task did, if that has no lane to show it.
-
-    On a blocked loop, requests that nobody has looked at yet are what counts.
-    """
-    task = track.parent
-    if (
-        track.kind is Kind.REQUEST
-        and track.slices
-        and task is not None
-        and task.kind is Kind.TASK
-        and hosts.get(task) is not task
-        and task.slices
-        and task.slices[0].end == track.born
-    ):
-        track.born, first = task.born, task.slices[0]
-        track.slices[0] = replace(track.slices[0], ready=first.ready, start=first.start)
 
 
 def _matters(piece: Slice, scale: Scale) -> bool:

@@ -47,6 +47,12 @@ def record(
     The first request to a ``def`` endpoint imports and starts much: make one
     request before you record, or it is in the picture.
 
+    Not seen, with asyncio's loop and with uvloop: what the loop itself does when
+    a socket has news, such as parsing a request, and for how long the news have
+    waited. Threads are seen if they are asked for through anyio (as Starlette
+    and FastAPI do), ``asyncio.to_thread`` or ``run_in_executor``. A task from
+    before the recording is seen from its next step on.
+
     Args:
         title: what a notebook writes above the picture.
         here: the name of the lane of the block itself; None leaves it out.

@@ -3,13 +3,32 @@
    count from 0:00. */
 "use strict";
 
-/* The theme's search has a role and no name; its answers have no place in it. */
-function nameWhatHasNoName() {
-  document.querySelector(".md-search[role=dialog]")?.setAttribute("aria-label", "Search");
-  document.querySelectorAll(".md-typeset table").forEach((table) => {
-    const around = table.closest(".md-typeset__scrollwrap");
-    if (around) around.tabIndex = around.scrollWidth > around.clientWidth ? 0 : -1;
+/* What the theme leaves for us: two places of one name, tables that scroll and
+   cannot be reached by keyboard. */
+function mendTheTheme() {
+  const search = document.querySelector(".md-search[role=dialog], .md-search [role=dialog]");
+  search?.setAttribute("aria-label", "Search");
+  document.querySelectorAll("nav.md-nav[aria-labelledby]").forEach((nav) => {
+    const name = nav.querySelector(":scope > .md-nav__title")?.textContent.trim();
+    if (!name) return;
+    nav.setAttribute("aria-label", name);
+    nav.removeAttribute("aria-labelledby");
   });
+  // Every code block gets a <nav> for its one button: no places to jump to.
+  const calm = () => {
+    document.querySelectorAll(".md-code__nav:not([role])").forEach((it) => {
+      it.setAttribute("role", "none");
+    });
+  };
+  new MutationObserver(calm).observe(document.body, { childList: true, subtree: true });
+  const reach = () => {
+    document.querySelectorAll(".md-typeset__scrollwrap").forEach((it) => {
+      if (it.scrollWidth > it.clientWidth) it.tabIndex = 0;
+      else it.removeAttribute("tabindex");
+    });
+  };
+  addEventListener("load", reach); // the theme wraps tables when all is there
+  addEventListener("resize", reach);
 }
 
 /* ?view=instructor opens what is for instructors, here and on the next pages;
@@ -95,6 +114,6 @@ function runSheets() {
   show();
 }
 
-nameWhatHasNoName();
+mendTheTheme();
 chooseView();
 runSheets();

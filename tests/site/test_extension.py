@@ -92,6 +92,15 @@ def test_what_a_command_printed_looks_like_a_terminal(root: Path) -> None:
     assert '<span class="filename">make test</span>' in html
 
 
+def test_prompts_are_not_part_of_what_is_typed(root: Path) -> None:
+    html = html_of("```console\n$ make learn\n$ make list\n```\n", root)
+
+    assert 'class="typed highlight"' in html
+    assert "$" not in html
+    session = html_of("```console\n$ make learn\nReady.\n```\n", root)
+    assert "$" in session
+
+
 def test_a_picture_is_drawn_into_the_page(root: Path) -> None:
     html = html_of("Look:\n\n![What to see](../pictures/lanes.svg)\n", root)
 
@@ -161,3 +170,14 @@ def test_a_term_is_explained_where_a_page_first_uses_it(root: Path) -> None:
     assert html.count("<abbr") == 1
     assert f"An {explained} is an event loop; <code>event loop</code>" in html
     assert ">The event loop<" in html
+
+
+def test_a_term_in_an_answer_is_explained_again_where_it_is_seen(root: Path) -> None:
+    folder = root / "docs" / "reference"
+    folder.mkdir()
+    (folder / "glossary.md").write_text(GLOSSARY, encoding="utf-8")
+    answer = "<details>\n<summary>Answer</summary>\n\nThe event loop.\n\n</details>\n"
+
+    html = html_of(f"{answer}\nThe event loop.\n", root)
+
+    assert html.count("<abbr") == 2

@@ -86,7 +86,7 @@ def parts(root: Path) -> list[Part]:
         ),
         Part(docs / "teaching" / "index.md", "cuts", lambda: cut_table(lessons)),
     ]
-    return [it for it in wanted if it.page.is_file()] + _notebooks(root)
+    return [*wanted, *_notebooks(root)]
 
 
 def _package(root: Path, name: str) -> str:
@@ -123,6 +123,12 @@ def _notebook_list(notebooks: Iterable[Path]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _there(root: Path, more: Iterable[Part]) -> list[Part]:
+    """Return all parts, but for those of pages that are not there."""
+    every = (*parts(root), *more)
+    return [it for it in every if not it.name or it.page.is_file()]
+
+
 def left_over(root: Path) -> list[Path]:
     """Return pages of notebooks that are not there any more."""
     pages = (root / "docs" / "notebooks").glob("[0-9]*.md")
@@ -134,7 +140,7 @@ def left_over(root: Path) -> list[Path]:
 def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
     """Write the made parts of *root*, and *more*, anew; return what changed."""
     changed = []
-    for part in (*parts(root), *more):
+    for part in _there(root, more):
         before = _read(part.page)
         renewed = part.renewed()
         if renewed != before:
@@ -149,7 +155,7 @@ def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
 
 def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
     """Yield the pages whose made parts are not what they would be today."""
-    for part in (*parts(root), *more):
+    for part in _there(root, more):
         if part.renewed() != _read(part.page):
             yield _stale(part.page, f"its {part.name or 'text'}")
     for page in left_over(root):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
@@ -27,6 +28,7 @@ from workshop.site.quote import QuoteError, highlighted, quote
 ROOT = Path(__file__).resolve().parents[2]
 FOR_INSTRUCTORS = "For the instructor"
 _BOX = re.compile(r"^( *- )\[ \] ", re.MULTILINE)
+_PROMPT = re.compile(r"^[$>] ", re.MULTILINE)
 _DETAILS = re.compile(r"^<details(?! markdown)", re.MULTILINE)
 
 
@@ -72,6 +74,9 @@ class _Blocks(Preprocessor):
         return page.split("\n")
 
     def show(self, fence: Fence) -> str:
+        if fence.language == "console" and _is_typed(fence.body):
+            # A prompt is shown by style, so that nobody copies it.
+            return _with_info(fence, "{.sh .typed}", _PROMPT.sub("", fence.body)).text
         if not fence.source:
             return _with_info(fence, _output_info(fence)).text
         wanted = quote(self.root, fence.source, fence.options.get("lines", ""))
@@ -95,8 +100,13 @@ def _output_info(fence: Fence) -> str:
     return fence.info
 
 
-def _with_info(fence: Fence, info: str) -> Fence:
-    return Fence(fence.language, fence.body, {}, info, fence.margin, fence.ticks)
+def _is_typed(body: str) -> bool:
+    """Whether every line is a command, and none what one printed."""
+    return all(_PROMPT.match(line) for line in body.splitlines())
+
+
+def _with_info(fence: Fence, info: str, body: str | None = None) -> Fence:
+    return replace(fence, info=info, body=fence.body if body is None else body)
 
 
 class _Pictures(Treeprocessor):
@@ -167,7 +177,9 @@ class _FirstUses(Treeprocessor):
                 else:
                     seen.add(term)
             else:
-                self.visit(child, seen, silent)
+                # What stands in a folded part may never be seen.
+                inside = set(seen) if child.tag == "details" else seen
+                self.visit(child, inside, silent)
 
 
 def _unwrap(parent: Element, child: Element) -> None:

@@ -1,0 +1,105 @@
+"""A real browser for the site: found on this machine, started once, kept quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = "axe-core@4.14.1"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+_QUIET = (
+    "--no-sandbox",  # CI runs as root, where Chromium's sandbox refuses to start
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class MissingToolError(Exception):
+    """Something that looks at the site is not there. The message says how to get it."""
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """Start a browser; raises `MissingToolError` where there is none."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        raise MissingToolError(
+            "Playwright is not installed; `make test` installs it."
+        ) from None
+    wanted = os.environ.get("WORKSHOP_CHROMIUM")
+    path = wanted or next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        raise MissingToolError(
+            "There is no Chromium here. `apt-get install chromium` brings it on "
+            "Debian; WORKSHOP_CHROMIUM can name another one."
+        )
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=_QUIET)
+        with contextlib.closing(started):
+            yield started
+
+
+@functools.cache
+def axe() -> str:
+    """Return the script of axe-core, fetched once from the npm registry.
+
+    Raises `MissingToolError` when it cannot be fetched.
+    """
+    cache = ROOT / ".workshop" / "cache"
+    archive = cache / f"{AXE.replace('@', '-')}.tgz"
+    if not archive.is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise MissingToolError("npm is not there, which fetches axe-core.")
+        cache.mkdir(parents=True, exist_ok=True)
+        ended = subprocess.run(
+            [npm, "pack", "--silent", AXE],
+            cwd=cache,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if ended.returncode or not archive.is_file():
+            raise MissingToolError(f"npm could not fetch {AXE}: {ended.stderr}")
+    with tarfile.open(archive) as package:
+        script = package.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode("utf-8")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve *folder* on a free port of this machine; yield its address."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

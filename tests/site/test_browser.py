@@ -1,0 +1,263 @@
+"""The built site in a real browser: nothing asked of others, everybody can read it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.site.chromium import ROOT, MissingToolError, browser, served
+from tests.site.visit import Notes, Visit, page_names, visit_all
+from workshop.site.build import build
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+LIMIT = 400_000
+LESSON = "lessons/04_concurrent_operations.html"
+FIGURE = """
+document.querySelector(".md-content__inner").insertAdjacentHTML("afterbegin",
+  '<figure class="loop"><div><div class="wide">wide</div>' +
+  '<div class="narrow">narrow</div></div></figure>')
+"""
+
+
+@contextlib.contextmanager
+def needed() -> Iterator[None]:
+    """Skip where a tool is missing; fail where the site is published."""
+    try:
+        yield
+    except MissingToolError as missing:
+        if os.environ.get("WORKSHOP_AUTHOR"):
+            pytest.fail(f"The site was not looked at. {missing}")
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with needed(), browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    assert build(ROOT, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(site: Path) -> Iterator[str]:
+    with served(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def visits(home: str, site: Path) -> list[Visit]:
+    with needed():
+        return visit_all(home, page_names(site))
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    with chromium.new_context(
+        viewport={"width": 1280, "height": 900},
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    ) as fresh:
+        fresh.set_default_timeout(10_000)
+        yield fresh
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def test_no_page_asks_anybody_outside_or_says_an_error(
+    visits: list[Visit], home: str
+) -> None:
+    assert len(visits) > 30
+    assert {it.name: it.outside(home) for it in visits if it.outside(home)} == {}
+    assert {it.name: it.said for it in visits if it.said} == {}
+
+
+def test_every_page_is_light(visits: list[Visit]) -> None:
+    assert all(it.weight > 50_000 for it in visits), "that was not weighed"
+    assert {it.name: it.weight for it in visits if it.weight > LIMIT} == {}
+
+
+def test_every_page_can_be_used_by_everybody(visits: list[Visit]) -> None:
+    found = {f"{it.name} {it.width}": it.violations for it in visits if it.violations}
+
+    assert found == {}
+
+
+def test_no_page_has_to_be_scrolled_sideways(visits: list[Visit]) -> None:
+    assert {it.name: it.needs for it in visits if it.needs > it.width} == {}
+
+
+@pytest.mark.parametrize("way", ["served", "opened as a file"])
+def test_search_finds(way: str, page: Page, home: str, site: Path) -> None:
+    root = home if way == "served" else site.as_uri()
+    notes = Notes(page)
+    page.goto(f"{root}/index.html")
+
+    page.keyboard.press("/")
+    page.keyboard.type("turnstiles")
+    page.locator("[href*='00_event_loop'][href*='h=turnstiles']").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("00_event_loop"))
+
+    page.locator("mark", has_text="turnstiles").first.wait_for()
+    assert notes.visit.outside(root) == []
+    assert notes.visit.said == []
+
+
+def test_the_search_index_is_asked_for_by_who_searches(page: Page, home: str) -> None:
+    notes = Notes(page)
+    page.goto(f"{home}/index.html", wait_until="networkidle")
+    assert [it for it in notes.visit.asked if "/search" in it] == [
+        f"{home}/javascripts/search-later.js"
+    ]
+
+    with page.expect_response("**/search/search_index.json"):
+        page.locator(".md-search__input").focus()
+
+
+def test_a_chosen_tab_stays_chosen(page: Page, home: str) -> None:
+    page.goto(f"{home}/index.html")
+    make, windows = page.get_by_text("make learn"), page.get_by_text("py -m workshop")
+    assert make.is_visible()
+    assert not windows.is_visible()
+
+    page.get_by_text("Windows", exact=True).click()
+    page.reload()
+
+    assert windows.is_visible()
+    assert not make.is_visible()
+
+
+def test_what_is_copied_can_be_typed(page: Page, home: str) -> None:
+    page.goto(f"{home}/index.html")
+
+    page.locator(".tabbed-block >> nth=0").locator(".md-code__button").click()
+    page.get_by_text("Copied to clipboard").wait_for()
+
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == "make learn"
+
+
+def test_the_colours_follow_the_system_until_somebody_chooses(
+    page: Page, home: str
+) -> None:
+    def scheme() -> str | None:
+        return page.locator("body").get_attribute("data-md-color-scheme")
+
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{home}/index.html")
+    assert scheme() == "slate"
+
+    page.locator("label[title$='Switch to light']").click()
+    page.goto(f"{home}/{LESSON}")
+
+    assert scheme() == "default"
+
+
+def test_the_content_is_one_key_away(page: Page, home: str) -> None:
+    page.goto(f"{home}/{LESSON}")
+
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus")
+    assert skip.inner_text() == "Skip to content"
+    assert skip.is_visible()
+
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.md-content') !== null")
+
+
+def test_a_term_is_explained_to_who_points_at_it(page: Page, home: str) -> None:
+    page.goto(f"{home}/lessons/00_event_loop.html")
+
+    page.locator(".md-content abbr:visible").first.hover()
+
+    page.locator(".md-tooltip2, .md-tooltip").filter(has_text=".").first.wait_for()
+
+
+def test_instructors_parts_open_for_instructors_and_stay_open(
+    page: Page, home: str
+) -> None:
+    part = page.locator("details.instructor")
+    opened = "details.instructor[open]"
+
+    page.goto(f"{home}/{LESSON}")
+    assert part.count() == 1
+    assert page.locator(opened).count() == 0
+    page.goto(f"{home}/{LESSON}?view=instructor")
+    assert page.locator(opened).count() == 1
+    page.goto(f"{home}/lessons/00_event_loop.html")
+    assert page.locator(opened).count() == 1
+
+    page.get_by_text("leave it").click()
+
+    page.wait_for_url("**view=learner")
+    assert page.locator(opened).count() == 0
+
+
+def test_a_link_into_a_folded_part_opens_it(page: Page, home: str) -> None:
+    page.goto(f"{home}/{LESSON}#for-the-instructor")
+
+    assert page.locator("details.instructor[open]").count() == 1
+
+
+def test_without_scripts_everything_can_be_read(chromium: Browser, home: str) -> None:
+    with chromium.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{home}/{LESSON}")
+        assert page.get_by_text("What to cut.").is_visible()
+
+        page.goto(f"{home}/teaching/agendas.html")
+        assert page.locator(".run-sheet td").first.inner_text() == "0:00"
+        assert not page.locator(".run-sheet-settings").is_visible()
+
+
+def test_a_run_sheet_tells_the_clock_and_prints_the_chosen_agenda(
+    page: Page, home: str
+) -> None:
+    page.goto(f"{home}/teaching/agendas.html")
+    page.get_by_label("Starts at").fill("13:30")
+    page.locator("select[name=agenda]").select_option(label="Half a day")
+
+    times = page.locator(".run-sheet >> nth=0").locator("td:first-child")
+    assert times.all_inner_texts()[:2] == ["13:30", "13:45"]
+    headings = page.locator("h2:visible").all_inner_texts()
+    assert [it.rstrip("¶") for it in headings] == ["Half a day"]
+
+    # The address is the run sheet: it can be sent to the other instructor.
+    page.reload()
+    assert times.first.inner_text() == "13:30"
+    assert page.locator("h2:visible").count() == 1
+
+    page.emulate_media(media="print")
+    assert not page.locator(".run-sheet-settings").is_visible()
+    assert not page.locator(".md-header").is_visible()
+    assert times.first.is_visible()
+
+
+@pytest.mark.parametrize(("width", "shown"), [(1280, "wide"), (390, "narrow")])
+def test_a_picture_fits_its_screen(
+    width: int, shown: str, page: Page, home: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{home}/index.html")
+    page.evaluate(FIGURE)
+
+    visible = page.locator("figure.loop div div:visible")
+    assert visible.all_inner_texts() == [shown]

@@ -38,6 +38,9 @@ def needed() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+pytest.importorskip("material", reason="mkdocs-material needs Python 3.11.5")
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with needed(), browser() as started:

@@ -14,6 +14,8 @@ from workshop.cli.site import site_build
 from workshop.environment.model import ROOT
 from workshop.site.build import build
 
+pytest.importorskip("pymdownx", reason="pymdown-extensions needs Python 3.11.5")
+
 SOURCE = 'def ping():\n    return "pong"\n\n\ndef pong():\n    return "ping"\n'
 PAGE = """\
 # 90 · Seats

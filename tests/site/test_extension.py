@@ -10,6 +10,8 @@ import pytest
 from workshop.site.picture import PictureError
 from workshop.site.quote import QuoteError
 
+pytest.importorskip("pymdownx", reason="pymdown-extensions needs Python 3.11.5")
+
 SOURCE = """\
 @app.get("/ping")
 async def ping():

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import free_port, say
+
+
+def _needs_material() -> None:
+    if importlib.util.find_spec("material") is None:
+        raise click.ClickException(
+            "The site's theme is not installed: it needs Python 3.11.5 or later. "
+            "`make doctor` shows which Pythons this machine has."
+        )
 
 
 @click.command("site")
@@ -15,6 +25,7 @@ def site(port: int | None) -> int:
     """Serve the site, reloading when a page changes."""
     from workshop.site.build import serve
 
+    _needs_material()
     chosen = port or free_port()
     say(f"The site: http://127.0.0.1:{chosen}/")
     say("It reloads when you save. Ctrl-C stops it.")
@@ -28,6 +39,7 @@ def site_build(quick: bool) -> int:
     from workshop.cli.author import pages_findings
     from workshop.site.build import build
 
+    _needs_material()
     findings = pages_findings(quick=quick)
     for finding in findings:
         click.echo(str(finding))

@@ -87,7 +87,9 @@ class _Run:
             _say(f"\n{error}")
             self.failed.append(f"the set-up on {version}")
         else:
-            command = [str(environment.python), "-m", "pytest"]
+            # The site is built by one Python, the one that everybody uses.
+            site = ["--ignore", "tests/site"]
+            command = [str(environment.python), "-m", "pytest", *site]
             self.tell_and_do(command, environment.place)
 
 

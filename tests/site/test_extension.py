@@ -122,7 +122,8 @@ def test_a_phone_gets_the_narrow_picture_where_there_is_one(root: Path) -> None:
     page = "![What to see](../pictures/lanes.svg)\n"
     alone = html_of(page, root)
     narrow = root / "docs" / "pictures" / "lanes-narrow.svg"
-    narrow.write_text(SVG, encoding="utf-8")
+    hover = SVG.replace("<rect", "<rect><title>Ann waits</title></rect><rect")
+    narrow.write_text(hover, encoding="utf-8")
 
     html = html_of(page, root)
 
@@ -131,6 +132,23 @@ def test_a_phone_gets_the_narrow_picture_where_there_is_one(root: Path) -> None:
     assert '<div class="narrow"><svg' in html
     assert 'id="lanes-narrow-hatch"' in html
     assert html.count("<figcaption>") == 1
+    # A finger does not hover: such texts would only be weight.
+    assert "Ann waits" not in html
+    assert "Two lanes</title>" in html.partition('class="narrow"')[2]
+
+
+def test_pictures_on_a_page_share_their_style(root: Path) -> None:
+    styled = SVG.replace("<defs>", "<style>rect{fill:red}</style><defs>")
+    for name in ("one", "two"):
+        path = root / "docs" / "pictures" / f"{name}.svg"
+        path.write_text(styled, encoding="utf-8")
+    page = "![One](../pictures/one.svg)\n\n![Two](../pictures/two.svg)\n"
+
+    html = html_of(page, root)
+
+    assert html.count("<svg") == 2
+    assert html.count("<style>") == 1
+    assert html.index("<style>") < html.index("<figcaption>One")
 
 
 def test_a_missing_picture_stops_the_build(root: Path) -> None:

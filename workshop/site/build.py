@@ -10,6 +10,10 @@ from pathlib import Path
 
 from workshop.site.plain import write_plain_texts
 
+_AS_IT_STANDS = re.compile(
+    r"(<pre\b.*?</pre>|<script\b.*?</script>|<textarea\b.*?</textarea>)", re.DOTALL
+)
+
 
 def build(root: Path, site: Path) -> bool:
     """Build the site of the checkout *root* into *site*; tell whether it worked.
@@ -19,6 +23,9 @@ def build(root: Path, site: Path) -> bool:
     """
     if _mkdocs(root, "build", "--strict", "--site-dir", str(site)):
         return False
+    for page in site.rglob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        page.write_text(_tightened(html), encoding="utf-8", newline="\n")
     write_plain_texts(root, site, *_name_and_pitch(root / "mkdocs.yml"))
     return True
 
@@ -34,6 +41,16 @@ def serve(root: Path, port: int) -> bool:
     except KeyboardInterrupt:
         return True
     return code in (0, -2, 130)
+
+
+def _tightened(html: str) -> str:
+    """Return *html* without the margins and empty lines that themes leave.
+
+    They are a quarter of a page. Texts that are shown as they stand stay so.
+    """
+    parts = _AS_IT_STANDS.split(html)
+    parts[::2] = [re.sub(r"\s*\n\s*", "\n", it) for it in parts[::2]]
+    return "".join(parts)
 
 
 def _name_and_pitch(config: Path) -> tuple[str, str]:

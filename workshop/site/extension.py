@@ -22,7 +22,7 @@ from markdown.treeprocessors import Treeprocessor
 
 from workshop.site.fence import Fence, replace_fences
 from workshop.site.glossary import abbreviations
-from workshop.site.picture import figure, is_drawn
+from workshop.site.picture import figure, is_drawn, without_repeats
 from workshop.site.quote import QuoteError, highlighted, quote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +118,7 @@ class _Pictures(Treeprocessor):
         self.pictures = root / "docs" / "pictures"
 
     def run(self, root: Element) -> None:
+        styles: set[str] = set()
         for paragraph in root.iter("p"):
             images = list(paragraph)
             if len(images) != 1 or images[0].tag != "img":
@@ -127,6 +128,7 @@ class _Pictures(Treeprocessor):
                 continue
             name = source.rpartition("/")[2].removesuffix(".svg")
             html = figure(self.pictures, name, images[0].get("alt", ""))
+            html = without_repeats(html, styles)
             paragraph.remove(images[0])
             paragraph.text = self.stash.store(html)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workshop.site.picture import inline
+from workshop.site.picture import inline, without_repeats
 
 HIDDEN = "hide"
 """The tag of cells that are not shown."""
@@ -39,6 +39,7 @@ def notebook_page(path: Path) -> str:
     except (KeyError, TypeError, ValueError) as problem:
         raise NotebookError(f"{path.name} cannot be shown: {problem}") from None
     text = "\n\n".join(part.strip("\n") for part in parts)
+    text = without_repeats(text, set())
     if not text.startswith("# "):
         raise NotebookError(f"{path.name} does not begin with a title (# …).")
     return (

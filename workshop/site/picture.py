@@ -12,6 +12,8 @@ from html import escape
 from pathlib import Path
 
 _PROLOGUE = re.compile(r"^\s*(<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->)", re.DOTALL)
+_HOVER = re.compile(r"<title>[^<]*</title>")
+_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _ID = re.compile(r'\bid="([^"]+)"')
 _REFERENCE = re.compile(r'url\(#([^)]+)\)|(?<=href=")#([^"]+)')
 _LABELS = re.compile(r'(?P<name>aria-(?:labelledby|describedby))="(?P<ids>[^"]*)"')
@@ -42,7 +44,8 @@ def figure(pictures: Path, name: str, caption: str) -> str:
     if narrow.is_file():
         drawings = (
             f'<div class="wide">{_drawing(wide)}</div>'
-            f'<div class="narrow">{_drawing(narrow)}</div>'
+            # Nobody can point at anything on a phone.
+            f'<div class="narrow">{_HOVER.sub("", _drawing(narrow))}</div>'
         )
     else:
         drawings = f"<div>{_drawing(wide)}</div>"
@@ -72,7 +75,23 @@ def inline(svg: str, name: str) -> str:
     svg = _ID.sub(lambda it: f'id="{own[it[1]]}"', svg)
     svg = _LABELS.sub(label, _REFERENCE.sub(refer, svg))
     # Blank lines would end the block of HTML for Markdown.
-    return re.sub(r"\s*\n\s*", " ", svg.strip())
+    svg = re.sub(r"\s*\n\s*", " ", svg.strip())
+    return svg.replace("> <", "><").replace("&#x27;", "'")
+
+
+def without_repeats(html: str, seen: set[str]) -> str:
+    """Return *html* without the styles that are in *seen*, and add its own there.
+
+    A style holds for the whole page, wherever on it it stands. Pictures of one
+    kind have the same one, half as long as a small picture.
+    """
+
+    def keep_first(match: re.Match[str]) -> str:
+        again = match[0] in seen
+        seen.add(match[0])
+        return "" if again else match[0]
+
+    return _STYLE.sub(keep_first, html)
 
 
 def _drawing(path: Path) -> str:

@@ -393,6 +393,29 @@ def test_recordings_can_overlap_and_leave_in_any_order() -> None:
     ]
 
 
+def test_an_endless_recording_ends_by_itself_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workshop.timeline.recorder.MOST_STEPS", 10)
+
+    async def busy() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+
+    async def code() -> None:
+        await asyncio.gather(busy())
+        await asyncio.gather(fetch("late", 0.01))
+
+    timeline = recorded(code, here="you")
+
+    assert names(timeline) == [(0, "you"), (1, "busy()")]
+    assert {lane.outcome for lane in timeline.lanes} == {Outcome.UNFINISHED}
+    assert timeline.notes == (
+        "The loop took too many steps to record; what came later is missing.",
+    )
+    assert timeline.duration < 110
+
+
 def test_a_recording_says_when_it_cannot_begin_or_answer() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"), record():
         pass

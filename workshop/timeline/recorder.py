@@ -75,7 +75,8 @@ class Recorder:
         )
         self._requests = 0
         self.began_at = self.ended_at = 0.0
-        self.over = False
+        self.over = self.full = False
+        self._steps = 0
 
     # ---- from beginning to end
 
@@ -94,6 +95,8 @@ class Recorder:
 
     def stop(self, failure: BaseException | None) -> None:
         """End all that is open. *failure* is what leaves the recording early."""
+        if self.over:
+            return
         self.tap.remove()
         self.over, self.ended_at = True, self.tap.clock()
         now = self.ended_at
@@ -101,7 +104,7 @@ class Recorder:
             opened = self.running.pop()
             opened.close(now)
         for track in self.tracks:
-            if track.kind is Kind.HERE:
+            if track.kind is Kind.HERE and not self.full:
                 _finish(track, now, failure)
 
     def _adopt(self, task: Task, track: Track) -> None:
@@ -155,6 +158,10 @@ class Recorder:
         else:
             opened.close(now)
             self._look_at(task, self._tracks(task), now)
+        self._steps += 1
+        if self._steps >= MOST_STEPS:
+            self.full = True
+            self.stop(None)
 
     def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Be ready for a task that takes its first step while it is made."""
@@ -184,6 +191,8 @@ class Recorder:
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> Callable[..., Any]:
         """Return *function* in a wrapper that notes when a thread runs it."""
+        if self.over:
+            return function
         inner, values = function_of(function, args, self.files)
         code = getattr(inner, "__code__", getattr(inner, "gi_code", None))
         name = (
@@ -419,6 +428,9 @@ class Recorder:
         _finish(track, now, None)
         self.tracks.append(track)
 
+
+# More than this can neither be drawn nor kept in memory for long.
+MOST_STEPS = 200_000
 
 # A callback that is no task's and takes less than this many seconds is not kept.
 _SHORT = 0.001

@@ -67,6 +67,9 @@ def record(
     return Recording(title, here, blocking_ms, Files(users, prefer), watch)
 
 
+_FULL = "The loop took too many steps to record; what came later is missing."
+
+
 class Recording:
     """What one block of code let the event loop do."""
 
@@ -86,7 +89,6 @@ class Recording:
         self._recorder: Recorder | None = None
         self._timeline: Timeline | None = None
         self._patches = ExitStack()
-        self._notes: list[str] = []
 
     @property
     def timeline(self) -> Timeline:
@@ -113,7 +115,7 @@ class Recording:
             self._timeline = assemble(
                 recorder.tracks,
                 scale,
-                tuple(self._notes),
+                (_FULL,) if recorder.full else (),
                 here=self._here is not None,
             )
         return self._timeline

@@ -5,6 +5,7 @@ Skipped where there is no Chromium.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,8 @@ def drawings(*, narrow: bool) -> list[str]:
     checked_in = [
         path.read_text(encoding="utf-8")
         for path in sorted(PICTURES.glob("*-*.svg"))
-        if path.stem.endswith("-narrow") == narrow
+        if re.match(r"\d\d|state", path.name)
+        and path.stem.endswith("-narrow") == narrow
     ]
     return [
         *checked_in,

@@ -107,7 +107,7 @@ def text(
     so long, at least. With *ascii_only* not given, standard output's encoding
     decides.
     """
-    alphabet = _alphabet(ascii_only, sys.stdout.encoding)
+    alphabet = _alphabet(ascii_only, getattr(sys.stdout, "encoding", None))
     if compact:
         return _plain(_compact(timeline, width, duration, alphabet))
     panels = [("", timeline)]
@@ -124,7 +124,7 @@ def text_pair(
     ascii_only: bool | None = None,
 ) -> str:
     """Return both as lines, one below the other on the same time axis."""
-    alphabet = _alphabet(ascii_only, sys.stdout.encoding)
+    alphabet = _alphabet(ascii_only, getattr(sys.stdout, "encoding", None))
     panels = [(names[0], before), (names[1], after)]
     return _plain(_lines(panels, title, width, None, alphabet))
 

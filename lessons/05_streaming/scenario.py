@@ -13,7 +13,7 @@ from workshop.scenario import Stage
 
 
 async def board(stage: Stage) -> None:
-    """Ann watches seats being sold, and goes after the second one."""
+    """Ann sees two seats being sold, and goes."""
     async with stage.client.stream("GET", "/shows/1/board") as answer:
         async for line in answer.aiter_lines():
             for seat in ("A1", "A2"):

@@ -17,7 +17,7 @@ async def crowd(stage: Stage) -> None:
         stage.request("GET", "/shows/2")
     await stage.ended()
     times = "once" if len(asked) == 1 else f"{len(asked)} times"
-    stage.tell(f"The database has been asked {times}")
+    stage.tell(f"the database has been asked {times}")
 
 
 asked: list[int] = []

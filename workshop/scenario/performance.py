@@ -122,7 +122,7 @@ async def _play(
         stack.push_async_callback(stage.clear)
         async with record(here=None, prefer=answer) as recording:
             over = await _until_curtain(_hidden(getattr(script, scene)), stage, seconds)
-    notes = [f"{words} at {time(at)}." for words, at in stage.told]
+    notes = [f"At {time(at)}, {words}." for words, at in stage.told]
     notes += [note for it in stage.answers if (note := _note(it))]
     if not over:
         notes.append(f"After {time(seconds * 1000)} the curtain fell.")

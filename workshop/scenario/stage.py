@@ -84,7 +84,7 @@ class Stage:
         return answer
 
     def tell(self, words: str) -> None:
-        """Say under the picture that now *words*: "Ann reads that A1 is sold"."""
+        """Say under the picture what happens now, as in "Ann reads that A1 is sold"."""
         now = asyncio.get_running_loop().time()
         self.told.append((words, 1000 * (now - self._began)))
 

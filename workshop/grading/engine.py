@@ -7,7 +7,8 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from workshop.grading.verdict import (
     Ending,
     LessonVerdict,
     StepVerdict,
+    TestVerdict,
     decide,
 )
 from workshop.lesson import Lesson
@@ -63,7 +65,10 @@ def grade_rounds(
     """
     job = make_job(lesson, answer, rounds=rounds, seed=seed, limits=limits)
     with WorkerProcess(ROOT, environment or {}) as worker:
-        return run_job(worker, job, lesson, answer, limits=limits, on_event=on_event)
+        rounds_done = run_job(
+            worker, job, lesson, answer, limits=limits, on_event=on_event
+        )
+    return [put_together(lesson, [part]) for part in rounds_done]
 
 
 def make_job(
@@ -87,6 +92,16 @@ def make_job(
     }
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one worker found out about its tests in one round."""
+
+    judged: Mapping[str, TestVerdict]
+    seconds: float
+    output: str
+    ending: Ending
+
+
 def run_job(
     worker: WorkerProcess,
     job: Mapping[str, Any],
@@ -95,12 +110,12 @@ def run_job(
     *,
     limits: Limits = _DEFAULT,
     on_event: Callable[[dict[str, Any]], None] | None = None,
-) -> list[LessonVerdict]:
-    """Have *worker* do *job*, and return a verdict for each of its rounds.
+) -> list[Part]:
+    """Have *worker* do *job*, and return what came of each of its rounds.
 
     Ending the worker is left to whoever started it.
     """
-    steps = lesson.steps
+    tests = [test for test in lesson.tests if test.id in job["tests"]]
     began = time.monotonic()
     events: dict[int, list[dict[str, Any]]] = defaultdict(list)
     seconds: list[float] = []
@@ -119,7 +134,7 @@ def run_job(
     uncollected = [
         e for part in events.values() for e in part if e["event"] == "uncollected"
     ]
-    verdicts = []
+    parts = []
     finished = len(seconds)
     for number in range(finished if last["event"] == "done" else finished + 1):
         ending = Ending("done")
@@ -133,28 +148,37 @@ def run_job(
             said = outputs.get("", "").strip().rpartition("\n")[2]
             ending = Ending("error", f"The tests could not be run. {said}".strip())
         judged = decide(
-            lesson.tests,
+            tests,
             [e for e in events[number] if e["event"] in ("start", "report")],
             ending,
             outputs,
         )
-        verdicts.append(
-            LessonVerdict(
-                lesson,
-                tuple(
-                    StepVerdict(
-                        step.number,
-                        step.title,
-                        tuple(judged[test.id] for test in step.tests),
-                    )
-                    for step in steps
-                ),
-                seconds[number] if number < finished else time.monotonic() - began,
-                outputs.get("", ""),
-                ending,
+        took = seconds[number] if number < finished else time.monotonic() - began
+        parts.append(Part(judged, took, outputs.get("", ""), ending))
+    return parts
+
+
+def put_together(lesson: Lesson, parts: Sequence[Part]) -> LessonVerdict:
+    """Return the verdict on an answer whose tests were shared out as *parts*.
+
+    Every test of the lesson has to be in one of them.
+    """
+    judged = {name: each for part in parts for name, each in part.judged.items()}
+    endings = [part.ending for part in parts if part.ending.kind != "done"]
+    return LessonVerdict(
+        lesson,
+        tuple(
+            StepVerdict(
+                step.number,
+                step.title,
+                tuple(judged[test.id] for test in step.tests),
             )
-        )
-    return verdicts
+            for step in lesson.steps
+        ),
+        max(part.seconds for part in parts),
+        "\n".join(part.output for part in parts if part.output),
+        endings[0] if endings else Ending("done"),
+    )
 
 
 def _describe_ending(

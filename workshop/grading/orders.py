@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Orders:
-    """Orders from a pipe, a line each: the job, then `go` if the job waits.
+    """Orders from a pipe, a line each: the job, then which tests if the job waits.
 
     The end of the pipe means that nobody wants a result any more, or that
     whoever started this process is dead: it stops at once.
@@ -36,11 +36,12 @@ class Orders:
             self._stop_at_the_end()
         return job
 
-    def await_go(self) -> None:
-        """Return when the waiting is over."""
+    def await_go(self) -> set[str]:
+        """Return the names of the tests to run, when the waiting is over."""
         self.channel.send("ready")
-        self._line()
+        tests = set(json.loads(self._line()))
         self._stop_at_the_end()
+        return tests
 
     def _line(self) -> str:
         line = self._control.readline()
@@ -61,7 +62,7 @@ class ForkingOrders(Orders):
     """Orders from a socket: a job, then any number of requests to fork.
 
     With each request come three descriptors and an environment. The forked
-    process makes the descriptors its own and takes its `go` from there, while
+    process makes the descriptors its own and is told its tests there, while
     this one waits for the next request. The socket's end is the end of this
     process, not of those that it forked.
     """
@@ -78,7 +79,7 @@ class ForkingOrders(Orders):
         job: dict[str, Any] = json.loads(message)
         return job
 
-    def await_go(self) -> None:
+    def await_go(self) -> set[str]:
         """Return in each forked process, when its waiting is over; never here."""
         if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 -- only counted
             # Whatever holds a lock in another thread would hold it for ever.
@@ -105,8 +106,7 @@ class ForkingOrders(Orders):
                 os.close(woken)
                 os.close(wake)
                 self._become(request, descriptors)
-                super().await_go()
-                return
+                return super().await_go()
             for descriptor in descriptors:
                 os.close(descriptor)
             self.channel.send("forked", child=pid, number=request["number"])

@@ -46,7 +46,8 @@ class WorkerProcess:
     the folder for temporary files that the run was given.
 
     A worker that is told its *job* at the start makes everything ready for
-    it, and `run` only says when. One forked from a *stem* is ready at once.
+    it, and `run` says when, and which of its tests. One forked from a *stem*
+    is ready at once.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class WorkerProcess:
         itself). *rounds* is how often the job runs the tests: the time over
         all is for each.
         """
-        self._say("go" if self._waiting else json.dumps(job))
+        self._say(json.dumps(job["tests"] if self._waiting else job))
         overall = time.monotonic() + limits.run_seconds * rounds
         deadline = time.monotonic() + limits.start_seconds
         while True:

@@ -55,14 +55,15 @@ class Recorder:
             self.uncollected.append(str(report.longrepr)[-2000:])
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        """Wait for the answer, where it is not there yet."""
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Wait for the answer, and for which tests are to be run on it here."""
         if self.waits:
             # What is there now will stay: no collection need look at it again,
             # nor write to its pages, which a forked process would copy.
             gc.collect()
             gc.freeze()
-            self.orders.await_go()
+            wanted = self.orders.await_go()
+            session.items[:] = [it for it in session.items if it.name in wanted]
         for message in self.uncollected:
             self.channel.send("uncollected", message=message)
 

@@ -6,9 +6,10 @@ stays until it is ended: whoever started it then ends the whole process
 group, so that nothing that the answer left behind survives.
 
 A job may say that it `waits`. Then all that can be done without the answer is
-done beforehand, as far as collecting the tests, and a second line means "go".
-With `--stem` standard input is a socket, and it is a forked process that goes:
-another one for each request. (`orders` has both.)
+done beforehand, as far as collecting the tests. A second line says which of
+them to run.
+With `--stem` standard input is a socket, and it is a forked process that runs
+them: another one for each request. (`orders` has both.)
 
 - standard input: the job, one line of JSON; its end means "stop at once".
 - standard error: events, one line of JSON each. Lines that are not JSON are

@@ -7,12 +7,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.grading import LessonVerdict, Limits
-from workshop.grading.engine import run_job
+from workshop.grading import Limits
+from workshop.grading.engine import Part, put_together, run_job
 from workshop.grading.process import WorkerProcess
 from workshop.lesson import Lesson, LessonError
 from workshop.progress import content_hash
@@ -26,7 +26,7 @@ from workshop.watch.events import (
     Trouble,
     Watching,
 )
-from workshop.watch.supply import Supply
+from workshop.watch.supply import Supply, shares
 from workshop.watch.watcher import Watcher
 
 SUPERSEDED = "A newer save took its place."
@@ -52,8 +52,9 @@ class _Run:
 
     number: int
     content: str
-    worker: WorkerProcess
-    thread: threading.Thread | None = None
+    workers: list[WorkerProcess]
+    threads: list[threading.Thread] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
 
 class Session:
@@ -92,6 +93,8 @@ class Session:
         self._told: Trouble | None = None
         self._tests = ""
         self._losses = 0
+        # How long each test took when it was last run, by name.
+        self._seconds: dict[str, float] = {}
         # What the last run was about; None asks for a run whatever is there.
         self._content: str | None = None
         self._missing = False
@@ -253,35 +256,50 @@ class Session:
         assert self._supply is not None
         self._content = content
         self._runs += 1
-        supply, lesson = self._supply, self._lesson
-        run = self._run = _Run(self._runs, content, supply.take())
+        workers = self._supply.take()
+        run = self._run = _Run(self._runs, content, workers)
+        names = self._supply.job["tests"]
+        for worker, tests in zip(
+            workers, shares(names, self._seconds, len(workers)), strict=True
+        ):
+            job = {**self._supply.job, "tests": tests}
+            thread = threading.Thread(
+                target=self._grade, args=(run, worker, job, self._lesson), daemon=True
+            )
+            run.threads.append(thread)
+            thread.start()
+        self._listen(Started(self._lesson.slug, run.number, len(names)))
+
+    def _grade(
+        self, run: _Run, worker: WorkerProcess, job: dict[str, Any], lesson: Lesson
+    ) -> None:
+        """Have *worker* do its share. In a thread of its own."""
+        began = 0.0
 
         def pass_on(event: dict[str, Any]) -> None:
+            nonlocal began
+            if event["event"] == "start":
+                began = time.monotonic()
+            elif event["event"] == "report":
+                self._seconds[event["id"]] = time.monotonic() - began
             self._inbox.put(lambda: self._take(run, event))
 
-        def grade() -> None:
-            verdict = run_job(
-                run.worker,
-                supply.job,
-                lesson,
-                lesson.app_file,
-                limits=self._limits,
-                on_event=pass_on,
-            )[0]
-            self._inbox.put(lambda: self._finish(run, verdict))
-
-        run.thread = threading.Thread(target=grade, daemon=True)
-        run.thread.start()
-        self._listen(Started(lesson.slug, run.number, len(lesson.tests)))
+        file, limits = lesson.app_file, self._limits
+        part = run_job(worker, job, lesson, file, limits=limits, on_event=pass_on)[0]
+        self._inbox.put(lambda: self._finish(run, part))
 
     def _take(self, run: _Run, event: dict[str, Any]) -> None:
         if run is self._run:
             self._listen(Reported(self._lesson.slug, run.number, event))
 
-    def _finish(self, run: _Run, verdict: LessonVerdict) -> None:
+    def _finish(self, run: _Run, part: Part) -> None:
         if run is not self._run:
             return
-        if run.worker.is_lost and self._losses < _LOSSES:
+        run.parts.append(part)
+        if len(run.parts) < len(run.workers):
+            return
+        lost = any(worker.is_lost for worker in run.workers)
+        if lost and self._losses < _LOSSES:
             self._losses += 1
             self._begin(run.content, LOST)
         elif content_hash(self._lesson.app_file) != run.content:
@@ -289,6 +307,7 @@ class Session:
             self._look()
         else:
             self._losses = 0
+            verdict = put_together(self._lesson, run.parts)
             slug = self._lesson.slug
             self._listen(Finished(slug, run.number, verdict, run.content))
             self._put_aside()
@@ -305,7 +324,8 @@ class Session:
     def _put_aside(self) -> None:
         """Stop the run; what it leaves behind is seen to a little later."""
         if self._run is not None:
-            self._run.worker.kill()
+            for worker in self._run.workers:
+                worker.kill()
             self._over.append(self._run)
             self._run = None
 
@@ -313,9 +333,10 @@ class Session:
         """See to it that nothing is left of runs that are over."""
         while self._over:
             run = self._over.pop()
-            run.worker.end()
-            if run.thread is not None:
-                run.thread.join()
+            for worker in run.workers:
+                worker.end()
+            for thread in run.threads:
+                thread.join()
 
     def _tell_trouble(self, text: str) -> None:
         trouble = Trouble(self._lesson.slug, text)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from workshop.grading.engine import ROOT, make_job
 from workshop.grading.limits import Limits
@@ -20,11 +21,12 @@ _MANY_CORES = 4
 
 
 class Supply:
-    """Workers for one lesson, one for each run.
+    """Workers for one lesson, some for each run.
 
-    Each waits with everything imported and the tests collected. On Linux they
-    are forked from a stem, so that the next one is there at once. Elsewhere
-    each starts from nothing, while the learner reads the verdict before.
+    They wait with everything imported and the tests collected. On Linux they
+    are forked from a stem, so that the next ones are there at once, and share
+    the tests among the cores. Elsewhere there is one for each run; it starts
+    from nothing, while the learner reads the verdict before.
     """
 
     def __init__(
@@ -32,44 +34,74 @@ class Supply:
     ) -> None:
         self.job = make_job(lesson, lesson.app_file, limits=limits)
         self._environment = dict(environment)
-        self._spare: WorkerProcess | None = None
+        self._spares: list[WorkerProcess] = []
         self._stem: Stem | None = None
         if Stem.is_possible() and os.environ.get(FORKS) != "0":
             self._stem = self._new_stem()
+        # They would empty each other's Redis.
+        alone = "redis" in lesson.fixtures
+        self._most = 1 if alone else min(_cores(), _MANY_CORES, len(lesson.tests))
         self.prepare()
 
     def _new_stem(self) -> Stem:
         badge = {BADGE: uuid.uuid4().hex}
         return Stem(ROOT, worker_environment({**self._environment, **badge}), self.job)
 
-    def take(self) -> WorkerProcess:
-        """Return a worker that nobody else has, ready or about to be."""
+    def take(self) -> list[WorkerProcess]:
+        """Return workers that nobody else has, ready or about to be."""
         self.prepare()
-        worker, self._spare = self._spare, None
-        assert worker is not None
+        taken, self._spares = self._spares, []
         # A start from nothing keeps a core busy for a second or two. Where there
         # are few it has to wait until the run is over.
-        if self._stem is not None or (os.cpu_count() or 1) >= _MANY_CORES:
+        if self._stem is not None or _cores() >= _MANY_CORES:
             self.prepare()
-        return worker
+        return taken
 
     def prepare(self) -> None:
-        """See to it that there is a worker to take."""
+        """See to it that there are workers to take."""
         lost = self._stem
         if lost is not None and not lost.is_fit:
             self.close()
             # One that was killed can be replaced. One that cannot fork cannot.
             self._stem = self._new_stem() if lost.was_ready else None
-        if self._spare is None:
-            self._spare = WorkerProcess(
-                ROOT, self._environment, job=self.job, stem=self._stem
+        wanted = self._most if self._stem is not None else 1
+        while len(self._spares) < wanted:
+            self._spares.append(
+                WorkerProcess(ROOT, self._environment, job=self.job, stem=self._stem)
             )
 
     def close(self) -> None:
         """End what waits. Workers that were taken are left alone."""
-        if self._spare is not None:
-            self._spare.end()
-            self._spare = None
+        for spare in self._spares:
+            spare.end()
+        self._spares.clear()
         if self._stem is not None:
             self._stem.end()
             self._stem = None
+
+
+def shares(
+    tests: Sequence[str], seconds: Mapping[str, float], count: int
+) -> list[list[str]]:
+    """Share *tests* out among *count* workers that are to end at the same time.
+
+    *seconds* tells how long a test took before, where that is known. Each
+    worker keeps the tests in their order.
+
+    >>> shares(["a", "b", "c"], {"a": 3, "b": 1, "c": 1}, 2)
+    [['a'], ['b', 'c']]
+    """
+    usual = sum(seconds.values()) / len(seconds) if seconds else 1.0
+    loads = [0.0] * count
+    shared: list[set[str]] = [set() for _ in range(count)]
+    for test in sorted(tests, key=lambda it: -seconds.get(it, usual)):
+        least = loads.index(min(loads))
+        loads[least] += seconds.get(test, usual)
+        shared[least].add(test)
+    return [[test for test in tests if test in part] for part in shared]
+
+
+def _cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -167,7 +167,7 @@ def test_what_the_engine_tells_is_said_in_lines(lesson: Lesson, typed: Typed) ->
         Missing(slug, file),
     )
 
-    said = typed(engine, "r", "k", "", "zzz", "?")
+    said = typed(engine, "r", "k", "t", "", "zzz", "?")
 
     assert "app.py by polling: It is silent." in said
     assert "Checking 2 tests" in said
@@ -176,6 +176,7 @@ def test_what_the_engine_tells_is_said_in_lines(lesson: Lesson, typed: Typed) ->
     assert "app.py is missing." in said
     assert engine.asked == ["rerun"]
     assert "No run is on." in said
+    assert "no scene to record" in said
     assert "There is no key 'zzz'." in said
     assert "Leave. Everything is kept." in said
 

@@ -251,6 +251,13 @@ def test_work_of_the_users_in_a_librarys_task_counts_for_who_made_it(
     mine = timeline.lanes[0]
     assert spans(mine) == [(State.AWAITING, 0, 10), (State.BLOCKING, 10, 60)]
     assert labels(mine, State.AWAITING)[-1].startswith("await asyncio.gather(")
+    # The library's own steps, which take no time, are none of the user's.
+    assert [span.state for span in mine.spans] == [
+        State.RUNNING,
+        State.AWAITING,
+        State.BLOCKING,
+        State.RUNNING,
+    ]
 
 
 @pytest.fixture

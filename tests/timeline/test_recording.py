@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,7 +235,7 @@ def test_tasks_of_libraries_are_shown_only_if_the_user_made_them() -> None:
 
 
 def test_work_of_the_users_in_a_librarys_task_counts_for_who_made_it(
-    library: Callable[..., object],
+    library: dict[str, Callable[..., Any]],
 ) -> None:
     async def user() -> None:
         await asyncio.gather(fetch("in a task", 0.01))
@@ -243,7 +245,7 @@ def test_work_of_the_users_in_a_librarys_task_counts_for_who_made_it(
         await asyncio.gather(asks_library())
 
     async def asks_library() -> None:
-        await library(user)  # type: ignore[misc]
+        await library["in_a_task"](user)
 
     timeline = recorded(code)
 
@@ -260,23 +262,55 @@ def test_work_of_the_users_in_a_librarys_task_counts_for_who_made_it(
     ]
 
 
+def test_what_libraries_do_for_themselves_is_not_shown(
+    library: dict[str, Callable[..., Any]],
+) -> None:
+    async def waits() -> None:
+        await library["with_heartbeat"](0.05)
+
+    async def code() -> None:
+        await asyncio.gather(waits())
+
+    (only,) = recorded(code).lanes
+
+    assert only.name == "waits()"
+    assert [span.state for span in only.spans] == [
+        State.RUNNING,
+        State.AWAITING,
+        State.RUNNING,
+    ]
+
+
 @pytest.fixture
-def library(tmp_path: Path) -> Callable[..., object]:
-    """A library that runs what it is given in a task of its own."""
+def library(tmp_path: Path) -> dict[str, Callable[..., Any]]:
+    """A library, by its functions; they make tasks of their own."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
     file = folder / "library.py"
-    source = (
-        "import asyncio\n"
-        "async def in_a_task(function):\n"
-        "    async def inner():\n"
-        "        await function()\n"
-        "    await asyncio.create_task(inner())\n"
+    source = textwrap.dedent(
+        """
+        import asyncio
+
+        async def in_a_task(function):
+            async def inner():
+                await function()
+
+            await asyncio.create_task(inner())
+
+        async def with_heartbeat(seconds):
+            async def beat():
+                while True:
+                    await asyncio.sleep(0.01)
+
+            beating = asyncio.create_task(beat())
+            await asyncio.sleep(seconds)
+            beating.cancel()
+        """
     )
     file.write_text(source, encoding="utf-8")
-    names: dict[str, Callable[..., object]] = {}
+    names: dict[str, Any] = {}
     exec(compile(source, str(file), "exec"), names)
-    return names["in_a_task"]
+    return names
 
 
 def test_a_callback_that_blocks_is_shown() -> None:

@@ -190,6 +190,7 @@ def test_a_modelled_connection_keeps_what_a_slow_reader_leaves() -> None:
 
     async def main() -> bytes:
         reader, writer = await asyncio.open_connection("venue", 1, limit=10)
+        await asyncio.sleep(1)  # all of it has been sent meanwhile
         received = b"".join([await reader.read(7) for _ in range(200)])
         writer.close()
         await writer.wait_closed()

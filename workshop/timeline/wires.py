@@ -20,7 +20,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self._loop, self._protocol = loop, protocol
         self._other: Wire | None = None
-        self._closing = self._paused = False
+        self._closing = self._paused = self._ended = False
         self._kept: list[bytes] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -45,6 +45,8 @@ class Wire(asyncio.Transport):
         kept, self._kept = self._kept, []
         for data in kept:
             self.receive(data)
+        if self._ended:
+            self.end()
 
     def is_reading(self) -> bool:
         """Tell whether reading goes on."""
@@ -57,9 +59,15 @@ class Wire(asyncio.Transport):
         self._closing = True
         self._loop.call_soon(self._protocol.connection_lost, None)
         if self._other is not None:
-            self._loop.call_soon(self._other.close)
+            self._loop.call_soon(self._other.end)
 
     abort = close
+
+    def end(self) -> None:
+        """Close because the other end did, once all that came is read."""
+        self._ended = True
+        if not self._kept:
+            self.close()
 
     def is_closing(self) -> bool:
         """Tell whether it is closed."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+_ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 5.0
 
 
@@ -37,7 +38,8 @@ class Served:
         listen: Callable[[str], None],
     ) -> None:
         self.address = f"http://127.0.0.1:{port}"
-        paths = os.pathsep.join(filter(None, sys.path))
+        # It runs in another folder, where a relative path leads nowhere.
+        paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(port), str(folder)],
             cwd=scratch,

@@ -1,0 +1,93 @@
+"""The learner's app, served beside watch mode: it answers, and it goes."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from workshop.cli.learner import free_port
+from workshop.cli.served import Served
+
+APP = """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/seats")
+async def seats():
+    print("somebody asked for seats")
+    return {"free": 2}
+"""
+
+OWNER = """\
+import sys
+from pathlib import Path
+from workshop.cli.served import Served
+
+folder = Path(sys.argv[1])
+Served(folder, int(sys.argv[2]), environment={}, scratch=folder, listen=print)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with an app."""
+    (tmp_path / "app.py").write_text(APP, encoding="utf-8")
+    return tmp_path
+
+
+def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def hear_of(wanted: str) -> str:
+        while wanted not in (line := said.get(timeout=60)):
+            pass
+        return line
+
+    served = Served(
+        folder, free_port(), environment={}, scratch=folder, listen=said.put
+    )
+    try:
+        hear_of("startup complete")
+        # uvicorn says so an instant before it listens.
+        with httpx2.Client(transport=httpx2.HTTPTransport(retries=5)) as client:
+            body = client.get(f"{served.address}/seats").text
+        heard = hear_of("somebody")
+        running = psutil.Process().children(recursive=True)
+    finally:
+        served.close()
+
+    assert body == '{"free":2}'
+    assert heard == "somebody asked for seats"
+    assert running
+    assert psutil.wait_procs(running, timeout=30)[1] == []
+
+
+def test_no_server_outlives_its_owner(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", OWNER, str(folder), str(free_port())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        limit = threading.Timer(60, owner.kill)  # turns a hang into a failure
+        limit.start()
+        for line in owner.stdout:
+            if "startup complete" in line:
+                break
+        running = psutil.Process(owner.pid).children(recursive=True)
+        owner.kill()
+        limit.cancel()
+
+    assert running
+    assert psutil.wait_procs(running, timeout=30)[1] == []

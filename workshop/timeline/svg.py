@@ -264,7 +264,7 @@ def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
         shape = _with_title(_shape(first.state, left, middle, width), told)
         (on_top if first.state is State.RUNNING else page.drawn).append(shape)
         if lane.name:
-            labels += _label(first, left, middle, width)
+            labels += _label(inside(lane, first), first.state, left, middle, width)
     page.add(*on_top, *labels)
 
 
@@ -316,18 +316,19 @@ def _shape(state: State, x: float, middle: float, width: float) -> str:
     return _filled(bar, state)
 
 
-def _label(span: Span, x: float, middle: float, width: float) -> Iterator[str]:
+def _label(
+    words: Sequence[str], state: State, x: float, middle: float, width: float
+) -> Iterator[str]:
+    """Write the longest of *words* that has room, if there is one."""
     # On both sides of the words enough of the bar is left to know it by.
-    room = int((width - (8 if span.state is State.AWAITING else 28)) / _MONO)
-    choices = [text for text in inside(span) if len(text) <= room]
-    text = (
-        choices[0] if choices else clip(inside(span)[-1], room) if inside(span) else ""
-    )
-    if span.state is State.AWAITING:
+    room = int((width - (8 if state is State.AWAITING else 28)) / _MONO)
+    text = next((it for it in words if len(it) <= room), "")
+    if state is State.AWAITING:
         # A code that is cut says something; a number that is cut lies.
+        text = text or (clip(words[-1], room) if words else "")
         if len(text) > 5:
             yield _text("code", x + width / 2, middle - 5, text)
-    elif choices:
+    elif text:
         plate = len(text) * _MONO + 8
         left = x + (width - plate) / 2
         yield _rect("plate", left, middle - 7, plate, 14, 3)

@@ -296,7 +296,7 @@ class _Chart:
     def _bar(self, lane: Lane, *, labelled: bool = True) -> _Line:
         cells = self._cells(lane.spans)
         for span in lane.spans if labelled else ():
-            self._write(cells, span)
+            self._write(cells, span, inside(lane, span))
         while cells and cells[-1] == (" ", ""):
             cells.pop()
         pieces: _Line = [
@@ -335,21 +335,21 @@ class _Chart:
         sign = self.alphabet.turn if is_turn else self.alphabet.state[state]
         return (sign, _STYLES[state])
 
-    def _write(self, cells: list[_Piece], span: Span) -> None:
+    def _write(self, cells: list[_Piece], span: Span, choices: Sequence[str]) -> None:
         """Write what *span* is at into its bar, if enough of the bar is left."""
         sign = self.alphabet.state[span.state]
         style = _STYLES[span.state]
         first, last = int(self.scale.at(span.start)), int(self.scale.at(span.end))
         own = [n for n in range(first, last) if cells[n] == (sign, style)]
-        words = self._fitting(span, len(own) - 4)
+        words = self._fitting(span, choices, len(own) - 4)
         if words and own[-1] - own[0] == len(own) - 1:
             at = own[0] + (len(own) - len(words)) // 2
             cells[at - 1 : at + len(words) + 1] = [
                 (letter, "") for letter in f" {words} "
             ]
 
-    def _fitting(self, span: Span, room: int) -> str:
-        choices = [words.removeprefix("await ") for words in inside(span)]
+    def _fitting(self, span: Span, choices: Sequence[str], room: int) -> str:
+        choices = [words.removeprefix("await ") for words in choices]
         for words in choices:
             if len(words) <= room:
                 return words

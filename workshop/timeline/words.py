@@ -18,7 +18,7 @@ from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 DOES = {
     State.RUNNING: "runs",
     State.BLOCKING: "blocks the loop",
-    State.READY: "is ready and waits its turn",
+    State.READY: "is ready",
     State.AWAITING: "awaits",
     State.THREAD: "works in a thread",
 }
@@ -70,7 +70,10 @@ def period(start: float, end: float) -> str:
 
 def about(lane: Lane, span: Span) -> str:
     """Say all that is known of *span*: what hovering over it shows."""
-    text = f"{lane.name} {DOES[span.state]}"
+    does = DOES[span.state]
+    if span.state is State.READY:
+        does = f"is ready and waits {_what_it_waits(lane)}"
+    text = f"{lane.name} {does}"
     if span.end > span.start:
         text += f" for {time(span.end - span.start)}, {period(span.start, span.end)}"
     else:
@@ -79,7 +82,7 @@ def about(lane: Lane, span: Span) -> str:
     return f"{text}: {code}" if code else text
 
 
-def inside(span: Span) -> tuple[str, ...]:
+def inside(lane: Lane, span: Span) -> tuple[str, ...]:
     """Return what may stand in *span*'s bar, from the longest to the shortest."""
     lasts = time(span.end - span.start)
     match span.state:
@@ -89,12 +92,19 @@ def inside(span: Span) -> tuple[str, ...]:
         case State.BLOCKING:
             begin = f"blocks {lasts}"
         case State.READY:
-            return (f"waits its turn {lasts}", f"waits {lasts}", lasts)
+            what = _what_it_waits(lane)
+            return (f"waits {what} {lasts}", f"waits {lasts}", lasts)
         case State.THREAD:
             begin = f"thread {lasts}"
         case State.RUNNING:
             return ()
     return (*([f"{begin}: {span.label}"] if span.label else []), begin, lasts)
+
+
+def _what_it_waits(lane: Lane) -> str:
+    """Return what a lane that is ready waits: its turn on the loop, or a thread."""
+    threaded = any(span.state is State.THREAD for span in lane.spans)
+    return "for a thread" if threaded else "its turn"
 
 
 def ending(lane: Lane) -> str:
@@ -123,7 +133,7 @@ def shortened(name: str, length: int, cut: str = "…") -> str:
     """
     if len(name) <= length:
         return name
-    if name.endswith(")") and "(" in name:
+    if name.endswith(")") and "(" in name[: length - len(cut) - 1]:
         kept = name[: length - len(cut) - 1]
         whole, comma, _ = kept.rpartition(", ")
         return f"{whole}{comma}{cut})" if comma else f"{kept}{cut})"
@@ -281,14 +291,19 @@ def _waits(waits: list[_Where], its: str, their: str) -> Iterator[_Fact]:
 
 def _awaits(seen: _Seen) -> Iterator[_Fact]:
     """Tell of waits side by side as one, and of waits in a row as one."""
-    together = _most_together(seen.leaves)
-    if len(together) > 1:
-        sentence = f"{_names(together)} await at the same time, {_whole(together)}."
-        yield _Fact(2, together[0][1].start, sentence)
-    else:
-        together = []
-    alone = [it for it in seen.leaves if it not in together]
-    for lane, spans in _by_lane([*seen.awaiting, *alone]):
+    alone: list[_Where] = []
+    # Two that have nobody below them are worth a word, of the others three.
+    for waits, few in ((seen.awaiting, 2), (seen.leaves, 1)):
+        left = waits
+        while len(together := _most_together(left)) > few:
+            when = _whole(together)
+            sentence = f"{_names(together)} await at the same time, {when}."
+            yield _Fact(2, together[0][1].start, sentence)
+            told = {id(span) for _, span in together}
+            left = [it for it in left if id(it[1]) not in told]
+            few = 2
+        alone += left
+    for lane, spans in _by_lane(alone):
         if len(spans) > 2:
             total = time(sum(span.end - span.start for span in spans))
             sentence = (

@@ -89,6 +89,8 @@ def test_the_verb_tells_and_renews(
 ) -> None:
     (root / "lessons").mkdir()
     monkeypatch.setattr("workshop.cli.place.ROOT", root)
+    # It is made of a lesson that is not here.
+    monkeypatch.setattr("workshop.cli.watch_picture.watch_pictures", dict)
     (folder(root) / "state-waits.svg").unlink()
 
     codes = [main(["pictures", "--check"]), main(["pictures"])]

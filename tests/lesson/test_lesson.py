@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from workshop.environment.model import ROOT
 from workshop.lesson import Catalogue, Lesson, LessonError, UnknownLessonError
 from workshop.lesson.expected import read_tests
-from workshop.lesson.text import read_brief, read_rungs
+from workshop.lesson.text import read_brief, read_key_points, read_rungs
 
 README = """\
 # 07 · Seats
@@ -195,3 +196,20 @@ def test_folders_of_another_shape_are_no_lessons(tmp_path: Path) -> None:
     (tmp_path / "lessons" / "08_notes.txt").write_text("", encoding="utf-8")
 
     assert [it.slug for it in Catalogue(tmp_path).lessons()] == ["07_seats"]
+
+
+def test_what_to_keep_is_the_first_list_of_the_wrap_up() -> None:
+    page = (
+        "# 01 · Seats\n\n- not this\n\n## Wrap-up\n\nTwo things:\n\n"
+        "1. One seat.\n   It is `A1`.\n2. Two seats.\n\n- nor this\n\n## Next\n"
+    )
+
+    assert read_key_points(page) == ("One seat. It is `A1`.", "Two seats.")
+    assert read_key_points("# 01 · Seats\n\n- not this\n") == ()
+
+
+def test_every_lesson_says_what_to_keep_of_it() -> None:
+    lessons = Catalogue(ROOT).lessons()
+
+    assert lessons
+    assert [it.slug for it in lessons if not 2 <= len(it.key_points) <= 4] == []

@@ -171,6 +171,11 @@ class Stage:
             self.app.post_message(Key(key, typed))
         return await self.settled()
 
+    async def resize(self, columns: int, lines: int) -> str:
+        """Pull the window to another size and return what it then shows."""
+        await self.pilot.resize_terminal(columns, lines)
+        return await self.settled()
+
     async def tell(self, *events: Event) -> str:
         """Let the engine tell *events* and return what is then on the screen."""
         for event in events:

@@ -439,6 +439,23 @@ async def test_all_that_matters_is_seen_in_a_terminal_of_this_size(
     assert ("Two seats were lost." in beside) == (size[0] == 120)
 
 
+async def test_a_terminal_that_is_made_smaller_or_wider_shows_what_fits(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path, size=(120, 40)) as stage:
+        await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        await stage.press("h")
+        sizes = [(60, 24), (20, 5), (120, 40)]
+        small, tiny, wide = [await stage.resize(*size) for size in sizes]
+
+    assert "✗ 1 failed ◂   ✗ 2 failed" in small
+    assert " q  quit" in small
+    assert "Two seats were lost." not in small
+    assert "✗ 1 failed" in tiny
+    assert "✗ 1 failed    The free seats are shown ◂" in wide
+    assert "Two seats were lost." in wide
+
+
 async def test_what_kept_every_test_from_running_is_said_once(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.save(Verdict.ERROR, Verdict.ERROR, seen="A bracket is open.")

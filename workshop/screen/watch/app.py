@@ -98,10 +98,6 @@ class WatchApp(App[None]):
         """Begin with the lesson."""
         self._go(self._now.lesson)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Use the room that there is."""
-        self._draw()
-
     def _draw(self) -> None:
         """Show how things stand."""
         now = self._now

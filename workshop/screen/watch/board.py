@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -76,6 +77,7 @@ class Board(Vertical):
         self.reading = ""
         self.verdict = Pane("verdict")
         self.text = Pane("text")
+        self._show_again: Callable[[], None] = lambda: None
         self._shown: object = None
         self._place: object = None
 
@@ -94,8 +96,9 @@ class Board(Vertical):
         yield Static(id="keys")
 
     def on_resize(self, event: events.Resize) -> None:
-        """Take the verdict away where both have no room."""
+        """Use the room that there is now."""
         self.set_class(event.size.width < WIDE, "narrow")
+        self._show_again()
 
     def show(
         self,
@@ -113,8 +116,17 @@ class Board(Vertical):
         *address* is where the app is served, *said* what came of a deed, and
         *question* waits for its answer; all three may be empty.
         """
-        width, height = self.app.size
-        width -= 2
+        self._show_again = partial(
+            self.show,
+            now,
+            lessons=lessons,
+            state=state,
+            address=address,
+            said=said,
+            question=question,
+            keys=keys,
+        )
+        width, height = self.size.width - 2, self.size.height
         lesson = now.lesson
         passed = sorted(state.of(lesson.slug).passed)
         tall = height >= TALL

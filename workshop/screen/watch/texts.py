@@ -20,16 +20,26 @@ _DETAILS = re.compile(
     r"<details.*?<summary>(?P<what>.*?)</summary>.*?</details>", re.DOTALL
 )
 _NOT_HERE = " (Press CTRL+C to quit)"
+_IMAGE = re.compile(r"!\[(?P<what>[^\]]*)\]\([^)]*\)")
+_FENCE = re.compile(r"^( *```).*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def prose(text: str) -> Markdown:
+    """Return Markdown as it can be read on any terminal, dark or light.
+
+    Code has no colours: those that are made for the one vanish on the other.
+    """
+    return Markdown(_FENCE.sub(r"\1", text), code_theme="ansi_dark")
 
 
 def brief(lesson: Lesson, step: Step) -> RenderableType:
     """Return what customers see, and what *step* asks for."""
     return Group(
         Text(f"Step {step.number} · {step.title}", "bold"),
-        Padding(Markdown(step.text), (0, 0, 1, 2)),
+        Padding(prose(step.text), (0, 0, 1, 2)),
         Text("The scene", "bold"),
-        Padding(Markdown(lesson.brief.scene), (0, 0, 1, 2)),
+        Padding(prose(lesson.brief.scene), (0, 0, 1, 2)),
         _where(("Edit", short(lesson.app_file)), ("Explained", short(lesson.page))),
     )
 
@@ -45,14 +55,14 @@ def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableTy
     ]
     for number, text in enumerate(step.hints[:seen], 1):
         parts.append(Text(f"Hint {number} of {len(step.hints)}", "bold"))
-        parts.append(Padding(Markdown(text), (0, 0, 1, 2)))
+        parts.append(Padding(prose(text), (0, 0, 1, 2)))
     if seen < len(step.hints):
         parts.append(Text.assemble(("h", "bold"), " shows the next hint."))
     elif shown:
         parts.append(Text("Our change for this step", "bold"))
         before, after = (lesson.state_file(step.number + n) for n in (-1, 0))
         parts += difference(before, after, ("before", "after"))
-        parts += [Text(), Markdown(lesson.reason(step.number))]
+        parts += [Text(), prose(lesson.reason(step.number))]
     else:
         parts.append(
             Text.assemble(
@@ -77,7 +87,7 @@ def solution(lesson: Lesson) -> RenderableType:
         parts.append(Text())
         parts += difference(lesson.app_file, lesson.solution_file)
         parts.append(Text())
-    parts.append(Markdown(why))
+    parts.append(prose(why))
     return Group(*parts)
 
 
@@ -91,8 +101,9 @@ def page(lesson: Lesson) -> RenderableType:
     except OSError as problem:
         return Text(f"The page cannot be read: {problem}.")
     text = text.partition("\n## For the instructor")[0]
+    text = _IMAGE.sub(r"*(A picture: \g<what>)*", text)
     folded = f"*(\\g<what>: folded away, in {short(lesson.page)})*"
-    return Markdown(_COMMENT.sub("", _DETAILS.sub(folded, text)))
+    return prose(_COMMENT.sub("", _DETAILS.sub(folded, text)))
 
 
 def key_table() -> RenderableType:

@@ -17,6 +17,7 @@ from workshop.screen.pages import short
 from workshop.screen.report import clip, common_error, step_tables
 from workshop.screen.watch.keys import Key
 from workshop.screen.watch.situation import Situation
+from workshop.screen.watch.texts import prose
 
 _BROKEN = (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
 
@@ -238,8 +239,6 @@ def congratulation(
     *then* is the lesson that comes next, None when every lesson is finished.
     *again* tells how to do the steps that were shown.
     """
-    from rich.markdown import Markdown
-
     lesson = verdict.lesson
     kept = "\n".join(f"- {point}" for point in lesson.key_points)
     parts: list[RenderableType] = [
@@ -252,7 +251,7 @@ def congratulation(
     ]
     if kept:
         parts.append(Text("To keep:", "bold"))
-        parts.append(Padding(Markdown(kept), (0, 0, 0, 1)))
+        parts.append(Padding(prose(kept), (0, 0, 0, 1)))
         parts.append(Text())
     if then is None:
         parts.append(Text("You have finished every lesson. Congratulations!", "bold"))

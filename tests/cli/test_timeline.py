@@ -27,11 +27,13 @@ def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[Play]:
     (lesson.folder / "scenario.py").write_text(SCRIPT, encoding="utf-8")
     asked: list[Play] = []
 
-    def play(plays: list[Play], **_: object) -> list[Performance | Refusal]:
+    def play(
+        plays: list[Play], *, exact: bool, **_: object
+    ) -> list[Performance | Refusal]:
         asked.extend(plays)
         if "sys" in plays[0].answer.read_text(encoding="utf-8"):
             return [Refusal("app.py called sys.exit().")]
-        took = 10.0 * len(asked)
+        took = 1000.0 if exact else 10.0 * len(asked)
         lane = Lane("#1 GET /seats", (Span(State.AWAITING, 0, took),))
         return [Performance(Timeline((lane,), took))]
 
@@ -66,6 +68,12 @@ def test_ours_can_be_seen_below_it(
 def test_ours_can_be_seen_alone(said: Said, lesson: Lesson, played: list[Play]) -> None:
     assert said("timeline", "90", "--solution")[0] == 0
     assert [it.answer for it in played] == [lesson.solution_file]
+
+
+def test_it_can_be_played_in_virtual_time(said: Said, played: list[Play]) -> None:
+    assert "in 10 ms" in said("timeline", "90")[1]
+    assert "in 1000 ms" in said("timeline", "90", "--virtual")[1]
+    assert len(played) == 2
 
 
 @pytest.mark.parametrize("options", [[], ["--compare"]])

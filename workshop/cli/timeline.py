@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 @click.option("--solution", is_flag=True, help="Record our solution instead.")
 @click.option("--compare", is_flag=True, help="Yours, and ours below it.")
 @click.option(
+    "--virtual",
+    is_flag=True,
+    help="In virtual time: only the outside world takes any.",
+)
+@click.option(
     "--svg",
     "picture",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -34,6 +39,7 @@ def timeline(
     name: str | None,
     solution: bool,
     compare: bool,
+    virtual: bool,
     picture: Path | None,
 ) -> int:
     """Who held the event loop, and who waited, in your answer."""
@@ -57,7 +63,7 @@ def timeline(
         answers.pop("yours" if solution else "ours")
     panels: list[tuple[str, Timeline]] = []
     for whose, answer in answers.items():
-        found = record(it, Play(script, scene.name, answer))
+        found = record(it, Play(script, scene.name, answer), exact=virtual)
         if isinstance(found, Refusal):
             click.echo(f"Nothing could be recorded of {short(answer)}. {found.words}")
             return NOT_PASSED
@@ -92,8 +98,10 @@ def _chosen(lesson: Lesson, scenes: tuple[Scene, ...], name: str | None) -> Scen
     )
 
 
-def record(lesson: Lesson, wanted: Play) -> Performance | Refusal:
-    """Record one answer: a process and services of its own."""
+def record(
+    lesson: Lesson, wanted: Play, *, exact: bool = False
+) -> Performance | Refusal:
+    """Record one answer: a process and services of its own. *exact*: virtual time."""
     from workshop.cli.services import services_for_app
     from workshop.scenario import play
 
@@ -103,7 +111,7 @@ def record(lesson: Lesson, wanted: Play) -> Performance | Refusal:
         ) as folder,
         services_for_app(lesson, None, Path(folder), say=_quietly) as environment,
     ):
-        return play([wanted], environment=environment)[0]
+        return play([wanted], exact=exact, environment=environment)[0]
 
 
 def _quietly(sentence: str) -> None:

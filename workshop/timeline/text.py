@@ -84,7 +84,7 @@ _ASCII = _Alphabet(
 _STYLES = {
     State.RUNNING: "bold green",
     State.BLOCKING: "bold red",
-    State.READY: "yellow",
+    State.READY: "bold",  # yellow dots could not be seen on a light terminal
     State.AWAITING: "cyan",
     State.THREAD: "magenta",
 }

@@ -99,7 +99,7 @@ class Checkout:
         (root / "workshop" / "cli" / "__init__.py").write_text(CLI, encoding="utf-8")
         (root / "requirements").mkdir()
         checkout = cls(root, folder / "wheels")
-        for group in ("core", "postgres", "site", "dev"):
+        for group in ("core", "postgres", "site", "notebook-tests", "dev"):
             checkout.pin(group, "1.0")
         home = folder / "home"
         home.mkdir()
@@ -135,9 +135,10 @@ class Checkout:
     def pin(self, group: str, version: str, *, publish: bool = True) -> None:
         """Pin the tiny package of *group* at *version*."""
         file = self.root / "requirements" / f"{group}.txt"
-        file.write_text(f"tiny_{group}=={version}\n", encoding="utf-8")
+        name = f"tiny_{group.replace('-', '_')}"
+        file.write_text(f"{name}=={version}\n", encoding="utf-8")
         if publish:
-            wheel(self.wheels, f"tiny_{group}", version)
+            wheel(self.wheels, name, version)
 
     def go_offline(self) -> None:
         """Let the package index be a port where nobody listens."""

@@ -61,7 +61,7 @@ def test_a_file_systems_trouble_comes_with_a_cure(number: int, told: str) -> Non
         ("test 01 --database postgres", ("core", "postgres")),
         ("run 01 --database=postgres", ("core", "postgres")),
         ("check --database postgres", ("core", "postgres")),
-        ("selftest", ("core", "postgres", "site", "dev")),
+        ("selftest", ("core", "postgres", "site", "notebook-tests", "dev")),
         ("pins", ()),
     ],
 )

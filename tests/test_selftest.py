@@ -51,6 +51,7 @@ def test_linters_types_and_tests_are_run_and_told(checkout: Checkout) -> None:
         "$ python -m ruff check --extend-exclude lessons,.venvs .",
         "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
         "$ python -m mypy",
+        "$ python -m pytest -c notebooks/pytest.ini notebooks",
         "$ python -m pytest",
     ]
     assert ended.out.splitlines()[-1] == "== pytest closes =="
@@ -65,7 +66,7 @@ def test_one_failure_stops_nothing_and_fails_all(
     ended = checkout.run("selftest")
 
     assert ended.code == 1
-    assert len(commands(ended.out)) == 4
+    assert len(commands(ended.out)) == 5
     assert ended.out.splitlines()[-1] == "== pytest closes =="
 
 

@@ -51,13 +51,17 @@ def command_line() -> click.Group:
         keeping,
         learn,
         learner,
+        notebooks,
         pictures,
         site,
         timeline,
         transfer,
     )
 
-    for module in (learn, learner, keeping, timeline, transfer, author, pictures, site):
+    for module in (
+        *(learn, learner, keeping, timeline, notebooks, transfer),
+        *(author, pictures, site),
+    ):
         for verb in module.VERBS:
             cli.add_command(verb)
     return cli

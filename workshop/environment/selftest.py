@@ -13,6 +13,9 @@ from workshop.environment import python, setup
 from workshop.environment.model import ROOT, Environment, SetupError, version_text
 from workshop.environment.verbs import BY_NAME
 
+NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
+"""What pytest is told to run all notebooks, in the checkout."""
+
 
 def selftest(everywhere: bool) -> int:
     """Run linters, types and all tests; say at the end what did not pass.
@@ -28,6 +31,8 @@ def selftest(everywhere: bool) -> int:
     for tool in (["ruff", "check"], ["ruff", "format", "--check"]):
         run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
     run.tell_and_do([sys.executable, "-m", "mypy"])
+    # Here only: what they print is the same on every Python, and kernels are slow.
+    run.tell_and_do([sys.executable, "-m", "pytest", *NOTEBOOKS])
     for place in _others() if everywhere else ():
         run.on_python(place)
     if run.failed:

@@ -1,0 +1,70 @@
+"""What learners open is theirs: a copy to predict with, never overwritten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workshop.environment.model import ROOT
+from workshop.notebooks.copies import own_copy
+from workshop.notebooks.jupyter import command, settings
+
+ORIGINAL = ROOT / "notebooks" / "00_event_loop.ipynb"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "my_notebooks"
+
+
+def test_a_copy_has_all_cells_and_gives_no_answer_away(folder: Path) -> None:
+    copy = own_copy(ORIGINAL, folder)
+
+    ours, theirs = (json.loads(it.read_text("utf-8")) for it in (ORIGINAL, copy))
+    assert [it["source"] for it in theirs["cells"]] == [
+        it["source"] for it in ours["cells"]
+    ]
+    code = [it for it in theirs["cells"] if it["cell_type"] == "code"]
+    assert code
+    assert all(it["outputs"] == [] for it in code)
+    assert all(it["execution_count"] is None for it in code)
+
+
+def test_a_copy_stays_as_its_owner_left_it(folder: Path) -> None:
+    own_copy(ORIGINAL, folder).write_text("mine", encoding="utf-8")
+
+    assert own_copy(ORIGINAL, folder).read_text("utf-8") == "mine"
+
+
+def test_a_fresh_copy_keeps_every_older_one(folder: Path) -> None:
+    for words in ("first", "second"):
+        own_copy(ORIGINAL, folder, fresh=True).write_text(words, encoding="utf-8")
+
+    copy = own_copy(ORIGINAL, folder, fresh=True)
+
+    assert json.loads(copy.read_text("utf-8"))["cells"]
+    kept = sorted(set(folder.iterdir()) - {copy})
+    assert [it.read_text("utf-8") for it in kept] == ["first", "second"]
+
+
+def test_jupyter_opens_the_copy_without_news_and_writes_nothing_at_home(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "my_notebooks" / "00_event_loop.ipynb"
+    place, home = tmp_path / "venv", tmp_path / "home"
+
+    words = command(tmp_path / "python", tmp_path, target, browser=False)
+    kept = settings({"PATH": "bin", "IPYTHONDIR": "elsewhere"}, place, home)
+
+    assert "--LabApp.default_url=/lab/tree/my_notebooks/00_event_loop.ipynb" in words
+    assert "--LabApp.news_url=None" in words
+    assert "--no-browser" in words
+    (told,) = (it for it in words if it.startswith("--LabApp.app_settings_dir="))
+    overrides = Path(told.partition("=")[2], "overrides.json").read_text("utf-8")
+    (notes,) = json.loads(overrides).values()
+    assert notes["fetchNews"] == "false"
+    assert kept.pop("PATH") == "bin"
+    assert kept.pop("WORKSHOP_VENV") == str(place)
+    assert all(Path(it).is_relative_to(home) for it in kept.values())

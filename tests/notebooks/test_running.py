@@ -1,0 +1,110 @@
+"""Notebooks are run by a kernel, and what they give is compared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_output
+
+from workshop.environment.model import ROOT
+from workshop.environment.selftest import NOTEBOOKS
+from workshop.notebooks.execution import ExecutionError, keep_real_times
+from workshop.notebooks.pairing import made_of, notebook_of, read, write
+from workshop.notebooks.renewal import renewed
+
+TEXT = """\
+# %%
+import os
+print("seats:", 40 + 40)
+
+# %%
+from workshop.timeline import record
+async with record(title="Nobody", here=None) as picture:
+    pass
+
+# %% tags=["nbval-ignore-output"]
+picture
+
+# %% tags=["nbval-ignore-output"]
+os.getpid()
+
+# %% tags=["raises-exception"]
+raise LookupError("no such seat")
+"""
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text whose notebook was made, in a folder with our settings."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    for name in ("pytest.ini", "sanitize.cfg"):
+        shutil.copy(ROOT / "notebooks" / name, folder)
+    path = folder / "00_seats.py"
+    path.write_text(TEXT, encoding="utf-8")
+    assert renewed(path)
+    return path
+
+
+def test_a_notebook_shows_what_its_cells_gave(text: Path) -> None:
+    printed, quiet, drawn, _, failed = read(notebook_of(text)).cells
+
+    assert printed.outputs[0].text == "seats: 80\n"
+    assert quiet.outputs == []
+    assert drawn.outputs[0].data["image/svg+xml"].startswith("<svg")
+    # A traceback would name folders of this machine.
+    assert failed.outputs[0].traceback == ["LookupError: no such seat"]
+
+
+def test_real_times_are_no_reason_for_another_notebook() -> None:
+    before, after = made_of(TEXT), made_of(TEXT)
+    for notebook, seconds in ((before, "0.11 s"), (after, "0.12 s")):
+        for cell in notebook.cells:
+            cell.outputs = [new_output("stream", text=seconds)]
+
+    keep_real_times(after, before)
+
+    assert [it.outputs[0].text for it in after.cells] == [
+        *("0.12 s", "0.12 s"),
+        *("0.11 s", "0.11 s"),  # those that are tagged
+        "0.12 s",
+    ]
+
+
+def test_a_cell_that_fails_leaves_the_notebook_as_it_was(text: Path) -> None:
+    before = notebook_of(text).read_bytes()
+    text.write_text(TEXT.replace("40 + 40", "1 / 0"), encoding="utf-8")
+    try:
+        with pytest.raises(ExecutionError, match="ZeroDivisionError"):
+            renewed(text)
+    finally:
+        text.write_text(TEXT, encoding="utf-8")
+
+    assert notebook_of(text).read_bytes() == before
+
+
+def test_a_changed_output_and_nothing_else_fails(text: Path, tmp_path: Path) -> None:
+    shutil.copytree(text.parent, tmp_path / "notebooks")
+    notebook = read(notebook_of(text))
+    notebook.cells[0].outputs[0].text = "seats: 81\n"
+    write(notebook, tmp_path / "notebooks" / "00_seats.ipynb")
+    home = tmp_path / "home"
+    home.mkdir()
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *NOTEBOOKS, "-q"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "1 failed, 4 passed" in ended.stdout
+    assert "seats: 81" in ended.stdout
+    assert list(home.iterdir()) == []

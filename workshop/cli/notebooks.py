@@ -1,0 +1,110 @@
+"""The verbs of notebooks: open them, run them anew, compare what they give."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from workshop.cli import place
+from workshop.cli.app import NOT_PASSED, PASSED
+from workshop.cli.learner import lesson_argument, one_lesson, say
+
+_fresh = click.option(
+    "--fresh", is_flag=True, help="A copy as at the beginning; yours is kept."
+)
+_browser = click.option(
+    "--browser/--no-browser", default=True, help="Open it, or print its address."
+)
+
+
+@click.command("notebook")
+@lesson_argument
+@_fresh
+@_browser
+def notebook(lesson: tuple[str, ...], fresh: bool, browser: bool) -> int:
+    """Open a lesson's notebook: predict, run, change one thing."""
+    it = one_lesson(lesson)
+    original = place.ROOT / "notebooks" / f"{it.slug}.ipynb"
+    if not original.is_file():
+        say(f"Lesson {it.number} has no notebook yet.")
+        return NOT_PASSED
+    return _open([original], fresh=fresh, browser=browser)
+
+
+@click.command("notebooks")
+@_fresh
+@_browser
+def notebooks(fresh: bool, browser: bool) -> int:
+    """Open all notebooks in JupyterLab."""
+    originals = sorted((place.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    return _open(originals, fresh=fresh, browser=browser)
+
+
+@click.command("notebooks-test")
+def notebooks_test() -> int:
+    """Does every notebook still give what it shows?"""
+    from workshop.environment.selftest import NOTEBOOKS
+
+    command = [sys.executable, "-m", "pytest", *NOTEBOOKS]
+    ended = subprocess.run(command, cwd=place.ROOT, check=False)
+    return NOT_PASSED if ended.returncode else PASSED
+
+
+@click.command("notebooks-renew")
+@lesson_argument
+def notebooks_renew(lesson: tuple[str, ...]) -> int:
+    """Make notebooks of their texts anew, and run them."""
+    from workshop.check.generated import renew
+    from workshop.notebooks.execution import ExecutionError
+    from workshop.notebooks.pairing import notebook_of, texts
+    from workshop.notebooks.renewal import renewed
+
+    wanted = one_lesson(lesson).slug if lesson else None
+    broken = False
+    for text in texts(place.ROOT):
+        if wanted in (None, text.stem):
+            try:
+                if renewed(text):
+                    say(f"Renewed notebooks/{notebook_of(text).name}.")
+            except ExecutionError as problem:
+                click.echo(f"notebooks/{text.name} does not run: {problem}")
+                broken = True
+    for page in () if broken else renew(place.ROOT):
+        say(f"Renewed {page.relative_to(place.ROOT)}.")
+    return NOT_PASSED if broken else PASSED
+
+
+def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
+    from workshop.environment.model import Environment
+    from workshop.environment.setup import ensure
+    from workshop.notebooks.copies import own_copy
+    from workshop.notebooks.jupyter import GROUPS, command, settings
+
+    folder = place.ROOT / "my_notebooks"
+    copies = [own_copy(it, folder, fresh=fresh) for it in originals]
+    environment = Environment(place.ROOT / ".venvs" / "notebooks")
+    ensure(environment, GROUPS)
+    target = copies[0] if len(copies) == 1 else folder
+    say(f"Your copies are in {folder.name}/: change them as you like.")
+    say("JupyterLab starts. Ctrl-C in this window stops it.")
+    try:
+        code = subprocess.call(
+            command(environment.python, place.ROOT, target, browser=browser),
+            cwd=place.ROOT,
+            env=settings(os.environ, environment.place, place.home()),
+        )
+    except KeyboardInterrupt:
+        return PASSED
+    return PASSED if code in (0, -2, 130) else NOT_PASSED
+
+
+VERBS: tuple[click.Command, ...] = (
+    notebook,
+    notebooks,
+    notebooks_test,
+    notebooks_renew,
+)

@@ -1,0 +1,41 @@
+"""The learner's own notebooks: copies without outputs, to predict and to run.
+
+Whoever runs or changes a notebook changes its file. So what learners open is a
+copy, and the checkout stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+
+
+def own_copy(original: Path, folder: Path, *, fresh: bool = False) -> Path:
+    """Return the learner's copy of *original* in *folder*, made if need be.
+
+    A copy that is there stays as it is. With *fresh* it is kept beside the new
+    one, under a name with a number.
+    """
+    copy = folder / original.name
+    if copy.exists() and not fresh:
+        return copy
+    folder.mkdir(exist_ok=True)
+    if copy.exists():
+        copy.rename(_free_name(copy))
+    copy.write_text(without_outputs(original), encoding="utf-8", newline="\n")
+    return copy
+
+
+def without_outputs(notebook: Path) -> str:
+    """Return the text of *notebook* as if nobody had run it yet."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _free_name(copy: Path) -> Path:
+    names = (copy.with_stem(f"{copy.stem}-{number}") for number in count(1))
+    return next(it for it in names if not it.exists())

@@ -1,0 +1,69 @@
+"""Run a notebook, and keep what its cells gave in a form that can be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import from_dict
+
+from workshop.notebooks.pairing import METADATA, Cell, Notebook
+from workshop.notebooks.places import private_places
+
+CELL_SECONDS = 60
+REAL_TIME = "nbval-ignore-output"
+"""The tag of cells whose lengths are real ones, other ones each time."""
+
+
+class ExecutionError(Exception):
+    """A notebook does not run to its end. The message says where and why."""
+
+
+def executed(notebook: Notebook, folder: Path) -> Notebook:
+    """Run *notebook* as if it were in *folder*, and return it with its outputs.
+
+    Raises `ExecutionError` when a cell fails that is not meant to.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
+        record_timing=False,
+    )
+    with private_places():
+        try:
+            client.execute()
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
+            raise ExecutionError(str(problem)) from None
+    # The kernel has told which Python it is. That is nobody else's matter.
+    notebook.metadata = from_dict(METADATA)
+    for cell in _code(notebook):
+        cell.outputs = [_plain(it) for it in cell.outputs]
+    return notebook
+
+
+def keep_real_times(notebook: Notebook, before: Notebook | None) -> None:
+    """Let cells of *notebook* that take real time have the outputs of *before*.
+
+    They are others each time, and no news as long as the code is the same.
+    """
+    known = {it.id: it for it in _code(before)} if before else {}
+    for cell in _code(notebook):
+        old = known.get(cell.id)
+        is_real = REAL_TIME in cell.metadata.get("tags", [])
+        if is_real and old and old.source == cell.source and old.outputs:
+            cell.outputs = old.outputs
+
+
+def _code(notebook: Notebook) -> list[Cell]:
+    return [it for it in notebook.cells if it.cell_type == "code"]
+
+
+def _plain(output: Cell) -> Cell:
+    if output.output_type == "error":
+        # Tracebacks name places on this machine, and have colours.
+        output.traceback = [f"{output.ename}: {output.evalue}"]
+    output.pop("transient", None)
+    return output

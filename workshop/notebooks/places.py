@@ -1,0 +1,37 @@
+"""Where Jupyter and its kernels may write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+from workshop.environment.model import ROOT
+
+
+@contextmanager
+def private_places() -> Iterator[None]:
+    """Let kernels that are started in the block leave nothing in anybody's home.
+
+    They find the workshop of this checkout, wherever they run.
+    """
+    found = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    with (
+        TemporaryDirectory(prefix="workshop-", ignore_cleanup_errors=True) as folder,
+        mock.patch.dict(os.environ, {**places(Path(folder)), "PYTHONPATH": found}),
+    ):
+        yield
+
+
+def places(folder: Path) -> dict[str, str]:
+    """Return the settings that let Jupyter keep all its files below *folder*."""
+    names = {
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+    }
+    return {name: str(folder / part) for name, part in names.items()}

@@ -1,0 +1,28 @@
+"""A pytest plugin for runs that compare notebooks with what they show.
+
+Kernels leave nothing in anybody's home, and what may differ from run to run is
+in `sanitize.cfg`, beside the settings of the run.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from workshop.notebooks.places import private_places
+
+_places = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to keep Jupyter's files to ourselves."""
+    assert config.inipath is not None, "-c notebooks/pytest.ini"
+    config.option.nbval_sanitize_with = str(config.inipath.with_name("sanitize.cfg"))
+    stack = config.stash[_places] = ExitStack()
+    stack.enter_context(private_places())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove them."""
+    config.stash[_places].close()

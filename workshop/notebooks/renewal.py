@@ -1,0 +1,24 @@
+"""Make the notebook of a text anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workshop.notebooks.execution import executed, keep_real_times
+from workshop.notebooks.pairing import made_of, notebook_of, read, write
+
+
+def renewed(text: Path) -> bool:
+    """Write the notebook of *text*, with what its cells give today.
+
+    Returns whether it became another one. Raises `ExecutionError` when a cell
+    fails, and then leaves the notebook as it was.
+    """
+    path = notebook_of(text)
+    before = read(path) if path.is_file() else None
+    notebook = executed(made_of(text.read_text(encoding="utf-8"), before), text.parent)
+    keep_real_times(notebook, before)
+    if notebook == before:
+        return False
+    write(notebook, path)
+    return True

@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.cli import place
@@ -43,6 +44,7 @@ class CheckoutDesk:
         self._snapshots = place.snapshots()
         self._turn = threading.Lock()
         self._services = ExitStack()
+        self._entered: tuple[Path, Mapping[str, str]] | None = None
         self._serving = ExitStack()
 
     def close(self) -> None:
@@ -68,13 +70,18 @@ class CheckoutDesk:
     def enter(self, lesson: Lesson) -> Mapping[str, str]:
         """Start what *lesson*'s tests need, and return their environment."""
         with self._turn:
+            if self._entered is not None and self._entered[0] == lesson.folder:
+                return self._entered[1]
+            self._entered = None
             self._services.close()
             try:
-                return self._services.enter_context(
+                environment = self._services.enter_context(
                     services_for_tests(lesson, self._database, say=_nobody)
                 )
             except (ServiceError, LessonError) as problem:
                 raise DeedError(str(problem)) from None
+            self._entered = lesson.folder, environment
+            return environment
 
     def record(self, finished: Finished) -> None:
         """Remember a verdict at once."""

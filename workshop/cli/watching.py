@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from workshop.cli.desk import CheckoutDesk
     from workshop.cli.services import Choice
     from workshop.screen.watch.desk import OpenSession
-    from workshop.watch import Event
+    from workshop.watch import Event, Session
 
 
 def terminal_is_whole() -> bool:
@@ -34,9 +36,9 @@ def terminal_is_whole() -> bool:
 
 def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
     """Watch *lesson*, and those that the person goes on to, until they quit."""
-    from workshop.screen.watch.app import WatchApp, parting_words
+    with _desk_and_sessions(lesson, database) as (desk, open_session):
+        from workshop.screen.watch.app import WatchApp, parting_words
 
-    with _desk_and_sessions(database) as (desk, open_session):
         app = WatchApp(desk, open_session, lesson)
         # The mouse stays the terminal's: it selects, copies and opens links.
         app.run(mouse=False)
@@ -50,11 +52,11 @@ def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
 
     Lines typed are taken from standard input, and it ends with them.
     """
-    from workshop.screen.console import out
-    from workshop.screen.lines import Lines
-    from workshop.screen.watch.desk import DeedError
+    with _desk_and_sessions(lesson, database) as (desk, open_session):
+        from workshop.screen.console import out
+        from workshop.screen.lines import Lines
+        from workshop.screen.watch.desk import DeedError
 
-    with _desk_and_sessions(database) as (desk, open_session):
         lines = Lines(desk, open_session, lesson, out())
         try:
             return lines.run(sys.stdin or ())
@@ -64,12 +66,18 @@ def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
 
 @contextmanager
 def _desk_and_sessions(
-    database: Choice | None,
+    lesson: Lesson, database: Choice | None
 ) -> Iterator[tuple[CheckoutDesk, OpenSession]]:
-    """Yield what both faces are put together from, and end it all afterwards."""
+    """Yield what both faces are put together from, and end it all afterwards.
+
+    The session for *lesson* begins at once, and is handed over when it is
+    asked for: importing a face takes as long as importing what tests need.
+    """
     from workshop.cli.desk import CheckoutDesk
     from workshop.watch import Session
 
+    desk = CheckoutDesk(database)
+    begun = _Begun(desk, lesson)
     sessions: list[Session] = []
 
     def open_session(
@@ -77,16 +85,70 @@ def _desk_and_sessions(
         environment: Mapping[str, str],
         listen: Callable[[Event], None],
     ) -> Session:
-        session = Session(
-            lesson, root=place.ROOT, environment=environment, listen=listen
-        )
-        sessions.append(session)
+        session = begun.hand_over(lesson, listen)
+        if session is None:
+            session = Session(
+                lesson, root=place.ROOT, environment=environment, listen=listen
+            )
+            sessions.append(session)
         return session
 
-    desk = CheckoutDesk(database)
     try:
         yield desk, open_session
     finally:
-        for session in sessions:
+        for session in (*sessions, *begun.sessions()):
             session.close()
         desk.close()
+
+
+class _Begun:
+    """A session that has begun before there is anybody to listen."""
+
+    def __init__(self, desk: CheckoutDesk, lesson: Lesson) -> None:
+        self._desk = desk
+        self._lesson = lesson
+        self._session: Session | None = None
+        self._told: list[Event] = []
+        self._listen: Callable[[Event], None] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._begin, daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> None:
+        from workshop.screen.watch.desk import DeedError
+        from workshop.watch import Session
+
+        # Who asks for the lesson anew is told why it cannot be entered.
+        with contextlib.suppress(DeedError):
+            self._session = Session(
+                self._lesson,
+                root=place.ROOT,
+                environment=self._desk.enter(self._lesson),
+                listen=self._hear,
+            )
+            self._session.start()
+
+    def _hear(self, event: Event) -> None:
+        with self._lock:
+            if self._listen is None:
+                self._told.append(event)
+            else:
+                self._listen(event)
+
+    def hand_over(
+        self, lesson: Lesson, listen: Callable[[Event], None]
+    ) -> Session | None:
+        """Return the session if it is *lesson*'s; *listen* hears all it has told."""
+        self._thread.join()
+        if lesson.folder != self._lesson.folder or self._listen is not None:
+            return None
+        with self._lock:
+            for event in self._told:
+                listen(event)
+            self._listen = listen
+        return self._session
+
+    def sessions(self) -> list[Session]:
+        """Return what is to be closed."""
+        self._thread.join()
+        return [self._session] if self._session is not None else []

@@ -102,9 +102,13 @@ class Session:
         self._doubt: tuple[str, float] | None = None
 
     def start(self) -> None:
-        """Grade what is there, and then each change of it. Returns at once."""
-        self._inbox.put(self._open)
-        self._thread.start()
+        """Grade what is there, and then each change of it. Returns at once.
+
+        Does nothing when it has been started before.
+        """
+        if self._thread.ident is None:
+            self._inbox.put(self._open)
+            self._thread.start()
 
     def rerun(self) -> None:
         """Grade what is there once more."""

@@ -51,7 +51,11 @@ def test_an_error_of_sqlite_comes_as_one(tmp_path: Path) -> None:
 
 
 def test_a_wait_for_sqlite_can_be_given_up(tmp_path: Path) -> None:
+    troubles: list[object] = []
+
     async def main() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: troubles.append(context))
         async with aiosqlite.connect(tmp_path / "x.db") as db:
             try:
                 async with asyncio.timeout(CALL_SECONDS / 2):
@@ -63,6 +67,7 @@ def test_a_wait_for_sqlite_can_be_given_up(tmp_path: Path) -> None:
 
     with modelled_sqlite():
         assert virtual.run(main) == "gave up"
+    assert troubles == []
 
 
 def test_redis_answers_after_a_modelled_moment(redis_url: str) -> None:

@@ -23,7 +23,7 @@ def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("length", [80, 300, 700])
+@pytest.mark.parametrize("length", [30, 80, 300, 700])
 @pytest.mark.parametrize("timeline", ALL.values(), ids=ALL)
 def test_a_story_is_no_longer_than_asked_for(timeline: Timeline, length: int) -> None:
     for brief in (False, True):

@@ -110,3 +110,12 @@ def test_a_verb_tells_both_its_spellings_and_its_options() -> None:
     assert "| `--database` `sqlite` or `postgres` |" in page
     assert "| `--repeat` | How often. Default: 20. |" in page
     assert "## x" not in page
+
+
+def test_a_verb_of_several_tells_them_all() -> None:
+    group = click.Group("progress", help="Take it with you.")
+    group.add_command(click.Command("export", help="Write it to a file."))
+
+    page = command_line_page({"progress": group}, [Verb("progress", "")])
+
+    assert "| `export` | Write it to a file. |" in page

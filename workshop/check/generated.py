@@ -227,7 +227,7 @@ def fact_tables(facts: Iterable[Fact]) -> str:
     for it in facts:
         by_topic[it.topic].append(it)
     lines = []
-    for topic, there in sorted(by_topic.items()):
+    for topic, there in sorted(by_topic.items(), key=lambda it: it[0].lower()):
         lines += [
             f"## {topic.capitalize()}",
             "",

@@ -51,11 +51,10 @@ def command_line_page(
         command = commands.get(verb.name)
         if command is None:
             continue
-        words = " ".join(inspect.cleandoc(command.help or "").split())
         lines += [
             f"## {verb.name}",
             "",
-            words,
+            _words(command),
             "",
             "```sh",
             f"make {verb.make}",
@@ -63,10 +62,19 @@ def command_line_page(
             "```",
             "",
         ]
+        below: Mapping[str, click.Command] = getattr(command, "commands", {})
+        if below:
+            lines += ["| then | what it does |", "| --- | --- |"]
+            lines += [f"| `{it.name}` | {_words(it)} |" for it in below.values()]
+            lines.append("")
         rows = [row for row in map(_option, command.params) if row]
         if rows:
             lines += ["| option | what it does |", "| --- | --- |", *rows, ""]
     return "\n".join(lines).rstrip()
+
+
+def _words(command: click.Command) -> str:
+    return " ".join(inspect.cleandoc(command.help or "").split())
 
 
 def _option(parameter: click.Parameter) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -86,6 +87,17 @@ def test_a_pair_shares_one_axis() -> None:
 def test_a_crowd_is_shown_in_part_and_the_text_says_so() -> None:
     assert "more lanes are not drawn" in text(CROWD)
     assert "fetch(77)" in text(CROWD, compact=True)
+
+
+def test_the_page_on_timelines_explains_these_characters() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "timeline.md"
+    rows = [row for row in page.read_text(encoding="utf-8").splitlines() if "|" in row]
+    table = "".join(rows)
+    for ascii_only in (False, True):
+        for state in State:
+            lane = Lane("a()", (Span(state, 0, 10),))
+            sign = bar_of(Timeline((lane,), 100), ascii_only).strip()[0]
+            assert f"`{sign}`" in table
 
 
 def test_how_a_lane_ended_stands_behind_it() -> None:

@@ -108,16 +108,18 @@ class WatchApp(App[None]):
             timeline=self._has_scenes,
         )
         question = self._question[0] if self._question else ""
-        self._board.show(
-            now,
-            lessons=self._desk.lessons(),
-            state=self._state,
-            address=self._address,
-            said=self._said,
-            question=question,
-            keys=keys,
-        )
-        self._board.show_verdict(now, self._verdict)
+        # In one piece: nobody sees a new word beside an old verdict.
+        with self.batch_update():
+            self._board.show(
+                now,
+                lessons=self._desk.lessons(),
+                state=self._state,
+                address=self._address,
+                said=self._said,
+                question=question,
+                keys=keys,
+            )
+            self._board.show_verdict(now, self._verdict)
 
     def _verdict(self) -> RenderableType:
         now = self._now

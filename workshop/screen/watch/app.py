@@ -278,6 +278,8 @@ class WatchApp(App[None]):
         if self._now.passed:
             self._say("Every step has passed: s shows ours, n goes on.")
             return
+        # Somebody may have asked for hints in another terminal, too.
+        self._state = self._desk.state()
         lesson, step = self._now.lesson, self._step
         record = self._state.of(lesson.slug)
         seen = record.hints.get(step.number, 0)

@@ -104,7 +104,8 @@ class Terminal:
         while not happened():
             assert time.monotonic() < end, f"The screen {complaint}:\n{self.text}"
             if select.select([self._ours], [], [], 0.05)[0]:
-                data = os.read(self._ours, 65536)
+                # Little at once: no state is passed over that was shown in between.
+                data = os.read(self._ours, 1024)
                 self.written += data
                 self._stream.feed(data)
             elif self.process.poll() is not None and not happened():

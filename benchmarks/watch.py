@@ -1,6 +1,6 @@
 """How long is it from saving a file to the verdict on the screen?
 
-    python -m benchmarks.watch [--json] [--lesson 01] [--saves 30]
+    python -m benchmarks.watch [--json] [--lesson 00] [--saves 30]
 
 Any Python will do: the workshop's environment is set up if need be. Saves an
 answer that passes and one that fails every step, in turn, each time with
@@ -390,7 +390,7 @@ def main() -> None:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", dest="as_json")
-    parser.add_argument("--lesson", default="01")
+    parser.add_argument("--lesson", default="00")
     parser.add_argument("--saves", type=int, default=30)
     here = HERE in sys.argv
     parser.add_argument(HERE, action="store_true", help="do not set anything up")

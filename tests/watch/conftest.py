@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -50,6 +51,19 @@ class Watched:
     def verdict(self) -> Finished:
         """Wait for the verdict on what is in the file now."""
         return self.next(Finished, content=content_hash(self.file))
+
+    def until_looked_at(self) -> None:
+        """Wait until the session has looked at the file as it is now."""
+        looked = threading.Event()
+        look = self.session._look
+
+        def spy() -> None:
+            look()
+            looked.set()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.session, "_look", spy)
+            assert looked.wait(SECONDS)
 
     def all(self, kind: type[Kind]) -> list[Kind]:
         """Return all events of *kind* so far."""

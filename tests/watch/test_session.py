@@ -88,6 +88,7 @@ def test_a_save_that_changes_nothing_gets_no_second_verdict(
     editor: Callable[[Path, str], None], watched: Watched
 ) -> None:
     editor(watched.file, watched.file.read_text(encoding="utf-8"))
+    watched.until_looked_at()
     watched.save()
     watched.verdict()
 
@@ -97,6 +98,7 @@ def test_a_save_that_changes_nothing_gets_no_second_verdict(
 def test_other_files_beside_the_answer_mean_nothing(watched: Watched) -> None:
     for name in ("app.py.bak", "notes.py", "4913", ".app.py.swo"):
         watched.file.with_name(name).write_text("nothing", encoding="utf-8")
+    watched.until_looked_at()
     watched.save()
     watched.verdict()
 

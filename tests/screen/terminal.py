@@ -96,18 +96,26 @@ class Terminal:
 
     def until_ended(self) -> int:
         """Read until the program has ended, and return its exit code."""
-        self._read_until(lambda: not self.process.is_running(), "never ended")
+        self._read_until(lambda: self.process.poll() is not None, "never ended")
+        while self._is_readable(seconds=0):
+            self._read()
         return int(self.process.wait())
 
     def _read_until(self, happened: Callable[[], bool], complaint: str) -> str:
         end = time.monotonic() + _SECONDS
         while not happened():
             assert time.monotonic() < end, f"The screen {complaint}:\n{self.text}"
-            if select.select([self._ours], [], [], 0.05)[0]:
-                # Little at once: no state is passed over that was shown in between.
-                data = os.read(self._ours, 1024)
-                self.written += data
-                self._stream.feed(data)
+            if self._is_readable(seconds=0.05):
+                self._read()
             elif self.process.poll() is not None and not happened():
                 raise AssertionError(f"The program ended and {complaint}:\n{self.text}")
         return self.text
+
+    def _is_readable(self, *, seconds: float) -> bool:
+        return bool(select.select([self._ours], [], [], seconds)[0])
+
+    def _read(self) -> None:
+        # Little at once: no state is passed over that was shown in between.
+        data = os.read(self._ours, 1024)
+        self.written += data
+        self._stream.feed(data)

@@ -8,6 +8,7 @@
 # %%
 import asyncio
 import time
+from contextlib import closing
 
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
@@ -167,7 +168,8 @@ real
 # **Predict.** `asyncio.run()` is how scripts begin. What does it do here?
 
 # %% tags=["raises-exception"]
-asyncio.run(asyncio.sleep(0))
+with closing(asyncio.sleep(0)) as nap:
+    asyncio.run(nap)
 
 # %% [markdown]
 # <details markdown="1">

@@ -32,8 +32,8 @@ def code(path: Path) -> list[dict[str, Any]]:
 def test_every_lesson_has_a_notebook_and_a_text_of_its_name() -> None:
     lessons = [it.slug for it in Catalogue(ROOT).lessons()]
 
-    assert {it.stem for it in TEXTS} <= set(lessons)
-    assert {it.stem for it in (ROOT / "notebooks").glob("*.ipynb")} <= set(lessons)
+    assert [it.stem for it in TEXTS] == lessons
+    assert sorted(it.stem for it in (ROOT / "notebooks").glob("*.ipynb")) == lessons
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda it: it.stem)
@@ -86,6 +86,25 @@ def test_a_notebook_is_a_laboratory(path: Path) -> None:
     assert sum("image/svg+xml" in it for it in drawn) >= 2
     assert f"../docs/lessons/{path.stem}.md" in told
     assert (ROOT / "docs" / "lessons" / f"{path.stem}.md").is_file()
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda it: it.stem)
+def test_a_notebook_does_not_give_the_solution_away(text: Path) -> None:
+    solution = ROOT / "solutions" / text.stem
+    starter = statements(solution / "steps" / "0.py")
+    changed = statements(solution / "app.py") - starter
+
+    assert not changed & statements(text)
+
+
+def statements(path: Path) -> set[str]:
+    """Return the lines of *path* that say something, and import nothing."""
+    lines = (it.strip() for it in path.read_text(encoding="utf-8").splitlines())
+    return {
+        it
+        for it in lines
+        if len(it) > 25 and not it.startswith(("#", "from ", "import ", "async with ("))
+    }
 
 
 def test_the_pages_of_notebooks_are_those_of_today() -> None:

@@ -1,6 +1,7 @@
 """The app under test, from its loading to its end."""
 
 import asyncio
+import gc
 import os
 import sys
 import weakref
@@ -67,6 +68,16 @@ async def home(request: Request):
 @app.get("/boom")
 async def boom():
     raise LookupError("no such show")
+
+
+@app.get("/wait")
+async def wait():
+    return await fetch()
+
+
+@app.get("/wait-in-a-thread")
+def wait_in_a_thread():
+    return ask()
 
 
 @app.get("/stuck")
@@ -170,8 +181,6 @@ async def test_what_a_forgotten_task_raises_is_kept_too(
     """It does not become the failure of whatever runs when it is collected."""
     await client.get("/forget")
     del app.module.app.state.job
-    import gc
-
     gc.collect()
 
     assert [str(error) for error in app.errors] == ["mail server is down"]
@@ -292,3 +301,80 @@ async def test_a_shutdown_that_never_ends_fails_in_words(
     with pytest.raises(Never, match=r"^app.py never finished its shutdown.$"):
         async with running(write_app(text)):
             pass
+
+
+async def ask_for(app: RunningApp, path: str) -> str:
+    """Return what a customer of *app* is answered."""
+    async with app.client() as client:
+        return str((await client.get(path)).json())
+
+
+@pytest.mark.parametrize("path", ["/wait", "/wait-in-a-thread"])
+async def test_an_app_that_ends_lets_nobody_go_who_waits_in_another(
+    run_app: RunApp, path: str
+) -> None:
+    """Also when it ends because the test has failed."""
+    venue = Gate("the venue", result="late")
+    fakes = {"fetch": venue, "ask": venue.blocking}
+    async with run_app(start=False, replace=fakes) as outer:
+        with pytest.raises(ValueError, match=r"^the test failed$"):
+            async with run_app(start=False, replace=fakes) as inner:
+                outers = asyncio.create_task(ask_for(outer, path))
+                inners = asyncio.create_task(ask_for(inner, path))
+                await venue.entered(2)
+                raise ValueError("the test failed")
+
+        await asyncio.wait({inners})
+        assert (venue.waiting, venue.is_open, outers.done()) == (1, False, False)
+        venue.open("opened")
+        assert await outers == "opened"
+
+
+async def test_an_app_that_ends_lets_nobody_go_who_waits_for_others_to_come(
+    run_app: RunApp,
+) -> None:
+    venues = Rendezvous(3, "venue calls", result="met")
+    async with run_app(start=False, replace={"fetch": venues}) as outer:
+        async with run_app(start=False, replace={"fetch": venues}) as inner:
+            outers = asyncio.create_task(ask_for(outer, "/wait"))
+            inners = asyncio.create_task(ask_for(inner, "/wait"))
+            while venues.count < 2:
+                await settle(1)
+
+        await asyncio.wait({inners})
+        assert (venues.waiting, outers.done()) == (1, False)
+        venues.release()
+        assert await outers == "met"
+
+
+async def test_an_app_that_ends_cancels_nothing_that_goes_on_in_another(
+    run_app: RunApp,
+) -> None:
+    async with run_app() as outer, outer.client() as client:
+        async with run_app() as inner:
+            outers = asyncio.create_task(client.get("/stuck"))
+            inners = asyncio.create_task(ask_for(inner, "/stuck"))
+            tests_own = asyncio.create_task(settle(1000))
+            await settle()
+        await settle()
+
+        assert inners.cancelled()
+        assert not outers.done()
+        await tests_own
+    assert outers.cancelled()
+
+
+async def test_each_app_hears_of_its_tasks_after_another_has_ended(
+    run_app: RunApp,
+) -> None:
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    async with run_app() as outer:
+        async with run_app():
+            pass
+        await ask_for(outer, "/forget")
+        del outer.module.app.state.job
+        gc.collect()
+
+        assert [str(error) for error in outer.errors] == ["mail server is down"]
+    assert loop.get_exception_handler() == handler

@@ -232,13 +232,31 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
 @pytest.mark.parametrize(
     ("path", "deed"),
     [
-        ("exit", "called sys.exit() in GET /exit"),
-        ("exit-thread", "called sys.exit() in GET /exit-thread"),
-        ("exit-dependency", "called sys.exit() in GET /exit-dependency"),
-        ("exit-background", "called sys.exit() in GET /exit-background"),
-        ("exit-task", "called sys.exit() in a task or callback"),
-        ("exit-group", "called sys.exit() in a task or callback"),
-        ("exit-callback", "called sys.exit() in a task or callback"),
+        ("exit", "ended the process (sys.exit() or SystemExit) in GET /exit"),
+        (
+            "exit-thread",
+            "ended the process (sys.exit() or SystemExit) in GET /exit-thread",
+        ),
+        (
+            "exit-dependency",
+            "ended the process (sys.exit() or SystemExit) in GET /exit-dependency",
+        ),
+        (
+            "exit-background",
+            "ended the process (sys.exit() or SystemExit) in GET /exit-background",
+        ),
+        (
+            "exit-task",
+            "ended the process (sys.exit() or SystemExit) in a task or callback",
+        ),
+        (
+            "exit-group",
+            "ended the process (sys.exit() or SystemExit) in a task or callback",
+        ),
+        (
+            "exit-callback",
+            "ended the process (sys.exit() or SystemExit) in a task or callback",
+        ),
         ("skip", "called pytest.skip() in GET /skip"),
         ("xfail", "called pytest.xfail() in GET /xfail"),
         ("stop", "called pytest.exit() in GET /stop"),
@@ -264,7 +282,7 @@ def test_a_shutdown_that_would_end_the_process_is_an_error(
     told: dict[str, Told],
 ) -> None:
     assert told["test_exit_at_shutdown"].verdict == "failed in teardown"
-    assert "app.py called sys.exit() in its lifespan" in (
+    assert "app.py ended the process (sys.exit() or SystemExit) in its lifespan" in (
         told["test_exit_at_shutdown"].words
     )
 

@@ -37,7 +37,7 @@ GOOD = "from fastapi import FastAPI\n\napp = FastAPI()\n"
         ),
         (
             "import sys\nsys.exit(0)\n",
-            "app.py called sys.exit() while app.py was being loaded. An app must not "
+            "app.py ended the process (sys.exit() or SystemExit) while app.py was being loaded. An app must not "
             "end the process or the test that it runs in.\napp.py:2  sys.exit(0)",
         ),
         ("import pytest\npytest.skip('no')\n", "app.py called pytest.skip() while"),

@@ -1,6 +1,8 @@
 """The rendezvous."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -99,3 +101,63 @@ async def test_a_blocking_call_on_the_loop_lets_everyone_go_and_is_named() -> No
     assert exports.held.source == "exports.blocking()"
     with pytest.raises(AssertionError, match=r"^Only 1 of 2 exports"):
         await exports.met()
+
+
+async def test_callers_with_loops_of_their_own_meet() -> None:
+    """The first one's loop has nothing else to do: that is no sign of a standstill."""
+    venues, first_is_idle = Rendezvous(2, "venue calls", result=31), threading.Event()
+
+    async def first() -> int:
+        quote = asyncio.ensure_future(venues())
+        await settle(2000)
+        first_is_idle.set()
+        return int(await quote)
+
+    async def second() -> int:
+        assert first_is_idle.wait(3)
+        return int(await venues())
+
+    with ThreadPoolExecutor() as pool:
+        quotes = [
+            pool.submit(lambda ask=ask: asyncio.run(ask())) for ask in (first, second)
+        ]
+        await venues.met()
+        answers = [await asyncio.wrap_future(quote) for quote in quotes]
+
+    assert (answers, venues.most) == ([31, 31], 2)
+
+
+@pytest.mark.usefixtures("short_limit")
+async def test_callers_with_loops_of_their_own_that_never_meet_are_let_go() -> None:
+    venues = Rendezvous(2, "venue calls", result=31)
+
+    def one_after_another() -> list[int]:
+        return [asyncio.run(venues()) for _ in range(2)]
+
+    with ThreadPoolExecutor() as pool:
+        quotes = asyncio.wrap_future(pool.submit(one_after_another))
+        with pytest.raises(AssertionError, match=r"^Only 1 of 2 venue calls"):
+            await venues.met()
+        assert await quotes == [31, 31]
+
+
+@pytest.mark.usefixtures("short_limit")
+async def test_callers_elsewhere_are_let_go_while_the_tests_loop_stands_still() -> None:
+    venues = Rendezvous(2, "venue calls", result=31)
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(lambda: asyncio.run(venues())).result() == 31
+
+    with pytest.raises(AssertionError, match=r"^Only 1 of 2 venue calls"):
+        await venues.met()
+
+
+async def test_a_pool_past_the_loop_is_waited_for() -> None:
+    """Nothing tells the loop of such a thread before it calls."""
+    exports, go = Rendezvous(1, "exports"), threading.Event()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(lambda: go.wait(3) and exports.blocking())
+        met = asyncio.create_task(exports.met())
+        await settle(1000)
+        assert not met.done()
+        go.set()
+        await met

@@ -1,6 +1,7 @@
 """A real uvicorn in the test's own loop."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -130,6 +131,24 @@ async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
         with pytest.raises(Never, match=r"waits for a connection that is open"):
             await server.stop()
         venue.open()
+
+
+async def test_what_uvicorn_says_of_its_own_start_and_end_is_not_the_apps_output(
+    run_app: RunApp, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    log = logging.getLogger("uvicorn.error")
+    async with run_app(start=False) as app, serve(app) as server:
+        log.info("written by the app")
+        async with server.client() as client:
+            await client.get("/")
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"this is not HTTP\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    said = [each.message for each in caplog.records if each.name == "uvicorn.error"]
+    assert said == ["written by the app", "Invalid HTTP request received."]
 
 
 async def test_two_servers_have_two_ports(app: RunningApp, serve: Serve) -> None:

@@ -195,7 +195,7 @@ def test_who_is_never_answered_is_unfinished_when_the_curtain_falls(
     [
         ("no python", "app.py is not valid Python"),
         ("no app", "app.py has no FastAPI object called `app`"),
-        ("ends the process", "app.py called sys.exit()"),
+        ("ends the process", "app.py ended the process (sys.exit() or SystemExit)"),
         ("no ask", "app.py has no ask any more"),
         ("another ask", "belongs to the outside world and was `def`"),
         ("no start", "app.py failed in its start-up"),

@@ -9,6 +9,7 @@ import gc
 import inspect
 import logging
 import os
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.lab.exchange import Message, Receive, Send
 from workshop.lab.failures import AppExit, Never, ShutdownError, StartupError
-from workshop.lab.gate import open_all_gates
+from workshop.lab.gate import let_go_at_gates, open_all_gates
 from workshop.lab.limit import end, within
 from workshop.lab.loading import LoadedFile
 from workshop.lab.loop import owner
 from workshop.lab.outcomes import as_app_exit
-from workshop.lab.rendezvous import release_all_meetings
+from workshop.lab.rendezvous import let_go_at_meetings, release_all_meetings
 from workshop.lab.source import Place, place_of_code, place_of_error
 from workshop.lab.spy import Spy
 from workshop.lab.stall import quiet, settle
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("uvicorn.error")
 
 _running: list[RunningApp] = []
+
+_IN_ITS_LIFESPAN = "in its lifespan"
 
 
 class RunningApp:
@@ -61,6 +64,9 @@ class RunningApp:
         self.state: dict[str, Any] = {}
         self.last_endpoint: CodeType | None = None
         self._codes: dict[str, CodeType] = {}
+        self._before: set[asyncio.Task[Any]] = set()
+        self._handler: Callable[..., object] | None = None
+        self._served_by: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._lifespan: asyncio.Task[None] | None = None
         self._to_app: asyncio.Queue[Message] = asyncio.Queue()
         self._from_app: asyncio.Queue[Message] = asyncio.Queue()
@@ -95,6 +101,8 @@ class RunningApp:
             scope["state"] = {**scope.get("state", {}), **self.state}
         where = _request_words(scope)
         token = owner.set(self)
+        if task := asyncio.current_task():
+            self._served_by.add(task)
         try:
             await self.module.app(scope, receive, send)
         except (asyncio.CancelledError, GeneratorExit):
@@ -106,6 +114,8 @@ class RunningApp:
             raise noted from exc
         finally:
             owner.reset(token)
+            if task:
+                self._served_by.discard(task)
             endpoint = inspect.unwrap(scope.get("endpoint") or _nothing)
             self.last_endpoint = getattr(endpoint, "__code__", self.last_endpoint)
 
@@ -235,6 +245,8 @@ class RunningApp:
         if isinstance(noted, AppExit):
             _log.error("%s", noted)
         else:
+            if where == _IN_ITS_LIFESPAN:
+                where = f"in the lifespan of {self.file.name}"
             _log.error("Exception %s", where, exc_info=error)
         return noted
 
@@ -279,7 +291,8 @@ async def running(
     is set in the environment before the file is loaded and put back afterwards.
 
     At the end all gates open, the shutdown runs unless it has run, tasks that are
-    left are cancelled, the module is forgotten and garbage collected.
+    left are cancelled, the module is forgotten and garbage collected. While another
+    app is running, only what belongs to this one is let go and cancelled.
 
     Raises:
         AppLoadError, StartupError, ShutdownError: see ``RunningApp``.
@@ -290,7 +303,6 @@ async def running(
     loop = asyncio.get_running_loop()
     codes: dict[str, CodeType] = {}
     before = set(getattr(loop, "tasks", ()))
-    handler = loop.get_exception_handler()
     with (
         _environment(env or {}),
         _young_garbage_only(),
@@ -298,11 +310,13 @@ async def running(
     ):
         app = RunningApp(file)
         app.forgotten, app._codes = forgotten, codes
+        app._before = before
+        app._handler = (
+            _running[0]._handler if _running else loop.get_exception_handler()
+        )
         codes.update(_functions(app.module, str(app.file)))
         _running.append(app)
-        loop.set_exception_handler(app.note_lost)
-        if hasattr(loop, "on_exit"):
-            loop.on_exit = app.note_exit
+        _have_told(loop, app)
         try:
             for name, fake in (replace or {}).items():
                 app.replace(name, fake)
@@ -313,23 +327,43 @@ async def running(
             except BaseException:
                 # The test's own failure is the one to be told.
                 with contextlib.suppress(Exception):
-                    await _finish(app, before)
+                    await _finish(app)
                 raise
-            await _finish(app, before)
+            await _finish(app)
         finally:
-            loop.set_exception_handler(handler)
             _running.remove(app)
-            if hasattr(loop, "on_exit") and not _running:
-                loop.on_exit = None
+            for other in _running:
+                # What this one left to the others is older than they may be.
+                other._before &= app._before
+            _have_told(loop, _running[-1] if _running else None)
+            if not _running:
+                loop.set_exception_handler(app._handler)
 
 
-async def _finish(app: RunningApp, before: set[asyncio.Task[Any]]) -> None:
-    open_all_gates()
-    release_all_meetings()
+def _have_told(loop: asyncio.AbstractEventLoop, app: RunningApp | None) -> None:
+    """Let *app* know what is raised where nobody looks."""
+    if app is not None:
+        loop.set_exception_handler(app.note_lost)
+    if hasattr(loop, "on_exit"):
+        loop.on_exit = app.note_exit if app else None
+
+
+def let_go(app: RunningApp) -> None:
+    """Let go whom a test holds up: everyone, or of several apps *app*'s alone."""
+    if any(other is not app for other in _running):
+        let_go_at_gates(app)
+        let_go_at_meetings(app)
+    else:
+        open_all_gates()
+        release_all_meetings()
+
+
+async def _finish(app: RunningApp) -> None:
+    let_go(app)
     try:
         await app.shutdown()
     finally:
-        stubborn = await _end_tasks(app, before)
+        stubborn = await _end_tasks(app)
         app.unload()
         gc.collect()
         await settle(2)
@@ -340,7 +374,7 @@ async def _finish(app: RunningApp, before: set[asyncio.Task[Any]]) -> None:
         )
 
 
-async def _end_tasks(app: RunningApp, before: set[asyncio.Task[Any]]) -> list[str]:
+async def _end_tasks(app: RunningApp) -> list[str]:
     """Cancel what is left of this app; return the descriptions of what refuses.
 
     What begins only then (SQLAlchemy closes a cancelled session in a task of its own)
@@ -348,7 +382,7 @@ async def _end_tasks(app: RunningApp, before: set[asyncio.Task[Any]]) -> list[st
     """
     stubborn: list[str] = []
     told: set[asyncio.Task[Any]] = set()
-    while left := _left_of(app, before | told):
+    while left := _left_of(app, app._before | told):
         if told:
             await quiet(lambda: None, until=_all_done(left))
         for task in left:
@@ -369,16 +403,19 @@ def _all_done(tasks: list[asyncio.Task[Any]]) -> Callable[[], bool]:
 
 
 def _left_of(app: RunningApp, known: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-    """Return the tasks that are not *known* and not another running app's."""
+    """Return the tasks that are not *known* and that end with *app*.
+
+    Those that it made and those that it serves; the test's own end with the last app.
+    """
     loop = asyncio.get_running_loop()
     owners = getattr(loop, "owners", {})
-    others = [other for other in _running if other is not app]
+    is_last = all(other is app for other in _running)
     return [
         task
         for task in set(getattr(loop, "tasks", ())) - known
         if task is not asyncio.current_task()
         and not task.done()
-        and not any(owners.get(task) is other for other in others)
+        and (is_last or owners.get(task) is app or task in app._served_by)
     ]
 
 
@@ -436,7 +473,7 @@ def _nothing() -> None:
 
 def _request_words(scope: MutableMapping[str, Any]) -> str:
     if scope["type"] == "lifespan":
-        return "in its lifespan"
+        return _IN_ITS_LIFESPAN
     return f"in {scope.get('method', 'WebSocket')} {scope['path']}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -24,10 +25,12 @@ class Bell:
             loop = future.get_loop()
             if loop.is_closed():
                 continue
-            if _running_loop() is loop:
+            if running_loop() is loop:
                 _wake(future)
             else:
-                loop.call_soon_threadsafe(_wake, future)
+                # Another thread's loop may close just now. Nobody waits there then.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(_wake, future)
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until *true* holds. There is no limit here; see ``hears``."""
@@ -54,7 +57,8 @@ def _wake(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread, if one does."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -63,4 +67,4 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 def on_event_loop() -> bool:
     """Return whether the caller runs on an event loop's thread, holding it up."""
-    return _running_loop() is not None
+    return running_loop() is not None

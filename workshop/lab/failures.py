@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+# True of sys.exit(), of exit() and of the exception alone.
+ENDED_IT = "ended the process (sys.exit() or SystemExit)"
+
+
 class Never(AssertionError):  # noqa: N818 -- reads as a verdict
     """Something that a test waited for did not happen within the outer limit."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.lab.bell import Bell, on_event_loop
 from workshop.lab.failures import Never
+from workshop.lab.latch import Latch
 from workshop.lab.limit import LIMIT_SECONDS
 from workshop.lab.source import Held, held_here
 
@@ -47,9 +48,9 @@ class Gate:
         self._compute: Callable[..., Any] | None = None
         self._error: BaseException | None = None
         self._door: Door | None = None
-        self._opened = threading.Event()
         self._lock = threading.Lock()
         self._bell = Bell()
+        self._latch = Latch(self._bell)
         _gates.add(self)
 
     @property
@@ -60,7 +61,7 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Whether callers pass at once."""
-        return self._opened.is_set()
+        return self._latch.is_open
 
     def results(self, compute: Callable[..., Any]) -> Gate:
         """Answer each call with ``compute(*args, **kwargs)``. Returns the gate."""
@@ -71,7 +72,7 @@ class Gate:
         """Wait in the event loop until the gate opens, then answer."""
         self._arrive(args, kwargs)
         try:
-            await self._bell.until(self._opened.is_set)
+            await self._bell.until(self._latch.opens_for_me())
         except BaseException:
             self.cancelled += 1
             raise
@@ -86,14 +87,14 @@ class Gate:
             Never: when the test has not opened the gate within six seconds.
 
         """
-        if on_event_loop() and not self.is_open:
+        if on_event_loop() and not self._latch.opens_for_me()():
             self.held = self.held or held_here()
             self._arrive(args, kwargs)
             self._leave()
             return self._answer(args, kwargs)
         self._arrive(args, kwargs)
         try:
-            if not self._opened.wait(_THREAD_LIMIT_SECONDS):
+            if not self._latch.wait(_THREAD_LIMIT_SECONDS):
                 raise Never(
                     f"Whoever asked for {self.what} held up everything else. "
                     "Expected: others can run while somebody waits for it."
@@ -118,8 +119,7 @@ class Gate:
         """Let everyone through, now and from now on. Safe in any thread."""
         if result is not _UNSET:
             self._result = result
-        self._opened.set()
-        self._bell.ring()
+        self._latch.open()
 
     def fail(self, error: BaseException) -> None:
         """Answer everyone, now and from now on, with *error*. Safe in any thread."""
@@ -176,6 +176,12 @@ def open_all_gates() -> None:
     """Let every caller of every gate go, so that no thread outlives its test."""
     for gate in list(_gates):
         gate.open()
+
+
+def let_go_at_gates(app: object) -> None:
+    """Let go, at every gate, who waits there on behalf of *app*."""
+    for gate in list(_gates):
+        gate._latch.let_go(app)
 
 
 def first_held() -> Held | None:

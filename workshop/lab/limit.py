@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from workshop.lab.failures import AppExit, Never
+from workshop.lab.failures import ENDED_IT, AppExit, Never
+from workshop.lab.loop import Deadline
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ async def within(awaitable: Awaitable[T], never: str) -> T:
         return task.result()
     except SystemExit as exc:
         raise AppExit(
-            "app.py called sys.exit(). In production that ends the whole server."
+            f"app.py {ENDED_IT}. In production that ends the whole server."
         ) from exc
 
 
@@ -95,7 +95,7 @@ def _deadline() -> Iterator[asyncio.Future[None]]:
         except RuntimeError:  # the loop was closed meanwhile
             return
 
-    timer = threading.Timer(LIMIT_SECONDS, ring)
+    timer = Deadline(LIMIT_SECONDS, ring)
     timer.daemon = True
     timer.start()
     try:

@@ -30,6 +30,7 @@ class WatchedLoop(asyncio.BaseEventLoop):
 
     Attributes:
         outside: how often a thread, a process or a connection has taken part.
+        threads_before: the threads that were alive before this loop.
         tasks: every task made by a test or an app, as long as it lives.
         owners: the app on whose behalf a task was made, for those that have one.
         on_exit: told of a ``SystemExit`` in a task or callback; True swallows it.
@@ -39,6 +40,7 @@ class WatchedLoop(asyncio.BaseEventLoop):
     def __init__(self, *args: Any) -> None:
         """Make the loop that is mixed with, with *args*."""
         self.outside = 0
+        self.threads_before = weakref.WeakSet(threading.enumerate())
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.owners: weakref.WeakKeyDictionary[asyncio.Task[Any], object] = (
             weakref.WeakKeyDictionary()
@@ -108,6 +110,10 @@ class WatchedLoop(asyncio.BaseEventLoop):
                     task.exception()  # it has been told; not again when collected
 
 
+class Deadline(threading.Timer):
+    """A timer of the lab's own, which takes no part in what an app does."""
+
+
 class LabLoop(WatchedLoop, PlatformLoop):
     """The loop of an ordinary lesson test, in real time."""
 
@@ -115,8 +121,14 @@ class LabLoop(WatchedLoop, PlatformLoop):
 def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
     """Return how often threads or sockets have taken part in what *loop* did.
 
-    anyio starts its threads past the loop, which hears of them only when they are
-    done. One that is alive counts.
+    anyio starts its threads past the loop, and so does an app that has a pool. The
+    loop hears of them only when they are done. One that is alive counts.
     """
-    alive = sum(t.name.startswith("AnyIO worker") for t in threading.enumerate())
+    before = getattr(loop, "threads_before", None)
+    alive = sum(
+        thread.name.startswith("AnyIO worker")
+        if before is None
+        else thread not in before and not isinstance(thread, Deadline)
+        for thread in threading.enumerate()
+    )
     return int(getattr(loop, "outside", 0)) + alive

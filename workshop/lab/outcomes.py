@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from workshop.lab.failures import AppExit
+from workshop.lab.failures import ENDED_IT, AppExit
 from workshop.lab.source import place_of_error
 
 
@@ -41,7 +41,7 @@ def _find(error: BaseException) -> BaseException | None:
 
 def _deed(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return "called sys.exit()"
+        return ENDED_IT
     return _pytest_deed(error) or f"raised {type(error).__name__}"
 
 

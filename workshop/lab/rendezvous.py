@@ -9,9 +9,11 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from workshop.lab.bell import Bell, on_event_loop
+from workshop.lab.bell import Bell, on_event_loop, running_loop
 from workshop.lab.failures import Never
-from workshop.lab.limit import LIMIT_SECONDS
+from workshop.lab.latch import Latch
+from workshop.lab.limit import LIMIT_SECONDS, within
+from workshop.lab.loop import WatchedLoop
 from workshop.lab.source import Held, held_here
 from workshop.lab.stall import quiet
 
@@ -25,6 +27,10 @@ class Rendezvous:
     have met, callers pass at once. When the others do not come and nobody can make
     progress any more, everyone is let go, so that a test of code that calls one after
     another ends, with ``most`` telling how many came together.
+
+    Callers may come from other threads, with loops of their own. Whether anybody can
+    still make progress is judged in the test's loop alone: another one sees only
+    itself.
     """
 
     def __init__(self, parties: int, what: str, *, result: Any = None) -> None:
@@ -37,9 +43,10 @@ class Rendezvous:
         self.held: Held | None = None
         self._result = result
         self._compute: Callable[..., Any] | None = None
-        self._released = threading.Event()
         self._lock = threading.Lock()
         self._bell = Bell()
+        self._latch = Latch(self._bell)
+        self._home = _tests_loop()
         self._watcher: asyncio.Task[None] | None = None
         _meetings.add(self)
 
@@ -52,9 +59,13 @@ class Rendezvous:
         """Wait in the event loop until all have come, then answer."""
         self._arrive()
         try:
-            if not self._released.is_set():
+            passes = self._latch.opens_for_me()
+            if not passes():
                 self._watch()
-                await self._bell.until(self._released.is_set)
+                if self._home is running_loop():
+                    await self._bell.until(passes)
+                else:
+                    await self._wait_elsewhere(passes)
         finally:
             self._leave()
         return self._answer(args, kwargs)
@@ -67,10 +78,10 @@ class Rendezvous:
         """
         self._arrive()
         try:
-            if on_event_loop() and not self._released.is_set():
+            if on_event_loop() and not self._latch.opens_for_me()():
                 self.held = self.held or held_here()
                 self.release()
-            elif not self._released.wait(LIMIT_SECONDS):
+            elif not self._latch.wait(LIMIT_SECONDS):
                 self.release()
         finally:
             self._leave()
@@ -83,10 +94,10 @@ class Rendezvous:
             AssertionError: when they never did, saying how many did.
 
         """
-        if not self._released.is_set():
+        if not self._latch.is_open:
             self._watch()
         try:
-            await self._bell.hears(self._released.is_set, "")
+            await self._bell.hears(lambda: self._latch.is_open, "")
         except Never:
             self.release()
         if self.most < self.parties:
@@ -97,19 +108,33 @@ class Rendezvous:
 
     def release(self) -> None:
         """Let everyone through, now and from now on. Safe in any thread."""
-        self._released.set()
-        self._bell.ring()
+        self._latch.open()
 
     def _watch(self) -> None:
-        if self._watcher is None:
+        """Have the test's loop release everyone when all stand still."""
+        self._home = home = self._home or _tests_loop()
+        if home is None or home is running_loop():
+            self._begin_to_watch()
+        else:
+            home.call_soon_threadsafe(self._begin_to_watch)
+
+    def _begin_to_watch(self) -> None:
+        if self._watcher is None and self._home is not None:
             # A context of its own: this task belongs to the test, whoever came first.
-            self._watcher = asyncio.get_running_loop().create_task(
+            self._watcher = self._home.create_task(
                 self._release_when_stalled(), context=contextvars.Context()
             )
 
     async def _release_when_stalled(self) -> None:
-        await quiet(lambda: self.count, until=self._released.is_set)
+        await quiet(lambda: self.count, until=lambda: self._latch.is_open)
         self.release()
+
+    async def _wait_elsewhere(self, passes: Callable[[], bool]) -> None:
+        """Wait in a loop that is not the test's, which may be held up meanwhile."""
+        try:
+            await within(self._bell.until(passes), "")
+        except Never:
+            self.release()
 
     def _arrive(self) -> None:
         with self._lock:
@@ -126,6 +151,18 @@ class Rendezvous:
 
     def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._compute(*args, **kwargs) if self._compute else self._result
+
+
+def _tests_loop() -> WatchedLoop | None:
+    """Return the loop that runs here if it is one that tests run on."""
+    loop = running_loop()
+    return loop if isinstance(loop, WatchedLoop) else None
+
+
+def let_go_at_meetings(app: object) -> None:
+    """Let go, at every rendezvous, who waits there on behalf of *app*."""
+    for meeting in list(_meetings):
+        meeting._latch.let_go(app)
 
 
 def release_all_meetings() -> None:

@@ -8,20 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import uvicorn
 
-from workshop.lab.application import RunningApp
+from workshop.lab.application import RunningApp, let_go
 from workshop.lab.clock import ManualClockLoop
 from workshop.lab.failures import Never, StartupError
-from workshop.lab.gate import open_all_gates
 from workshop.lab.limit import LIMIT_SECONDS, end, within
-from workshop.lab.rendezvous import release_all_meetings
+
+
+_log = logging.getLogger("uvicorn.error")
+
+
+class OwnWords(logging.Filter):
+    """Keeps out what uvicorn says of its own start and end.
+
+    It belongs to the test. An app may write to the same logger; that stays, and so do
+    uvicorn's warnings and errors.
+    """
+
+    _folder = str(Path(uvicorn.__file__).parent)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether *record* may be shown."""
+        ours = record.pathname.startswith(self._folder)
+        return record.levelno >= logging.WARNING or not ours
 
 
 class Server(uvicorn.Server):
@@ -125,13 +143,14 @@ async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
         **options,
     }
     server = Server(uvicorn.Config(app.asgi, **chosen), listening)
+    own_words = OwnWords()
+    _log.addFilter(own_words)
     try:
         await server.up()
         yield server
-        open_all_gates()
-        release_all_meetings()
+        let_go(app)
         await server.stop()
     finally:
-        open_all_gates()
-        release_all_meetings()
+        let_go(app)
         await server.kill()
+        _log.removeFilter(own_words)

@@ -109,14 +109,18 @@ def _places(traceback: TracebackType | None) -> Iterator[Place]:
         traceback = traceback.tb_next
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    todo, seen = [error], set[int]()
+def _chain(
+    error: BaseException, seen: set[int] | None = None
+) -> Iterator[BaseException]:
+    todo, seen = [error], set() if seen is None else seen
     while todo:
         each = todo.pop(0)
         if id(each) in seen:
             continue
         seen.add(id(each))
-        yield each
         if isinstance(each, BaseExceptionGroup):
-            todo.extend(each.exceptions)
+            # Where its errors come from says more than where the group was left.
+            for part in each.exceptions:
+                yield from _chain(part, seen)
+        yield each
         todo.extend(x for x in (each.__cause__, each.__context__) if x is not None)

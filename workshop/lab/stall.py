@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from workshop.lab.failures import AppExit, Stalled
+from workshop.lab.failures import ENDED_IT, AppExit, Stalled
 from workshop.lab.limit import end
 from workshop.lab.loop import outside_seen
 
@@ -52,7 +52,7 @@ async def until_stalled(
     try:
         return task.result()
     except SystemExit as exc:
-        raise AppExit("app.py called sys.exit().") from exc
+        raise AppExit(f"app.py {ENDED_IT}.") from exc
 
 
 async def quiet(

@@ -25,6 +25,7 @@ from workshop.lab import (
     RunningApp,
     ShutdownError,
     StartupError,
+    cases,
     settle,
 )
 
@@ -361,10 +362,12 @@ async def test_the_start_frees_the_baskets_of_the_last_run(run_app: RunApp) -> N
 @pytest.mark.step(3)
 async def test_a_start_that_fails_closes_what_it_had_opened(run_app: RunApp) -> None:
     """A start is not done or undone as a whole; what it opened it has to close."""
-    for broken in (
-        "opening the mail server",
-        "opening the line to the card company",
-        "freeing the old baskets",
+    for broken in cases(
+        (
+            "opening the mail server",
+            "opening the line to the card company",
+            "freeing the old baskets",
+        )
     ):
         world = World()
         world.broken = {broken}
@@ -396,11 +399,13 @@ async def test_an_error_while_closing_does_not_keep_the_rest_open(
     run_app: RunApp,
 ) -> None:
     """Every close is tried, whatever became of the others."""
-    for broken in (
-        ["closing the mail server"],
-        ["closing the card company"],
-        ["closing the mail server", "closing the card company"],
-        [],
+    for broken in cases(
+        (
+            ["closing the mail server"],
+            ["closing the card company"],
+            ["closing the mail server", "closing the card company"],
+            [],
+        )
     ):
         world = World()
         world.broken = set(broken)

@@ -77,6 +77,98 @@ def test_what_the_app_raised_is_told_beside_what_the_customer_saw(
     assert any("KeyError: 'free'" in raised for raised in test.raised)
 
 
+def test_of_a_group_each_error_is_told_with_its_line(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    broken = "import asyncio\n" + GOOD.replace(
+        '    return {"free": 2}',
+        "    async def ask(venue):\n"
+        "        return {}[venue]\n"
+        "    async with asyncio.TaskGroup() as group:\n"
+        "        for venue in ('Apollo', 'Bijou', 'Bijou'):\n"
+        "            group.create_task(ask(venue))\n",
+    )
+
+    test = grade(lesson, answer(broken)).steps[0].tests[0]
+
+    assert test.raised == (
+        "KeyError: 'Apollo' (app.py:10), in an ExceptionGroup",
+        "KeyError: 'Bijou' (app.py:10), in an ExceptionGroup, 2 times",
+    )
+    assert test.line == "app.py:10  return {}[venue]"
+    assert test.output.splitlines() == [
+        "ERROR uvicorn.error: Exception in GET /seats",
+        "  app.py:10  return {}[venue]",
+        "  KeyError: 'Apollo', in an ExceptionGroup",
+        "  app.py:10  return {}[venue]",
+        "  KeyError: 'Bijou', in an ExceptionGroup, 2 times",
+    ]
+
+
+def test_an_error_that_many_requests_meet_is_told_once(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    text = lesson.test_file.read_text(encoding="utf-8")
+    many = '    for _ in range(19):\n        await client.get("/seats")\n'
+    first_line = '    answer = await client.get("/seats")\n'
+    lesson.test_file.write_text(
+        text.replace(first_line, many + first_line), encoding="utf-8"
+    )
+    broken = GOOD.replace('return {"free": 2}', "raise OSError(f'no {object()}')")
+
+    test = grade(lesson, answer(broken)).steps[0].tests[0]
+
+    assert test.raised == ("OSError: no <object object> (app.py:8), 20 times",)
+    assert test.traceback.count("in seats\n    raise OSError") == 1
+
+
+def test_another_handler_gets_the_whole_of_an_error(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    """As beside a real uvicorn: the short form is for the verdict alone."""
+    broken = GOOD.replace(
+        '    return {"free": 2}',
+        "    try:\n        {}['free']\n"
+        "    except KeyError as missing:\n"
+        "        raise OSError('sold out') from missing\n",
+    )
+    handler = (
+        "import logging, sys\n"
+        "class Second(logging.Handler):\n"
+        "    def emit(self, record):\n"
+        "        print('SECOND', logging.Formatter().format(record))\n"
+        "logging.getLogger().handlers.append(Second())\n"
+    )
+
+    test = grade(lesson, answer(handler + broken)).steps[0].tests[0]
+
+    brief, _, whole = test.output.partition("SECOND")
+    assert "Traceback" not in brief
+    assert "KeyError: 'free'" in whole
+    assert "direct cause" in whole
+
+
+def test_what_was_printed_in_a_case_that_passed_is_not_told(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    text = lesson.test_file.read_text(encoding="utf-8")
+    lesson.test_file.write_text(
+        text + "\n\nfrom workshop.lab import cases\n"
+        "@pytest.mark.step(1)\nasync def test_it(client):\n"
+        '    """It is."""\n    for seat in cases((1, 2, 3)):\n'
+        '        found = (await client.get(f"/seats?seat={seat}")).json()\n'
+        '        assert found["free"] == seat or seat == 1, "Expected: all."\n',
+        encoding="utf-8",
+    )
+    noisy = GOOD.replace("async def seats():", "async def seats(seat: int):").replace(
+        "    return", "    print(f'asked for {seat}')\n    return"
+    )
+
+    test = grade(lesson, answer(noisy)).steps[0].tests[1]
+
+    assert (test.verdict, test.output) == (Verdict.FAILED, "asked for 3")
+
+
 def test_temporary_files_of_a_run_are_gone_with_it(
     lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -169,6 +261,14 @@ class TestOutput:
         output.finish()
 
         assert set(output.texts()) == {"", "test_a"}
+
+    def test_what_a_test_has_printed_may_be_forgotten(self) -> None:
+        output = Output(7)
+        for byte in f"{MARK}7 a\nold{MARK}7 a again\nnew{MARK}7 \n".encode():
+            output.add(bytes([byte]))
+        output.finish()
+
+        assert output.texts() == {"": "", "a": "new"}
 
     def test_of_a_long_output_head_and_tail_are_kept(self) -> None:
         output = Output(7)

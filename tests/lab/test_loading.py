@@ -37,8 +37,9 @@ GOOD = "from fastapi import FastAPI\n\napp = FastAPI()\n"
         ),
         (
             "import sys\nsys.exit(0)\n",
-            "app.py ended the process (sys.exit() or SystemExit) while app.py was being loaded. An app must not "
-            "end the process or the test that it runs in.\napp.py:2  sys.exit(0)",
+            "app.py ended the process (sys.exit() or SystemExit) while app.py was "
+            "being loaded. An app must not end the process or the test that it runs "
+            "in.\napp.py:2  sys.exit(0)",
         ),
         ("import pytest\npytest.skip('no')\n", "app.py called pytest.skip() while"),
         ("import pytest\npytest.exit('no')\n", "app.py called pytest.exit() while"),

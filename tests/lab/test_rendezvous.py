@@ -118,9 +118,7 @@ async def test_callers_with_loops_of_their_own_meet() -> None:
         return int(await venues())
 
     with ThreadPoolExecutor() as pool:
-        quotes = [
-            pool.submit(lambda ask=ask: asyncio.run(ask())) for ask in (first, second)
-        ]
+        quotes = [pool.submit(asyncio.run, ask()) for ask in (first, second)]
         await venues.met()
         answers = [await asyncio.wrap_future(quote) for quote in quotes]
 
@@ -145,7 +143,7 @@ async def test_callers_with_loops_of_their_own_that_never_meet_are_let_go() -> N
 async def test_callers_elsewhere_are_let_go_while_the_tests_loop_stands_still() -> None:
     venues = Rendezvous(2, "venue calls", result=31)
     with ThreadPoolExecutor() as pool:
-        assert pool.submit(lambda: asyncio.run(venues())).result() == 31
+        assert pool.submit(asyncio.run, venues()).result() == 31
 
     with pytest.raises(AssertionError, match=r"^Only 1 of 2 venue calls"):
         await venues.met()

@@ -5,8 +5,7 @@ import logging
 
 import pytest
 
-from workshop.lab import Gate, Journal, Never, RunningApp, StartupError
-from workshop.lab.plugin import RunApp, Serve
+from workshop.lab import Gate, Journal, Never, RunApp, RunningApp, Serve, StartupError
 
 APP = '''
 import asyncio

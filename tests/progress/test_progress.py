@@ -1,11 +1,21 @@
 """Progress survives damage, newer versions and full disks."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from workshop.progress import LessonRecord, State, Store
+from workshop.grading import Verdict
+from workshop.progress import LessonRecord, State, Store, disk
+from workshop.progress.record import VERDICTS
+
+
+def a_record(**changes: object) -> dict[str, object]:
+    """Return a state file's data, of one lesson with *changes*."""
+    record = {"passed": {}, "hints": {}, "shown": {}, "solution_seen": ""}
+    standing = {"verdicts": {}, "content": "", "given": 0, "again": []}
+    return {"version": 2, "lessons": {"01_seats": {**record, **standing, **changes}}}
 
 
 @pytest.fixture
@@ -57,6 +67,7 @@ def test_a_first_start_is_silent(path: Path) -> None:
         b"\xff\xfe",
         b'{"version": "x"}',
         b"[" * 9_999,
+        json.dumps(a_record(verdicts={"1": "splendid"})).encode(),
     ],
 )
 def test_a_damaged_file_is_set_aside_and_restored_from_its_backup(
@@ -142,6 +153,42 @@ def test_nothing_temporary_is_left_beside_the_file(path: Path) -> None:
         "progress.json",
         "progress.lock",
     ]
+
+
+def test_what_a_killed_writer_left_is_removed_a_day_later(path: Path) -> None:
+    path.parent.mkdir()
+    old, young, not_ours = (
+        path.with_name(f".progress.json.{name}")
+        for name in ("abcdefgh.unfinished", "ijklmnop.unfinished", "original")
+    )
+    for file in (old, young, not_ours):
+        file.touch()
+    for file in (old, not_ours):
+        os.utime(file, (0, 0))
+
+    put_hints(Store(path), 1)
+
+    assert [file.exists() for file in (old, young, not_ours)] == [False, True, True]
+
+
+def test_a_killed_writer_leaves_what_the_next_one_can_tell(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is swept is what is written: the names are the same."""
+    path.parent.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: None)
+        disk.replace(path, b"{}")
+    (left,) = path.parent.iterdir()
+    os.utime(left, (0, 0))
+
+    disk.replace(path, b"{}")
+
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_words_of_a_verdict_are_the_graders() -> None:
+    assert set(Verdict) == VERDICTS
 
 
 def test_what_version_1_wrote_is_taken_over_in_silence(path: Path) -> None:

@@ -7,5 +7,8 @@ The record separator: control characters of that kind are not printed by
 accident, and a marker of another process is left alone.
 """
 
+AGAIN = "again"
+"""Follows the test's name where what it printed so far is to be forgotten."""
+
 BADGE = "WORKSHOP_RUN"
 """Environment variable that every process of a run inherits."""

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from workshop.grading.limits import Limits
-from workshop.grading.marks import BADGE, MARK
+from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.running import Running, Spawned, Stem
 
 # Settings of the caller that would change what a run does or how fast it is.
@@ -257,7 +257,9 @@ class Output:
                 if not end:
                     return  # The rest of the marker is still on its way.
                 self._keep(before)
-                self._current = name.decode()
+                self._current, _, again = name.decode().partition(" ")
+                if again == AGAIN:
+                    self._parts[self._current] = b""
                 self._pending = rest
                 if not self._current:
                     self._complete.set()

@@ -6,12 +6,14 @@ import faulthandler
 import gc
 import random
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from workshop.grading.orders import rest
+from workshop.lab.cases import on_passed_case
+from workshop.lab.group import leaves
 
 if TYPE_CHECKING:
     from workshop.grading.orders import Orders
@@ -34,6 +36,7 @@ class Recorder:
         self.seed = job["seed"]
         self.wanted = set(job["tests"])
         self.number = number
+        self.running = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Let pytest render as little as it can.
@@ -42,6 +45,7 @@ class Recorder:
         seconds. The option belongs to the terminal plugin, which is off.
         """
         config.option.tbstyle = "native"
+        on_passed_case(self._forget_printed)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests of the job, in file order or in a random one."""
@@ -91,9 +95,13 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Report that a test begins, and prepare to tell where it hangs."""
         name = _name(nodeid)
+        self.running = name
         self.channel.mark(name)
         self.channel.send("start", id=name, round=self.number)
         faulthandler.dump_traceback_later(self.test_seconds, file=self.channel.stream)
+
+    def _forget_printed(self) -> None:
+        self.channel.mark(self.running, again=True)
 
     def pytest_runtest_logfinish(self) -> None:
         """Stop watching the test."""
@@ -182,13 +190,5 @@ def _facts_of(error: BaseException, when: str) -> dict[str, str]:
 
 def _leaf(error: BaseException) -> BaseException:
     """Return what matters of an exception group: an assertion if one is there."""
-    leaves = list(_leaves(error))
-    return next((e for e in leaves if isinstance(e, AssertionError)), leaves[0])
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _leaves(part)
-    else:
-        yield error
+    found = leaves(error)
+    return next((e for e in found if isinstance(e, AssertionError)), found[0])

@@ -20,6 +20,7 @@ them: another one for each request. (`orders` has both.)
 from __future__ import annotations
 
 import contextlib
+import copy
 import faulthandler
 import importlib
 import json
@@ -29,9 +30,10 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
-from workshop.grading.marks import BADGE, MARK
+from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.orders import ForkingOrders, Orders, rest
 from workshop.grading.warm import warm_up
 
@@ -63,6 +65,10 @@ def main() -> None:
     rest()
 
 
+# Of the errors in a group.
+_MOST_ERRORS = 8
+
+
 class Channel:
     """Sends events to whoever started this process."""
 
@@ -85,33 +91,57 @@ class Channel:
             self.stream.write(line + "\n")
             self.stream.flush()
 
-    def mark(self, test: str) -> None:
-        """Write on standard output where the output of *test* begins."""
+    def mark(self, test: str, *, again: bool = False) -> None:
+        """Write on standard output where the output of *test* begins.
+
+        *again* makes what it has printed so far forgotten.
+        """
         if os.getpid() != self._pid:
             return
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        os.write(1, f"{MARK}{self._badge} {test}\n".encode())
+        words = f"{self._badge} {test} {AGAIN}" if again else f"{self._badge} {test}"
+        os.write(1, f"{MARK}{words}\n".encode())
 
 
 class BriefFormatter(logging.Formatter):
     """Shows of a traceback what a learner can use: lines of app.py, and the error.
 
-    The whole of it is there for those who ask for tracebacks.
+    The whole of it is there for those who ask for tracebacks, and for every other
+    handler: nothing of this form stays with the record.
     """
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Return *record* as text."""
+        record = copy.copy(record)
+        if record.exc_info:
+            record.exc_text = None  # which another handler's formatter may have left
+        return super().format(record)
+
     def formatException(self, ei: Any) -> str:  # noqa: N802 -- logging's name
-        """Return the learner's frames and the last line."""
-        kind, error, tb = ei
-        frames = [
-            frame
-            for frame in traceback.extract_tb(tb)
-            if Path(frame.filename).name == "app.py"
-        ]
-        lines = [f"  {Path(f.filename).name}:{f.lineno}  {f.line}" for f in frames]
-        words = str(error).strip().partition("\n")[0]
-        return "\n".join([*lines, f"  {kind.__name__}: {words}"])
+        """Return the learner's frames and the last line; of a group, of its errors."""
+        from workshop.lab.counted import counted
+        from workshop.lab.group import in_its_group, leaves
+
+        _, error, tb = ei
+        told = []
+        for leaf in leaves(error):
+            lines = _learners_lines(leaf.__traceback__) or _learners_lines(tb)
+            words = str(leaf).strip().partition("\n")[0]
+            last = f"  {type(leaf).__name__}: {words}{in_its_group(leaf, error)}"
+            told.append("\n".join([*lines, last]))
+        return "\n".join(counted(told, _MOST_ERRORS))
+
+
+def _learners_lines(tb: TracebackType | None) -> list[str]:
+    from workshop.lab.source import is_learner_file
+
+    return [
+        f"  {Path(frame.filename).name}:{frame.lineno}  {frame.line}"
+        for frame in traceback.extract_tb(tb)
+        if Path(frame.filename).name == "app.py" or is_learner_file(frame.filename)
+    ]
 
 
 def _detach_standard_streams() -> None:

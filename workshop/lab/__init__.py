@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from workshop.lab.application import RunningApp
+from workshop.lab.cases import cases
 from workshop.lab.clock import Clock
 from workshop.lab.exchange import Exchange, exchange
 from workshop.lab.failures import (
@@ -25,6 +26,7 @@ from workshop.lab.stall import settle, until_stalled
 
 if TYPE_CHECKING:
     from workshop.lab.database import Database
+    from workshop.lab.plugin import RunApp, Serve
     from workshop.lab.redis_server import RedisServer
     from workshop.lab.server import Server
     from workshop.lab.thread_pool import ThreadPool
@@ -44,13 +46,16 @@ __all__ = [
     "Place",
     "RedisServer",
     "Rendezvous",
+    "RunApp",
     "RunningApp",
+    "Serve",
     "Server",
     "ShutdownError",
     "Spy",
     "Stalled",
     "StartupError",
     "ThreadPool",
+    "cases",
     "exchange",
     "settle",
     "until_stalled",
@@ -62,6 +67,8 @@ __all__ = [
 _LATE = {
     "Database": "workshop.lab.database",
     "RedisServer": "workshop.lab.redis_server",
+    "RunApp": "workshop.lab.plugin",
+    "Serve": "workshop.lab.plugin",
     "Server": "workshop.lab.server",
     "ThreadPool": "workshop.lab.thread_pool",
 }

@@ -144,7 +144,11 @@ class RunningApp:
         setattr(self.module, name, fake)
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
-        """Return a new in-process client; its requests keep the outer limit."""
+        """Return a new in-process client; its requests keep the outer limit.
+
+        *options* are httpx2's, and ``client=("203.0.113.1", 50000)``: the address that
+        the app sees its requests come from.
+        """
         from workshop.lab.client import in_process_client
 
         return in_process_client(self.asgi, **options)

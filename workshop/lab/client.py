@@ -35,13 +35,16 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def in_process_client(asgi: Asgi, **options: Any) -> httpx2.AsyncClient:
+def in_process_client(
+    asgi: Asgi, *, client: tuple[str, int] = ("127.0.0.1", 50000), **options: Any
+) -> httpx2.AsyncClient:
     """Return a client that calls *asgi* without a network.
 
     An answer is there when the app has returned, so after background tasks and
     clean-up; use ``exchange`` where that matters. An error in the app is a 500.
+    *client* is the address and the port that the app sees its requests come from.
     """
-    transport = httpx2.ASGITransport(asgi, raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(asgi, raise_app_exceptions=False, client=client)
     return httpx2.AsyncClient(
         transport=LimitedTransport(transport), base_url="http://box-office", **options
     )

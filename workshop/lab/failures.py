@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 # True of sys.exit(), of exit() and of the exception alone.
 ENDED_IT = "ended the process (sys.exit() or SystemExit)"
 

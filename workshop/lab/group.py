@@ -10,6 +10,17 @@ def leaves(error: BaseException) -> list[BaseException]:
     return list(_leaves(error))
 
 
+def in_its_group(leaf: BaseException, error: BaseException) -> str:
+    """Return what to add to the words on *leaf*, which came as *error*.
+
+    Who would catch it has to know: `except` and the leaf's name do not.
+    """
+    if leaf is error:
+        return ""
+    name = type(error).__name__
+    return f", in a{'n' if name.startswith('E') else ''} {name}"
+
+
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:

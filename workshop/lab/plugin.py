@@ -22,8 +22,10 @@ from workshop.lab.application import (
     running_apps,
 )
 from workshop.lab.clock import Clock, ManualClockLoop
+from workshop.lab.counted import counted
 from workshop.lab.failures import AppExit
 from workshop.lab.gate import first_held, forget_gates, open_all_gates
+from workshop.lab.group import in_its_group, leaves
 from workshop.lab.leaks import Leaks
 from workshop.lab.loop import LabLoop
 from workshop.lab.outcomes import as_app_exit
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from workshop.lab.server import Server
     from workshop.lab.thread_pool import ThreadPool
     from workshop.services import Service
+
+# How many different errors are told. Of more than that nobody reads the last.
+_MOST = 8
 
 Serve = Callable[..., AbstractAsyncContextManager["Server"]]
 RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
@@ -271,21 +276,33 @@ def _app_properties() -> list[tuple[str, object]]:
         for error in app.errors:
             if isinstance(error, AppExit):
                 properties.append(("app_exit", str(error).partition("\n")[0]))
-            else:
-                ours = type(error).__module__.startswith("workshop.")
-                name = "" if ours else _full_name(error)
-                text = ": ".join(filter(None, (name, str(error))))
-                place = place_of_error(error)
-                where = f" ({place.short})" if place else ""
-                lines = [line.strip() for line in text.splitlines() if line.strip()]
-                properties.append(("app_error", " ".join(lines)[:300] + where))
-                whole = "".join(traceback.format_exception(error))
-                properties.append(("app_traceback", whole))
+        raised = [error for error in app.errors if not isinstance(error, AppExit)]
+        properties += [("app_error", text) for text in _told(raised)]
+        wholes = [
+            "".join(traceback.format_exception(error)).rstrip() for error in raised
+        ]
+        properties += [("app_traceback", text) for text in counted(wholes, _MOST)]
         # SQLAlchemy's refusal to wait leaves a coroutine of its own behind.
         if not any("MissingGreenlet" in str(error) for error in app.errors):
             made = [it for it in app.forgotten.coroutines if " made in " in it]
             properties += [("app_forgot", it) for it in dict.fromkeys(made)]
     return properties
+
+
+def _told(errors: list[BaseException]) -> list[str]:
+    """Say what each of *errors* was, in a line; of a group, what is in it."""
+    texts = []
+    for error in errors:
+        for leaf in leaves(error):
+            ours = type(leaf).__module__.startswith("workshop.")
+            text = ": ".join(
+                filter(None, ("" if ours else _full_name(leaf), str(leaf)))
+            )
+            place = place_of_error(leaf) or place_of_error(error)
+            where = f" ({place.short})" if place else ""
+            short = " ".join(text.split())[:300]
+            texts.append(f"{short}{where}{in_its_group(leaf, error)}")
+    return counted(texts, _MOST)
 
 
 def _full_name(error: BaseException) -> str:

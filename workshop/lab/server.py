@@ -23,7 +23,6 @@ from workshop.lab.clock import ManualClockLoop
 from workshop.lab.failures import Never, StartupError
 from workshop.lab.limit import LIMIT_SECONDS, end, within
 
-
 _log = logging.getLogger("uvicorn.error")
 
 

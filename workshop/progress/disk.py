@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
 import time
@@ -17,6 +18,10 @@ T = TypeVar("T")
 # What is done in a turn takes milliseconds. Whoever holds one for seconds is
 # stopped in a debugger or on a share that hangs, and must not stop us too.
 _PATIENCE_SECONDS = 5.0
+
+# Ours alone: nobody else's file beside the learner's has such a name.
+_UNFINISHED = ".unfinished"
+_DAY_SECONDS = 24 * 60 * 60
 
 # Windows replaces no file that somebody has open, be it to read it for a
 # moment, and opens none that is being replaced: by another command, an
@@ -34,9 +39,13 @@ def replace(path: Path, content: bytes, mode: int | None = None) -> None:
 
     A reader finds the old file or the new one, also after a crash. *mode* is
     given to the new file; without one it is readable by its owner alone.
-    Raises OSError, and then the old file is as it was.
+    Raises OSError, and then the old file is as it was. What was left of an
+    earlier time, when the power went or somebody killed us, is removed.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _sweep(path)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED
+    )
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -49,6 +58,14 @@ def replace(path: Path, content: bytes, mode: int | None = None) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sweep(path: Path) -> None:
+    """Remove old files that were to take the place of *path*, and never did."""
+    with contextlib.suppress(OSError):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
+            if left.lstat().st_mtime < time.time() - _DAY_SECONDS:
+                left.unlink()
 
 
 def read(path: Path) -> bytes:

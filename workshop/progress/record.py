@@ -12,6 +12,9 @@ VERSION = 2
 Version 1 knew nothing of shown steps and of files that came from us.
 """
 
+VERDICTS = frozenset({"passed", "failed", "error", "timed out", "crashed", "not run"})
+"""The words of a verdict, as the grader writes them."""
+
 
 @dataclass
 class LessonRecord:
@@ -108,6 +111,8 @@ class LessonRecord:
             int(entry["given"]),
             {int(number) for number in entry["again"]},
         )
+        if unknown := set(self.verdicts.values()) - VERDICTS:
+            raise ValueError(f"no verdict: {sorted(unknown)}")
 
 
 @dataclass

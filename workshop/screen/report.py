@@ -16,8 +16,7 @@ from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.screen.console import colour, command, mark, out
 from workshop.screen.pages import short
-
-_OUTPUT_LINES = 30
+from workshop.screen.printed import printed
 
 
 def verdict_text(verdict: LessonVerdict, answer: Path, width: int) -> str:
@@ -78,7 +77,7 @@ def print_verdict(
             _print_step(console, step, verdict, traceback)
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
         console.print(Text("Printed outside the tests", "bold"))
-        console.print(Padding(Text(clip(verdict.output)), (0, 0, 0, 4)))
+        console.print(Padding(Text(printed(verdict.output)), (0, 0, 0, 4)))
     console.print()
     _print_closing(console, verdict, only=only, own=own, make=make)
 
@@ -155,7 +154,7 @@ def _rows(
         for forgot in test.forgot:
             yield "Never run", forgot
         if test.output:
-            yield "Printed", clip(test.output)
+            yield "Printed", printed(test.output)
         if traceback and test.traceback:
             yield "Traceback", test.traceback.rstrip()
         yield "Read", f"{short(lesson.page)}, and step {test.test.step} of its README"
@@ -212,15 +211,3 @@ def _print_closing(
             ways.insert(1, ("The timeline", command("timeline", number, make=make)))
         for name, text in ways:
             console.print(f"{name + ':':<15}{text}", soft_wrap=True)
-
-
-def clip(text: str) -> str:
-    """Return *text*, its middle left out when it is long."""
-    lines = text.splitlines()
-    if len(lines) <= _OUTPUT_LINES:
-        return "\n".join(lines)
-    half = _OUTPUT_LINES // 2
-    left_out = len(lines) - 2 * half
-    return "\n".join(
-        [*lines[:half], f"[... {left_out} lines left out ...]", *lines[-half:]]
-    )

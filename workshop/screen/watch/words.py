@@ -14,7 +14,8 @@ from workshop.lesson import Lesson
 from workshop.progress import State
 from workshop.screen.console import colour, mark
 from workshop.screen.pages import short
-from workshop.screen.report import clip, common_error, step_tables
+from workshop.screen.printed import printed
+from workshop.screen.report import common_error, step_tables
 from workshop.screen.watch.keys import Key
 from workshop.screen.watch.situation import Situation
 from workshop.screen.watch.texts import prose
@@ -212,7 +213,7 @@ def report(verdict: LessonVerdict) -> RenderableType:
                 parts.append(Text())
     if verdict.output.strip():
         parts.append(Text("Printed outside the tests", "bold"))
-        parts.append(Padding(Text(clip(verdict.output)), (0, 0, 0, 2)))
+        parts.append(Padding(Text(printed(verdict.output)), (0, 0, 0, 2)))
     return Group(*parts)
 
 

@@ -1,0 +1,23 @@
+"""Telling once what happened many times."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+# Where an object lies in memory: another place each time, and nothing to a reader.
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+
+
+def counted(texts: Iterable[str], most: int) -> list[str]:
+    """Return the different *texts*, at most *most*, each with how often it came.
+
+    Texts are the same that differ only in the addresses of objects.
+    """
+    times = Counter(_ADDRESS.sub("", text) for text in texts)
+    told = [f"{text}, {n} times" if n > 1 else text for text, n in times.items()]
+    left_out = len(told) - most
+    if left_out > 0:
+        told[most:] = [f"and {left_out} other{'s' if left_out > 1 else ''}"]
+    return told

@@ -150,6 +150,22 @@ async def test_what_uvicorn_says_of_its_own_start_and_end_is_not_the_apps_output
     assert said == ["written by the app", "Invalid HTTP request received."]
 
 
+async def test_what_the_app_raises_is_told_once(
+    app: RunningApp, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the lab, with its request; not again by the server."""
+    app.replace("venue", failing)
+    async with serve(app) as server, server.client() as client:
+        assert (await client.get("/wait")).status_code == 500
+
+    assert caplog.messages == ["Exception in GET /wait"]
+
+
+async def failing() -> None:
+    """Stand in for a venue that cannot be reached."""
+    raise OSError("no line")
+
+
 async def test_two_servers_have_two_ports(app: RunningApp, serve: Serve) -> None:
     async with serve(app) as one, serve(app) as other:
         assert one.url != other.url

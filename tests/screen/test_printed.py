@@ -22,14 +22,14 @@ def test_the_same_error_in_other_requests_is_told_once_and_they_are_named() -> N
 
     assert folded(text).splitlines() == [
         *raised("GET /shows/0").splitlines(),
-        "[the same 19 times more: in GET /shows/1, in GET /shows/2, in GET /shows/3, "
-        "16 other requests]",
+        "[the same 19 times more, in GET /shows/1, GET /shows/2, GET /shows/3 "
+        "and 16 more]",
     ]
 
 
 def test_a_second_time_is_told_in_words() -> None:
     assert folded(raised("GET /a") + raised("GET /b")).splitlines()[3:] == [
-        "[the same again: in GET /b]"
+        "[the same again, in GET /b]"
     ]
 
 

@@ -27,18 +27,28 @@ _log = logging.getLogger("uvicorn.error")
 
 
 class OwnWords(logging.Filter):
-    """Keeps out what uvicorn says of its own start and end.
+    """Keeps out what uvicorn says of its own start and end, and what was told before.
 
-    It belongs to the test. An app may write to the same logger; that stays, and so do
-    uvicorn's warnings and errors.
+    The start and the end belong to the test, and what *app* raised has been told with
+    the request that it was raised in. An app may write to the same logger; that stays,
+    and so do uvicorn's own warnings and errors.
     """
 
     _folder = str(Path(uvicorn.__file__).parent)
 
+    def __init__(self, app: RunningApp) -> None:
+        """Listen while *app* is served."""
+        super().__init__()
+        self._app = app
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether *record* may be shown."""
-        ours = record.pathname.startswith(self._folder)
-        return record.levelno >= logging.WARNING or not ours
+        if not record.pathname.startswith(self._folder):
+            return True
+        if record.levelno < logging.WARNING:
+            return False
+        error = record.exc_info[1] if record.exc_info else None
+        return not any(error is known for known in self._app.errors)
 
 
 class Server(uvicorn.Server):
@@ -142,7 +152,7 @@ async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
         **options,
     }
     server = Server(uvicorn.Config(app.asgi, **chosen), listening)
-    own_words = OwnWords()
+    own_words = OwnWords(app)
     _log.addFilter(own_words)
     try:
         await server.up()

@@ -9,7 +9,7 @@ _LINES = 30
 _OTHERS = 3
 
 # The first line of what a request, or the lifespan, has raised.
-_RAISED = re.compile(r"ERROR uvicorn\.error: Exception (in .+)")
+_RAISED = re.compile(r"ERROR uvicorn\.error: Exception in (.+)")
 
 
 def printed(text: str) -> str:
@@ -64,7 +64,8 @@ def _note(same: list[list[str]]) -> str:
     more = f"the same {len(same) - 1} times more" if len(same) > 2 else "the same again"
     found = [_RAISED.match(record[0]) for record in same]
     where = list(dict.fromkeys(match[1] for match in found if match))[1:]
+    named = ", ".join(where[:_OTHERS])
     left_out = len(where) - _OTHERS
     if left_out > 0:
-        where[_OTHERS:] = [f"{left_out} other request{'s' if left_out > 1 else ''}"]
-    return f"[{more}{': ' if where else ''}{', '.join(where)}]"
+        named += f" and {left_out} more"
+    return f"[{more}, in {named}]" if named else f"[{more}]"

@@ -134,3 +134,21 @@ def test_the_plugin_imports_nothing_costly() -> None:
     )
 
     assert printed.stdout.strip() == "set()"
+
+
+def test_plain_pytest_ends_with_its_summary_whatever_the_app_left_open() -> None:
+    lesson = "01_database_session"
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", f"lessons/{lesson}"),
+            *("--app", f"solutions/{lesson}/steps/0.py"),
+        ],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stdout.rstrip().splitlines()[-1].startswith("===")
+    assert "Traceback" not in ended.stderr

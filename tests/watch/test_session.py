@@ -214,7 +214,9 @@ def test_a_lost_process_is_replaced(watched: Watched) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it counts descriptors")
-def test_two_hundred_saves_get_their_verdicts_and_leave_nothing_behind(watched: Watched) -> None:
+def test_two_hundred_saves_get_their_verdicts_and_leave_nothing_behind(
+    watched: Watched,
+) -> None:
     me = psutil.Process()
 
     def held() -> tuple[int, ...]:

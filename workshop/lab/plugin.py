@@ -8,6 +8,7 @@ import inspect
 import os
 import tempfile
 import traceback
+import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -76,6 +77,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("step") is not None:
             item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let what a learner's app forgot to close be told by the tests alone.
+
+    Collected later, it would be an error of the whole run where warnings are errors.
+    """
+    if any(item.get_closest_marker("step") for item in session.items):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ LIMIT = 400_000
 LESSON = "lessons/04_concurrent_operations.html"
 FIGURE = """
 document.querySelector(".md-content__inner").insertAdjacentHTML("afterbegin",
-  '<figure class="loop"><div><div class="wide">wide</div>' +
+  '<figure class="loop" id="here"><div><div class="wide">wide</div>' +
   '<div class="narrow">narrow</div></div></figure>')
 """
 
@@ -261,5 +261,5 @@ def test_a_picture_fits_its_screen(
     page.goto(f"{home}/index.html")
     page.evaluate(FIGURE)
 
-    visible = page.locator("figure.loop div div:visible")
+    visible = page.locator("#here div div:visible")
     assert visible.all_inner_texts() == [shown]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from workshop.site.plain import write_plain_texts
+from workshop.site.stylesheet import pruned
 
 _AS_IT_STANDS = re.compile(
     r"(<pre\b.*?</pre>|<script\b.*?</script>|<textarea\b.*?</textarea>)", re.DOTALL
@@ -23,9 +24,7 @@ def build(root: Path, site: Path) -> bool:
     """
     if _mkdocs(root, "build", "--strict", "--site-dir", str(site)):
         return False
-    for page in site.rglob("*.html"):
-        html = page.read_text(encoding="utf-8")
-        page.write_text(_tightened(html), encoding="utf-8", newline="\n")
+    _lighten(site)
     write_plain_texts(root, site, *_name_and_pitch(root / "mkdocs.yml"))
     return True
 
@@ -41,6 +40,20 @@ def serve(root: Path, port: int) -> bool:
     except KeyboardInterrupt:
         return True
     return code in (0, -2, 130)
+
+
+def _lighten(site: Path) -> None:
+    """Leave out what the theme brings and the built *site* does not need."""
+    used = []
+    for page in site.rglob("*.html"):
+        html = _tightened(page.read_text(encoding="utf-8"))
+        page.write_text(html, encoding="utf-8", newline="\n")
+        used.append(html)
+    scripts = (it for it in site.rglob("*.js") if it.parent.name != "search")
+    used += [it.read_text(encoding="utf-8") for it in scripts]
+    for sheet in site.glob("assets/stylesheets/*.css"):
+        css = pruned(sheet.read_text(encoding="utf-8"), "\n".join(used))
+        sheet.write_text(css, encoding="utf-8", newline="\n")
 
 
 def _tightened(html: str) -> str:

@@ -3,7 +3,7 @@
 #
 # **You will see** who holds the loop, who waits for it, and what gives it back.
 # Predict before you run a cell: a wrong guess teaches more than a right one.
-# The lesson: [00 · The event loop](../docs/lessons/00_event_loop.md).
+# The lesson: [00 · The event loop](../docs/lessons/00_event_loop.md). To run this yourself: `make lesson-00 notebook`.
 
 # %%
 import asyncio

@@ -3,7 +3,7 @@
 #
 # **You will see** when a commit happens between a request and its answer, what an error leaves behind, and which connections come back.
 # Predict before you run a cell.
-# The lesson: [01 · Database session lifecycle](../docs/lessons/01_database_session.md).
+# The lesson: [01 · Database session lifecycle](../docs/lessons/01_database_session.md). To run this yourself: `make lesson-01 notebook`.
 
 # %%
 import asyncio

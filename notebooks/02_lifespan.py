@@ -3,7 +3,7 @@
 #
 # **You will see** who runs a lifespan, what it closes when something fails, and what requests get of it.
 # Predict before you run a cell.
-# The lesson: [02 · Lifespan](../docs/lessons/02_lifespan.md).
+# The lesson: [02 · Lifespan](../docs/lessons/02_lifespan.md). To run this yourself: `make lesson-02 notebook`.
 
 # %%
 import asyncio

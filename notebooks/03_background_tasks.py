@@ -3,7 +3,7 @@
 #
 # **You will see** when work runs that nobody waits for, whom it holds up, and who hears of its failure.
 # Predict before you run a cell.
-# The lesson: [03 · Background tasks](../docs/lessons/03_background_tasks.md).
+# The lesson: [03 · Background tasks](../docs/lessons/03_background_tasks.md). To run this yourself: `make lesson-03 notebook`.
 
 # %%
 import asyncio

@@ -3,7 +3,7 @@
 #
 # **You will see** when two waits overlap, what becomes of the others when one fails, and whom a timeout stops.
 # Predict before you run a cell.
-# The lesson: [04 · Concurrent operations](../docs/lessons/04_concurrent_operations.md).
+# The lesson: [04 · Concurrent operations](../docs/lessons/04_concurrent_operations.md). To run this yourself: `make lesson-04 notebook`.
 
 # %%
 import asyncio

@@ -3,7 +3,7 @@
 #
 # **You will see** when an answer begins, what is sent for an event, and what becomes of a generator whose reader has left.
 # Predict before you run a cell.
-# The lesson: [05 · Streaming](../docs/lessons/05_streaming.md).
+# The lesson: [05 · Streaming](../docs/lessons/05_streaming.md). To run this yourself: `make lesson-05 notebook`.
 
 # %%
 import asyncio

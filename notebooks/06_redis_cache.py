@@ -3,7 +3,7 @@
 #
 # **You will see** what a real Redis keeps, how many connections it has, and what happens when many miss at once.
 # Predict before you run a cell.
-# The lesson: [06 · A Redis cache](../docs/lessons/06_redis_cache.md).
+# The lesson: [06 · A Redis cache](../docs/lessons/06_redis_cache.md). To run this yourself: `make lesson-06 notebook`.
 
 # %%
 import asyncio

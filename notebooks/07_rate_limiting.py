@@ -3,7 +3,7 @@
 #
 # **You will see** how many calls a window lets through, what one `await` does to a limit, and who may say who is calling.
 # Predict before you run a cell.
-# The lesson: [07 · Rate limiting](../docs/lessons/07_rate_limiting.md).
+# The lesson: [07 · Rate limiting](../docs/lessons/07_rate_limiting.md). To run this yourself: `make lesson-07 notebook`.
 
 # %%
 import asyncio

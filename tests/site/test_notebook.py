@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from workshop.check.generated import check_generated, renew
 from workshop.site.notebook import NotebookError, notebook_page
+from workshop.timeline import Lane, Span, State, Timeline
+from workshop.timeline.recording import JSON
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg">\n\n<rect id="a"/></svg>'
 
@@ -55,7 +58,7 @@ def test_texts_code_and_output_follow_each_other(write: Any) -> None:
 
     page = notebook_page(write(TITLE, code("print('one')", printed)))
 
-    assert page.endswith(
+    assert page.startswith(
         "# 00 · The event loop\n\nPredict first.\n\n"
         "```python\nprint('one')\n```\n\n"
         "```{.text .printed}\none\ntwo\n```\n"
@@ -77,6 +80,24 @@ def test_a_drawing_is_shown_and_not_its_text(write: Any) -> None:
     assert 'id="00_event_loop-2-1-a"' in page
     assert 'id="00_event_loop-3-1-a"' in page
     assert "\n\n<rect" not in page
+
+
+def test_a_recording_is_drawn_for_phones_too(write: Any) -> None:
+    lane = Lane("ann()", (Span(State.RUNNING, 0, 1), Span(State.AWAITING, 1, 9)))
+    kept = {"title": "Ann waits", **Timeline((lane,), 10).as_json()}
+    output = {
+        "output_type": "display_data",
+        "data": {JSON: json.loads(json.dumps(kept)), "image/svg+xml": SVG},
+    }
+
+    page = notebook_page(write(TITLE, code("draw()", output)))
+
+    (figure,) = (it for it in page.splitlines() if it.startswith("<figure"))
+    assert figure.count("<svg") == 2
+    assert figure.index('<div class="wide"><svg') < figure.index('<div class="narrow">')
+    assert "Ann waits" in figure
+    ids = re.findall(r' id="([^"]+)"', figure)
+    assert len(ids) == len(set(ids)) > 0
 
 
 def test_an_error_that_is_meant_to_be_seen_is_its_last_line(write: Any) -> None:

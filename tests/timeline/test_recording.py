@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ import pytest
 
 from tests.timeline.telling import labels, lane, names, recorded, spans, states
 from workshop.timeline import Outcome, State, Timeline, record
+from workshop.timeline.recording import JSON
 from workshop.timeline.virtual import run
 
 
@@ -472,6 +474,19 @@ def test_a_recording_says_when_it_cannot_begin_or_answer() -> None:
     run(ask_too_early)
 
 
+def test_a_cell_of_a_notebook_is_called_a_cell() -> None:
+    names: dict[str, Callable[..., object]] = {}
+    source = "async def endpoint(fetch):\n    await fetch('a', 0.01)\n"
+    exec(compile(source, "/tmp/ipykernel_77/1234567.py", "exec"), names)
+
+    async def code() -> None:
+        await asyncio.gather(names["endpoint"](fetch))  # type: ignore[call-overload]
+
+    (only,) = recorded(code).lanes
+
+    assert {it.where for it in only.spans if it.state is State.AWAITING} == {"cell:2"}
+
+
 def test_a_recording_shows_itself_in_a_notebook_without_addresses() -> None:
     recording = record(title="The queue")
 
@@ -484,5 +499,8 @@ def test_a_recording_shows_itself_in_a_notebook_without_addresses() -> None:
 
     assert repr(recording) == "<Recording of 1 lanes, 100 ms>"
     assert "The queue" in shown["image/svg+xml"]
+    kept = json.loads(json.dumps(shown[JSON]))
+    assert kept["title"] == "The queue"
+    assert Timeline.from_json(kept) == recording.timeline
     assert "you" in shown["text/plain"]
     assert states(recording.timeline.lanes[0]) == {State.RUNNING, State.AWAITING}

@@ -117,6 +117,7 @@ def _notebook_list(notebooks: Iterable[Path]) -> str:
         "",
         "Experiments on the patterns: predict, run, change one thing, and look at",
         "the loop. What you see here was printed by the notebooks themselves.",
+        "`make notebooks` opens copies of your own, without the answers.",
         "",
     ]
     lines += [f"- [{title_of(notebook_page(it))}]({it.stem}.md)" for it in notebooks]

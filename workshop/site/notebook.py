@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workshop.site.picture import inline, without_repeats
+from workshop.site.picture import inline, timeline_figure, without_repeats
+from workshop.timeline import Timeline
+from workshop.timeline.recording import JSON
 
 HIDDEN = "hide"
 """The tag of cells that are not shown."""
@@ -42,9 +44,10 @@ def notebook_page(path: Path) -> str:
     text = without_repeats(text, set())
     if not text.startswith("# "):
         raise NotebookError(f"{path.name} does not begin with a title (# …).")
+    # Last, because a page is called by a title that stands first.
     return (
-        f"<!-- Made from notebooks/{path.name} by `python -m workshop pages`. -->\n\n"
-        f"{text}\n"
+        f"{text}\n\n"
+        f"<!-- Made from notebooks/{path.name} by `python -m workshop pages`. -->\n"
     )
 
 
@@ -79,7 +82,11 @@ def _output(output: dict[str, Any], name: str) -> Iterator[str]:
     drawing = "".join(data.get("image/svg+xml", "")) or "".join(
         _SVG.findall("".join(data.get("text/html", "")))
     )
-    if drawing:
+    if JSON in data:
+        # What it looks like on a phone, the notebook itself does not show.
+        timeline, title = Timeline.from_json(data[JSON]), data[JSON]["title"]
+        yield timeline_figure(timeline, title, name)
+    elif drawing:
         svg = inline(drawing, name)
         yield f'<figure class="loop"><div data-search-exclude>{svg}</div></figure>'
     elif output["output_type"] == "stream":

@@ -11,6 +11,8 @@ import re
 from html import escape
 from pathlib import Path
 
+from workshop.timeline import Timeline, svg
+
 _PROLOGUE = re.compile(r"^\s*(<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->)", re.DOTALL)
 _HOVER = re.compile(r"<title>[^<]*</title>")
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
@@ -42,17 +44,30 @@ def figure(pictures: Path, name: str, caption: str) -> str:
         )
     narrow = pictures / f"{name}-narrow.svg"
     if narrow.is_file():
-        drawings = (
-            f'<div class="wide">{_drawing(wide)}</div>'
-            # Nobody can point at anything on a phone.
-            f'<div class="narrow">{_HOVER.sub("", _drawing(narrow))}</div>'
-        )
+        drawings = _pair(_drawing(wide), _drawing(narrow))
     else:
         drawings = f"<div>{_drawing(wide)}</div>"
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     # Its labels are no text to search for.
     drawn = f"<div data-search-exclude>{drawings}</div>"
     return f'<figure class="loop">{drawn}{words}</figure>'
+
+
+def timeline_figure(timeline: Timeline, title: str, name: str) -> str:
+    """Return the figure of a *timeline*, for wide screens and for phones.
+
+    *name* begins its ids, and is to be one on the page.
+    """
+    wide = inline(svg(timeline, title=title), name)
+    narrow = inline(svg(timeline, title=title, narrow=True), f"{name}-narrow")
+    drawn = f"<div data-search-exclude>{_pair(wide, narrow)}</div>"
+    return f'<figure class="loop">{drawn}</figure>'
+
+
+def _pair(wide: str, narrow: str) -> str:
+    # Nobody can point at anything on a phone.
+    phone = _HOVER.sub("", narrow)
+    return f'<div class="wide">{wide}</div><div class="narrow">{phone}</div>'
 
 
 def inline(svg: str, name: str) -> str:

@@ -182,10 +182,16 @@ class Quotes:
         return self._words[key]
 
 
+def _file(filename: str) -> str:
+    path = Path(filename)
+    # Jupyter's kernel keeps cells in files, whose names say nothing to anybody.
+    return "cell" if path.parent.name.startswith("ipykernel_") else path.name
+
+
 def _words(place: Place, waiting: bool) -> tuple[str, str]:
     code, instruction = place
     first, last, start, end = _position(code, instruction)
-    where = f"{Path(code.co_filename).name}:{first}"
+    where = f"{_file(code.co_filename)}:{first}"
     lines = [linecache.getline(code.co_filename, n) for n in range(first, last + 1)]
     text = ""
     if start is not None and end is not None and all(lines):

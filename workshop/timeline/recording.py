@@ -23,6 +23,9 @@ from workshop.timeline.tap import has_own_time
 from workshop.timeline.threads import anyio_threads
 from workshop.timeline.watcher import Watcher
 
+JSON = "application/vnd.workshop.timeline+json"
+"""What a notebook keeps of a recording: enough to draw it in another width."""
+
 # Coroutines with this code separate a request from the task that serves it.
 BOUNDARIES: set[CodeType] = set()
 
@@ -186,6 +189,7 @@ class Recording:
         from workshop.timeline.text import text
 
         return {
+            JSON: {"title": self.title, **self.timeline.as_json()},
             "image/svg+xml": svg(self.timeline, title=self.title),
             "text/plain": text(self.timeline, title=self.title),
         }

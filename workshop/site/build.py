@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from workshop.site.plain import write_plain_texts
-from workshop.site.stylesheet import pruned
 
 _AS_IT_STANDS = re.compile(
     r"(<pre\b.*?</pre>|<script\b.*?</script>|<textarea\b.*?</textarea>)", re.DOTALL
@@ -43,17 +42,10 @@ def serve(root: Path, port: int) -> bool:
 
 
 def _lighten(site: Path) -> None:
-    """Leave out what the theme brings and the built *site* does not need."""
-    used = []
+    """Leave the margins of the theme's templates out of the built *site*."""
     for page in site.rglob("*.html"):
         html = _tightened(page.read_text(encoding="utf-8"))
         page.write_text(html, encoding="utf-8", newline="\n")
-        used.append(html)
-    scripts = (it for it in site.rglob("*.js") if it.parent.name != "search")
-    used += [it.read_text(encoding="utf-8") for it in scripts]
-    for sheet in site.glob("assets/stylesheets/*.css"):
-        css = pruned(sheet.read_text(encoding="utf-8"), "\n".join(used))
-        sheet.write_text(css, encoding="utf-8", newline="\n")
 
 
 def _tightened(html: str) -> str:

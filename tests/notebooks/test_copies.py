@@ -6,8 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from workshop.environment.model import ROOT
+from workshop.cli import place
+from workshop.cli.app import TOOL_FAILED
+from workshop.cli.notebooks import notebooks
+from workshop.environment import setup
+from workshop.environment.model import ROOT, SetupError
 from workshop.notebooks.copies import own_copy
 from workshop.notebooks.jupyter import command, settings
 
@@ -47,6 +52,22 @@ def test_a_fresh_copy_keeps_every_older_one(folder: Path) -> None:
     assert json.loads(copy.read_text("utf-8"))["cells"]
     kept = sorted(set(folder.iterdir()) - {copy})
     assert [it.read_text("utf-8") for it in kept] == ["first", "second"]
+
+
+def test_what_the_set_up_says_is_told_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ensure(*_: object) -> None:
+        raise SetupError("No package index answers. Connect, and try again.")
+
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(place, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "ensure", ensure)
+
+    result = CliRunner().invoke(notebooks, standalone_mode=False)
+
+    assert result.return_value == TOOL_FAILED
+    assert result.stderr == "No package index answers. Connect, and try again.\n"
 
 
 def test_jupyter_opens_the_copy_without_news_and_writes_nothing_at_home(

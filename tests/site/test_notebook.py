@@ -11,6 +11,7 @@ import pytest
 
 from workshop.check.generated import check_generated, renew
 from workshop.site.notebook import NotebookError, notebook_page
+from workshop.site.plain import write_plain_texts
 from workshop.timeline import Lane, Span, State, Timeline
 from workshop.timeline.recording import JSON
 
@@ -171,3 +172,18 @@ def test_every_notebook_has_a_page_that_is_found_stale(
     assert [it.lesson for it in check_generated(tmp_path)] == [page.name]
     renew(tmp_path)
     assert not page.exists()
+
+
+def test_a_plain_text_has_the_words_of_a_drawing(write: Any, tmp_path: Path) -> None:
+    lane = Lane("ann()", (Span(State.AWAITING, 0, 9),))
+    kept = {"title": "Ann & Bob", **Timeline((lane,), 10).as_json()}
+    output = {"output_type": "display_data", "data": {JSON: kept}}
+    page = tmp_path / "docs" / "notebooks" / "00_event_loop.md"
+    page.parent.mkdir(parents=True)
+    page.write_text(notebook_page(write(TITLE, code("draw()", output))), "utf-8")
+
+    write_plain_texts(tmp_path, tmp_path / "site", "Name", "Pitch")
+
+    text = (tmp_path / "site" / "notebooks" / "00_event_loop.md").read_text("utf-8")
+    assert "Picture: Ann & Bob. 1 lane in 10 ms" in text
+    assert "<svg" not in text

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from workshop.cli import place
-from workshop.cli.app import NOT_PASSED, PASSED
+from workshop.cli.app import NOT_PASSED, PASSED, TOOL_FAILED
 from workshop.cli.learner import lesson_argument, one_lesson, say
 
 _fresh = click.option(
@@ -79,27 +79,33 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
 
 
 def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
-    from workshop.environment.model import Environment
-    from workshop.environment.setup import ensure
+    from workshop.environment import setup
+    from workshop.environment.model import Environment, SetupError
     from workshop.notebooks.copies import own_copy
     from workshop.notebooks.jupyter import GROUPS, command, settings
 
     folder = place.ROOT / "my_notebooks"
     copies = [own_copy(it, folder, fresh=fresh) for it in originals]
     environment = Environment(place.ROOT / ".venvs" / "notebooks")
-    ensure(environment, GROUPS)
+    try:
+        setup.ensure(environment, GROUPS)
+    except SetupError as problem:
+        click.echo(str(problem), err=True)
+        return TOOL_FAILED
     target = copies[0] if len(copies) == 1 else folder
     say(f"Your copies are in {folder.name}/: change them as you like.")
     say("JupyterLab starts. Ctrl-C in this window stops it.")
-    try:
-        code = subprocess.call(
-            command(environment.python, place.ROOT, target, browser=browser),
-            cwd=place.ROOT,
-            env=settings(os.environ, environment.place, place.home()),
-        )
-    except KeyboardInterrupt:
-        return PASSED
-    return PASSED if code in (0, -2, 130) else NOT_PASSED
+    process = subprocess.Popen(
+        command(environment.python, place.ROOT, target, browser=browser),
+        cwd=place.ROOT,
+        env=settings(os.environ, environment.place, place.home()),
+    )
+    while True:
+        try:
+            return NOT_PASSED if process.wait() else PASSED
+        except KeyboardInterrupt:
+            # It got it, too, and ends its kernels before it ends.
+            continue
 
 
 VERBS: tuple[click.Command, ...] = (

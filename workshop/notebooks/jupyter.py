@@ -25,6 +25,7 @@ def command(python: Path, root: Path, target: Path, *, browser: bool) -> list[st
         f"--LabApp.default_url=/lab/tree/{where}",
         f"--LabApp.app_settings_dir={Path(__file__).with_name('settings')}",
         "--LabApp.extension_manager=readonly",
+        "--ServerApp.answer_yes=True",  # Ctrl-C is meant
         *("--log-level", "WARN", "--allow-root"),  # containers have no other user
         *_NO_NEWS,
         *(() if browser else ("--no-browser",)),

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 _TITLE = re.compile(r"^# (.+?)(?: \{.*\})?$", re.MULTILINE)
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _INCLUDED = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+_FIGURE = re.compile(
+    r'<figure class="loop">.*?<title[^>]*>(.*?)</title>(?:.*?<desc[^>]*>(.*?)</desc>)?'
+    r".*?</figure>"
+)
 _MARKS = re.compile(r" *\{ \.[^}]*\}|^<!--.*-->\n", re.MULTILINE)
 
 
@@ -49,4 +54,10 @@ def _in_order(docs: Path) -> Iterator[Path]:
 def _plain(page: Path, root: Path) -> str:
     text = _FRONT.sub("", page.read_text(encoding="utf-8")).lstrip()
     text = _INCLUDED.sub(lambda it: (root / it[1]).read_text(encoding="utf-8"), text)
-    return _MARKS.sub("", text)
+    return _MARKS.sub("", _FIGURE.sub(_described, text))
+
+
+def _described(figure: re.Match[str]) -> str:
+    """Return what a drawing says to those who cannot see it."""
+    title, words = (unescape(it or "") for it in figure.groups())
+    return f"Picture: {title}. {words}".strip()

@@ -33,6 +33,7 @@ async def forty_five_euros(order_id: int) -> int:
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_ping_answers_while_a_report_is_waiting(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
@@ -65,6 +66,7 @@ async def test_ping_answers_while_a_report_is_waiting(
 
 
 @pytest.mark.step(2)
+@pytest.mark.timeline
 async def test_ping_answers_while_a_seat_map_is_being_drawn(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
@@ -103,6 +105,7 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
 
 
 @pytest.mark.step(3)
+@pytest.mark.timeline
 async def test_health_answers_while_the_pool_is_full_of_exports(
     app: RunningApp, client: httpx2.AsyncClient, thread_pool: ThreadPool
 ) -> None:

@@ -24,6 +24,7 @@ def order(customer: str, seat: str = "A1", show: int = 1) -> dict[str, object]:
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_an_order_is_committed_before_the_answer_leaves(
     app: RunningApp, database: Database
 ) -> None:
@@ -49,6 +50,7 @@ async def test_an_order_is_committed_before_the_answer_leaves(
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_an_order_is_committed_before_its_mail_is_sent(
     app: RunningApp, database: Database
 ) -> None:
@@ -175,6 +177,7 @@ async def test_a_second_click_is_told_the_same_order(
 
 
 @pytest.mark.step(4)
+@pytest.mark.timeline
 async def test_a_declined_card_does_not_undo_another_payment(
     app: RunningApp, client: httpx2.AsyncClient, database: Database
 ) -> None:
@@ -214,6 +217,7 @@ async def test_a_declined_card_does_not_undo_another_payment(
 
 
 @pytest.mark.step(4)
+@pytest.mark.timeline
 async def test_a_payment_does_not_store_that_of_another_customer(
     app: RunningApp, client: httpx2.AsyncClient, database: Database
 ) -> None:
@@ -245,6 +249,7 @@ async def test_a_payment_does_not_store_that_of_another_customer(
 
 
 @pytest.mark.step(4)
+@pytest.mark.timeline
 async def test_two_payments_at_the_same_moment_are_both_stored(
     app: RunningApp, database: Database
 ) -> None:

@@ -475,6 +475,7 @@ async def test_an_app_that_ends_leaves_the_other_alone(run_app: RunApp) -> None:
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_an_ended_box_office_reads_no_more_prices(
     run_app: RunApp, clock: Clock, leaks: Leaks
 ) -> None:
@@ -506,6 +507,7 @@ async def test_an_ended_box_office_reads_no_more_prices(
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_the_database_is_closed_when_its_last_reader_has_gone(
     run_app: RunApp, clock: Clock
 ) -> None:

@@ -49,6 +49,7 @@ WAITED = (
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_others_buy_while_a_confirmation_is_on_its_way(
     app: RunningApp, database: Database
 ) -> None:
@@ -234,6 +235,7 @@ async def test_a_declined_card_is_answered_402_and_its_owner_warned(
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_what_was_begun_is_finished_before_the_box_office_closes(
     run_app: RunApp, database: Database
 ) -> None:

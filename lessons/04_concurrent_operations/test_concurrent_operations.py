@@ -37,6 +37,7 @@ Ask = Callable[[str, str], Coroutine[object, object, int]]
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_five_venues_are_asked_at_the_same_time(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
@@ -128,6 +129,7 @@ async def test_every_broken_venue_is_named(
 
 
 @pytest.mark.step(3)
+@pytest.mark.timeline
 async def test_after_three_seconds_the_customer_is_told_what_is_known(
     app: RunningApp, clock: Clock
 ) -> None:
@@ -228,6 +230,7 @@ async def test_silent_and_broken_venues_are_told_apart(
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_a_declined_part_stops_the_others(app: RunningApp) -> None:
     """An error that reaches you does not stop those who work beside it."""
     bank = Bank(app)
@@ -263,6 +266,7 @@ async def test_a_declined_part_stops_the_others(app: RunningApp) -> None:
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_two_parts_declined_at_once_are_one_refusal(app: RunningApp) -> None:
     """Tasks that run side by side can fail side by side."""
     bank = Bank(app)
@@ -285,6 +289,7 @@ async def test_two_parts_declined_at_once_are_one_refusal(app: RunningApp) -> No
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_a_broken_bank_stops_the_others_and_declines_nobody(
     app: RunningApp,
 ) -> None:

@@ -38,6 +38,7 @@ class Sale:
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_a_sale_is_on_the_board_before_the_next_one_is_made(
     app: RunningApp, database: Database
 ) -> None:

@@ -243,6 +243,7 @@ async def test_a_value_may_expire_between_two_questions(
 
 
 @pytest.mark.step(4)
+@pytest.mark.timeline
 async def test_one_of_twenty_who_miss_at_once_asks_the_database(
     app: RunningApp, redis: RedisServer, clock: Clock
 ) -> None:

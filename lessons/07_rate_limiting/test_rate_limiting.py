@@ -190,6 +190,7 @@ async def test_an_address_that_the_customer_made_up_is_not_believed(
 
 
 @pytest.mark.step(4)
+@pytest.mark.timeline
 async def test_a_burst_is_no_way_around_the_limit(
     app: RunningApp, clock: Clock
 ) -> None:
@@ -234,6 +235,7 @@ async def test_a_burst_is_no_way_around_the_limit(
 
 
 @pytest.mark.step(5)
+@pytest.mark.timeline
 async def test_printing_a_ticket_under_the_limit_holds_up_nobody(
     app: RunningApp,
 ) -> None:

@@ -7,6 +7,8 @@ from textwrap import dedent
 
 import pytest
 
+from workshop.timeline import Timeline
+
 
 @dataclass
 class Told:
@@ -15,6 +17,7 @@ class Told:
     outcomes: dict[str, str] = field(default_factory=dict)
     words: str = ""
     learner_line: str = ""
+    timeline: Timeline | None = None
 
     @property
     def verdict(self) -> str:
@@ -48,6 +51,8 @@ class _Recorder:
         for name, value in report.user_properties:
             if name == "learner_line":
                 told.learner_line = str(value)
+            if name == "timeline":
+                told.timeline = Timeline.from_json(value)  # type: ignore[arg-type]
 
 
 def run_lesson(folder: Path, app: str, tests: str, *options: str) -> dict[str, Told]:

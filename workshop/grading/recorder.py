@@ -138,6 +138,7 @@ class Recorder:
             whole = [str(v) for k, v in noted if k == "app_traceback"]
             facts["traceback"] = "\n".join([*whole, facts.get("traceback", "")])
             facts["forgot"] = [str(v) for k, v in noted if k == "app_forgot"]
+            facts["timeline"] = next((v for k, v in noted if k == "timeline"), None)
         self.channel.send(
             "report", id=item.name, round=self.number, when=call.when, **facts
         )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from workshop.lesson import ExpectedTest, Lesson
+from workshop.timeline import Timeline
 
 Event = Mapping[str, Any]
 
@@ -56,6 +57,7 @@ class TestVerdict:
     `seen` is what happened and `expected` what should have; `line` is the
     learner's own line; `raised` what the app raised meanwhile, a line each;
     `forgot` the coroutines that it made and never awaited;
+    `timeline` what the loop did, in order, of tests that show it;
     `output` what it printed and logged; `traceback` is for those who ask.
     """
 
@@ -70,6 +72,7 @@ class TestVerdict:
     forgot: tuple[str, ...] = ()
     output: str = ""
     traceback: str = ""
+    timeline: Timeline | None = None
 
     @property
     def message(self) -> str:
@@ -148,6 +151,11 @@ class LessonVerdict:
                             "id": test.test.id,
                             "verdict": str(test.verdict),
                             "message": test.message,
+                            **(
+                                {"timeline": test.timeline.as_json()}
+                                if test.timeline
+                                else {}
+                            ),
                         }
                         for test in step.tests
                     ],
@@ -195,6 +203,14 @@ def decide(
     return verdicts
 
 
+def _timeline(data: Any) -> Timeline | None:
+    """Return the timeline that the worker sent; a picture is worth no error."""
+    try:
+        return Timeline.from_json(data) if data else None
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
 def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
     """Return the verdict that *reports* give, None when they are incomplete."""
     bad = [r for r in reports if r["outcome"] != "passed"]
@@ -211,6 +227,7 @@ def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
             raised=tuple(report.get("raised", ())),
             forgot=tuple(report.get("forgot", ())),
             traceback=str(report.get("traceback", "")),
+            timeline=_timeline(report.get("timeline")),
         )
     phases = sorted(str(report["when"]) for report in reports)
     if phases == ["call", "setup", "teardown"]:

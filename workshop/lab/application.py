@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.lab.exchange import Message, Receive, Send
 from workshop.lab.failures import AppExit, Never, ShutdownError, StartupError
+from workshop.lab.film import end_film, on_film, start_film
 from workshop.lab.gate import let_go_at_gates, open_all_gates
 from workshop.lab.limit import end, within
 from workshop.lab.loading import LoadedFile
@@ -29,6 +30,7 @@ from workshop.lab.spy import Spy
 from workshop.lab.stall import quiet, settle
 from workshop.lab.task import describe, forget
 from workshop.lab.warned import Forgotten, forgotten_things
+from workshop.timeline import NameRequests
 
 if TYPE_CHECKING:
     import httpx2
@@ -104,7 +106,7 @@ class RunningApp:
         if task := asyncio.current_task():
             self._served_by.add(task)
         try:
-            await self.module.app(scope, receive, send)
+            await NameRequests(self.module.app)(scope, receive, send)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:
@@ -141,7 +143,7 @@ class RunningApp:
                     f"{name}() in {file} belongs to the outside world and was "
                     f"`{was}`; now it is `{now}`. Put it back as it was."
                 )
-        setattr(self.module, name, fake)
+        setattr(self.module, name, on_film(name, fake))
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
         """Return a new in-process client; its requests keep the outer limit.
@@ -327,8 +329,10 @@ async def running(
             try:
                 if start:
                     await app.startup()
+                start_film(app.file)
                 yield app
             except BaseException:
+                end_film()
                 # The test's own failure is the one to be told.
                 with contextlib.suppress(Exception):
                     await _finish(app)
@@ -363,6 +367,7 @@ def let_go(app: RunningApp) -> None:
 
 
 async def _finish(app: RunningApp) -> None:
+    end_film()
     let_go(app)
     try:
         await app.shutdown()

@@ -25,6 +25,7 @@ from workshop.lab.application import (
 from workshop.lab.clock import Clock, ManualClockLoop
 from workshop.lab.counted import counted
 from workshop.lab.failures import AppExit
+from workshop.lab.film import choose_film, end_film, film_as_json, forget_film
 from workshop.lab.gate import first_held, forget_gates, open_all_gates
 from workshop.lab.group import in_its_group, leaves
 from workshop.lab.leaks import Leaks
@@ -69,6 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the lessons' marker known where the project's settings are not read."""
     config.addinivalue_line(
         "markers", "step(number): the lesson step that this test belongs to"
+    )
+    config.addinivalue_line(
+        "markers", "timeline: show with its failure who waited for whom, in order"
     )
 
 
@@ -246,6 +250,12 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Record the test if it asks for it."""
+    choose_film(item.get_closest_marker("timeline") is not None)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
     """Let everyone go who still waits in a thread or in the loop."""
     open_all_gates()
@@ -254,6 +264,7 @@ def pytest_runtest_teardown() -> None:
 
 def pytest_runtest_logfinish() -> None:
     """Forget what the test that is over has recorded."""
+    forget_film()
     forget_gates()
     forget_meetings()
     forget_spies()
@@ -264,6 +275,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell as properties what explains a failure: line, errors, attempts to exit."""
+    if call.when != "setup":
+        end_film()
     failed = call.excinfo is not None and not isinstance(
         call.excinfo.value, pytest.skip.Exception
     )
@@ -278,6 +291,8 @@ def pytest_runtest_makereport(
         line = _learner_line(call.excinfo.value)
         if line and not any(name == "learner_line" for name, _ in item.user_properties):
             item.user_properties.append(("learner_line", line))
+        if call.when == "call" and (timeline := film_as_json()):
+            item.user_properties.append(("timeline", timeline))
         report.user_properties = item.user_properties
     return report
 

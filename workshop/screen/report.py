@@ -17,6 +17,7 @@ from workshop.lesson import Lesson
 from workshop.screen.console import colour, command, mark, out
 from workshop.screen.pages import short
 from workshop.screen.printed import printed
+from workshop.timeline import TimelineText
 
 
 def verdict_text(verdict: LessonVerdict, answer: Path, width: int) -> str:
@@ -130,7 +131,7 @@ def step_tables(
         table.add_column(overflow="fold")
         repeated = test.message in said
         for name, text in _rows(test, lesson, traceback, repeated=repeated):
-            table.add_row(name, escape(text))
+            table.add_row(name, escape(text) if isinstance(text, str) else text)
         said.add(test.message)
         tables.append(table)
     return tables
@@ -138,7 +139,7 @@ def step_tables(
 
 def _rows(
     test: TestVerdict, lesson: Lesson, traceback: bool, *, repeated: bool
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, str | TimelineText]]:
     yield "Test", f"{test.test.id} ({test.verdict})"
     yield "Fact", test.test.fact
     if repeated:
@@ -147,6 +148,8 @@ def _rows(
         yield "Seen", test.seen
         if test.expected:
             yield "Expected", test.expected
+        if test.timeline is not None:
+            yield "In order", TimelineText([("", test.timeline)], compact=True)
         if test.line:
             yield "Your route" if _is_definition(test.line) else "Your line", test.line
         for raised in test.raised:

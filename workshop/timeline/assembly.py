@@ -27,11 +27,15 @@ class Scale:
     blocking: float
     exact: bool
     """Whether the clock is one without noise."""
+    ordered: bool = False
+    """Whether lengths say nothing, and order everything."""
     quotes: Quotes = field(default_factory=Quotes)
 
     def ms(self, time: float) -> float:
         """Return *time* in milliseconds since the beginning."""
-        return round((min(max(time, self.began), self.ended) - self.began) * 1000, 3)
+        digits = 9 if self.ordered else 3
+        passed = min(max(time, self.began), self.ended) - self.began
+        return round(passed * 1000, digits)
 
     def length(self, piece: Slice) -> float:
         """Return how long *piece* took."""
@@ -39,13 +43,17 @@ class Scale:
 
     def is_blocking(self, piece: Slice) -> bool:
         """Tell whether *piece* held the loop too long."""
-        return self.length(piece) >= self.blocking
+        return piece.blocks or (
+            self.length(piece) >= self.blocking and not self.ordered
+        )
 
 
 def assemble(
     tracks: list[Track], scale: Scale, notes: tuple[str, ...], *, here: bool
 ) -> Timeline:
     """Return the timeline: what is the user's, each below what began it."""
+    if scale.ordered:
+        tracks = without_repetition(tracks)
     hosts = _hosts(tracks, scale, here)
     shown = [track for track in tracks if hosts.get(track) is track]
     lent: dict[Track, list[Track]] = defaultdict(list)
@@ -63,6 +71,31 @@ def assemble(
         scale.ms(scale.ended),
         notes,
     )
+
+
+def without_repetition(tracks: list[Track]) -> list[Track]:
+    """Return *tracks* without those that tell what another tells.
+
+    A thread is there for the call that it makes. A task that waits for a single
+    call and nothing else is seen as one with it.
+    """
+    below: dict[Track | None, list[Track]] = defaultdict(list)
+    for track in tracks:
+        if track.users:
+            below[track.parent].append(track)
+    told: set[Track] = set()
+    for track in tracks:
+        kinds = [it.kind for it in below[track]]
+        if track.kind is Kind.THREAD and Kind.THREAD in kinds:
+            told.add(track)
+        if track.kind is Kind.TASK and track.users and kinds == [Kind.CALL]:
+            call = below[track][0]
+            if len({it.parked for it in track.slices if it.parked}) > 1:
+                continue
+            told.add(call)
+            if track.name.endswith("()"):  # the call tells more
+                track.name = call.name
+    return [track for track in tracks if track not in told]
 
 
 def _matters(piece: Slice, scale: Scale) -> bool:

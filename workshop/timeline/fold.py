@@ -34,11 +34,15 @@ def fold(timeline: Timeline, most: int) -> Folded:
     ranked = []
     for number, lane in enumerate(lanes):
         kind = _VARYING.sub("", lane.name)
-        ranked.append((_is_dull(lane), kind in seen, -_waited(lane), number))
+        rank = (_is_dull(lane), kind in seen)
+        if timeline.ordered:  # who waits for whom: one of each kind, above all
+            rank = rank[::-1]
+        ranked.append((*rank, -_waited(lane), number))
         seen.add(kind)
     shown = {rank[-1] for rank in sorted(ranked)[:most]}
     hidden = [lane for number, lane in enumerate(lanes) if number not in shown]
-    return Folded(_hang_up_again(lanes, shown), _rest(hidden))
+    rest = _rest(hidden, ordered=timeline.ordered)
+    return Folded(_hang_up_again(lanes, shown), rest)
 
 
 def _is_dull(lane: Lane) -> bool:
@@ -63,13 +67,13 @@ def _hang_up_again(lanes: tuple[Lane, ...], shown: set[int]) -> tuple[Lane, ...]
     return tuple(found)
 
 
-def _rest(hidden: list[Lane]) -> str:
+def _rest(hidden: list[Lane], *, ordered: bool) -> str:
     counts = Counter(lane.outcome for lane in hidden)
     ends = ", ".join(f"{count} {ENDED[it]}" for it, count in counts.most_common())
     words = "lane is" if len(hidden) == 1 else "lanes are"
     told = f"{len(hidden)} more {words} not drawn: {ends}"
     busy = [lane for lane in hidden if lane.spans]
-    if not busy:
+    if not busy or ordered:
         return f"{told}."
     when = period(min(it.start for it in busy), max(it.end for it in busy))
     return f"{told}, {when}."

@@ -82,11 +82,16 @@ class Lane:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A whole recording. `notes` are sentences about what cannot be seen in it."""
+    """A whole recording. `notes` are sentences about what cannot be seen in it.
+
+    Of an `ordered` one the times only say what came before what, and what went on
+    at the same time: they count beginnings and ends instead of milliseconds.
+    """
 
     lanes: tuple[Lane, ...]
     duration: float
     notes: tuple[str, ...] = ()
+    ordered: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON data, which `from_json` reads."""
@@ -122,4 +127,5 @@ class Timeline:
             ),
             data["duration"],
             tuple(data["notes"]),
+            bool(data.get("ordered", False)),
         )

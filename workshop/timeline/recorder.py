@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import threading
+import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import CORO_CREATED, getcoroutinestate
@@ -42,14 +44,15 @@ class Open:
     making: object = None
     held: tuple[Place, ...] = ()
     longest: float = 0.0
+    blocks: bool = False
 
     def close(self, end: float, parked: tuple[Place, ...] = ()) -> None:
         """Add the slice to its track."""
         if self.track is not None:
             self.track.slices.append(
-                Slice(self.ready, self.start, end, parked, self.held)
+                Slice(self.ready, self.start, end, parked, self.held, self.blocks)
             )
-        self.held, self.longest = (), 0.0
+        self.held, self.longest, self.blocks = (), 0.0, False
 
 
 class Recorder:
@@ -60,9 +63,17 @@ class Recorder:
         loop: asyncio.AbstractEventLoop,
         files: Files,
         boundaries: frozenset[CodeType],
+        *,
+        ordered: bool = False,
     ) -> None:
-        """Follow *loop*. Frames of *boundaries* separate requests from their task."""
-        self.tap = Tap(loop, self)
+        """Follow *loop*. Frames of *boundaries* separate requests from their task.
+
+        For an *ordered* recording the loop's own time, which may stand still, says
+        nothing.
+        """
+        self.ordered = ordered
+        self.tap = Tap(loop, self, time.perf_counter if ordered else None)
+        self._threads = threading.local()
         self.tracks: list[Track] = []
         self.running: list[Open] = []
         self.files = files
@@ -74,6 +85,7 @@ class Recorder:
             weakref.WeakKeyDictionary()
         )
         self._requests = 0
+        self._answers: dict[Track, Track] = {}
         self.began_at = self.ended_at = 0.0
         self.over = self.full = False
         self._steps = 0
@@ -218,6 +230,7 @@ class Recorder:
             work = Slice(now, clock(), math.inf)
             track.slices.append(work)
             track.queued = None
+            self._threads.track = track
             failure: BaseException | None = None
             try:
                 return function(*args, **options)
@@ -225,10 +238,51 @@ class Recorder:
                 failure = caught
                 raise
             finally:
+                self._threads.track = None
                 work.end = clock()
                 _finish(track, work.end, failure)
 
         return run
+
+    @contextmanager
+    def call(self, name: str, *, waits: bool) -> Iterator[None]:
+        """Show the call that is made in this block in a lane of its own.
+
+        Safe in any thread. *waits* says that it is an ``await`` on the loop.
+        """
+        if self.over:
+            yield
+            return
+        kind = Kind.CALL if waits else Kind.THREAD
+        now = self.tap.clock()
+        track = Track(name, kind, self._current_track(), now, users=True)
+        work = Slice(now, now, math.inf)
+        if not waits:
+            track.slices.append(work)
+        self.tracks.append(track)
+        failure: BaseException | None = None
+        try:
+            yield
+        except BaseException as caught:
+            failure = caught
+            raise
+        finally:
+            if not self.over:
+                work.end = self.tap.clock()
+                if waits:
+                    work.ready = work.start = work.end
+                    track.slices.append(work)
+                _finish(track, work.end, failure)
+
+    def hold(self, frame: FrameType | None) -> None:
+        """End the recording here: *frame* holds the loop, nobody knows how long."""
+        if self.over or not self.running:
+            return
+        opened, now = self.running[-1], self.tap.clock()
+        opened.close(now)
+        opened.ready = opened.start = now
+        opened.held, opened.blocks = self._here(frame), True
+        self.stop(None)
 
     # ---- what holds the loop
 
@@ -255,11 +309,11 @@ class Recorder:
     # ---- requests
 
     @contextmanager
-    def request(self, name: str) -> Iterator[None]:
+    def request(self, name: str) -> Iterator[Track | None]:
         """Give the request that is served in this block a track of its own."""
         task = _current_task(self.tap.loop)
         if task is None or self.over:
-            yield
+            yield None
             return
         now = self.tap.clock()
         tracks = self._tracks(task)
@@ -277,7 +331,7 @@ class Recorder:
         self.running[-1].ready = since
         failure: BaseException | None = None
         try:
-            yield
+            yield track
         except BaseException as caught:
             failure = caught
             raise
@@ -288,6 +342,23 @@ class Recorder:
                     self._switch(tracks[tracks.index(track) - 1], now)
                 tracks.remove(track)
                 _finish(track, now, failure)
+
+    def sent(self, request: Track, message: MutableMapping[str, Any]) -> None:
+        """Note that *message* has left for whoever made *request*."""
+        if self.over:
+            return
+        now = self.tap.clock()
+        answer = self._answers.get(request)
+        if answer is None:
+            if "status" not in message:
+                return
+            name = f"answer {message['status']}"
+            answer = Track(name, Kind.ANSWER, request, now, users=True)
+            self._answers[request] = answer
+            self.tracks.append(answer)
+        answer.slices.append(Slice(now, now, now))
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            _finish(answer, now, None)
 
     def _switch(self, track: Track, now: float, parked: tuple[Place, ...] = ()) -> None:
         """Let *track* take over the step that is running."""
@@ -346,6 +417,8 @@ class Recorder:
         return False
 
     def _current_track(self) -> Track | None:
+        if threading.get_ident() != self.tap.thread:
+            return getattr(self._threads, "track", None)
         return self.running[-1].track if self.running else None
 
     def _rename(self, task: Task, track: Track) -> None:

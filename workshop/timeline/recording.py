@@ -17,6 +17,7 @@ from typing import Any
 
 from workshop.timeline.assembly import Scale, assemble
 from workshop.timeline.model import Timeline
+from workshop.timeline.order import in_order
 from workshop.timeline.places import Files
 from workshop.timeline.recorder import Recorder
 from workshop.timeline.tap import has_own_time
@@ -38,6 +39,7 @@ def record(
     users: Callable[[str], bool] | None = None,
     prefer: str | Path | None = None,
     watch: bool = True,
+    ordered: bool = False,
 ) -> Recording:
     """Return a recording, to be used with ``with`` or ``async with``.
 
@@ -65,9 +67,12 @@ def record(
         prefer: a file; where its code takes part, a lane quotes it.
         watch: let a thread look which line blocks the loop, while it does. Virtual
             time knows without.
+        ordered: tell what came before what, and what went on at the same time, and
+            nothing of how long it took. For tests, where gates open at once.
 
     """
-    return Recording(title, here, blocking_ms, Files(users, prefer), watch)
+    files = Files(users, prefer)
+    return Recording(title, here, blocking_ms, files, watch, ordered=ordered)
 
 
 _FULL = "The loop took too many steps to record; what came later is missing."
@@ -83,9 +88,12 @@ class Recording:
         blocking_ms: float,
         files: Files,
         watch: bool,
+        *,
+        ordered: bool = False,
     ) -> None:
         """Prepare it; see `record`."""
         self.title = title
+        self._ordered = ordered
         self._here, self._blocking, self._files = here, blocking_ms, files
         self._watch = watch
         self._watcher: Watcher | None = None
@@ -113,15 +121,22 @@ class Recording:
                 recorder.began_at,
                 recorder.ended_at,
                 self._blocking,
-                exact=has_own_time(loop),
+                exact=self._ordered or has_own_time(loop),
+                ordered=self._ordered,
             )
-            self._timeline = assemble(
+            found = assemble(
                 recorder.tracks,
                 scale,
                 (_FULL,) if recorder.full else (),
                 here=self._here is not None,
             )
+            self._timeline = in_order(found) if self._ordered else found
         return self._timeline
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Who listens to the loop; None before the block begins."""
+        return self._recorder
 
     def __enter__(self) -> Recording:
         if self._recorder is not None:
@@ -133,10 +148,12 @@ class Recording:
                 "There is no running event loop to record. Use `with record()` "
                 "inside an `async def` function, or in a notebook's cell."
             ) from None
-        recorder = self._recorder = Recorder(loop, self._files, frozenset(BOUNDARIES))
+        recorder = self._recorder = Recorder(
+            loop, self._files, frozenset(BOUNDARIES), ordered=self._ordered
+        )
         self._patches.enter_context(anyio_threads(loop, recorder.handed_over))
         _recorders.setdefault(loop, []).append(recorder)
-        if self._watch and not has_own_time(loop):
+        if self._watch and not self._ordered and not has_own_time(loop):
             self._watcher = Watcher(recorder, self._blocking / 4000)
             self._watcher.start()
         recorder.start(self._here or "the recording code")

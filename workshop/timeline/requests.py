@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import ExitStack
 from typing import Any
 
+from workshop.timeline.recorder import Recorder
 from workshop.timeline.recording import BOUNDARIES, recorders_of
+from workshop.timeline.tracks import Track
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,8 +35,20 @@ class NameRequests:
             if scope["type"] in ("http", "websocket"):
                 name = f"{scope.get('method', 'WS')} {scope['path']}"
                 for recorder in recorders_of(asyncio.get_running_loop()):
-                    lanes.enter_context(recorder.request(name))
+                    lane = lanes.enter_context(recorder.request(name))
+                    if lane is not None and recorder.ordered:
+                        send = _noting(send, recorder, lane)
             await self.app(scope, receive, send)
+
+
+def _noting(send: Send, recorder: Recorder, lane: Track) -> Send:
+    """Return *send*, which also notes when a message has left."""
+
+    async def noting(message: MutableMapping[str, Any]) -> None:
+        await send(message)
+        recorder.sent(lane, message)
+
+    return noting
 
 
 BOUNDARIES.add(NameRequests.__call__.__code__)

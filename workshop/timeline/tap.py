@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import sys
 import threading
 import time
@@ -53,13 +54,19 @@ class Tap:
     Several taps may sit on a loop, one on the other, and leave in any order.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, listener: Listener) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listener: Listener,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.loop = loop
-        self.clock = clock_of(loop)
+        self.clock = clock or clock_of(loop)
+        self._by_loop = clock is None
         self._listener = listener
         # Since when the callback that runs now, and is no task's, could have run.
         self._origin: float | None = None
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self._inner: dict[str, Callable[..., Any]] = {}
         self._own: dict[str, bool] = {}
         self._factory: Any = None
@@ -138,7 +145,8 @@ class Tap:
     def _call_at(
         self, when: float, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
-        due = self.clock() + when - self.loop.time()
+        # By another clock than the loop's nobody knows.
+        due = self.clock() + when - self.loop.time() if self._by_loop else math.inf
         step = self._step(callback, due)
         return _made_by_caller(self._inner["call_at"](when, step, *args, **options))
 

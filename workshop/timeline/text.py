@@ -19,7 +19,9 @@ from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 from workshop.timeline.scale import Scale
 from workshop.timeline.words import (
     ENDED,
+    IN_ORDER,
     LEGEND,
+    SHORT_LEGEND,
     ending,
     held,
     inside,
@@ -108,7 +110,7 @@ def text(
     decides.
     """
     alphabet = _alphabet(ascii_only, getattr(sys.stdout, "encoding", None))
-    if compact:
+    if compact or timeline.ordered:
         return _plain(_compact(timeline, width, duration, alphabet))
     panels = [("", timeline)]
     return _plain(_lines(panels, title, width, duration, alphabet))
@@ -203,6 +205,8 @@ def _compact(
 ) -> list[_Line]:
     longest = max(duration or 0.0, timeline.duration)
     panels = [("", timeline)]
+    if timeline.ordered:
+        return _ordered(timeline, width, alphabet)
     chart = _Chart(panels, longest, width, COMPACT_LANES, alphabet)
     lines = [*chart.panel(timeline, loop=False), *chart.legend()]
     left = COMPACT_LINES - len(lines)
@@ -212,6 +216,16 @@ def _compact(
         if len(told) <= left:
             break
     return [*lines, *told][:COMPACT_LINES]
+
+
+def _ordered(timeline: Timeline, width: int, alphabet: _Alphabet) -> list[_Line]:
+    """Return as many lanes as there is room for; the picture says it all."""
+    most = COMPACT_LINES - 2
+    chart = _Chart([("", timeline)], timeline.duration, width, most, alphabet)
+    lines = chart.panel(timeline, loop=False)
+    for note in timeline.notes:
+        lines += _wrapped(note, width, alphabet)
+    return [*lines, *chart.legend()][:COMPACT_LINES]
 
 
 class _Chart:
@@ -236,13 +250,14 @@ class _Chart:
         self.gutter = min(max([len("event loop"), *names]), width // 3) + 1
         self.columns = max(8, width - self.gutter - 2)
         self.scale = Scale(duration, 0, self.columns)
+        self.ordered = panels[0][1].ordered
         self.states: set[State] = set()
         self.outcomes: set[Outcome] = set()
 
     def panel(self, timeline: Timeline, *, loop: bool = True) -> list[_Line]:
         """Return the axis, who held the loop, and a line for each lane."""
         folded = fold(timeline, self.most)
-        lines = [self._axis()]
+        lines = [] if self.ordered else [self._axis()]
         if loop:
             bar = self._bar(Lane("", held(timeline)), labelled=False)
             lines.append([("event loop".ljust(self.gutter), "bold"), *bar])
@@ -260,23 +275,27 @@ class _Chart:
             if state in self.states:
                 sign = self.alphabet.state[state]
                 if state is State.RUNNING:
-                    sign = f"{self.alphabet.turn}{sign}"
-                entries.append((sign, _STYLES[state], LEGEND[state]))
+                    turn = self.alphabet.turn
+                    sign = turn if self.ordered else f"{turn}{sign}"
+                meaning = SHORT_LEGEND if self.ordered else LEGEND
+                entries.append((sign, _STYLES[state], meaning[state]))
         entries += [
             (self.alphabet.outcome[outcome], "bold", ENDED[outcome])
             for outcome in Outcome
             if outcome in self.outcomes
         ]
+        if self.ordered:
+            entries.insert(0, (f"{IN_ORDER}:", "dim", ""))
         lines: list[_Line] = [[]]
-        used = 0
+        gap, used = "  " if self.ordered else "   ", 0
         for sign, style, words in entries:
             long = len(sign) + 1 + len(words)
-            if used and used + 3 + long > self.width:
+            if used and used + len(gap) + long > self.width:
                 lines.append([])
                 used = 0
-            gap = "   " if used else ""
-            lines[-1] += [(gap, ""), (sign, style), (f" {words}", "")]
-            used += len(gap) + long
+            between = gap if used else ""
+            lines[-1] += [(between, ""), (sign, style), (f" {words}".rstrip(), "")]
+            used += len(between) + long
         return lines
 
     def _name(self, lane: Lane) -> str:
@@ -296,7 +315,8 @@ class _Chart:
     def _bar(self, lane: Lane, *, labelled: bool = True) -> _Line:
         cells = self._cells(lane.spans)
         for span in lane.spans if labelled else ():
-            self._write(cells, span, inside(lane, span))
+            words = inside(lane, span, ordered=self.ordered)
+            self._write(cells, span, words)
         while cells and cells[-1] == (" ", ""):
             cells.pop()
         pieces: _Line = [

@@ -16,6 +16,10 @@ class Kind(Enum):
     REQUEST = auto()
     THREAD = auto()
     CALLBACK = auto()
+    CALL = auto()
+    """A call that is shown apart from who makes it."""
+    ANSWER = auto()
+    """What is sent to whoever made a request."""
     HERE = auto()
     """The task that records, between entering and leaving the recording."""
 
@@ -25,7 +29,8 @@ class Slice:
     """A time without a pause in which a track ran.
 
     It could have begun at `ready`. Afterwards the track was `parked`; `held` is
-    the place that kept it busy, where that was seen.
+    the place that kept it busy, where that was seen. `blocks` says that it held the
+    loop for long, however short it was.
     """
 
     ready: float
@@ -33,6 +38,7 @@ class Slice:
     end: float
     parked: tuple[Place, ...] = ()
     held: tuple[Place, ...] = ()
+    blocks: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -33,6 +33,18 @@ LEGEND = {
 }
 """What a state's shape means."""
 
+IN_ORDER = "not to scale"
+"""What is said of a timeline where lengths mean nothing."""
+
+SHORT_LEGEND = {
+    State.RUNNING: "runs",
+    State.BLOCKING: "blocks",
+    State.READY: "is ready",
+    State.AWAITING: "awaits",
+    State.THREAD: "in a thread",
+}
+"""What a state's shape means, where room is short."""
+
 ENDED = {
     Outcome.DONE: "done",
     Outcome.CANCELLED: "cancelled",
@@ -82,10 +94,22 @@ def about(lane: Lane, span: Span) -> str:
     return f"{text}: {code}" if code else text
 
 
-def inside(lane: Lane, span: Span) -> tuple[str, ...]:
-    """Return what may stand in *span*'s bar, from the longest to the shortest."""
+def inside(lane: Lane, span: Span, *, ordered: bool = False) -> tuple[str, ...]:
+    """Return what may stand in *span*'s bar, from the longest to the shortest.
+
+    Of an *ordered* timeline it tells no times.
+    """
     lasts = time(span.end - span.start)
     match span.state:
+        case State.BLOCKING if ordered:
+            name, _, arguments = span.label.partition("(")
+            short = f"{name}(…)" if arguments else name
+            codes = [f"blocks: {it}" for it in (span.label, short) if it]
+            return (*codes, "blocks the loop", "blocks")
+        case State.READY if ordered:
+            return (f"waits {_what_it_waits(lane)}", "waits")
+        case State.THREAD if ordered:
+            return ("in a thread", "thread")
         case State.AWAITING:
             code = span.label
             return (code, code.removeprefix("await ")) if code else ()
@@ -103,7 +127,9 @@ def inside(lane: Lane, span: Span) -> tuple[str, ...]:
 
 def _what_it_waits(lane: Lane) -> str:
     """Return what a lane that is ready waits: its turn on the loop, or a thread."""
-    threaded = any(span.state is State.THREAD for span in lane.spans)
+    threaded = lane.name.startswith("thread: ") or any(
+        span.state is State.THREAD for span in lane.spans
+    )
     return "for a thread" if threaded else "its turn"
 
 

@@ -1,0 +1,56 @@
+"""What does it cost to record the lesson tests that show a timeline?
+
+    python -m benchmarks.film [LESSON ...] [--rounds 7]
+
+Grades each lesson's solution with and without recording, in turn, in warm
+processes. Prints the median round of both, in seconds, and their ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+
+from workshop.cli.place import catalogue
+from workshop.cli.services import services_for_tests
+from workshop.grading.engine import grade_rounds
+from workshop.lab.film import OFF
+from workshop.lesson import Lesson
+
+TURNS = 3
+
+
+def main() -> None:
+    """Measure the lessons named on the command line, all without a name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lessons", nargs="*", metavar="LESSON")
+    parser.add_argument("--rounds", type=int, default=7)
+    chosen = parser.parse_args()
+    names = chosen.lessons or [it.number for it in catalogue().lessons()]
+    print("lesson                     without   with  ratio")
+    for name in names:
+        measure(catalogue().find(name), chosen.rounds)
+
+
+def measure(lesson: Lesson, rounds: int) -> None:
+    """Print a line about *lesson*."""
+    seconds: dict[str, list[float]] = {"1": [], "": []}
+    with services_for_tests(lesson, None, say=_quiet) as environment:
+        for _ in range(TURNS):
+            for off, found in seconds.items():
+                own = {**environment, OFF: off} if off else environment
+                graded = grade_rounds(
+                    lesson, lesson.solution_file, rounds=rounds, environment=own
+                )
+                found += [verdict.seconds for verdict in graded[1:]]
+    without, recorded = (statistics.median(found) for found in seconds.values())
+    ratio = recorded / without
+    print(f"{lesson.slug:<26} {without:>7.3f} {recorded:>6.3f} {ratio:>6.3f}")
+
+
+def _quiet(_: str) -> None:
+    """Say nothing of services."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""What the event loop did in the test that runs now, for those that want to show it.
+
+A test marked ``timeline`` is recorded from the moment its app has started. Its
+stand-ins for the outside world are seen as what they stand for; the test itself is
+not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from workshop.lab.bell import on_event_loop
+from workshop.timeline import Recording, Timeline, record
+from workshop.timeline.fold import fold
+from workshop.timeline.places import short_value
+
+OFF = "WORKSHOP_NO_FILM"
+"""With this in the environment nothing is recorded; for comparing the two."""
+
+_LANES = 6
+_BYTES = 20_000
+
+
+class _Set:
+    """Where the film of the running test is made."""
+
+    wanted = False
+    film: Recording | None = None
+    over = False
+
+
+def choose_film(wanted: bool) -> None:
+    """Say whether the test that begins shall be recorded."""
+    forget_film()
+    _Set.wanted = wanted and OFF not in os.environ
+
+
+def start_film(file: Path) -> None:
+    """Record the running loop from now on, for the app in *file*, if that is wanted."""
+    if not _Set.wanted or _Set.film is not None:
+        return
+    learners = str(file)
+    _Set.film = record(
+        here=None,
+        users=lambda name: name == learners,
+        prefer=file,
+        ordered=True,
+    )
+    _Set.film.__enter__()
+
+
+def end_film() -> None:
+    """Record no more; what comes now is the end of the test."""
+    if _Set.film is not None and not _Set.over:
+        _Set.over = True
+        _Set.film.__exit__(None, None, None)
+
+
+def forget_film() -> None:
+    """Forget the recording of the test that is over."""
+    end_film()
+    _Set.wanted, _Set.film, _Set.over = False, None, False
+
+
+def film_as_json() -> dict[str, Any] | None:
+    """Return what was recorded, if it can show an order or an overlap.
+
+    It is cut to what a terminal can show.
+    """
+    if _Set.film is None:
+        return None
+    end_film()
+    timeline = _cut(_Set.film.timeline)
+    if len(timeline.lanes) < 2:
+        return None
+    found = timeline.as_json()
+    return found if len(repr(found)) <= _BYTES else None
+
+
+def _cut(timeline: Timeline) -> Timeline:
+    folded = fold(timeline, _LANES)
+    notes = (*timeline.notes, folded.rest) if folded.rest else timeline.notes
+    return replace(timeline, lanes=folded.lanes, notes=notes)
+
+
+def on_film(name: str, stand_in: Any) -> Any:
+    """Return *stand_in* so that its calls are recorded as calls of *name*."""
+    if not _Set.wanted or not callable(stand_in) or isinstance(stand_in, type):
+        return stand_in
+    called = stand_in if inspect.isroutine(stand_in) else type(stand_in).__call__
+    if inspect.isasyncgenfunction(called) or inspect.isgeneratorfunction(called):
+        return stand_in
+    if inspect.iscoroutinefunction(called):
+        return _awaited(name, stand_in, called)
+    return OnFilm(name, stand_in)
+
+
+def _awaited(
+    name: str, stand_in: Callable[..., Any], called: Callable[..., Any]
+) -> Callable[..., Any]:
+    # A coroutine that is never awaited is told by the name of what was called.
+    @functools.wraps(called, updated=())
+    async def awaited(*args: Any, **options: Any) -> Any:
+        with _lane(_call(name, args, options), waits=True):
+            return await stand_in(*args, **options)
+
+    return awaited
+
+
+class OnFilm:
+    """A stand-in whose calls by threads, or on the loop, are recorded.
+
+    To who looks at it, it is the stand-in.
+    """
+
+    def __init__(self, name: str, stand_in: Callable[..., Any]) -> None:
+        """Stand before *stand_in*, which stands for *name*."""
+        self._name, self._stand_in = name, stand_in
+        functools.update_wrapper(self, stand_in, updated=())
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the stand-in has."""
+        return getattr(self._stand_in, name)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Travel to another process as the stand-in alone, where nobody records."""
+        return _itself, (self._stand_in,)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call it, in a lane of its own if that does not hold the loop."""
+        if not on_event_loop():
+            with _lane(_call(self._name, args, options), waits=False):
+                return self._stand_in(*args, **options)
+        owner = getattr(self._stand_in, "__self__", self._stand_in)
+        before = getattr(owner, "held", None)
+        answer = self._stand_in(*args, **options)
+        if before is None and getattr(owner, "held", None) is not None:
+            _hold()
+        return answer
+
+
+def _itself(stand_in: Any) -> Any:
+    return stand_in
+
+
+@contextmanager
+def _lane(name: str, *, waits: bool) -> Iterator[None]:
+    recorder = None if _Set.film is None or _Set.over else _Set.film.recorder
+    if recorder is None:
+        yield
+        return
+    with recorder.call(name, waits=waits):
+        yield
+
+
+def _hold() -> None:
+    """End the film: the gate let the caller go, which in truth would hold the loop."""
+    if _Set.film is not None and not _Set.over and _Set.film.recorder is not None:
+        _Set.film.recorder.hold(sys._getframe(2))
+
+
+def _call(name: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
+    values = filter(None, map(short_value, (*args, *options.values())))
+    return f"{name}({', '.join(values)})"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.lab.exchange import Message, Receive, Send
 from workshop.lab.failures import AppExit, Never, ShutdownError, StartupError
-from workshop.lab.film import end_film, on_film, start_film
+from workshop.lab.film import end_film, in_lanes, on_film, start_film
 from workshop.lab.gate import let_go_at_gates, open_all_gates
 from workshop.lab.limit import end, within
 from workshop.lab.loading import LoadedFile
@@ -30,7 +30,6 @@ from workshop.lab.spy import Spy
 from workshop.lab.stall import quiet, settle
 from workshop.lab.task import describe, forget
 from workshop.lab.warned import Forgotten, forgotten_things
-from workshop.timeline import NameRequests
 
 if TYPE_CHECKING:
     import httpx2
@@ -106,7 +105,7 @@ class RunningApp:
         if task := asyncio.current_task():
             self._served_by.add(task)
         try:
-            await NameRequests(self.module.app)(scope, receive, send)
+            await in_lanes(self.module.app)(scope, receive, send)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:

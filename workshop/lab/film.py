@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from workshop.lab.bell import on_event_loop
-from workshop.timeline import Recording, Timeline, record
+from workshop.lab.exchange import Asgi
+from workshop.timeline import NameRequests, Recording, Timeline, record
 from workshop.timeline.fold import fold
 from workshop.timeline.places import short_value
 
@@ -89,6 +90,11 @@ def _cut(timeline: Timeline) -> Timeline:
     folded = fold(timeline, _LANES)
     notes = (*timeline.notes, folded.rest) if folded.rest else timeline.notes
     return replace(timeline, lanes=folded.lanes, notes=notes)
+
+
+def in_lanes(app: Asgi) -> Asgi:
+    """Return *app* with a lane for each request, while somebody makes a film."""
+    return app if _Set.film is None or _Set.over else NameRequests(app)
 
 
 def on_film(name: str, stand_in: Any) -> Any:

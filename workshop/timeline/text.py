@@ -361,7 +361,7 @@ class _Chart:
         style = _STYLES[span.state]
         first, last = int(self.scale.at(span.start)), int(self.scale.at(span.end))
         own = [n for n in range(first, last) if cells[n] == (sign, style)]
-        words = self._fitting(span, choices, len(own) - 4)
+        words = self._fitting(span, choices, len(own) - (2 if self.ordered else 4))
         if words and own[-1] - own[0] == len(own) - 1:
             at = own[0] + (len(own) - len(words)) // 2
             cells[at - 1 : at + len(words) + 1] = [

@@ -110,6 +110,10 @@ def inside(lane: Lane, span: Span, *, ordered: bool = False) -> tuple[str, ...]:
             return (f"waits {_what_it_waits(lane)}", "waits")
         case State.THREAD if ordered:
             return ("in a thread", "thread")
+        case State.AWAITING if ordered and span.label:
+            first = span.label.removeprefix("await ").partition("; ")[0]
+            name, bracket, arguments = first.partition("(")
+            return (span.label, first, name.rpartition(".")[2] + bracket + arguments)
         case State.AWAITING:
             code = span.label
             return (code, code.removeprefix("await ")) if code else ()

@@ -55,7 +55,7 @@ diary = []
 async def get_book():
     async with engine.connect() as book:
         yield book
-        await asyncio.sleep(0.1)  # a commit takes its time
+        await asyncio.sleep(0.5)  # a commit takes its time
         await book.commit()
         diary.append("committed")
 

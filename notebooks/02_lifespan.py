@@ -253,8 +253,9 @@ await play(two_evenings())
 # %%
 @theatre.get("/coat")
 async def coat() -> str:
+    diary.append("asked for a coat")
     await asyncio.sleep(0.2)
-    diary.append("a coat is handed out")
+    diary.append("coat handed out")
     return "your coat"
 
 
@@ -270,7 +271,8 @@ async def closing_time():
     async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as me:
         async with record(title="Closing time", here=None) as picture:
             last = asyncio.create_task(me.get("/coat"))
-            await asyncio.sleep(0.1)
+            while "asked for a coat" not in diary:
+                await asyncio.sleep(0.01)
             server.should_exit = True
             await asyncio.gather(last, serving)
     print(*diary, sep=", ")

@@ -103,7 +103,7 @@ for rounded in (floor, round, ceil):
 #
 # ## A burst
 #
-# Now the door asks its book, which takes five milliseconds to read and five to write.
+# Now the door asks its book, which takes fifty milliseconds to read and fifty to write.
 #
 # **Predict.** Five visitors come at the same moment. How many get a programme?
 
@@ -113,11 +113,11 @@ class Book:
     given = 0
 
     async def read(self):
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
         return self.given
 
     async def write(self, number):
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
         self.given = number
 
 

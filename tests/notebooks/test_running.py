@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbformat.v4 import new_output
@@ -61,10 +62,7 @@ def test_a_notebook_shows_what_its_cells_gave(text: Path) -> None:
 
 
 def test_real_times_are_no_reason_for_another_notebook() -> None:
-    before, after = made_of(TEXT), made_of(TEXT)
-    for notebook, seconds in ((before, "0.11 s"), (after, "0.12 s")):
-        for cell in notebook.cells:
-            cell.outputs = [new_output("stream", text=seconds)]
+    before, after = taking("0.11 s", TEXT), taking("0.12 s", TEXT)
 
     keep_real_times(after, before)
 
@@ -73,6 +71,23 @@ def test_real_times_are_no_reason_for_another_notebook() -> None:
         *("0.11 s", "0.11 s"),  # those that are tagged
         "0.12 s",
     ]
+
+
+def test_real_times_of_other_code_are_taken_anew() -> None:
+    before = taking("0.11 s", TEXT)
+    after = taking("0.42 s", TEXT.replace("    pass", "    await wait()"))
+
+    keep_real_times(after, before)
+
+    assert {it.outputs[0].text for it in after.cells} == {"0.42 s"}
+
+
+def taking(seconds: str, text: str) -> Any:
+    """Return the notebook of *text*, with a time that each cell took."""
+    notebook = made_of(text)
+    for cell in notebook.cells:
+        cell.outputs = [new_output("stream", text=seconds)]
+    return notebook
 
 
 def test_a_cell_that_fails_leaves_the_notebook_as_it_was(text: Path) -> None:

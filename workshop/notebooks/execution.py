@@ -47,18 +47,18 @@ def executed(notebook: Notebook, folder: Path) -> Notebook:
 def keep_real_times(notebook: Notebook, before: Notebook | None) -> None:
     """Let cells of *notebook* that take real time have the outputs of *before*.
 
-    They are others each time, and no news as long as the code is the same.
+    They are others each time, and no news as long as the code up to there is
+    the same.
     """
-    known = {it.id: it for it in _code(before)} if before else {}
-    for cell in _code(notebook):
-        old = known.get(cell.id)
-        is_real = REAL_TIME in cell.metadata.get("tags", [])
-        if is_real and old and old.source == cell.source and old.outputs:
+    for cell, old in zip(_code(notebook), _code(before), strict=False):
+        if cell.source != old.source:
+            return
+        if REAL_TIME in cell.metadata.get("tags", []) and old.outputs:
             cell.outputs = old.outputs
 
 
-def _code(notebook: Notebook) -> list[Cell]:
-    return [it for it in notebook.cells if it.cell_type == "code"]
+def _code(notebook: Notebook | None) -> list[Cell]:
+    return [it for it in notebook.cells if it.cell_type == "code"] if notebook else []
 
 
 def _plain(output: Cell) -> Cell:

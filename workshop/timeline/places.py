@@ -118,6 +118,11 @@ def _awaited(awaitable: Any) -> object:
     return None
 
 
+@functools.cache
+def _file_name(path: str) -> str:
+    return Path(path).name
+
+
 class Files:
     """Whose files count as the user's, and which of them to quote first."""
 
@@ -156,7 +161,7 @@ class Files:
     def _is_preferred(self, frame: FrameType) -> bool:
         return (
             self._preferred is not None
-            and Path(frame.f_code.co_filename).name == self._preferred
+            and _file_name(frame.f_code.co_filename) == self._preferred
         )
 
 

@@ -361,7 +361,8 @@ class _Chart:
         style = _STYLES[span.state]
         first, last = int(self.scale.at(span.start)), int(self.scale.at(span.end))
         own = [n for n in range(first, last) if cells[n] == (sign, style)]
-        words = self._fitting(span, choices, len(own) - (2 if self.ordered else 4))
+        edges = 2 if self.ordered and span.state is State.AWAITING else 4
+        words = self._fitting(span, choices, len(own) - edges)
         if words and own[-1] - own[0] == len(own) - 1:
             at = own[0] + (len(own) - len(words)) // 2
             cells[at - 1 : at + len(words) + 1] = [
@@ -370,6 +371,8 @@ class _Chart:
 
     def _fitting(self, span: Span, choices: Sequence[str], room: int) -> str:
         choices = [words.removeprefix("await ") for words in choices]
+        if self.alphabet is _ASCII:
+            choices = [words.replace("…", "...") for words in choices]
         for words in choices:
             if len(words) <= room:
                 return words

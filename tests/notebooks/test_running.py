@@ -122,4 +122,5 @@ def test_a_changed_output_and_nothing_else_fails(text: Path, tmp_path: Path) -> 
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "1 failed, 4 passed" in ended.stdout
     assert "seats: 81" in ended.stdout
+    assert "`python -m workshop notebooks-renew`" in ended.stdout
     assert list(home.iterdir()) == []

@@ -23,6 +23,16 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.enter_context(private_places())
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int
+) -> None:
+    """Say what to do where an output has become another one on purpose."""
+    if exitstatus:
+        terminalreporter.write_line(
+            "If they are right as they are now: `python -m workshop notebooks-renew`."
+        )
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove them."""
     config.stash[_places].close()

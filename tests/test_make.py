@@ -54,6 +54,7 @@ def test_goals_say_one_thing_to_do(typed: str, meant: str) -> None:
     ("typed", "told"),
     [
         ("foo", "There is no `foo`. `make help` shows what there is."),
+        ("lsit", "There is no `lsit`. Did you mean `make list`?"),
         ("lern", "There is no `lern`. Did you mean `make learn`?"),
         ("lessons", "There is no `lessons`."),
         ("leson-01 test", "There is no `leson-01`. Did you mean `make lesson-01 test`"),

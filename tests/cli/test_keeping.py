@@ -188,6 +188,19 @@ def test_catching_up_after_the_last_step_asks_which_one(mine: Path, said: Said) 
     assert mine.read_text(encoding="utf-8") == GOOD
 
 
+def test_catching_up_asks_for_the_step_when_nobody_has_judged_the_file(
+    mine: Path, said: Said
+) -> None:
+    said("test", "90")
+    mine.write_text(GOOD, encoding="utf-8")
+
+    code, _, err = said("catch-up", "90")
+
+    assert code == 2
+    assert "has changed since its last verdict" in err
+    assert mine.read_text(encoding="utf-8") == GOOD
+
+
 def test_a_link_is_told_and_left_alone(mine: Path, lesson: Lesson, said: Said) -> None:
     elsewhere = mine.rename(mine.parents[2] / "elsewhere.py")
     try:

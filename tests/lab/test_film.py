@@ -9,7 +9,6 @@ import pytest
 
 from tests.lab.nested import Told, run_lesson
 from workshop.check.gate import AT_ONCE
-from workshop.cli.services import services_for_tests
 from workshop.grading import Limits
 from workshop.grading.engine import make_job, run_job
 from workshop.grading.process import WorkerProcess
@@ -221,14 +220,16 @@ def test_what_has_no_calls_is_left_alone() -> None:
         forget_film()
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug)
 def test_recording_changes_no_verdict_and_no_message(lesson: Lesson) -> None:
-    services_said: list[str] = []
-    with services_for_tests(lesson, None, say=services_said.append) as services:
-        answers = (lesson.state_file(0), lesson.solution_file)
-        runs = [(it, env) for it in answers for env in (services, off(services))]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            told = list(pool.map(lambda run: _verdicts(lesson, *run), runs))
+    # Side by side they must not count each other's keys and connections: each run
+    # starts an embedded Redis of its own.
+    alone = {"WORKSHOP_REDIS_URL": ""}
+    answers = (lesson.state_file(0), lesson.solution_file)
+    runs = [(it, env) for it in answers for env in (alone, off(alone))]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        told = list(pool.map(lambda run: _verdicts(lesson, *run), runs))
 
     for recorded, plain in (told[:2], told[2:]):
         assert [it[:2] for it in recorded] == [it[:2] for it in plain]

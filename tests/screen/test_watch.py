@@ -54,7 +54,7 @@ async def test_the_last_verdict_stays_while_the_next_is_on_its_way(
         after = await stage.finish(PASSED, FAILED, seen="Nothing was found.")
 
     assert "Two seats were lost." in begun
-    assert "an earlier save" in status(begun)
+    assert "last verdict stays" in status(begun)
     assert "test 1 of 2" in status(first)
     assert "test 2 of 2" in status(second)
     assert "Two seats were lost." in second
@@ -272,7 +272,7 @@ async def test_a_run_that_was_ended_leaves_the_verdict_and_says_so(
         superseded = await stage.tell(Ended(slug, 3, SUPERSEDED))
 
     assert "Two seats were lost." in ended
-    assert "You ended it. The verdict above is of an earlier save." in ended
+    assert "You ended it. The last verdict stays." in ended
     assert "Checking:" in status(superseded)
 
 

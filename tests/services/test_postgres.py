@@ -9,7 +9,7 @@ import pytest
 
 from tests.services.owner import killed_owner
 from workshop.services import Service, ServiceError, database_server
-from workshop.services.postgres import plain_url, sqlalchemy_url
+from workshop.services.postgres import call, plain_url, sqlalchemy_url
 
 pytest.importorskip("asyncpg", reason="the extra `postgres` is not installed")
 
@@ -189,3 +189,8 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
+
+
+def test_a_server_that_does_not_answer_is_told_before_any_test_runs() -> None:
+    with pytest.raises(ServiceError, match=r"PostgreSQL at 127\.0\.0\.1:1 cannot be used"):
+        call("postgresql://ann@127.0.0.1:1/box_office")

@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`): nothing left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PASSED
+        return NOT_PASSED
     except Exception as problem:  # noqa: BLE001 -- the last resort, told in words
         _tell_of_a_defect(problem)
         return TOOL_FAILED

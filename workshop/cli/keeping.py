@@ -8,7 +8,7 @@ from workshop.cli import place
 from workshop.cli.app import PASSED
 from workshop.cli.learner import lesson_argument, one_lesson, step_of, tell_notes
 from workshop.lesson import Lesson
-from workshop.progress import Replacement, Store
+from workshop.progress import Replacement, Store, content_hash
 from workshop.progress import catch_up as make_it_begin_at
 from workshop.progress import reset as make_it_the_starter
 from workshop.progress import undo as bring_it_back
@@ -33,6 +33,12 @@ def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
     store = place.store()
     if step is None:
         record = store.load().of(it.slug)
+        if record.content and record.content != content_hash(it.app_file):
+            raise click.UsageError(
+                "app.py has changed since its last verdict, so your step is not known. "
+                f"First: {command('test', it.number)}. Or say which step: "
+                f"{command('catch-up', it.number, '--step 2')}"
+            )
         step = record.current_step(len(it.steps))
         if record.verdicts.get(step) == "passed":
             raise click.UsageError(

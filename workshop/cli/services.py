@@ -77,6 +77,10 @@ def _services(
         from workshop.services import database_server
 
         server = stack.enter_context(database_server(database))
+        if server.kind == "postgres":
+            from workshop.services.postgres import call
+
+            call(server.url)
         yield "WORKSHOP_DATABASE_URL", server
     if "redis" in lesson.fixtures:
         from workshop.services import redis_server

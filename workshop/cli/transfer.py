@@ -8,7 +8,7 @@ import click
 
 from workshop.cli import place
 from workshop.cli.app import PASSED
-from workshop.cli.learner import tell_notes
+from workshop.cli.learner import list_lessons, tell_notes
 from workshop.progress import (
     Store,
     TransferError,
@@ -20,13 +20,19 @@ from workshop.progress import (
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 
 
-@click.group("progress")
-def progress() -> None:
+@click.group("progress", invoke_without_command=True)
+@click.pass_context
+def progress(ctx: click.Context) -> int:
     """Take your progress along to another machine or clone.
 
     `progress export FILE` writes it, `progress import FILE` adds it there; with
-    make, `make progress ARGS="export FILE"`. Nothing there is lowered.
+    make, `make progress ARGS="export FILE"`. Nothing there is lowered. Without
+    either it shows how far you are, as `list` does.
     """
+    if ctx.invoked_subcommand is not None:
+        return PASSED
+    code: int = ctx.invoke(list_lessons)
+    return code
 
 
 @progress.command("export")

@@ -73,7 +73,9 @@ def _unknown(goal: str, lessons: list[str], actions: list[str]) -> str:
     meant = _with_lesson(goal, actions) if not lessons else ""
     if not meant:
         known = _BESIDE if lessons else [*_ALONE, *_BESIDE]
-        near = difflib.get_close_matches(goal, known, n=1)
+        # Letters in another order are the likeliest slip.
+        same = [name for name in known if sorted(name) == sorted(goal)]
+        near = same or difflib.get_close_matches(goal, known, n=1)
         meant = _spell(lessons, near) if near else ""
     question = f" Did you mean `{meant}`?" if meant else ""
     return f"There is no `{goal}`.{question} `make help` shows what there is."

@@ -120,7 +120,9 @@ def unknown(words: list[str]) -> str:
     if lesson:
         verb = words[1] if words[1:] and words[1] in BY_NAME else "show"
         return f"The verb comes first: `python -m workshop {verb} {lesson}`."
-    near = difflib.get_close_matches(words[0], BY_NAME, n=1)
+    # Letters in another order are the likeliest slip.
+    same = [name for name in BY_NAME if sorted(name) == sorted(words[0])]
+    near = same or difflib.get_close_matches(words[0], BY_NAME, n=1)
     meant = f" Did you mean `{near[0]}`?" if near else ""
     return (
         f"There is no verb `{words[0]}`.{meant} "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -50,6 +52,24 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
         )
     with kept("postgres") as service:
         yield service
+
+
+def call(url: str) -> None:
+    """Connect to the server at *url* once, and let go.
+
+    Raises:
+        ServiceError: when it does not answer or refuses. In a test that would look
+            like a fault of the learner's.
+
+    """
+
+    async def connect() -> None:
+        async with connected(url):
+            pass
+
+    # In a thread of its own: whoever asks may be in a running loop.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, connect()).result()
 
 
 @asynccontextmanager

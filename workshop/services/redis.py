@@ -68,7 +68,8 @@ def empty_database(url: str) -> str:
                     return urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
     except redis.RedisError as exc:
         raise ServiceError(
-            f"Redis at {place} cannot be used: {exc}. Is it running, and is the "
+            f"Redis at {place} cannot be used: {str(exc).rstrip('.')}. "
+            "Is it running, and is the "
             f"address in {VARIABLE} right? Unset it to use an embedded one."
         ) from exc
     which = f"Database {numbers[0]}" if len(numbers) == 1 else "Every database"

@@ -169,8 +169,10 @@ class WatchApp(App[None]):
             self._state = self._desk.state()
             # A hint ends with its step; nothing hides that a lesson has passed.
             ended = self._board.reading == "hint" and self._moved(before)
-            won = self._board.reading == "brief" and self._now.passed
-            if ended or won:
+            # Nor does a brief stay before the verdict on what was saved meanwhile.
+            covers = self._board.has_class("narrow") and before.verdict is not None
+            read = self._board.reading == "brief" and (self._now.passed or covers)
+            if ended or read:
                 self._close()
             elif self._board.reading == "timeline":
                 self._record_again()
@@ -533,6 +535,6 @@ def parting_words(state: State, lesson: Lesson) -> str:
     verdicts = state.of(lesson.slug).verdicts
     done = sum(verdicts.get(number) == "passed" for number in range(1, total + 1))
     return (
-        f"Lesson {lesson.number} · {lesson.title}: {done} of {total} steps passed. "
+        f"Lesson {lesson.number} · {lesson.title}: {done} of {total} steps passed.\n"
         f"Go on with: {command('watch', lesson.number)}"
     )

@@ -89,7 +89,7 @@ def take(now: Situation, event: Event) -> Situation:
                 verdict=verdict,
                 stale=False,
                 gained=() if verdict.passed else tuple(sorted(new - old)),
-                lost=tuple(sorted(old - new)),
+                lost=tuple(sorted(old & _failed(verdict))),
             )
         case Ended(run=run, reason=reason) if run == now.run and reason != SUPERSEDED:
             return replace(now, run=0, ended=reason)
@@ -98,6 +98,11 @@ def take(now: Situation, event: Event) -> Situation:
         case Trouble(text=text):
             return replace(now, trouble=text)
     return now
+
+
+def _failed(verdict: LessonVerdict) -> set[int]:
+    """Return the steps that were tested and failed: a typing error proves nothing."""
+    return {it.number for it in verdict.steps if it.verdict is Verdict.FAILED}
 
 
 def _passed(verdict: LessonVerdict) -> set[int]:

@@ -77,7 +77,7 @@ def status(now: Situation) -> Text:
         what = f"test {now.test} of {now.tests}" if now.test else "starting the tests"
         text = Text.assemble(("… Checking: ", "bold"), what)
         if now.stale:
-            text.append(". The verdict above is of an earlier save.")
+            text.append(". Until then, the last verdict stays.")
         return text
     if now.missing is not None:
         return Text.assemble(
@@ -100,7 +100,7 @@ def status(now: Situation) -> Text:
             f"{done} of {len(verdict.steps)} steps passed, in {verdict.seconds:.1f} s.",
         )
     if now.ended:
-        text = Text(f"{now.ended} The verdict above is of an earlier save.")
+        text = Text(f"{now.ended} The last verdict stays.")
     return text
 
 

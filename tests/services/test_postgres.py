@@ -192,5 +192,6 @@ def _command(process: psutil.Process) -> str:
 
 
 def test_a_server_that_does_not_answer_is_told_before_any_test_runs() -> None:
-    with pytest.raises(ServiceError, match=r"PostgreSQL at 127\.0\.0\.1:1 cannot be used"):
+    said = r"PostgreSQL at 127\.0\.0\.1:1 cannot be used"
+    with pytest.raises(ServiceError, match=said):
         call("postgresql://ann@127.0.0.1:1/box_office")

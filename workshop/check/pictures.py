@@ -11,7 +11,6 @@ same code makes the same bytes.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 from workshop.check.texts import Finding
 from workshop.lesson import Lesson
 from workshop.scenario import Performance, Play, Scene, play, read_scenes
+from workshop.scenario.source import loaded
 from workshop.services import redis_server
 from workshop.timeline import Timeline, record, svg, virtual
 
@@ -116,12 +116,7 @@ def _without_lines(timeline: Timeline) -> Timeline:
 
 
 def _record_states(file: Path) -> Iterator[tuple[str, str, Timeline]]:
-    spec = importlib.util.spec_from_file_location("states", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for name, example in vars(module).items():
+    for name, example in vars(loaded(file, "states")).items():
         if inspect.iscoroutinefunction(example) and example.__doc__:
             title = example.__doc__.strip().partition("\n")[0].rstrip(".")
             yield name, title, virtual.run(_recorder_of(example), threads="modelled")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,17 +20,22 @@ from workshop.lab.application import running
 from workshop.lab.failures import AppLoadError, ShutdownError, StartupError
 from workshop.lab.loop import LabLoop
 from workshop.scenario.redis import modelled_redis
+from workshop.scenario.source import loaded
 from workshop.scenario.sqlite import modelled_sqlite
 from workshop.scenario.stage import Answer, Stage
 from workshop.scenario.visitor import Door
 from workshop.services.redis import plain_url
 from workshop.timeline import NameRequests, Span, Timeline, record, virtual
+from workshop.timeline.strain import unexplained_wait
 from workshop.timeline.words import time
 
 if TYPE_CHECKING:
     from workshop.grading.worker import Channel
 
 _REHEARSAL_SECONDS = 1.0
+
+_STRAIN = 50.0
+"""A lane that waits so many milliseconds for a loop that is free shows the machine."""
 
 _EARLY = 1.0
 """So many milliseconds before the app is done, an answer counts as early."""
@@ -79,7 +83,7 @@ def perform(
     After *seconds* of the loop's time the curtain falls; who still waits is
     unfinished. *exact* means virtual time: the same timeline each time.
     """
-    module = _load(script)
+    module = loaded(script, "scenario")
 
     def once(seconds: float) -> Timeline:
         with ExitStack() as stack:
@@ -124,6 +128,11 @@ async def _play(
             over = await _until_curtain(_hidden(getattr(script, scene)), stage, seconds)
     notes = [f"At {time(at)}, {words}." for words, at in stage.told]
     notes += [note for it in stage.answers if (note := _note(it))]
+    if unexplained_wait(recording.timeline) > _STRAIN:
+        notes.append(
+            "This machine was busy with something else: a lane waited although the "
+            "loop was free. Record again."
+        )
     if not over:
         notes.append(f"After {time(seconds * 1000)} the curtain fell.")
     timeline = _told_of_app(recording.timeline, script, answer)
@@ -215,12 +224,3 @@ def _empty(redis_url: str) -> None:
 
     with Redis.from_url(redis_url) as redis:
         redis.flushdb()
-
-
-def _load(script: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("scenario", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -397,6 +397,19 @@ async def test_the_page_is_shown_where_there_is_no_browser(tmp_path: Path) -> No
     assert "Wrap-up" in text
 
 
+async def test_where_a_brief_covers_the_verdict_the_next_verdict_puts_it_away(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path, size=(80, 40)) as stage:
+        first = await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        covered = await stage.press("b")
+        later = await stage.save(FAILED, FAILED, seen="A seat was lost.")
+
+    assert "Two seats were lost." in first
+    assert "Two seats were lost." not in covered
+    assert "A seat was lost." in later
+
+
 async def test_a_new_lesson_begins_with_its_brief_and_a_pass_puts_it_away(
     tmp_path: Path,
 ) -> None:

@@ -6,11 +6,13 @@ look at what else the box office can do meanwhile. None of them measures time.
 """
 
 import asyncio
+import json
 
 import httpx2
 import pytest
 
 from workshop.lab import (
+    Exchange,
     Gate,
     Journal,
     Leaks,
@@ -21,10 +23,11 @@ from workshop.lab import (
 )
 
 
-def said(answer: httpx2.Response) -> object:
+def said(answer: httpx2.Response | Exchange) -> object:
     """What an answer says: its JSON if it is one, else its text."""
+    body = answer.body if isinstance(answer, Exchange) else answer.content
     is_json = answer.headers.get("content-type", "").startswith("application/json")
-    return answer.json() if is_json else answer.text
+    return json.loads(body) if is_json else body.decode()
 
 
 async def forty_five_euros(order_id: int) -> int:
@@ -117,8 +120,7 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
     thread_pool.shrink(threads)
 
     exports = [
-        asyncio.create_task(client.post(f"/shows/{show}/export"))
-        for show in range(threads)
+        exchange(app, "POST", f"/shows/{show}/export") for show in range(threads)
     ]
     await archive.entered()
     await settle()
@@ -142,14 +144,15 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
         "Expected: /health answers 200 while exports are being written."
     )
 
-    exports.append(asyncio.create_task(client.post("/shows/2041/export")))
+    exports.append(exchange(app, "POST", "/shows/2041/export"))
     await settle()
     archive.open()
-    files = await asyncio.gather(*exports)
-    without = [file for file in files if said(file) != {"file": "guests.csv"}]
+    for export in exports:
+        await export.finished()
+    without = [each for each in exports if said(each) != {"file": "guests.csv"}]
     assert not without, (
         f"{len(without)} of {len(exports)} venues did not get their file. One was told "
-        f"{without[0].status_code}: {said(without[0])}. "
+        f"{without[0].status}: {said(without[0])}. "
         "Expected: every export brings its file, though it may have to wait."
     )
 

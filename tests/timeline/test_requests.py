@@ -188,8 +188,9 @@ def test_websockets_are_named_and_lifespans_are_not() -> None:
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a real server in this loop."""
+    # Its own settings for logging would stay after this test, for all others.
     config = uvicorn.Config(
-        app, port=0, lifespan="off", log_level="critical", loop="none"
+        app, port=0, lifespan="off", log_config=None, loop="none"
     )
     server = uvicorn.Server(config)
     listening = config.bind_socket()

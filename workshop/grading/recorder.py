@@ -39,17 +39,17 @@ class Recorder:
         self.running = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Let pytest render as little as it can.
-
-        Nobody reads it here, and rendering six failures in full costs three
-        seconds. The option belongs to the terminal plugin, which is off.
-        """
+        """Hear of each case that has passed, and render errors of set-up in short."""
+        # The option belongs to the terminal plugin, which is off.
         config.option.tbstyle = "native"
         on_passed_case(self._forget_printed)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests of the job, in file order or in a random one."""
         items[:] = [item for item in items if item.name in self.wanted]
+        for item in items:
+            # Nobody reads what pytest would render, and that costs milliseconds.
+            item.repr_failure = _not_rendered  # type: ignore[method-assign]
         if self.seed is not None:
             random.Random(f"{self.seed} {self.number}").shuffle(items)  # noqa: S311 -- an order, not a secret
 
@@ -143,6 +143,10 @@ class Recorder:
             "report", id=item.name, round=self.number, when=call.when, **facts
         )
         return report
+
+
+def _not_rendered(excinfo: pytest.ExceptionInfo[BaseException], **_: object) -> str:
+    return type(excinfo.value).__name__
 
 
 def _name(nodeid: str) -> str:

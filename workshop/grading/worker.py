@@ -35,7 +35,7 @@ from typing import IO, Any
 
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.orders import ForkingOrders, Orders, rest
-from workshop.grading.warm import warm_up
+from workshop.grading.warm import warm_up, warm_up_database
 
 
 def main() -> None:
@@ -171,8 +171,10 @@ def _preload() -> None:
 # no test shall be charged with.
 _COSTLY = {
     "sqlalchemy": "sqlalchemy.ext.asyncio",
-    "sqlite": "aiosqlite",
-    "postgres": "asyncpg",
+    "sqlite": "sqlalchemy.dialects.sqlite.aiosqlite",
+    "aiosqlite": "aiosqlite",
+    "postgres": "sqlalchemy.dialects.postgresql.asyncpg",
+    "asyncpg": "asyncpg",
     "redis": "redis.asyncio",
     "serve": "uvicorn",
 }
@@ -200,6 +202,8 @@ def _run(job: dict[str, Any], channel: Channel, orders: Orders) -> None:
     _preload_for(job)
     if job["waits"]:
         warm_up()
+        if "sqlalchemy.orm" in sys.modules:
+            warm_up_database()
     sys.dont_write_bytecode = True
     for number in range(job["rounds"]):
         recorder = Recorder(channel, job, number, orders)

@@ -393,17 +393,18 @@ async def _end_tasks(app: RunningApp) -> list[str]:
     while left := _left_of(app, app._before | told):
         if told:
             await quiet(lambda: None, until=_all_done(left))
+        if not await end(*left):
+            await quiet(_count_done(left), until=_all_done(left))
         for task in left:
-            if not task.done():
-                task.cancel()
-        for task in left:
-            if not await end(task):
-                await quiet(lambda: None, until=task.done)
             if not task.done():
                 stubborn.append(describe(task))
                 forget(task)
         told.update(left)
     return stubborn
+
+
+def _count_done(tasks: list[asyncio.Task[Any]]) -> Callable[[], int]:
+    return lambda: sum(task.done() for task in tasks)
 
 
 def _all_done(tasks: list[asyncio.Task[Any]]) -> Callable[[], bool]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from workshop.lab.failures import ENDED_IT, AppExit, Never
-from workshop.lab.loop import Deadline
+from workshop.lab.timekeeper import timekeeper
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _CANCELLATIONS = 20
 async def within(awaitable: Awaitable[T], never: str) -> T:
     """Wait for *awaitable*, at most ``LIMIT_SECONDS`` of real time.
 
-    The limit is kept by a timer thread and not by the loop, so that it also holds
+    The limit is kept by a thread and not by the loop, so that it also holds
     while the clock is moved by hand. The awaitable runs in a task of its own. When
     the limit passes, that task is cancelled, and left to the app's teardown if it
     does not end.
@@ -67,21 +67,24 @@ def _more_periods(periods: int) -> int:
     return periods + 1 if starting and periods < _PERIODS_WITH_PROCESSES else 0
 
 
-async def end(task: asyncio.Future[T]) -> bool:
-    """Cancel *task* and give it some loop cycles to end. Return whether it did.
+async def end(*tasks: asyncio.Future[Any]) -> bool:
+    """Cancel *tasks* and give them some loop cycles to end. Return whether all did.
 
     A task that swallows its cancellation is asked a few times more. One that waits
     for a thread cannot end before the thread does; it is not waited for.
     """
     for _ in range(_CANCELLATIONS):
-        if task.done():
+        left = [task for task in tasks if not task.done()]
+        if not left:
             break
-        task.cancel()
+        for task in left:
+            task.cancel()
         for _ in range(5):
             await asyncio.sleep(0)
-    if task.done() and not task.cancelled():
-        task.exception()  # so that it does not count as never looked at
-    return task.done()
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # so that it does not count as never looked at
+    return all(task.done() for task in tasks)
 
 
 @contextmanager
@@ -95,13 +98,12 @@ def _deadline() -> Iterator[asyncio.Future[None]]:
         except RuntimeError:  # the loop was closed meanwhile
             return
 
-    timer = Deadline(LIMIT_SECONDS, ring)
-    timer.daemon = True
-    timer.start()
+    keeper = timekeeper()
+    number = keeper.call_later(LIMIT_SECONDS, ring)
     try:
         yield passed
     finally:
-        timer.cancel()
+        keeper.cancel(number)
         passed.cancel()
 
 

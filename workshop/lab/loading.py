@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import linecache
 import sys
@@ -9,7 +10,8 @@ import tempfile
 import traceback
 import typing
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
+from typing import Any
 
 from workshop.lab.failures import AppExit, AppLoadError
 from workshop.lab.outcomes import as_app_exit
@@ -59,7 +61,7 @@ class LoadedFile:
         sys.path[:0] = self._path
         sys.modules[MODULE] = module
         try:
-            code = compile(text, str(self.file), "exec", dont_inherit=True)
+            code = _compiled(text, str(self.file))
             exec(code, module.__dict__)  # noqa: S102 -- running the learner's file
         except BaseException as exc:
             ended = as_app_exit(exc, f"while {self.file.name} was being loaded")
@@ -88,19 +90,33 @@ class LoadedFile:
         elif MODULE in sys.modules and MODULE not in self._modules_before:
             del sys.modules[MODULE]
         self._copy.cleanup()
-        _empty_caches()
+        empty_caches()
 
 
-def _empty_caches() -> None:
-    # FastAPI remembers what it found out about each function, and typing each
-    # Annotated[...]. With a function they would keep its module alive, its engine too.
-    for name, module in list(sys.modules.items()):
-        if name.startswith("fastapi."):
-            for value in list(vars(module).values()):
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()
+def empty_caches() -> None:
+    """Have FastAPI and typing forget what they keep of every app so far.
+
+    FastAPI remembers what it found out about each function, and typing each
+    Annotated[...]. With a function they would keep its module alive, its engine too.
+    """
+    for name in [name for name in sys.modules if name.startswith("fastapi.")]:
+        for cached in _caches_in(name):
+            cached.cache_clear()
     for clean_up in getattr(typing, "_cleanups", ()):
         clean_up()
+
+
+@functools.cache
+def _caches_in(module: str) -> list[Any]:
+    """Return the functions of *module* that remember their results."""
+    values = list(vars(sys.modules[module]).values())
+    return [value for value in values if hasattr(value, "cache_clear")]
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(text: str, file: str) -> CodeType:
+    """Return *text* compiled: each test of a run loads the same."""
+    return compile(text, file, "exec", dont_inherit=True)
 
 
 def _read(file: Path) -> str:

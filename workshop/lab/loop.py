@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from workshop.lab.timekeeper import Timekeeper
+
 if TYPE_CHECKING or sys.platform != "win32":
     from asyncio import SelectorEventLoop as PlatformLoop
 else:
@@ -110,10 +112,6 @@ class WatchedLoop(asyncio.BaseEventLoop):
                     task.exception()  # it has been told; not again when collected
 
 
-class Deadline(threading.Timer):
-    """A timer of the lab's own, which takes no part in what an app does."""
-
-
 class LabLoop(WatchedLoop, PlatformLoop):
     """The loop of an ordinary lesson test, in real time."""
 
@@ -128,7 +126,7 @@ def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
     alive = sum(
         thread.name.startswith("AnyIO worker")
         if before is None
-        else thread not in before and not isinstance(thread, Deadline)
+        else thread not in before and not isinstance(thread, Timekeeper)
         for thread in threading.enumerate()
     )
     return int(getattr(loop, "outside", 0)) + alive

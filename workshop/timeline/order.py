@@ -39,15 +39,17 @@ def in_order(timeline: Timeline) -> Timeline:
         replace(lane, spans=_told_once(lane, below))
         for lane, below in zip(lanes, _below(lanes), strict=True)
     ]
+    others = _Others(lanes)
     lanes = [
-        replace(lane, spans=_at_once(lane, [it for it in lanes if it is not lane]))
+        replace(lane, spans=_at_once(lane, number, others))
         if lane.name.startswith(ANSWER)
         else lane
-        for lane in lanes
+        for number, lane in enumerate(lanes)
     ]
+    others = _Others(lanes)
     lanes = [
-        replace(lane, spans=_as_one(lane, [it for it in lanes if it is not lane]))
-        for lane in lanes
+        replace(lane, spans=_as_one(lane, number, others))
+        for number, lane in enumerate(lanes)
     ]
     events = [event for lane in lanes for event in _events(lane)]
     moments = _Moments([*events, *_ends(lanes)])
@@ -132,22 +134,47 @@ def _called(code: str) -> str:
     return code.removeprefix("await ").partition("(")[0]
 
 
-def _at_once(answer: Lane, others: list[Lane]) -> tuple[Span, ...]:
+class _Others:
+    """When something begins or ends in a lane, for those who ask about the others."""
+
+    def __init__(self, lanes: list[Lane]) -> None:
+        """Note the events of *lanes*."""
+        self._lanes = lanes
+        self._events = sorted(
+            (time, number)
+            for number, lane in enumerate(lanes)
+            for time, _ in _events(lane)
+        )
+        self._times = [time for time, _ in self._events]
+
+    def act_within(self, number: int, start: float, end: float) -> bool:
+        """Whether another lane than *number* does something from *start* to *end*."""
+        first = bisect_left(self._times, start)
+        last = bisect_right(self._times, end)
+        return any(whose != number for _, whose in self._events[first:last])
+
+    def act_inside(self, number: int, start: float, end: float) -> bool:
+        """Whether one does between the two; its own beginning and end do not count."""
+        first = bisect_right(self._times, start)
+        last = bisect_left(self._times, end)
+        return any(
+            whose != number and time not in (0, self._lanes[whose].end)
+            for time, whose in self._events[first:last]
+        )
+
+
+def _at_once(answer: Lane, number: int, others: _Others) -> tuple[Span, ...]:
     """Return the spans of an *answer*: one, if nothing happened while it was sent."""
-    times = [
-        time for it in others for time, _ in _events(it) if time not in (0, it.end)
-    ]
-    if any(answer.start < time < answer.end for time in times):
+    if others.act_inside(number, answer.start, answer.end):
         return answer.spans
     return answer.spans[:1]
 
 
-def _as_one(lane: Lane, others: list[Lane]) -> tuple[Span, ...]:
+def _as_one(lane: Lane, number: int, others: _Others) -> tuple[Span, ...]:
     """Return the spans, waits in a row made one where nobody else does anything."""
-    times = sorted(time for it in others for time, _ in _events(it))
 
     def is_quiet(start: float, end: float) -> bool:
-        return bisect_left(times, start) == bisect_right(times, end)
+        return not others.act_within(number, start, end)
 
     found: list[Span] = []
     for span in lane.spans:

@@ -51,9 +51,9 @@ class Supply:
         """Return workers that nobody else has, ready or about to be."""
         self.prepare()
         taken, self._spares = self._spares, []
-        # A start from nothing keeps a core busy for a second or two. Where there
-        # are few it has to wait until the run is over.
-        if self._stem is not None or _cores() >= _MANY_CORES:
+        # A start from nothing keeps a core busy for a second or two, and even a
+        # fork takes from the run. Where cores are few it waits until that is over.
+        if _cores() >= _MANY_CORES:
             self.prepare()
         return taken
 

@@ -189,9 +189,7 @@ def test_websockets_are_named_and_lifespans_are_not() -> None:
 async def served(app: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a real server in this loop."""
     # Its own settings for logging would stay after this test, for all others.
-    config = uvicorn.Config(
-        app, port=0, lifespan="off", log_config=None, loop="none"
-    )
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, loop="none")
     server = uvicorn.Server(config)
     listening = config.bind_socket()
     serving = asyncio.create_task(server.serve(sockets=[listening]))

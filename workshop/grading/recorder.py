@@ -49,7 +49,7 @@ class Recorder:
         items[:] = [item for item in items if item.name in self.wanted]
         for item in items:
             # Nobody reads what pytest would render, and that costs milliseconds.
-            item.repr_failure = _not_rendered  # type: ignore[method-assign]
+            item.repr_failure = _not_rendered  # type: ignore[method-assign, assignment]
         if self.seed is not None:
             random.Random(f"{self.seed} {self.number}").shuffle(items)  # noqa: S311 -- an order, not a secret
 

@@ -61,7 +61,7 @@ _lock = threading.Lock()
 
 def timekeeper() -> Timekeeper:
     """Return this process's timekeeper, at work. A forked process has its own."""
-    global _keeper  # noqa: PLW0603 -- a process has one, and may have been forked
+    global _keeper
     with _lock:
         if not _keeper.is_alive():
             if _keeper.ident is not None:

@@ -1,10 +1,11 @@
 """The outer limit."""
 
 import asyncio
+import threading
 
 import pytest
 
-from workshop.lab import Never, within
+from workshop.lab import Never, settle, within
 
 pytestmark = pytest.mark.usefixtures("short_limit")
 
@@ -64,3 +65,24 @@ async def test_a_cancelled_wait_cancels_what_it_waited_for() -> None:
     await asyncio.wait({outer})
 
     assert (outer.cancelled(), inner.cancelled()) == (True, True)
+
+
+async def test_a_hundred_limits_at_once_need_one_thread_between_them() -> None:
+    before = threading.active_count()
+    gate = asyncio.Event()
+    waiting = [asyncio.create_task(within(gate.wait(), never="")) for _ in range(100)]
+    await settle()
+
+    assert threading.active_count() <= before + 1
+    gate.set()
+    assert await asyncio.gather(*waiting) == [True] * 100
+
+
+async def test_of_two_limits_each_is_kept_whatever_becomes_of_the_other() -> None:
+    first = asyncio.create_task(within(asyncio.Event().wait(), never="first"))
+    second = asyncio.create_task(within(asyncio.Event().wait(), never="second"))
+    await settle()
+    first.cancel()
+
+    with pytest.raises(Never, match=r"^second$"):
+        await second

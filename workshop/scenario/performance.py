@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -93,6 +94,7 @@ def perform(
                 return await _play(module, scene, answer, environment, seconds)
 
             if exact:
+                stack.enter_context(_no_garbage_collected())
                 stack.enter_context(modelled_sqlite())
                 stack.enter_context(modelled_redis())
                 return virtual.run(play, threads="modelled")
@@ -190,6 +192,22 @@ async def _until_curtain(scene: Any, stage: Stage, seconds: float) -> bool:
         return False
     task.result()
     return True
+
+
+@contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Keep Python from looking for garbage when it likes.
+
+    A connection that an answer has lost is closed when it is found, and in a picture
+    that must not depend on what else this process has done.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 async def _warm_up(client: httpx2.AsyncClient) -> None:

@@ -25,6 +25,7 @@ from workshop.lab import (
     settle,
 )
 from workshop.lab.application import running
+from workshop.lab.stall import quiet
 
 APP = '''
 import asyncio
@@ -336,6 +337,8 @@ async def test_an_app_that_ends_lets_nobody_go_who_waits_in_another(
                 raise ValueError("the test failed")
 
         await asyncio.wait({inners})
+        # A thread that was let go may not have had its turn yet.
+        await quiet(lambda: venue.waiting, until=lambda: venue.waiting < 2)
         assert (venue.waiting, venue.is_open, outers.done()) == (1, False, False)
         venue.open("opened")
         assert await outers == "opened"

@@ -54,16 +54,24 @@ class Watched:
 
     def until_looked_at(self) -> None:
         """Wait until the session has looked at the file as it is now."""
-        looked = threading.Event()
-        look = self.session._look
+        self._until("_look")
+
+    def until_tidy(self) -> None:
+        """Wait until the session has seen to what the run before has left."""
+        self._until("_pause")
+
+    def _until(self, name: str) -> None:
+        """Wait until the session has done what its method *name* does."""
+        done = threading.Event()
+        real = getattr(self.session, name)
 
         def spy() -> None:
-            look()
-            looked.set()
+            real()
+            done.set()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.session, "_look", spy)
-            assert looked.wait(SECONDS)
+            patch.setattr(self.session, name, spy)
+            assert done.wait(SECONDS)
 
     def all(self, kind: type[Kind]) -> list[Kind]:
         """Return all events of *kind* so far."""

@@ -55,7 +55,9 @@ class Timekeeper(threading.Thread):
                 self._changed.wait(patience)
 
 
-_keeper = Timekeeper()
+# Made when first needed: from Python 3.13 on, a thread object that was made before a
+# fork cannot be started after it.
+_keeper: Timekeeper | None = None
 _lock = threading.Lock()
 
 
@@ -63,8 +65,7 @@ def timekeeper() -> Timekeeper:
     """Return this process's timekeeper, at work. A forked process has its own."""
     global _keeper
     with _lock:
-        if not _keeper.is_alive():
-            if _keeper.ident is not None:
-                _keeper = Timekeeper()
+        if _keeper is None or not _keeper.is_alive():
+            _keeper = Timekeeper()
             _keeper.start()
         return _keeper

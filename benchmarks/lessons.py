@@ -13,6 +13,11 @@ from __future__ import annotations
 import argparse
 import statistics
 
+from benchmarks.inside import HERE, enter
+
+if __name__ == "__main__":
+    enter("benchmarks.lessons", ("core",))
+
 from workshop.check.load import busy_cores
 from workshop.cli.place import catalogue
 from workshop.cli.services import Choice, services_for_tests
@@ -28,6 +33,7 @@ def main() -> None:
     """Measure the lessons named on the command line, all without a name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="LESSON")
+    parser.add_argument(HERE, action="store_true", help="do not set anything up")
     parser.add_argument("--repeat", type=int, default=20)
     parser.add_argument("--database", choices=["sqlite", "postgres"])
     chosen = parser.parse_args()

@@ -5,7 +5,8 @@
 Clones this checkout (as committed) into a temporary folder and runs the real
 commands there, in turn with what they cannot be faster than: installing the
 same pins by uv alone or by pip alone, and starting a bare interpreter. Needs
-uv on the PATH, the package registry, and some minutes.
+the package registry and some minutes; what uv on the PATH makes of it is
+measured where there is one.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def main(arguments: list[str]) -> None:
         ("first verdict, pip", "pip alone"),
         ("list", "bare interpreter"),
     ):
-        print(f"{above} / {below}: {figures[above] / figures[below]:.1f}")
+        if above in figures:
+            print(f"{above} / {below}: {figures[above] / figures[below]:.1f}")
+    if "uv alone" not in figures:
+        print("There is no uv on the PATH, so what it would make of it is not known.")
 
 
 def measure_set_up(clone: Path) -> dict[str, float]:

@@ -23,6 +23,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inside import enter
+
+if __name__ == "__main__":
+    enter("benchmarks.timeline", ("core", "benchmarks"))
+
 import httpx2
 from fastapi import FastAPI
 

@@ -90,6 +90,8 @@ class Program:
                 stdout=theirs,
                 stderr=theirs,
                 start_new_session=True,
+                # It hears of it when the terminal goes, as when we are killed.
+                preexec_fn=make_it_the_terminal,
             )
             os.close(theirs)
             self._in = self._out = ours
@@ -175,6 +177,14 @@ def environment(folder: Path) -> dict[str, str]:
     programs = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
     own = {"WORKSHOP_HOME": str(folder / ".home"), "PYTHONPATH": str(folder)}
     return {**env, **own, "PATH": programs}
+
+
+def make_it_the_terminal() -> None:
+    """Make standard input the terminal of this process's session."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def resize(terminal: int) -> None:

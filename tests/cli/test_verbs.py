@@ -75,6 +75,14 @@ def test_a_repaired_app_passes_and_is_remembered(lesson: Lesson, said: Said) -> 
     assert "2 of 2 steps, finished" in said("list")[1]
 
 
+def test_a_database_that_a_lesson_does_not_use_is_not_ignored_in_silence(
+    said: Said,
+) -> None:
+    _, _, err = said("test", "90", "--database", "postgres")
+
+    assert err == "Lesson 90 uses no database, so --database changes nothing.\n"
+
+
 def test_with_json_nothing_else_goes_to_standard_output(said: Said) -> None:
     code, out, _ = said("test", "90", "--json")
 

@@ -26,7 +26,7 @@ def services_for_tests(
     """
     with ExitStack() as stack:
         environment = {}
-        for variable, service in _services(lesson, database, stack):
+        for variable, service in _services(lesson, database, stack, say):
             say(f"Service: {service.description}")
             # Empty means: no server, a file for each test.
             environment[variable] = "" if service.kind == "sqlite" else service.url
@@ -48,7 +48,7 @@ def services_for_app(
     """
     with ExitStack() as stack:
         environment = {}
-        for variable, service in _services(lesson, database, stack):
+        for variable, service in _services(lesson, database, stack, say):
             name = variable.removeprefix("WORKSHOP_")
             if service.kind == "sqlite":
                 file = (folder / "box_office.db").as_posix()
@@ -70,7 +70,10 @@ def services_for_app(
 
 
 def _services(
-    lesson: Lesson, database: Choice | None, stack: ExitStack
+    lesson: Lesson,
+    database: Choice | None,
+    stack: ExitStack,
+    say: Callable[[str], None],
 ) -> Iterator[tuple[str, Service]]:
     """Start what the fixtures of the lesson's tests ask for, one by one."""
     if "database" in lesson.fixtures:
@@ -82,6 +85,8 @@ def _services(
 
             call(server.url)
         yield "WORKSHOP_DATABASE_URL", server
+    elif database is not None:
+        say(f"Lesson {lesson.number} uses no database, so --database changes nothing.")
     if "redis" in lesson.fixtures:
         from workshop.services import redis_server
 

@@ -25,6 +25,18 @@ document.querySelector(".md-content__inner").insertAdjacentHTML("afterbegin",
   '<div class="narrow">narrow</div></div></figure>')
 """
 
+# Follows the system as the theme does: a moment late.
+LATE_AND_DARK = """<!doctype html>
+<html lang="en"><title>Seats</title>
+<style>[data-md-color-scheme=slate] { background: #1b2625; color: #33413f }</style>
+<body data-md-color-scheme="default"><main><h1>Seats</h1><p>A1 is free.</p></main>
+<script>
+matchMedia("(prefers-color-scheme: dark)").onchange = (asked) => setTimeout(() => {
+  document.body.dataset.mdColorScheme = asked.matches ? "slate" : "default";
+}, 100);
+</script></body></html>
+"""
+
 
 @contextlib.contextmanager
 def needed() -> Iterator[None]:
@@ -98,6 +110,16 @@ def test_every_page_can_be_used_by_everybody(visits: list[Visit]) -> None:
     found = {f"{it.name} {it.width}": it.violations for it in visits if it.violations}
 
     assert found == {}
+
+
+def test_what_only_the_dark_makes_unreadable_is_found(tmp_path: Path) -> None:
+    (tmp_path / "late.html").write_text(LATE_AND_DARK, encoding="utf-8")
+
+    with needed(), served(tmp_path) as address:
+        found = [it.violations for it in visit_all(address, ["late.html"])]
+
+    assert [len(it) for it in found] == [2, 2]
+    assert all("dark: color-contrast" in it for each in found for it in each)
 
 
 def test_no_page_has_to_be_scrolled_sideways(visits: list[Visit]) -> None:

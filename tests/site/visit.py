@@ -67,9 +67,11 @@ def _visit(home: str, names: list[str], width: int) -> list[Visit]:
             notes.visit = Visit(name, width)
             page.emulate_media(color_scheme="light")
             page.goto(f"{home}/{name}")
+            wait_for_scheme(page, "default")
             notes.visit.needs = page.evaluate("document.documentElement.scrollWidth")
             problems = [f"light: {it}" for it in judge(page)]
             page.emulate_media(color_scheme="dark")
+            wait_for_scheme(page, "slate")
             problems += [f"dark: {it}" for it in judge(page, "color-contrast")]
             notes.visit.violations = problems
             visits.append(notes.visit)
@@ -97,6 +99,11 @@ class Notes:
     def _weigh(self, response: Response) -> None:
         size = int(response.headers.get("content-length", "0"))
         self.sizes[response.url] = max(size, self.sizes.get(response.url, 0))
+
+
+def wait_for_scheme(page: Page, name: str) -> None:
+    """Return when the page has the colours of *name*: it follows the system late."""
+    page.locator(f"body[data-md-color-scheme={name}]").wait_for()
 
 
 def judge(page: Page, *rules: str) -> list[str]:

@@ -84,6 +84,13 @@ def test_authors_have_their_lessons_linted(checkout: Checkout) -> None:
     assert "--extend-exclude 'lessons/*/app.py,.venvs'" in commands(ended.out)[0]
 
 
+def test_everywhere_means_the_types_of_other_systems_too(checkout: Checkout) -> None:
+    told = commands(checkout.run("selftest", "--everywhere").out)
+
+    for system in ("win32", "darwin"):
+        assert any(f"mypy --platform {system} " in it for it in told)
+
+
 def test_everywhere_means_the_oldest_and_newest_python_too(
     checkout: Checkout, tmp_path: Path
 ) -> None:

@@ -22,9 +22,10 @@ def selftest(everywhere: bool) -> int:
 
     Each command is printed before it runs, none is left out because an
     earlier one failed, and the last line is pytest's. With *everywhere* the
-    tests also run on the oldest and the newest supported Python that this
-    machine has, each in an environment of its own under `.venvs`; only those
-    marked `one_python` do not.
+    workshop's types are also checked as on Windows and macOS, and the tests
+    run on the oldest and the newest supported Python that this machine has
+    too, each in an environment of its own under `.venvs`; only those marked
+    `one_python` do not.
 
     Returns 0 when everything passed, else 1.
     """
@@ -32,6 +33,10 @@ def selftest(everywhere: bool) -> int:
     for tool in (["ruff", "check"], ["ruff", "format", "--check"]):
         run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
     run.tell_and_do([sys.executable, "-m", "mypy"])
+    # Where nobody tests: at least nothing is called there that is not there.
+    for system in ("win32", "darwin") if everywhere else ():
+        options = ["--platform", system, "--cache-dir", f".mypy_cache/{system}"]
+        run.tell_and_do([sys.executable, "-m", "mypy", *options, "workshop"])
     # Here only: what they print is the same on every Python, and kernels are slow.
     run.tell_and_do([sys.executable, "-m", "pytest", *NOTEBOOKS])
     for place in _others() if everywhere else ():

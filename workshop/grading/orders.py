@@ -81,6 +81,8 @@ class ForkingOrders(Orders):
 
     def await_go(self) -> set[str]:
         """Return in each forked process, when its waiting is over; never here."""
+        if sys.platform != "linux":
+            raise NotImplementedError
         if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 -- only counted
             # Whatever holds a lock in another thread would hold it for ever.
             self.channel.send("unfit")
@@ -113,6 +115,8 @@ class ForkingOrders(Orders):
 
     def _bury(self) -> None:
         """Tell which of the forked processes have ended, and how."""
+        if sys.platform != "linux":
+            raise NotImplementedError
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -123,6 +127,8 @@ class ForkingOrders(Orders):
 
     def _become(self, request: dict[str, Any], descriptors: list[int]) -> None:
         """Be a process of its own from here on, as if newly started."""
+        if sys.platform != "linux":
+            raise NotImplementedError
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

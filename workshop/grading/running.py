@@ -101,7 +101,7 @@ class Stem:
         self._forks: dict[int, Forked] = {}
         self._numbers = 0
         self._lock = threading.Lock()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket, theirs = _pair_of_sockets()
         with theirs:
             self._process = _start(root, environment, ["--stem"], stdin=theirs)
         self._socket.send(json.dumps({**job, "waits": True}).encode())
@@ -115,6 +115,8 @@ class Stem:
 
     def fork(self, environment: Mapping[str, str]) -> Forked:
         """Return a process that is being forked, with *environment* added to it."""
+        if sys.platform != "linux":
+            raise NotImplementedError
         with self._lock:
             self._numbers += 1
             forked = self._forks[self._numbers] = Forked(self)
@@ -220,6 +222,8 @@ class Forked:
 
     def kill(self) -> None:
         """Kill it and its group, or as soon as it is there."""
+        if sys.platform != "linux":
+            raise NotImplementedError
         self._killed = True
         if self.pid is None:
             return
@@ -233,6 +237,12 @@ class Forked:
         with contextlib.suppress(OSError):
             self.control.close()
         self.wait()
+
+
+def _pair_of_sockets() -> tuple[socket.socket, socket.socket]:
+    if sys.platform != "linux":
+        raise NotImplementedError
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 def _start(

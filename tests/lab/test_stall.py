@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from workshop.lab import Stalled, settle, until_stalled
+from workshop.lab import Stalled, settle, stall, until_stalled
 
 
 async def test_a_result_that_takes_many_turns_is_returned() -> None:
@@ -55,6 +55,16 @@ async def test_work_in_a_thread_is_not_taken_for_a_stall() -> None:
     helper = asyncio.create_task(let_go_much_later())
     assert await until_stalled(loop.run_in_executor(None, go.wait, 3)) is True
     await helper
+
+
+async def test_nobody_waits_for_threads_that_all_wait_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stall, "SILENCE_SECONDS", 3600)
+    await asyncio.to_thread(int)
+
+    with pytest.raises(Stalled):
+        await until_stalled(asyncio.Event().wait())
 
 
 @pytest.mark.usefixtures("short_limit")

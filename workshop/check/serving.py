@@ -31,7 +31,11 @@ def serving_problem(
         env.pop("DATABASE_URL", None)
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "app:app", "--port", "0"],
+            # Windows calls its null device a terminal, and gets colours.
+            [
+                *(sys.executable, "-m", "uvicorn", "app:app", "--port", "0"),
+                "--no-use-colors",
+            ],
             cwd=folder,
             env={**env, **(environment or {})},
             stdin=subprocess.DEVNULL,

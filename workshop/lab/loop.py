@@ -32,6 +32,7 @@ class WatchedLoop(asyncio.BaseEventLoop):
 
     Attributes:
         outside: how often a thread, a process or a connection has taken part.
+        strangers: whether one of them is not part of this process.
         threads_before: the threads that were alive before this loop.
         tasks: every task made by a test or an app, as long as it lives.
         owners: the app on whose behalf a task was made, for those that have one.
@@ -42,6 +43,8 @@ class WatchedLoop(asyncio.BaseEventLoop):
     def __init__(self, *args: Any) -> None:
         """Make the loop that is mixed with, with *args*."""
         self.outside = 0
+        self.strangers = False
+        self._doors: set[int] = set()
         self.threads_before = weakref.WeakSet(threading.enumerate())
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.owners: weakref.WeakKeyDictionary[asyncio.Task[Any], object] = (
@@ -86,12 +89,35 @@ class WatchedLoop(asyncio.BaseEventLoop):
     async def create_connection(self, *args: Any, **options: Any) -> Any:
         """Count a connection to the outside world."""
         self.outside += 1
-        return await super().create_connection(*args, **options)
+        made = await super().create_connection(*args, **options)
+        address = made[0].get_extra_info("peername")
+        self.strangers |= not address or address[1] not in self._doors
+        return made
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """Count a door to the outside world."""
         self.outside += 1
-        return await super().create_server(*args, **options)
+        server = await super().create_server(*args, **options)
+        self._doors.update(it.getsockname()[1] for it in server.sockets)
+        return server
+
+    async def create_unix_connection(self, *args: Any, **options: Any) -> Any:
+        """Count a connection to the outside world."""
+        self.outside += 1
+        self.strangers = True
+        return await super().create_unix_connection(*args, **options)
+
+    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
+        """Count a process."""
+        self.outside += 1
+        self.strangers = True
+        return await super().subprocess_exec(*args, **options)
+
+    async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
+        """Count a process."""
+        self.outside += 1
+        self.strangers = True
+        return await super().subprocess_shell(*args, **options)
 
     def _process_events(self, event_list: list[Any]) -> None:
         # Every answer of a server, not only the first connection to it, shows that

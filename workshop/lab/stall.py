@@ -10,12 +10,15 @@ from typing import TypeVar
 from workshop.lab.failures import ENDED_IT, AppExit, Stalled
 from workshop.lab.limit import end
 from workshop.lab.loop import outside_seen
+from workshop.lab.parked import all_parked
 
 T = TypeVar("T")
 
 CYCLES = 400
 # Only where threads or sockets have taken part: how long they must have been silent.
 SILENCE_SECONDS = 2.0
+# How many pauses they must have had if it can be seen that all of them only wait.
+PAUSES = 200
 
 
 async def settle(cycles: int = 50) -> None:
@@ -34,7 +37,8 @@ async def until_stalled(
 
     For code that lives in the loop: *cycles* turns of the loop without a result mean
     that everybody waits for somebody else. Where threads or sockets have taken part
-    in this test they must also have been silent for two seconds.
+    in this test they must also have been silent for two seconds, or all wait to be
+    woken.
 
     Raises:
         Stalled: with *otherwise* as its words. The awaitable is cancelled.
@@ -64,19 +68,25 @@ async def quiet(
     """Return when *until* holds, or when *progress* has stopped changing.
 
     Stopped means: not for *cycles* turns of the loop and, if the loop has ever heard
-    of threads or sockets, not for two seconds either.
+    of threads or sockets, not for two seconds either. There is no need to wait that
+    long when nothing outside can say a word any more; see `all_parked`.
     """
     loop = asyncio.get_running_loop()
     seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()
+    pauses = 0
     while not until():
         await asyncio.sleep(0)
         now = _moment(loop, progress)
         if now != seen:
             seen, remaining, since = now, cycles, time.monotonic()
+            pauses = 0
         remaining -= 1
         if remaining <= 0:
             if not outside_seen(loop) or time.monotonic() - since >= SILENCE_SECONDS:
                 return
+            if pauses and pauses % PAUSES == 0 and all_parked(loop):
+                return
+            pauses += 1
             # Give the processor to the threads we wait for. A timer of the loop
             # would not do: under a clock moved by hand it never fires.
             time.sleep(0.001)  # noqa: ASYNC251 -- the pause is for other threads

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx2
@@ -45,6 +48,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def wait_for(client: httpx2.Client) -> None:
+    """Return when somebody listens; a minute at most."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(httpx2.ConnectError):
+            client.get("/")
+            return
+    pytest.fail("nobody listens")
+
+
 def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -70,6 +83,29 @@ def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
     assert heard == "somebody asked for seats"
     assert running
     assert psutil.wait_procs(running, timeout=30)[1] == []
+
+
+def test_the_page_to_try_an_app_needs_no_network(folder: Path) -> None:
+    served = Served(
+        folder, free_port(), environment={}, scratch=folder, listen=lambda _: None
+    )
+    try:
+        with httpx2.Client(base_url=served.address) as client:
+            wait_for(client)
+            asked = {
+                place
+                for page in ("/docs", "/redoc")
+                for place in re.findall(
+                    r'(?:src|href)="([^"]+)"', client.get(page).text
+                )
+            }
+            answers = {place: client.get(place).status_code for place in asked}
+    finally:
+        served.close()
+
+    assert len(answers) >= 4
+    assert all(place.startswith("/") for place in asked)
+    assert set(answers.values()) == {200}
 
 
 def test_no_server_outlives_its_owner(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Every verb by its words, its output and its exit code."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(
     assert (code, out) == (2, "")
     assert sentence in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_told_before_the_address(said: Said) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        code, out, err = said("run", "90", "--port", port)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Port {port} is taken")
 
 
 def test_a_starter_does_not_pass_and_the_reason_is_told(said: Said) -> None:

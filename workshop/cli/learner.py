@@ -151,8 +151,10 @@ def run(
     answer = it.solution_file if solution else it.app_file
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
-    chosen = port or free_port()
+    chosen = wanted_port(port)
     folder = place.home() / "run" / it.slug
+    # It runs in another folder, where a relative path leads nowhere.
+    paths = os.pathsep.join([str(place.ROOT), *filter(None, sys.path)])
     # Each start begins with an empty box office, as the tests do.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,13 +165,14 @@ def run(
         try:
             code = subprocess.call(
                 [
-                    *(sys.executable, "-m", "uvicorn", "app:app"),
+                    *(sys.executable, "-m", "uvicorn"),
+                    *("--factory", "workshop.cli.own_docs:served"),
                     *("--app-dir", str(answer.parent)),
                     *("--host", "127.0.0.1", "--port", str(chosen)),
                     *("--reload", "--reload-dir", str(answer.parent)),
                 ],
                 cwd=folder,
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, "PYTHONPATH": paths},
             )
         except KeyboardInterrupt:
             return PASSED
@@ -333,6 +336,26 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
+    return port
+
+
+def wanted_port(port: int | None) -> int:
+    """Return *port* if nobody listens there, or a free one if none is wanted.
+
+    Raises `click.UsageError` when it is taken.
+    """
+    if port is None:
+        return free_port()
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            taken = True
+    except OSError:
+        taken = False
+    if taken:
+        raise click.UsageError(
+            f"Port {port} is taken: another program listens there. Without --port a "
+            "free one is found."
+        )
     return port
 
 

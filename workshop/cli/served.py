@@ -101,7 +101,8 @@ def main(port: int, folder: Path) -> None:
 
     threading.Thread(target=_end_with_owner, daemon=True).start()
     uvicorn.run(
-        "app:app",
+        "workshop.cli.own_docs:served",
+        factory=True,
         app_dir=str(folder),
         host="127.0.0.1",
         port=port,

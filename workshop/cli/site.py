@@ -8,7 +8,7 @@ import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import free_port, say
+from workshop.cli.learner import say, wanted_port
 
 
 def _needs_material() -> None:
@@ -26,7 +26,7 @@ def site(port: int | None) -> int:
     from workshop.site.build import serve
 
     _needs_material()
-    chosen = port or free_port()
+    chosen = wanted_port(port)
     say(f"The site: http://127.0.0.1:{chosen}/")
     say("It reloads when you save. Ctrl-C stops it.")
     return PASSED if serve(place.ROOT, chosen) else NOT_PASSED

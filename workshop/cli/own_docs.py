@@ -1,0 +1,61 @@
+"""The learner's app as it is served by hand: its /docs page asks nobody outside.
+
+The page on which FastAPI lets people try an app fetches its script from a content
+delivery network, and stays empty where there is none: in a train, or in a room with
+thirty people and one weak network. Here the script comes from an installed package.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import resources
+
+import fastapi.openapi.docs
+from starlette.routing import Mount, Router
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PREFIX = "/-docs"
+_ELSEWHERE = {
+    "swagger_js_url": "swagger-ui-bundle.js",
+    "swagger_css_url": "swagger-ui.css",
+    "swagger_favicon_url": "favicon.png",
+    "redoc_js_url": "redoc.standalone.js",
+    "redoc_favicon_url": "favicon.png",
+}
+
+
+def served() -> ASGIApp:
+    """Return the object ``app`` of the module ``app``, with what /docs needs.
+
+    For ``uvicorn --factory``. Ends the process with code 1 when there is no such
+    object, as uvicorn does; whatever the module raises is passed on.
+    """
+    from uvicorn.importer import ImportFromStringError, import_from_string
+
+    _use_own_files()
+    try:
+        app: ASGIApp = import_from_string("app:app")
+    except ImportFromStringError as problem:
+        logging.getLogger("uvicorn.error").error("The app is not there. %s", problem)
+        sys.exit(1)
+    static = resources.files("fastapi_offline") / "static"
+    files = Router([Mount(_PREFIX, StaticFiles(directory=str(static)))])
+
+    async def with_files(scope: Scope, receive: Receive, send: Send) -> None:
+        own = scope["type"] == "http" and scope["path"].startswith(f"{_PREFIX}/")
+        await (files if own else app)(scope, receive, send)
+
+    return with_files
+
+
+def _use_own_files() -> None:
+    """Change where the pages look if nobody says otherwise."""
+    for page in ("get_swagger_ui_html", "get_redoc_html"):
+        defaults = getattr(fastapi.openapi.docs, page).__kwdefaults__
+        for name, file in _ELSEWHERE.items():
+            if name in defaults:
+                defaults[name] = f"{_PREFIX}/{file}"
+        if "with_google_fonts" in defaults:
+            defaults["with_google_fonts"] = False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
+import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,52 @@ def test_a_broken_environment_is_a_problem(template: Checkout) -> None:
     assert "problem  FastAPI: ModuleNotFoundError" in ended.out
     assert ended.out.splitlines()[-1].startswith("4 problems")
     assert "Traceback" not in ended.out + ended.err
+
+
+def test_a_package_that_lost_a_part_is_named(tmp_path: Path) -> None:
+    for name in ("seats.py", "rows.py"):
+        (tmp_path / name).touch()
+    info = tmp_path / "seats-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: seats\nVersion: 1\n", encoding="utf-8")
+    (info / "RECORD").write_text("seats.py,,\nrows.py,,\n", encoding="utf-8")
+    package = metadata.PathDistribution(info)
+    assert inside.is_complete(package)
+
+    (tmp_path / "rows.py").unlink()
+
+    assert not inside.is_complete(package)
+
+
+def test_progress_that_cannot_be_kept_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    assert list(machine.keeping(tmp_path)) == []
+
+    # Root may write everywhere, so what the system says is played here.
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != kept)
+
+    (finding,) = machine.keeping(tmp_path)
+    assert finding.state is State.PROBLEM
+    assert str(kept) in finding.text
+
+
+def test_who_stops_listening_gets_no_traceback(template: Checkout) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "workshop", "doctor"],
+        cwd=template.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as doctor:
+        assert doctor.stdout is not None
+        assert doctor.stderr is not None
+        doctor.stdout.close()
+        said = doctor.stderr.read()
+
+    assert "Traceback" not in said
 
 
 def test_an_environment_that_moved_is_named(place: Path) -> None:

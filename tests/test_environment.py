@@ -226,6 +226,22 @@ def test_a_moved_checkout_is_set_up_again(ready: Checkout) -> None:
     shutil.rmtree(elsewhere)
 
 
+def test_a_moved_checkout_needs_no_network(ready: Checkout) -> None:
+    elsewhere = ready.root.with_name("moved")
+    shutil.copytree(ready.root, elsewhere, symlinks=True)
+    ready.root, root = elsewhere, ready.root
+    ready.go_offline()
+    try:
+        ended = ready.run("list", python=str(ready.python))
+    finally:
+        ready.root = root
+
+    assert ended.code == 0, ended.err
+    assert f"prefix: {elsewhere / '.venv'}" in ended.out
+    assert ended.err.startswith(".venv was moved: it moves in here")
+    shutil.rmtree(elsewhere)
+
+
 @posix
 def test_an_environment_whose_python_has_gone_is_made_anew(ready: Checkout) -> None:
     ready.python.unlink()

@@ -42,7 +42,8 @@ def test_progress_arrives_in_another_clone(
     assert "0 of 2 steps" in said("list")[1]
     assert said("progress", "import", "mine.json") == (
         0,
-        "mine.json brought 2 passed steps: lesson 90 steps 1, 2.\n",
+        "mine.json brought 2 passed steps: lesson 90 steps 1, 2.\n"
+        "Your answers stayed where they are: `catch-up` gives ours to go on from.\n",
         "",
     )
     assert "2 of 2 steps, finished" in said("list")[1]

@@ -53,13 +53,14 @@ def command_line() -> click.Group:
         learner,
         notebooks,
         pictures,
+        prepare,
         site,
         timeline,
         transfer,
     )
 
     for module in (
-        *(learn, learner, keeping, timeline, notebooks, transfer),
+        *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
         *(author, pictures, site),
     ):
         for verb in module.VERBS:
@@ -105,6 +106,14 @@ def main(argv: list[str]) -> int:
 
 def _tell_of_a_defect(problem: Exception) -> None:
     import traceback
+
+    if isinstance(problem, ImportError) and "workshop" not in str(problem.name):
+        click.echo(
+            f"A package is missing or damaged ({problem}). `python -m workshop "
+            "doctor` says which, and what to do.",
+            err=True,
+        )
+        return
 
     path = place.home() / "failure.txt"
     text = "".join(traceback.format_exception(problem))

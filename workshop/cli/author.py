@@ -42,7 +42,8 @@ def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
         findings += found
     names = ", ".join(it.number for it in chosen)
     if findings:
-        click.echo(f"{len(findings)} things to mend in lessons {names}.")
+        things = "thing" if len(findings) == 1 else "things"
+        click.echo(f"{len(findings)} {things} to mend in lessons {names}.")
         return NOT_PASSED
     click.echo(f"Nothing to mend in lessons {names}.")
     return PASSED

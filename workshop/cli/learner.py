@@ -35,8 +35,9 @@ def one_lesson(words: tuple[str, ...]) -> Lesson:
         there = ", ".join(lesson.number for lesson in catalogue.lessons())
         raise click.UsageError(f"Which lesson? Add its number, one of: {there}.")
     if len(words) > 1:
+        step = " A step is named by --step." if words[1].isdecimal() else ""
         raise click.UsageError(
-            f"One lesson at a time, please: {' or '.join(words)}, not both."
+            f"One lesson at a time, please: {' or '.join(words)}, not both.{step}"
         )
     return catalogue.find(words[0])
 
@@ -111,7 +112,8 @@ def test(
     store = place.store()
     record = _remember(store, it, verdict) if own else LessonRecord()
     if as_json:
-        click.echo(json.dumps(verdict.as_json(), ensure_ascii=False))
+        # In ASCII: a pipe of Windows is in whatever that machine likes.
+        click.echo(json.dumps(verdict.as_json()))
     else:
         from workshop.screen.pages import again_lines
         from workshop.screen.report import print_verdict

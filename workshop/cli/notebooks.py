@@ -6,12 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED, TOOL_FAILED
 from workshop.cli.learner import lesson_argument, one_lesson, say
+
+if TYPE_CHECKING:
+    from workshop.environment.model import Environment
 
 _fresh = click.option(
     "--fresh", is_flag=True, help="A copy as at the beginning; yours is kept."
@@ -78,17 +82,29 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
     return NOT_PASSED if broken else PASSED
 
 
-def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
+def jupyter() -> Environment:
+    """Return the environment that JupyterLab runs in, made if it is not there.
+
+    Raises `SetupError` when that cannot be done.
+    """
     from workshop.environment import setup
-    from workshop.environment.model import Environment, SetupError
+    from workshop.environment.model import Environment
+    from workshop.notebooks.jupyter import GROUPS
+
+    environment = Environment(place.ROOT / ".venvs" / "notebooks")
+    setup.ensure(environment, GROUPS)
+    return environment
+
+
+def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
+    from workshop.environment.model import SetupError
     from workshop.notebooks.copies import own_copy
-    from workshop.notebooks.jupyter import GROUPS, command, settings
+    from workshop.notebooks.jupyter import command, settings
 
     folder = place.ROOT / "my_notebooks"
     copies = [own_copy(it, folder, fresh=fresh) for it in originals]
-    environment = Environment(place.ROOT / ".venvs" / "notebooks")
     try:
-        setup.ensure(environment, GROUPS)
+        environment = jupyter()
     except SetupError as problem:
         click.echo(str(problem), err=True)
         return TOOL_FAILED

@@ -6,6 +6,7 @@ Run as `python -m workshop.doctor.inside`, one line a finding.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +19,10 @@ from workshop.environment.model import Environment, pins_file
 
 def look(environment: Environment) -> Iterator[Finding]:
     """Yield a finding for each thing that the lessons stand on."""
-    anew = f"Remove {environment.place}; the next verb makes it anew."
+    anew = (
+        f"Where there is a network, remove {environment.place}: the next verb makes "
+        "it anew."
+    )
     tries: list[tuple[str, Callable[[], Finding]]] = [
         ("The packages", lambda: packages(environment, anew)),
         ("FastAPI", fastapi),
@@ -26,6 +30,10 @@ def look(environment: Environment) -> Iterator[Finding]:
         ("Redis", redis),
     ]
     stamp = environment.stamp()
+    if os.environ.get("WORKSHOP_DATABASE_URL", "").startswith("postgres"):
+        yield warning(
+            "WORKSHOP_DATABASE_URL is set: lessons use that PostgreSQL, not SQLite."
+        )
     if stamp is not None and "postgres" in stamp.installed:
         tries.append(("PostgreSQL", postgres))
     for what, attempt in tries:
@@ -42,7 +50,7 @@ def packages(environment: Environment, anew: str) -> Finding:
     wanted: dict[str, str] = {}
     for group in groups:
         wanted |= pinned(pins_file(group).read_text(encoding="utf-8"))
-    missing, other = [], []
+    missing, other, damaged = [], [], []
     for name, version in wanted.items():
         try:
             installed = metadata.version(name)
@@ -51,11 +59,24 @@ def packages(environment: Environment, anew: str) -> Finding:
             continue
         if installed != version:
             other.append(f"{name} {installed} instead of {version}")
+        elif not is_complete(metadata.distribution(name)):
+            damaged.append(name)
     if missing:
         return problem(f"Not installed: {', '.join(missing)}. {anew}")
+    if damaged:
+        return problem(f"Parts are missing of: {', '.join(damaged)}. {anew}")
     if other:
         return warning(f"Not as pinned: {', '.join(other)}. {anew}")
     return ok(f"{len(wanted)} packages as pinned")
+
+
+def is_complete(package: metadata.Distribution) -> bool:
+    """Tell whether the modules that a package has brought are still there."""
+    return all(
+        Path(str(package.locate_file(file))).exists()
+        for file in package.files or ()
+        if file.suffix == ".py"
+    )
 
 
 def pinned(text: str) -> dict[str, str]:

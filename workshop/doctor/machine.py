@@ -28,6 +28,7 @@ def look(environment: Environment) -> Iterator[Finding]:
     yield python_version()
     yield set_up(environment)
     yield writing(ROOT)
+    yield from keeping(Path(os.environ.get("WORKSHOP_HOME") or ROOT / ".workshop"))
     yield from bytecode(os.environ)
     yield from file_system(ROOT, _read("/proc/mounts"), _read("/proc/version"))
     yield loopback()
@@ -86,6 +87,18 @@ def writing(folder: Path) -> Finding:
     if free < _NEEDED_MB:
         return warning(f"Only {free} MB are free in {folder}. Make room for 300 MB.")
     return ok(f"{folder} can be written")
+
+
+def keeping(folder: Path) -> Iterator[Finding]:
+    """Warn where progress and the copies of a learner's files cannot be kept."""
+    folders = [folder, *folder.glob("*")] if folder.exists() else []
+    for it in folders:
+        if it.is_dir() and not os.access(it, os.W_OK | os.X_OK):
+            yield problem(
+                f"{it} cannot be written, so neither progress nor your files can be "
+                "kept. Was it made with sudo? Remove it, or make it yours."
+            )
+            return
 
 
 def bytecode(settings: Mapping[str, str]) -> Iterator[Finding]:

@@ -24,11 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write("python -m workshop doctor: is this machine ready?\n")
         return 0 if set(arguments) <= {"--help", "-h"} else 2
     findings = []
-    for finding in _visit(Environment.here()):
-        findings.append(finding)
-        sys.stdout.write(finding.line() + "\n")
+    try:
+        for finding in _visit(Environment.here()):
+            findings.append(finding)
+            sys.stdout.write(finding.line() + "\n")
+            sys.stdout.flush()
+        sys.stdout.write(conclusion(findings) + "\n")
         sys.stdout.flush()
-    sys.stdout.write(conclusion(findings) + "\n")
+    except BrokenPipeError:
+        # Whoever read it has gone (`| head`): nothing left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if any(finding.state is State.PROBLEM for finding in findings) else 0
 
 

@@ -113,6 +113,11 @@ class _Work:
             version = self._build()
         elif stamp is None:
             self._begin("Setting up the workshop in the environment that is there")
+        elif stamp.place != str(environment.place):
+            self._begin(f"{_short(environment.place)} was moved: it moves in here")
+            if not self._move_in(stamp, version):
+                stamp = None
+                version = self._build()
         elif not stamp.installed or not environment.lacks(groups):
             self._begin(f"Setting up the workshop in {_short(environment.place)}")
         elif "begun" in stamp.installed.values():
@@ -155,8 +160,6 @@ class _Work:
     def _healthy_version(self, stamp: Stamp | None) -> str | None:
         """Return the version of the environment's Python if it can be kept."""
         environment = self.environment
-        if stamp is not None and stamp.place != str(environment.place):
-            return None  # moved: its programs and settings name the old place
         if stamp is None and self.tried:
             return None  # a set-up of ours that ended before it could say anything
         who = python.identity([str(environment.python)])
@@ -164,6 +167,28 @@ class _Work:
             return None
         version = version_text(who[0])
         return version if self._made_for() == version else None
+
+    def _move_in(self, stamp: Stamp, version: str) -> bool:
+        """Let the environment, its settings and its programs name its new place.
+
+        What it holds need not be fetched again, which matters where there is no
+        network. Returns whether that was possible.
+        """
+        environment = self.environment
+        below = python.identity([self.base])
+        if below is None or version_text(below[0]) != version:
+            return False
+        if _venv(self.base, environment.place).returncode:
+            return False
+        old, new = (os.fsencode(it) for it in (stamp.place, str(environment.place)))
+        for program in environment.python.parent.iterdir():
+            if program.is_symlink() or not program.is_file():
+                continue
+            first, end, rest = program.read_bytes().partition(b"\n")
+            if first.startswith(b"#!") and old in first:
+                program.write_bytes(first.replace(old, new) + end + rest)
+        stamp.place = str(environment.place)
+        return python.identity([str(environment.python)]) is not None
 
     def _made_for(self) -> str:
         """Return the version that the environment was made with."""
@@ -190,16 +215,7 @@ class _Work:
         environment.stamp_file.unlink(missing_ok=True)
         for path in others:
             _remove(path)
-        # Without pip this takes 0.1 s instead of 4.5 s.
-        made = subprocess.run(
-            [self.base, "-m", "venv", "--without-pip", str(environment.place)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        made = _venv(self.base, environment.place)
         if made.returncode or python.identity([str(environment.python)]) is None:
             output = made.stdout + made.stderr
             last = output.strip().splitlines()[-1:] or ["nothing"]
@@ -256,6 +272,19 @@ class _Work:
             cwd=self.environment.place,
             start_new_session=True,
         )
+
+
+def _venv(base: str, place: Path) -> subprocess.CompletedProcess[str]:
+    # Without pip this takes 0.1 s instead of 4.5 s.
+    return subprocess.run(
+        [base, "-m", "venv", "--without-pip", str(place)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
 
 
 def _short(place: Path) -> str:

@@ -56,6 +56,11 @@ VERBS = (
     Verb("undo", "your file, as it was before that", "may"),
     Verb("progress", "export FILE, import FILE"),
     Verb("notebooks", "all of them, in JupyterLab"),
+    Verb(
+        "prepare",
+        "fetch all, for days without a network",
+        groups=("core", "postgres", "site", "notebook-tests"),
+    ),
     Verb("doctor", "what is wrong with this machine", groups=()),
     Verb("help", "this table", groups=()),
     Verb("check", "is a lesson fit to be handed out?", "may"),

@@ -127,7 +127,10 @@ def _read(file: Path) -> str:
             f"There is no {file}. It was probably renamed or deleted."
         ) from None
     except (SyntaxError, UnicodeDecodeError) as exc:
-        raise AppLoadError(f"{file.name} is not text in UTF-8: {exc}.") from exc
+        raise AppLoadError(
+            f"{file.name} is not text in UTF-8, so nothing can read it. Let your "
+            "editor save it as UTF-8, or begin again: `reset` keeps your file."
+        ) from exc
 
 
 def _fill_linecache(file: Path, text: str) -> None:

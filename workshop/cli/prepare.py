@@ -1,0 +1,29 @@
+"""The verb for the evening before: fetch everything while there is a network."""
+
+from __future__ import annotations
+
+import click
+
+from workshop.cli.app import PASSED, TOOL_FAILED
+from workshop.cli.notebooks import jupyter
+
+
+@click.command("prepare")
+def prepare() -> int:
+    """Fetch all that any verb may need, for days without a network."""
+    from workshop.environment.model import SetupError
+
+    # The other packages are there already: each verb gets its own before it begins.
+    try:
+        jupyter()
+    except SetupError as problem:
+        click.echo(str(problem), err=True)
+        return TOOL_FAILED
+    click.echo(
+        "All is here: lessons, notebooks, PostgreSQL and the site need no network "
+        "from now on."
+    )
+    return PASSED
+
+
+VERBS: tuple[click.Command, ...] = (prepare,)

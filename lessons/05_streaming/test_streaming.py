@@ -67,7 +67,8 @@ async def test_a_browser_can_read_every_event(
     app: RunningApp, database: Database
 ) -> None:
     """An event ends at a blank line, and each of its lines begins with a name."""
-    await sold(database, Sale(9, "B9", 'From "Bob",\nwith love'))
+    bob = 'From "Bob" \\o/\n\twith love'
+    await sold(database, Sale(9, "B9", bob))
     live = Sale(10, "C1", "Good luck,\n\nAnn!")
     app.replace("live_sales", TicketSystem(live).live_sales)
 
@@ -80,7 +81,7 @@ async def test_a_browser_can_read_every_event(
     )
     read = [(e.id, as_json(e.data)) for e in events_of(ann) if e.name == "sale"]
     assert read == [
-        ("9", {"seat": "B9", "greeting": 'From "Bob",\nwith love'}),
+        ("9", {"seat": "B9", "greeting": bob}),
         ("10", {"seat": "C1", "greeting": "Good luck,\n\nAnn!"}),
     ], (
         "Sale 9, seat B9, and then sale 10, seat C1, were sent to Ann's board. Her "

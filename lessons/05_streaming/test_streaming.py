@@ -3,14 +3,14 @@
 The ticket system of app.py is replaced by one whose sales are in this file: it
 tells some, and then waits, breaks, or is sold out. It also counts the lines
 that are in use. What a board was sent is read as a browser reads it. No test
-measures time.
+measures time; where a board has to wait, the clock is moved by hand.
 """
 
 import asyncio
 import gc
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,15 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.util import await_only
 
-from workshop.lab import Exchange, Gate, exchange, settle, until_stalled, within
+from workshop.lab import (
+    Clock,
+    Exchange,
+    Gate,
+    exchange,
+    settle,
+    until_stalled,
+    within,
+)
 from workshop.lab.application import RunningApp
 from workshop.lab.database import Database
 from workshop.lab.exchange import Asgi, Message, Receive, Send
@@ -62,12 +70,38 @@ async def test_a_sale_is_on_the_board_before_the_next_one_is_made(
     )
 
 
+@pytest.mark.step(1)
+async def test_a_board_outlasts_a_quiet_time(app: RunningApp, clock: Clock) -> None:
+    """An async generator that is cancelled while it is waited for is at its end."""
+    quiet = Gate("the first sale", result=Sale(1, "A1"))
+    system = TicketSystem(quiet, then=Gate("the second sale"))
+    app.replace("live_sales", system.live_sales)
+
+    ann = exchange(app, "GET", BOARD)
+    await quiet.entered()
+    await clock.advance(5 * 60)
+    ended = "had ended by then" if ann.done else "was still open"
+    quiet.open()
+    await until_stalled(
+        until(lambda: ann.done or "A1" in seats_told(ann), clock),
+        otherwise="For five minutes nobody bought a seat, then A1 was sold, and the "
+        f"show went on. Ann's board {ended}, and did not show that A1 is gone. "
+        "Expected: a sale is on the board, however long it was waited for.",
+    )
+    assert (seats_told(ann), ann.done) == (["A1"], False), (
+        "For five minutes nobody bought a seat, then A1 was sold, and the show went "
+        f"on. Ann's board {ended}; it showed {seats_told(ann) or 'no seat'}. "
+        "Expected: A1, however long it was waited for, and the board stays open."
+    )
+
+
 @pytest.mark.step(2)
 async def test_a_browser_can_read_every_event(
     app: RunningApp, database: Database
 ) -> None:
     """An event ends at a blank line, and each of its lines begins with a name."""
-    await sold(database, Sale(9, "B9", 'From "Bob",\nwith love'))
+    bob = 'From "Bob" \\o/\n\twith love'
+    await sold(database, Sale(9, "B9", bob))
     live = Sale(10, "C1", "Good luck,\n\nAnn!")
     app.replace("live_sales", TicketSystem(live).live_sales)
 
@@ -80,7 +114,7 @@ async def test_a_browser_can_read_every_event(
     )
     read = [(e.id, as_json(e.data)) for e in events_of(ann) if e.name == "sale"]
     assert read == [
-        ("9", {"seat": "B9", "greeting": 'From "Bob",\nwith love'}),
+        ("9", {"seat": "B9", "greeting": bob}),
         ("10", {"seat": "C1", "greeting": "Good luck,\n\nAnn!"}),
     ], (
         "Sale 9, seat B9, and then sale 10, seat C1, were sent to Ann's board. Her "
@@ -293,11 +327,14 @@ async def test_who_comes_back_is_told_what_is_new(
 
 
 class TicketSystem:
-    """Tells the same *sales* to each caller, and *then* waits, breaks, or hangs up."""
+    """Tells the same *sales* to each caller, and *then* waits, breaks, or hangs up.
+
+    A gate among the sales is one that is made when the test opens it.
+    """
 
     def __init__(
         self,
-        *sales: Sale,
+        *sales: Sale | Gate,
         then: Gate | Exception | None = None,
         before: Callable[[], Awaitable[None]] = settle,
         after: Callable[[], Awaitable[None]] = settle,
@@ -320,41 +357,38 @@ class Call:
     """A call, as an async context manager. The garbage collector does not end it."""
 
     def __init__(self, system: TicketSystem) -> None:
-        self.system, self.line = system, Line(system)
+        self.system, self.is_up = system, True
 
-    async def __aenter__(self) -> "Line":
+    async def __aenter__(self) -> AsyncIterator[Sale]:
         await self.system.before()
         self.system.calls += 1
         self.system.lines_in_use += 1
         await self.system.after()
-        return self.line
+        return self.line()
 
     async def __aexit__(self, *error: object) -> None:
-        self.line.is_up = False
+        self.is_up = False
         await settle(5)  # hanging up takes a moment
         self.system.lines_in_use -= 1
 
+    async def line(self) -> AsyncIterator[Sale]:
+        """Tell what a caller hears: as in app.py, by an async generator.
 
-class Line:
-    """What a caller hears."""
+        Who cancels one that is waited for has ended it.
+        """
+        for sale in self.system.sales:
+            await self.pause()
+            yield await sale() if isinstance(sale, Gate) else sale
+        await self.pause()
+        if isinstance(self.system.then, Exception):
+            raise self.system.then
+        if self.system.then is not None:
+            await self.system.then()
 
-    def __init__(self, system: TicketSystem) -> None:
-        self.left, self.then, self.is_up = list(system.sales), system.then, True
-
-    def __aiter__(self) -> "Line":
-        return self
-
-    async def __anext__(self) -> Sale:
+    async def pause(self) -> None:
         await asyncio.sleep(0)
         if not self.is_up:
             raise ConnectionError("this line has been hung up already")
-        if self.left:
-            return self.left.pop(0)
-        if isinstance(self.then, Exception):
-            raise self.then
-        if self.then is not None:
-            await self.then()
-        raise StopAsyncIteration
 
 
 class Watched:
@@ -438,10 +472,10 @@ def seats_told(answer: Exchange) -> list[str]:
     return re.findall(r"\b(A\d+)\b", answer.body.decode())
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until *true* holds."""
-    while not true():  # noqa: ASYNC110 -- `until_stalled` ends it
-        await asyncio.sleep(0)
+async def until(true: Callable[[], bool], clock: Clock | None = None) -> None:
+    """Wait until *true* holds; with a *clock*, time passes meanwhile."""
+    while not true():  # `until_stalled` ends it
+        await (clock.advance(0.1) if clock else asyncio.sleep(0))
 
 
 async def collected(app: RunningApp) -> None:

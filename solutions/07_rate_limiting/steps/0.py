@@ -32,9 +32,9 @@ app = FastAPI(title="Box office", lifespan=lifespan)
 
 
 # TODO 1: three calls in any ten seconds, and a true Retry-After.
-# TODO 2: who stays away for ten seconds is forgotten.
+# TODO 2: who has stayed away is forgotten.
 # TODO 3: behind a proxy, each customer has a limit of his own.
-# TODO 4: ten calls at the same moment are not let through.
+# TODO 4: of ten calls at the same moment three are let through.
 # TODO 5: a limited `def` route holds up its own customer only.
 def rate_limit(endpoint: Callable) -> Callable:
     hits: dict[str, list[float]] = defaultdict(list)

@@ -239,10 +239,15 @@ async def test_a_confirmed_refund_is_in_the_audit_book(
     )
     entries = [event for event in journal.events if event.startswith("audit: ")]
     never_run = [made.partition(" made ")[0] for made in leaks.never_awaited()]
+    if never_run:
+        why = f" Prepared, but never run: {', '.join(never_run)}."
+    elif not entries:
+        why = " Only write_audit_entry() writes that book, and it has written nothing."
+    else:
+        why = ""
     assert ["2041" in entry for entry in entries] == [True], (
         "The customer was told that order 2041 is refunded. The auditor looked it "
-        f"up in the book and found {len(entries)} entries. "
-        f"Prepared, but never run: {', '.join(never_run) or 'nothing'}. "
+        f"up in the book and found {len(entries)} entries.{why} "
         "Expected: exactly one entry, and it names the order."
     )
     assert journal.position(entries[0]) < journal.position("http.response.start"), (

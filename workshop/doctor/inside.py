@@ -6,6 +6,7 @@ Run as `python -m workshop.doctor.inside`, one line a finding.
 from __future__ import annotations
 
 import asyncio
+import csv
 import os
 import sys
 import tempfile
@@ -72,10 +73,12 @@ def packages(environment: Environment, anew: str) -> Finding:
 
 def is_complete(package: metadata.Distribution) -> bool:
     """Tell whether the modules that a package has brought are still there."""
+    # Not by `package.files`: since Python 3.12 that leaves out what is not there.
+    rows = csv.reader((package.read_text("RECORD") or "").splitlines())
     return all(
-        Path(str(package.locate_file(file))).exists()
-        for file in package.files or ()
-        if file.suffix == ".py"
+        Path(str(package.locate_file(row[0]))).exists()
+        for row in rows
+        if row and row[0].endswith(".py")
     )
 
 

@@ -58,7 +58,7 @@ VERBS = (
     Verb("notebooks", "all of them, in JupyterLab"),
     Verb(
         "prepare",
-        "fetch all, for days without a network",
+        "fetch all, for days offline",
         groups=("core", "postgres", "site", "notebook-tests"),
     ),
     Verb("doctor", "what is wrong with this machine", groups=()),

@@ -89,10 +89,9 @@ class WatchedLoop(asyncio.BaseEventLoop):
     async def create_connection(self, *args: Any, **options: Any) -> Any:
         """Count a connection to the outside world."""
         self.outside += 1
-        made = await super().create_connection(*args, **options)
-        address = made[0].get_extra_info("peername")
-        self.strangers |= not address or address[1] not in self._doors
-        return made
+        port = args[2] if len(args) > 2 else options.get("port")
+        self.strangers |= port not in self._doors
+        return await super().create_connection(*args, **options)
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """Count a door to the outside world."""

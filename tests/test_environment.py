@@ -212,21 +212,7 @@ def test_an_environment_of_ones_own_is_taken_as_it_is(
     assert (own / "mine.txt").exists()
 
 
-def test_a_moved_checkout_is_set_up_again(ready: Checkout) -> None:
-    elsewhere = ready.root.with_name("moved")
-    shutil.copytree(ready.root, elsewhere, symlinks=True)
-    ready.root, root = elsewhere, ready.root
-    try:
-        ended = ready.run("list", python=str(ready.python))
-    finally:
-        ready.root = root
-
-    assert ended.code == 0, ended.err
-    assert f"prefix: {elsewhere / '.venv'}" in ended.out
-    shutil.rmtree(elsewhere)
-
-
-def test_a_moved_checkout_needs_no_network(ready: Checkout) -> None:
+def test_a_moved_checkout_moves_in_and_needs_no_network(ready: Checkout) -> None:
     elsewhere = ready.root.with_name("moved")
     shutil.copytree(ready.root, elsewhere, symlinks=True)
     ready.root, root = elsewhere, ready.root

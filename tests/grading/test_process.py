@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.tiny import GOOD
-from workshop.grading import Verdict, grade
+from workshop.grading import Limits, Verdict, grade
 from workshop.grading.engine import ROOT, grade_rounds
 from workshop.grading.marks import MARK
 from workshop.grading.process import Output
@@ -45,6 +45,19 @@ def test_settings_of_the_caller_do_not_change_a_verdict(
 
     assert grade(lesson, answer(GOOD)).passed
     assert grade(lesson, answer(bad)).verdict is Verdict.FAILED
+
+
+def test_a_crash_while_it_is_told_where_a_test_hangs_is_no_crash_of_the_app(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    """Python reads the stack of a thread that runs, and may fall over it."""
+    text = "    import ctypes, time; time.sleep(1.2); ctypes.string_at(0)"
+    hangs = GOOD.replace('    return {"free": 2}', text)
+    assert hangs != GOOD
+
+    verdict = grade(lesson, answer(hangs), limits=Limits(test_seconds=1))
+
+    assert verdict.verdict is Verdict.TIMED_OUT
 
 
 def test_what_the_app_prints_and_logs_is_told_test_by_test(

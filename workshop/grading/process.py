@@ -117,7 +117,8 @@ class WorkerProcess:
         """
         self._say(json.dumps(job["tests"] if self._waiting else job))
         overall = time.monotonic() + limits.run_seconds * rounds
-        deadline = time.monotonic() + limits.start_seconds
+        due = deadline = time.monotonic() + limits.start_seconds
+        heard = False
         while True:
             try:
                 event = self._queue.get(timeout=_TICK_SECONDS)
@@ -126,6 +127,12 @@ class WorkerProcess:
             if event:
                 self._begun |= event["event"] == "start"
                 self._gone |= event["event"] == "gone"
+                if event["event"] == "gone" and heard and time.monotonic() >= due:
+                    # Python was telling where it hangs. It reads the stack of a
+                    # thread that runs, and now and then falls over it.
+                    yield {"event": "silent"}
+                    return
+                heard = True
                 yield event
                 if event["event"] in ("done", "gone", "broken"):
                     self.output.wait_until_complete()
@@ -133,6 +140,7 @@ class WorkerProcess:
                 # One second more than the worker's own limit: it tells where
                 # it hangs when its time is up.
                 deadline = time.monotonic() + limits.test_seconds + 1
+                due = deadline - 1 - _TICK_SECONDS
             elif time.monotonic() > deadline:
                 yield {"event": "silent"}
                 return

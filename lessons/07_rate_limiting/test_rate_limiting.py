@@ -509,7 +509,8 @@ def remembered(part: str) -> set[str]:
 
 def sizes_in_memory() -> dict[int, int]:
     """Return how many entries each dict and set in memory has, by its identity."""
-    return {id(each): len(each) for each in in_memory() if isinstance(each, dict | set)}
+    found = [each for each in in_memory() if isinstance(each, dict | set)]
+    return {id(each): len(each) for each in found}  # made after the look around
 
 
 def in_memory() -> Iterator[Collection[object]]:

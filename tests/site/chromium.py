@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,24 +69,33 @@ def axe() -> str:
     cache = ROOT / ".workshop" / "cache"
     archive = cache / f"{AXE.replace('@', '-')}.tgz"
     if not archive.is_file():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise MissingToolError("npm is not there, which fetches axe-core.")
-        cache.mkdir(parents=True, exist_ok=True)
-        ended = subprocess.run(
-            [npm, "pack", "--silent", AXE],
-            cwd=cache,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if ended.returncode or not archive.is_file():
-            raise MissingToolError(f"npm could not fetch {AXE}: {ended.stderr}")
+        _fetch(archive)
     with tarfile.open(archive) as package:
         script = package.extractfile("package/axe.min.js")
         assert script is not None
         return script.read().decode("utf-8")
+
+
+def _fetch(archive: Path) -> None:
+    """Put axe-core's package at *archive*, whole or not at all."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise MissingToolError("npm is not there, which fetches axe-core.")
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    # npm writes bit by bit, and others may be looking.
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        ended = subprocess.run(
+            [npm, "pack", "--silent", AXE],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        fetched = Path(folder, archive.name)
+        if ended.returncode or not fetched.is_file():
+            raise MissingToolError(f"npm could not fetch {AXE}: {ended.stderr}")
+        fetched.replace(archive)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

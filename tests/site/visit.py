@@ -47,20 +47,21 @@ def visit_all(home: str, names: list[str]) -> list[Visit]:
     On the way each is judged by axe: by all its rules in the light, and by
     contrast alone in the dark, where nothing else is different.
     """
+    script = axe()
     # A browser for each: they take turns at being idle.
     with ThreadPoolExecutor(len(WIDTHS)) as pool:
-        both = pool.map(lambda width: _visit(home, names, width), WIDTHS)
+        both = pool.map(lambda width: _visit(home, names, width, script), WIDTHS)
         return [visit for visits in both for visit in visits]
 
 
-def _visit(home: str, names: list[str], width: int) -> list[Visit]:
+def _visit(home: str, names: list[str], width: int, script: str) -> list[Visit]:
     visits = []
     size: ViewportSize = {"width": width, "height": 900}
     with (
         browser() as chromium,
         chromium.new_context(viewport=size, reduced_motion="reduce") as context,
     ):
-        context.add_init_script(axe())
+        context.add_init_script(script)
         page = context.new_page()
         notes = Notes(page)
         for name in names:

@@ -116,6 +116,7 @@ class PlayedDesk:
 
     def note_solution(self, lesson: Lesson) -> None:
         self.done.append("solution")
+        self.known.of(lesson.slug).solution_seen = "now"
 
     def reset(self, lesson: Lesson) -> str:
         self.done.append("reset")

@@ -191,13 +191,41 @@ async def test_hints_that_were_seen_open_again_before_a_new_one_does(
 async def test_a_solution_is_shown_and_noted(tmp_path: Path) -> None:
     async with raised(tmp_path, size=(80, 40)) as stage:
         await stage.save(FAILED, FAILED)
-        text = await stage.press("s")
+        text = await stage.press("s", "y")
         closed = await stage.press("s")
 
     assert '+    return {"free": 2}' in text
     assert "Two seats are free." in text
     assert "Two seats are free." not in closed
     assert stage.desk.done.count("solution") == 1
+
+
+async def test_a_solution_asks_first_while_there_is_something_to_find(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path, size=(80, 40)) as stage:
+        await stage.save(FAILED, FAILED)
+        asked = await stage.press("s")
+        refused = await stage.press("n")
+        noted = stage.desk.done.count("solution")
+        await stage.press("s", "y", "s")
+        again = await stage.press("s")
+
+    assert "Show our answer to every step?" in asked
+    assert "y: yes" in asked
+    assert "Two seats are free." not in refused
+    assert noted == 0
+    assert "Two seats are free." in again
+
+
+async def test_a_solution_opens_at_once_when_every_step_has_passed(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path, size=(80, 40)) as stage:
+        await stage.save(PASSED, PASSED)
+        text = await stage.press("s")
+
+    assert "Two seats are free." in text
 
 
 @pytest.mark.parametrize("key", ["n", "x", "q", "escape", "enter"])
@@ -217,6 +245,17 @@ async def test_a_reset_says_where_the_file_is_kept(tmp_path: Path) -> None:
 
     assert "reset" in stage.desk.done
     assert "Your file is kept in a safe place." in text
+
+
+async def test_what_a_reset_said_goes_with_the_next_edit(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        await stage.press("x", "y")
+        starter = await stage.save(FAILED, FAILED)
+        edited = await stage.save(PASSED, FAILED)
+
+    assert "Your file is kept in a safe place." in starter
+    assert "Your file is kept in a safe place." not in edited
 
 
 async def test_a_deed_that_cannot_be_done_says_why(tmp_path: Path) -> None:

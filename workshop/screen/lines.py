@@ -17,7 +17,7 @@ from workshop.lesson import Lesson, LessonError, Step
 from workshop.screen.console import mark
 from workshop.screen.pages import print_list, short
 from workshop.screen.report import print_verdict
-from workshop.screen.watch import texts
+from workshop.screen.watch import texts, words
 from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
 from workshop.screen.watch.keys import KEYS
 from workshop.screen.watch.situation import Situation, following, take
@@ -263,6 +263,13 @@ class Lines:
         self._console.print(texts.hints(lesson, step, seen, shown=shown))
 
     def _solution(self) -> None:
+        seen = self._desk.state().of(self._now.lesson.slug).solution_seen
+        if seen or self._now.passed:
+            self._show_solution()
+        else:
+            self._ask(words.SHOW_IT_ALL, self._show_solution)
+
+    def _show_solution(self) -> None:
         lesson = self._now.lesson
         self._console.print(texts.solution(lesson))
         self._desk.note_solution(lesson)

@@ -75,6 +75,8 @@ class WatchApp(App[None]):
         self._now = Situation(lesson)
         self._state: State = desk.state()
         self._said = ""
+        self._said_at = ""
+        """The content that was graded last when it was said, once that is known."""
         self._question: tuple[str, Callable[[], None]] | None = None
         self._address = ""
         self._scene = 0
@@ -167,6 +169,7 @@ class WatchApp(App[None]):
         self._now = take(before, message.event)
         if isinstance(message.event, Finished):
             self._state = self._desk.state()
+            self._drop_what_was_said_before(message.event.content)
             # A hint ends with its step; nothing hides that a lesson has passed.
             ended = self._board.reading == "hint" and self._moved(before)
             # Nor does a brief stay before the verdict on what was saved meanwhile.
@@ -177,6 +180,12 @@ class WatchApp(App[None]):
             elif self._board.reading == "timeline":
                 self._record_again()
         self._draw()
+
+    def _drop_what_was_said_before(self, content: str) -> None:
+        """Take what was said away with the save after the one that it was about."""
+        if self._said_at not in ("", content):
+            self._said = ""
+        self._said_at = content
 
     def _moved(self, before: Situation) -> bool:
         if before.verdict is None or self._now.verdict is None:
@@ -269,7 +278,15 @@ class WatchApp(App[None]):
         self._toggle("keys", "Keys", texts.key_table)
 
     def action_solution(self) -> None:
-        """Show our solution, and note that it was seen."""
+        """Show our solution; ask first, while there is still something to find."""
+        self._state = self._desk.state()
+        seen = self._state.of(self._now.lesson.slug).solution_seen
+        if seen or self._now.passed or self._board.reading == "solution":
+            self._show_solution()
+        else:
+            self._ask(words.SHOW_IT_ALL, self._show_solution)
+
+    def _show_solution(self) -> None:
         lesson = self._now.lesson
         self._toggle("solution", "Our solution", lambda: texts.solution(lesson))
         if self._board.reading == "solution":
@@ -331,6 +348,7 @@ class WatchApp(App[None]):
     def _say(self, text: str, *, trouble: bool = False) -> None:
         sign = mark("error") if trouble else mark("not tried")
         self._said = f"{sign} {text}"
+        self._said_at = ""
         self._draw()
 
     def on_said(self, message: Said) -> None:

@@ -20,6 +20,7 @@ from workshop.screen.watch.keys import Key
 from workshop.screen.watch.situation import Situation
 from workshop.screen.watch.texts import prose
 
+SHOW_IT_ALL = "Show our answer to every step? h shows one hint at a time."
 _BROKEN = (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
 
 

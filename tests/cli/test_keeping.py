@@ -1,6 +1,7 @@
 """Whatever replaces the learner's file keeps it, and can be taken back."""
 
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Callable
@@ -311,6 +312,19 @@ def test_after_catching_up_the_step_is_the_one_to_do(mine: Path, said: Said) -> 
 
     assert "Now: step 2" in said("show", "90")[1]
     assert "Look again." in said("hint", "90")[1]
+
+
+def test_a_lesson_that_was_finished_and_is_begun_anew_counts_and_says_where_it_is(
+    lesson: Lesson, said: Said
+) -> None:
+    shutil.copy(lesson.solution_file, lesson.app_file)
+    said("test", "90")
+    finished = said("list")[1]
+    said("reset", "90")
+    begun_anew = said("list")[1]
+
+    assert "2 of 2 steps, finished\n" in finished
+    assert "2 of 2 steps, finished; app.py is at step 1\n" in begun_anew
 
 
 def test_the_change_of_a_step_is_shown_only_when_asked_for(said: Said) -> None:

@@ -32,6 +32,9 @@ def print_list(lessons: Iterable[Lesson], state: State) -> None:
             bar += ", finished"
         if record.shown:
             bar += f", {len(record.shown)} shown"
+        if any(record.verdicts.get(number) != "passed" for number in record.passed):
+            # What has passed once counts for ever; the file may be further back.
+            bar += f"; app.py is at step {record.current_step(total)}"
         rows.append(
             (
                 f"{mark(word)} {lesson.number}",

@@ -172,6 +172,17 @@ def test_the_part_for_instructors_is_folded_to_the_end(root: Path) -> None:
     assert "headerlink" not in part
 
 
+def test_things_to_do_have_boxes_for_bullets(root: Path) -> None:
+    tight = html_of("- [ ] Clone it.\n- [ ] Try `make doctor`.\n", root)
+    loose = html_of("- [ ] Clone it.\n\n- [ ] Try it.\n", root)
+    other = html_of("- Clone it.\n- [ ] Try it.\n", root)
+
+    assert '<ul class="boxes">\n<li>Clone it.</li>' in tight
+    assert '<ul class="boxes">' in loose
+    assert "<p>Try it.</p>" in loose
+    assert 'class="boxes"' not in other
+
+
 def test_answers_are_markdown_inside(root: Path) -> None:
     page = "<details>\n<summary>Answer</summary>\n\nIt is `await`.\n\n</details>\n"
 

@@ -3,6 +3,7 @@
 - Blocks with `from="…"` have to be what stands in that file today, or the
   build stops; `hl="…"` highlights lines by their text.
 - Images in `pictures/` that end in `.svg` become figures inside the page.
+- A list of `[ ]` is a list of boxes.
 - The section "For the instructor" can be folded, and the terms of the
   glossary are explained where a page first uses them.
 """
@@ -27,7 +28,7 @@ from workshop.site.quote import QuoteError, highlighted, quote
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_INSTRUCTORS = "For the instructor"
-_BOX = re.compile(r"^( *- )\[ \] ", re.MULTILINE)
+_BOX = "[ ] "
 _PROMPT = re.compile(r"^[$>] ", re.MULTILINE)
 _DETAILS = re.compile(r"^<details(?! markdown)", re.MULTILINE)
 
@@ -47,6 +48,7 @@ class SiteExtension(Extension):
         # Inline Markdown is done at 20, headings get their ids at 5, and
         # MkDocs looks at links and images at 0.
         md.treeprocessors.register(_Pictures(md, root), "workshop-pictures", 15)
+        md.treeprocessors.register(_Boxes(md), "workshop-boxes", 15)
         md.treeprocessors.register(_Sections(md), "workshop-sections", 3)
         md.treeprocessors.register(_FirstUses(md), "workshop-first-uses", 2)
 
@@ -66,8 +68,6 @@ class _Blocks(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
         page = replace_fences("\n".join(lines), self.show)
         page = _DETAILS.sub('<details markdown="1"', page)
-        # Real check boxes that nobody can name or keep would be worse.
-        page = _BOX.sub(r"\1☐ ", page)
         glossary = self.root / "docs" / "reference" / "glossary.md"
         if glossary.is_file():
             page += "\n\n" + abbreviations(glossary.read_text(encoding="utf-8"))
@@ -131,6 +131,24 @@ class _Pictures(Treeprocessor):
             html = without_repeats(html, styles)
             paragraph.remove(images[0])
             paragraph.text = self.stash.store(html)
+
+
+class _Boxes(Treeprocessor):
+    """Give a list of things to do boxes for its bullets.
+
+    Real check boxes that nobody can name or keep would be worse.
+    """
+
+    def run(self, root: Element) -> None:
+        for items in root.iter("ul"):
+            # Where an item has paragraphs, its text is in the first.
+            texts = [
+                it if (it.text or "").strip() else next(iter(it), it) for it in items
+            ]
+            if all((it.text or "").startswith(_BOX) for it in texts):
+                items.set("class", "boxes")
+                for it in texts:
+                    it.text = (it.text or "").removeprefix(_BOX)
 
 
 class _Sections(Treeprocessor):

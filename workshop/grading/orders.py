@@ -14,8 +14,14 @@ import tempfile
 import threading
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from workshop.grading.warm import rehearse
+
 if TYPE_CHECKING:
     from workshop.grading.worker import Channel
+
+
+_CALM_SECONDS = 0.2
+"""So long after its birth a process leaves the cores to the verdict before."""
 
 
 class Orders:
@@ -108,10 +114,16 @@ class ForkingOrders(Orders):
                 os.close(woken)
                 os.close(wake)
                 self._become(request, descriptors)
+                self._use_the_wait()
                 return super().await_go()
             for descriptor in descriptors:
                 os.close(descriptor)
             self.channel.send("forked", child=pid, number=request["number"])
+
+    def _use_the_wait(self) -> None:
+        """Rehearse, unless the order to go comes at once."""
+        if not select.select([self._control], [], [], _CALM_SECONDS)[0]:
+            rehearse()
 
     def _bury(self) -> None:
         """Tell which of the forked processes have ended, and how."""

@@ -1,49 +1,36 @@
 """Do once, before anybody waits for it, what a first request does only once."""
 
+from __future__ import annotations
+
 import asyncio
 import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx2
+
+SAMPLE = Path(__file__).with_name("sample.py")
 
 
 def warm_up() -> None:
-    """Put a request to a throw-away app.
+    """Put requests to the sample.
 
     FastAPI imports a part of pydantic at the first route that it sees, and
     much is looked up and kept at the first request. So are the lines that a
     traceback shows. No thread is started.
     """
     import httpx2
-    from fastapi import Depends, FastAPI
-    from pydantic import BaseModel
 
+    from workshop.grading.sample import app
     from workshop.lab.loading import empty_caches
-
-    class Order(BaseModel):
-        seat: str
-
-    app = FastAPI()
-
-    async def customer() -> str:
-        return "nobody"
-
-    @app.post("/shows/{show_id}", status_code=201)
-    async def order(
-        show_id: int,
-        order: Order,
-        customer: str = Depends(customer),
-    ) -> Order:
-        return order
-
-    @app.get("/broken")
-    async def broken() -> None:
-        raise RuntimeError("as many an answer does")
 
     async def ask() -> None:
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://box-office"
         ) as client:
-            await client.post("/shows/1", json={"seat": "A1"})
-            await client.get("/nowhere")
+            await _ask(client)
             try:
                 await client.get("/broken")
             except RuntimeError as error:
@@ -51,6 +38,38 @@ def warm_up() -> None:
 
     asyncio.run(ask())
     empty_caches()
+
+
+def rehearse() -> None:
+    """Go through what a test does, with the sample: load it, ask it, end it.
+
+    A process that was forked gets a copy of each page of memory when it first
+    writes there, as Python does to whatever it looks at. That is half the time of
+    a small test; so it is done while nobody waits. A thread of the lab may stay.
+    """
+    from workshop.lab.application import running
+    from workshop.lab.exchange import exchange
+    from workshop.lab.film import choose_film, film_as_json, forget_film
+    from workshop.lab.loading import empty_caches
+    from workshop.lab.loop import LabLoop
+
+    async def play() -> None:
+        async with running(SAMPLE) as app:
+            await exchange(app, "GET", "/nowhere").finished()
+            async with app.client() as client:
+                await _ask(client)
+            film_as_json()
+
+    choose_film(True)
+    with asyncio.Runner(loop_factory=LabLoop) as runner:
+        runner.run(play())
+    forget_film()
+    empty_caches()
+
+
+async def _ask(client: httpx2.AsyncClient) -> None:
+    await client.post("/shows/1", json={"seat": "A1"})
+    await client.get("/nowhere")
 
 
 def warm_up_database() -> None:

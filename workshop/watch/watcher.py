@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-_STEP_MS = 5
+_STEP_MS = 2
 """So long after a change another one is waited for: editors write in bursts."""
 _BURST_MS = 50
 _GLANCE_SECONDS = 1.0

@@ -141,7 +141,7 @@ async def test_a_closed_tab_gives_its_line_back(app: RunningApp, serve: Serve) -
         await settle()
         assert quiet_day.lines_in_use == 0, (
             "Ann watched the board, then closed the tab. Nobody watches any more, and "
-            f"{quiet_day.lines_in_use} line to the ticket system is still in use. "
+            f"{quiet_day.in_use}. "
             "Expected: a tab that is closed gives its line back."
         )
     rush = TicketSystem(*(Sale(n, f"A{n}") for n in range(1, 100)))
@@ -156,8 +156,7 @@ async def test_a_closed_tab_gives_its_line_back(app: RunningApp, serve: Serve) -
     await collected(app)
     assert rush.lines_in_use == 0, (
         "Seats were sold in a rush, and Bob's phone could not read as fast. In the "
-        f"middle of it he closed the tab, and {rush.lines_in_use} line to the ticket "
-        "system is still in use. "
+        f"middle of it he closed the tab, and {rush.in_use}. "
         "Expected: a tab that is closed gives its line back."
     )
 
@@ -341,7 +340,17 @@ class TicketSystem:
     ) -> None:
         self.sales, self.then = sales, then
         self.before, self.after = before, after
-        self.calls = self.lines_in_use = 0
+        self.calls = self.lines_in_use = self.hanging_up = 0
+
+    @property
+    def in_use(self) -> str:
+        """Say how many lines are in use, and whether anybody began to hang up."""
+        end = (
+            "Hanging up had begun, and was cut off before it was done"
+            if self.hanging_up
+            else "Nobody had begun to hang up"
+        )
+        return f"{self.lines_in_use} line to the ticket system is still in use. {end}"
 
     async def waits(self) -> None:
         """Wait until a board has heard all sales and wants one more."""
@@ -368,7 +377,9 @@ class Call:
 
     async def __aexit__(self, *error: object) -> None:
         self.is_up = False
+        self.system.hanging_up += 1
         await settle(5)  # hanging up takes a moment
+        self.system.hanging_up -= 1
         self.system.lines_in_use -= 1
 
     async def line(self) -> AsyncIterator[Sale]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -53,7 +54,9 @@ every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug
 
 
 @pytest.fixture(scope="module")
-def judged(request: pytest.FixtureRequest) -> dict[str, Future[LessonVerdict]]:
+def judged(
+    request: pytest.FixtureRequest,
+) -> Iterator[dict[str, Future[LessonVerdict]]]:
     """Grade the answers that are asked for, several at once, from now on."""
     pool = ThreadPoolExecutor(AT_ONCE)
     by_slug = {it.slug: it for it in LESSONS}
@@ -63,12 +66,14 @@ def judged(request: pytest.FixtureRequest) -> dict[str, Future[LessonVerdict]]:
         if isinstance(item, pytest.Function)
         and item.function.__name__ == "test_an_answer_is_judged_as_declared"
     ]
-    return {
+    yield {
         f"{it.lesson} {it.name}": pool.submit(
             grade_source, by_slug[it.lesson], it.source
         )
         for it in asked
     }
+    # Whoever stops early need not wait for answers that nobody will look at.
+    pool.shutdown(cancel_futures=True)
 
 
 @every_lesson

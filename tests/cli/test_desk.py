@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import webbrowser
 
 import pytest
@@ -64,6 +65,34 @@ def test_a_lesson_without_scenes_has_no_timelines(
     desk: CheckoutDesk, lesson: Lesson
 ) -> None:
     assert list(desk.timelines(lesson)) == []
+
+
+def test_an_app_that_is_started_twice_at_once_is_served_once(
+    desk: CheckoutDesk, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: set[object] = set()
+    again = threading.Thread(target=desk.serve, args=(lesson, print))
+
+    class Played:
+        address = "http://127.0.0.1:7357"
+
+        def __init__(self, *_: object, **__: object) -> None:
+            if not again.ident:
+                again.start()
+                again.join(0.2)  # the second start gets all the time it needs
+            served.add(self)
+
+        def close(self) -> None:
+            served.discard(self)
+
+    monkeypatch.setattr("workshop.cli.served.Served", Played)
+    desk.serve(lesson, print)
+    again.join()
+    running = len(served)
+    desk.close()
+
+    assert running == 1
+    assert not served
 
 
 @pytest.mark.parametrize("window", [True, False])

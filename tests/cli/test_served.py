@@ -52,7 +52,7 @@ def wait_for(client: httpx2.Client) -> None:
     """Return when somebody listens; a minute at most."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        with contextlib.suppress(httpx2.ConnectError):
+        with contextlib.suppress(httpx2.TransportError):
             client.get("/")
             return
     pytest.fail("nobody listens")

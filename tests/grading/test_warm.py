@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from workshop.grading.warm import rehearse, warm_up
+from workshop.grading.warm import rehearse, warm_up, warm_up_database
 from workshop.lab.application import running_apps
 
 
@@ -16,6 +16,7 @@ def test_a_rehearsal_says_nothing_and_leaves_nothing(
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.WARNING, "httpx2")  # as in a worker
     warm_up()
+    warm_up_database()
     rehearse()  # what it imports stays
     environment, modules = dict(os.environ), set(sys.modules)
     caplog.clear()

@@ -1,6 +1,7 @@
 """Small apps for the lab to look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
@@ -29,10 +30,19 @@ def app_file(request: pytest.FixtureRequest, write_app: WriteApp) -> Path:
     return write_app(request.module.APP)
 
 
+@contextmanager
+def shortened() -> Iterator[None]:
+    """Let the outer limit pass at once, around what is to run into it and no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limit, "LIMIT_SECONDS", 0.1)
+        patch.setattr(rendezvous, "LIMIT_SECONDS", 0.1)
+        patch.setattr(gate, "_THREAD_LIMIT_SECONDS", 0.1)
+        patch.setattr(stall, "SILENCE_SECONDS", 0.1)
+        yield
+
+
 @pytest.fixture
-def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the outer limit pass at once, for tests of what it says."""
-    monkeypatch.setattr(limit, "LIMIT_SECONDS", 0.1)
-    monkeypatch.setattr(rendezvous, "LIMIT_SECONDS", 0.1)
-    monkeypatch.setattr(gate, "_THREAD_LIMIT_SECONDS", 0.1)
-    monkeypatch.setattr(stall, "SILENCE_SECONDS", 0.1)
+def short_limit() -> Iterator[None]:
+    """Let the outer limit pass at once, for tests in which all runs into it."""
+    with shortened():
+        yield

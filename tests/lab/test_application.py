@@ -6,13 +6,13 @@ import os
 import sys
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.lab.conftest import WriteApp
+from tests.lab.conftest import WriteApp, shortened
 from workshop.lab import (
     Gate,
     Never,
@@ -198,11 +198,11 @@ async def test_what_a_forgotten_task_raises_is_kept_too(
     assert [str(error) for error in app.errors] == ["mail server is down"]
 
 
-@pytest.mark.usefixtures("short_limit")
 async def test_a_request_that_is_never_answered_fails_in_words(
     client: httpx2.AsyncClient,
 ) -> None:
-    with pytest.raises(Never, match=r"^GET /stuck was never answered\. Expected"):
+    never_answered = r"^GET /stuck was never answered\. Expected"
+    with shortened(), pytest.raises(Never, match=never_answered):
         await client.get("/stuck")
 
 
@@ -303,16 +303,15 @@ async def test_a_shutdown_that_fails_says_why(write_app: WriteApp) -> None:
             await app.shutdown()
 
 
-async def test_a_shutdown_that_never_ends_fails_in_words(
-    write_app: WriteApp, short_limit: None
-) -> None:
+async def test_a_shutdown_that_never_ends_fails_in_words(write_app: WriteApp) -> None:
     text = STARTUP_FAILS.replace("    yield\n", "").replace(
         '    raise ConnectionError("no database")',
         "    yield\n    import asyncio; await asyncio.Event().wait()",
     )
-    with pytest.raises(Never, match=r"^app.py never finished its shutdown.$"):
+    never_finished = r"^app.py never finished its shutdown.$"
+    with ExitStack() as started, pytest.raises(Never, match=never_finished):
         async with running(write_app(text)):
-            pass
+            started.enter_context(shortened())
 
 
 async def ask_for(app: RunningApp, path: str) -> str:

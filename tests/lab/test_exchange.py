@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.lab.conftest import shortened
 from workshop.lab import Gate, Journal, Never, RunningApp, exchange, settle
 
 APP = '''
@@ -159,13 +160,13 @@ async def test_what_the_app_raises_is_kept_and_the_customer_gets_a_500(
     assert app.errors == [order.error]
 
 
-@pytest.mark.usefixtures("short_limit")
 async def test_a_response_that_never_comes_fails_in_words(app: RunningApp) -> None:
     order = exchange(app, "GET", "/stuck")
 
-    with pytest.raises(Never, match=r"^GET /stuck was never answered\. Expected"):
+    never_answered = r"^GET /stuck was never answered\. Expected"
+    with shortened(), pytest.raises(Never, match=never_answered):
         await order.response_started()
-    with pytest.raises(Never, match=r"^GET /stuck never ended.$"):
+    with shortened(), pytest.raises(Never, match=r"^GET /stuck never ended.$"):
         await order.finished()
 
 

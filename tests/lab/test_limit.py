@@ -7,7 +7,7 @@ import pytest
 
 from workshop.lab import Never, settle, within
 
-pytestmark = pytest.mark.usefixtures("short_limit")
+soon = pytest.mark.usefixtures("short_limit")
 
 
 async def test_a_result_within_the_limit_is_returned() -> None:
@@ -22,11 +22,13 @@ async def test_an_error_within_the_limit_is_raised() -> None:
         await within(fail(), never="no tea")
 
 
+@soon
 async def test_what_does_not_come_fails_in_the_given_words() -> None:
     with pytest.raises(Never, match=r"^no tea ever came$"):
         await within(asyncio.Event().wait(), never="no tea ever came")
 
 
+@soon
 async def test_what_does_not_come_is_cancelled() -> None:
     task = asyncio.create_task(asyncio.Event().wait())
     with pytest.raises(Never):
@@ -35,6 +37,7 @@ async def test_what_does_not_come_is_cancelled() -> None:
     assert task.cancelled()
 
 
+@soon
 async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test() -> (
     None
 ):
@@ -52,6 +55,7 @@ async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test()
     stop.set()
 
 
+@soon
 async def test_the_limit_holds_under_a_clock_moved_by_hand(clock: object) -> None:
     with pytest.raises(Never):
         await within(asyncio.sleep(60), never="")
@@ -78,6 +82,7 @@ async def test_a_hundred_limits_at_once_need_one_thread_between_them() -> None:
     assert await asyncio.gather(*waiting) == [True] * 100
 
 
+@soon
 async def test_of_two_limits_each_is_kept_whatever_becomes_of_the_other() -> None:
     first = asyncio.create_task(within(asyncio.Event().wait(), never="first"))
     second = asyncio.create_task(within(asyncio.Event().wait(), never="second"))

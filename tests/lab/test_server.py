@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from tests.lab.conftest import shortened
 from workshop.lab import Gate, Journal, Never, RunApp, RunningApp, Serve, StartupError
 
 APP = '''
@@ -117,7 +118,7 @@ async def test_a_start_up_that_fails_is_said(run_app: RunApp, serve: Serve) -> N
 
 
 async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
-    app: RunningApp, serve: Serve, short_limit: None
+    app: RunningApp, serve: Serve
 ) -> None:
     venue = Gate("the venue")
     app.replace("venue", venue)
@@ -127,7 +128,8 @@ async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
         client.stream("GET", "/board") as board,
     ):
         assert await anext(board.aiter_bytes()) == b"first"
-        with pytest.raises(Never, match=r"waits for a connection that is open"):
+        open_connection = r"waits for a connection that is open"
+        with shortened(), pytest.raises(Never, match=open_connection):
             await server.stop()
         venue.open()
 

@@ -15,8 +15,9 @@ from workshop.progress import Snapshots, Store
 NOTE_HINTS = """\
 import sys
 from pathlib import Path
-from workshop.progress import Store
+from workshop.progress import Store, disk
 
+disk._PATIENCE_SECONDS = 60  # a disk of this machine may be that slow
 path, slug, times = sys.argv[1:]
 print("ready", flush=True)
 input()
@@ -90,7 +91,7 @@ def start(program: str, *arguments: str) -> subprocess.Popen[str]:
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from tests.screen.stage import FAILED, PASSED, PlayedDesk, Stage, raised, write_lessons
 from workshop.grading import Verdict
+from workshop.lesson import Lesson
 from workshop.screen.watch.keys import KEYS
 from workshop.watch import Ended, Missing, Trouble, Watching
 from workshop.watch.session import BY_KEY, SUPERSEDED
@@ -402,6 +405,28 @@ async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
     assert "ask_venue()" in first
     assert "The doors close" in second
     assert recorded == ["timeline 0", "timeline 1", "timeline 1"]
+
+
+async def test_an_app_that_starts_when_its_lesson_is_left_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with raised(tmp_path) as stage:
+        go = threading.Event()
+
+        def serve(lesson: Lesson, listen: object) -> str:
+            assert go.wait(60)
+            return "http://127.0.0.1:7357"
+
+        monkeypatch.setattr(stage.desk, "serve", serve)
+        stage.app.post_message(Key("a", "a"))
+        for key in ("l", "9", "1", "enter"):
+            stage.app.post_message(Key(key, key if len(key) == 1 else None))
+        go.set()
+        text = await stage.settled()
+
+    assert "Lesson 91 · Halls" in text
+    assert "7357" not in text
+    assert "stop serving" in stage.desk.done
 
 
 async def test_a_service_that_does_not_start_is_told_and_tried_again(

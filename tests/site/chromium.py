@@ -84,14 +84,20 @@ def _fetch(archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     # npm writes bit by bit, and others may be looking.
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        ended = subprocess.run(
-            [npm, "pack", "--silent", AXE],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        try:
+            ended = subprocess.run(
+                [npm, "pack", "--silent", AXE],
+                cwd=folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=300,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise MissingToolError(
+                f"npm did not fetch {AXE} in five minutes."
+            ) from None
         fetched = Path(folder, archive.name)
         if ended.returncode or not fetched.is_file():
             raise MissingToolError(f"npm could not fetch {AXE}: {ended.stderr}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -27,12 +27,12 @@ Kind = TypeVar("Kind", bound=Event)
 class Watched:
     """A lesson that a session watches, and what the session has told."""
 
-    def __init__(self, lesson: Lesson) -> None:
+    def __init__(self, lesson: Lesson, services: Mapping[str, str]) -> None:
         self.lesson = lesson
         self.file = lesson.app_file
         self.heard: list[Event] = []
         self.session = Session(
-            lesson, root=ROOT, environment={}, listen=self._listen, limits=LIMITS
+            lesson, root=ROOT, environment=services, listen=self._listen, limits=LIMITS
         )
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._numbers = itertools.count()
@@ -90,9 +90,11 @@ Watch = Callable[[Lesson], AbstractContextManager[Watched]]
 
 
 @contextmanager
-def watch(lesson: Lesson) -> Iterator[Watched]:
+def watch(
+    lesson: Lesson, services: Mapping[str, str] | None = None
+) -> Iterator[Watched]:
     """Yield a session that watches *lesson*, to be started; close it afterwards."""
-    watched = Watched(lesson)
+    watched = Watched(lesson, services or {})
     try:
         yield watched
     finally:
@@ -110,9 +112,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def watched(shared: Watched) -> Watched:
+def watched(shared: Watched) -> Iterator[Watched]:
     """The shared session, settled on an answer that has passed."""
     shared.save()
     shared.verdict()
     shared.heard.clear()
-    return shared
+    yield shared
+    shared.until_tidy()

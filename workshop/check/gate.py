@@ -14,6 +14,7 @@ from workshop.check.serving import serving_problem
 from workshop.check.texts import Finding, check_texts
 from workshop.check.variants import VariantError, misjudged, read_variants
 from workshop.grading import LessonVerdict, Limits, Verdict, grade
+from workshop.grading.cores import cores
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
 
@@ -23,7 +24,7 @@ AUTHOR = "WORKSHOP_AUTHOR"
 # Busy machines shall not turn a failure into a time-out.
 _PATIENT = Limits(test_seconds=30)
 
-AT_ONCE = 2 * (os.cpu_count() or 1)
+AT_ONCE = 2 * cores()
 """How many answers are graded side by side: a wrong one mostly waits in vain."""
 
 # Answers graded side by side must not count each other's connections: each

@@ -43,13 +43,15 @@ class CheckoutDesk:
         self._store = store or place.store()
         self._snapshots = place.snapshots()
         self._turn = threading.Lock()
+        self._starting = threading.Lock()
         self._services = ExitStack()
         self._entered: tuple[Path, Mapping[str, str]] | None = None
         self._serving = ExitStack()
 
     def close(self) -> None:
-        """Stop every server."""
-        self.stop_serving()
+        """Stop every server, also one that is just being started."""
+        with self._starting:
+            self.stop_serving()
         with self._turn:
             self._services.close()
 
@@ -128,7 +130,11 @@ class CheckoutDesk:
         return _told(lambda: undo(lesson, self._store, self._snapshots))
 
     def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
-        """Serve the learner's app and return its address."""
+        """Serve the learner's app and return its address. One at a time."""
+        with self._starting:
+            return self._serve(lesson, listen)
+
+    def _serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
         from workshop.cli.served import Served
 
         self.stop_serving()
@@ -170,7 +176,7 @@ class CheckoutDesk:
         from workshop.scenario import Play, Refusal
 
         wanted = _scenes(lesson)[scene]
-        play = Play(lesson.folder / "scenario.py", wanted.name, lesson.app_file)
+        play = Play(lesson.scenario_file, wanted.name, lesson.app_file)
         try:
             found = record(lesson, play)
         except (ServiceError, LessonError, OSError) as problem:
@@ -200,7 +206,7 @@ class CheckoutDesk:
 def _scenes(lesson: Lesson) -> Sequence[Scene]:
     from workshop.scenario import ScriptError, read_scenes
 
-    script = lesson.folder / "scenario.py"
+    script = lesson.scenario_file
     if not script.is_file():
         return ()
     try:

@@ -140,7 +140,12 @@ class _Begun:
     ) -> Session | None:
         """Return the session if it is *lesson*'s; *listen* hears all it has told."""
         self._thread.join()
-        if lesson.folder != self._lesson.folder or self._listen is not None:
+        if self._listen is not None:
+            return None
+        if lesson.folder != self._lesson.folder:
+            # Nobody has waited for it: its lesson was left at once.
+            if self._session is not None:
+                self._session.close()
             return None
         with self._lock:
             for event in self._told:

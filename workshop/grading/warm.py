@@ -77,30 +77,10 @@ def warm_up_database() -> None:
 
     SQLAlchemy makes itself ready with the first of each kind of statement.
     """
-    from sqlalchemy import ForeignKey, UniqueConstraint, create_engine, select
-    from sqlalchemy.orm import (
-        DeclarativeBase,
-        Mapped,
-        Session,
-        joinedload,
-        mapped_column,
-        relationship,
-    )
+    from sqlalchemy import create_engine, select
+    from sqlalchemy.orm import Session, joinedload
 
-    class Base(DeclarativeBase):
-        pass
-
-    class Show(Base):
-        __tablename__ = "shows"
-        id: Mapped[int] = mapped_column(primary_key=True)
-
-    class Order(Base):
-        __tablename__ = "orders"
-        __table_args__ = (UniqueConstraint("show_id", "seat"),)
-        id: Mapped[int] = mapped_column(primary_key=True)
-        show_id: Mapped[int] = mapped_column(ForeignKey("shows.id"))
-        seat: Mapped[str]
-        show: Mapped[Show] = relationship()
+    from workshop.grading.sample_tables import Base, Order, Show
 
     engine = create_engine("sqlite://")
     with engine.begin() as connection:

@@ -71,7 +71,7 @@ def play(
     found: dict[int, Performance | Refusal] = {}
     last: Mapping[str, Any] = {"event": "gone"}
     with WorkerProcess(ROOT, environment or {}) as worker:
-        for event in worker.run(job, limits):
+        for event in worker.run(job, limits, len(plays)):
             last = event
             match event["event"]:
                 case "played":
@@ -91,7 +91,12 @@ def _words(
 ) -> str:
     where = f" It was at {line}." if line else ""
     match last["event"]:
-        case "silent" | "late":
+        case "late":
+            return (
+                f"All scenes together took longer than {limits.run_seconds:.0f} s "
+                f"each, so the process was ended.{where}"
+            )
+        case "silent":
             return (
                 f"There was no end after {limits.test_seconds:.0f} s, so the process "
                 f"was ended.{where}"

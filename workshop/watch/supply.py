@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Mapping, Sequence
 
+from workshop.grading.cores import cores
 from workshop.grading.engine import ROOT, make_job
 from workshop.grading.limits import Limits
 from workshop.grading.marks import BADGE
@@ -40,7 +40,7 @@ class Supply:
             self._stem = self._new_stem()
         # They would empty each other's Redis.
         alone = "redis" in lesson.fixtures
-        self._most = 1 if alone else min(_cores(), _MANY_CORES, len(lesson.tests))
+        self._most = 1 if alone else min(cores(), _MANY_CORES, len(lesson.tests))
         self.prepare()
 
     def _new_stem(self) -> Stem:
@@ -53,7 +53,7 @@ class Supply:
         taken, self._spares = self._spares, []
         # A start from nothing keeps a core busy for a second or two, and even a
         # fork takes from the run. Where cores are few it waits until that is over.
-        if _cores() >= _MANY_CORES:
+        if cores() >= _MANY_CORES:
             self.prepare()
         return taken
 
@@ -71,7 +71,7 @@ class Supply:
             )
 
     def close(self) -> None:
-        """End what waits. Workers that were taken are left alone."""
+        """End what waits, and on Linux the workers that were taken as well."""
         for spare in self._spares:
             spare.end()
         self._spares.clear()
@@ -99,9 +99,3 @@ def shares(
         loads[least] += seconds.get(test, usual)
         shared[least].add(test)
     return [[test for test in tests if test in part] for part in shared]
-
-
-def _cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

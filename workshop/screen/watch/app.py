@@ -518,12 +518,15 @@ class WatchApp(App[None]):
                     self.post_message(Logged())
 
         try:
-            self.post_message(Served(self._desk.serve(lesson, hear)))
+            self.post_message(Served(lesson, self._desk.serve(lesson, hear)))
         except DeedError as problem:
             self.post_message(Said(str(problem), trouble=True))
 
     def on_served(self, message: Served) -> None:
-        """Show where the app answers."""
+        """Show where the app answers, unless the person has left its lesson."""
+        if message.lesson.slug != self._now.lesson.slug:
+            self._desk.stop_serving()
+            return
         self._address = message.address
         self._said = ""
         self._draw()

@@ -34,7 +34,6 @@ KEYS = (
     Key("?", "keys", "keys", "All keys."),
     Key("q", "quit", "leave", "Leave. Everything is kept."),
 )
-BY_ACTION = {key.action: key for key in KEYS}
 
 OTHERS = (
     ("Esc", "Close what is open."),

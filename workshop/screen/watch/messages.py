@@ -47,10 +47,11 @@ class Said(Message):
 
 
 class Served(Message):
-    """The learner's app is served at *address*; with an empty one no longer."""
+    """The learner's app of *lesson* is served at *address*."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, lesson: Lesson, address: str) -> None:
         super().__init__()
+        self.lesson = lesson
         self.address = address
 
 

@@ -54,24 +54,27 @@ class Watched:
 
     def until_looked_at(self) -> None:
         """Wait until the session has looked at the file as it is now."""
-        self._until("_look")
-
-    def until_tidy(self) -> None:
-        """Wait until the session has seen to what the run before has left."""
-        self._until("_pause")
-
-    def _until(self, name: str) -> None:
-        """Wait until the session has done what its method *name* does."""
         done = threading.Event()
-        real = getattr(self.session, name)
+        real = self.session._look
 
         def spy() -> None:
             real()
             done.set()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.session, name, spy)
+            patch.setattr(self.session, "_look", spy)
             assert done.wait(SECONDS)
+
+    def until_tidy(self) -> None:
+        """Have the session see to what the run before has left, and wait for it."""
+        done = threading.Event()
+
+        def tidy() -> None:
+            self.session._tidy()
+            done.set()
+
+        self.session._inbox.put(tidy)
+        assert done.wait(SECONDS)
 
     def all(self, kind: type[Kind]) -> list[Kind]:
         """Return all events of *kind* so far."""

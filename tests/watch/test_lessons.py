@@ -12,7 +12,6 @@ from workshop.cli.services import services_for_tests
 from workshop.grading import Verdict
 from workshop.grading.engine import ROOT
 from workshop.lesson import Catalogue, Lesson
-from workshop.watch import Finished
 
 LESSONS = Catalogue(ROOT).lessons()
 
@@ -30,9 +29,9 @@ def test_the_starter_fails_and_the_solution_passes(
         watch(mine, services) as watched,
     ):
         watched.session.start()
-        starter = watched.next(Finished)
+        starter = watched.verdict()
         shutil.copy(lesson.solution_file, mine.app_file)
-        solution = watched.next(Finished)
+        solution = watched.verdict()
 
     assert {it.verdict for it in starter.verdict.steps} == {Verdict.FAILED}
     assert solution.verdict.passed

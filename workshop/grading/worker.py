@@ -122,14 +122,14 @@ class BriefFormatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802 -- logging's name
         """Return the learner's frames and the last line; of a group, of its errors."""
         from workshop.lab.counted import counted
-        from workshop.lab.group import in_its_group, leaves
+        from workshop.lab.group import full_name, in_its_group, leaves
 
         _, error, tb = ei
         told = []
         for leaf in leaves(error):
             lines = _learners_lines(leaf.__traceback__) or _learners_lines(tb)
             words = str(leaf).strip().partition("\n")[0]
-            last = f"  {type(leaf).__name__}: {words}{in_its_group(leaf, error)}"
+            last = f"  {full_name(leaf)}: {words}{in_its_group(leaf, error)}"
             told.append("\n".join([*lines, last]))
         return "\n".join(counted(told, _MOST_ERRORS))
 

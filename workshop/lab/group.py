@@ -1,4 +1,4 @@
-"""What exception groups hold: the errors that a person wants to read."""
+"""What exception groups hold: the errors that a person wants to read, by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from collections.abc import Iterator
 def leaves(error: BaseException) -> list[BaseException]:
     """Return the errors in the group *error*, however deep; else *error* alone."""
     return list(_leaves(error))
+
+
+def full_name(error: BaseException) -> str:
+    """Return the name of *error* that an `except` would need.
+
+    Libraries have a `ConnectionError` or a `TimeoutError` of their own.
+    """
+    kind = type(error)
+    builtin = kind.__module__ == "builtins"
+    return kind.__qualname__ if builtin else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def in_its_group(leaf: BaseException, error: BaseException) -> str:

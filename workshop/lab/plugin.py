@@ -27,7 +27,7 @@ from workshop.lab.counted import counted
 from workshop.lab.failures import AppExit
 from workshop.lab.film import choose_film, end_film, film_as_json, forget_film
 from workshop.lab.gate import first_held, forget_gates, open_all_gates
-from workshop.lab.group import in_its_group, leaves
+from workshop.lab.group import full_name, in_its_group, leaves
 from workshop.lab.leaks import Leaks
 from workshop.lab.loop import LabLoop
 from workshop.lab.outcomes import as_app_exit
@@ -323,21 +323,12 @@ def _told(errors: list[BaseException]) -> list[str]:
     for error in errors:
         for leaf in leaves(error):
             ours = type(leaf).__module__.startswith("workshop.")
-            text = ": ".join(
-                filter(None, ("" if ours else _full_name(leaf), str(leaf)))
-            )
+            text = ": ".join(filter(None, ("" if ours else full_name(leaf), str(leaf))))
             place = place_of_error(leaf) or place_of_error(error)
             where = f" ({place.short})" if place else ""
             short = " ".join(text.split())[:300]
             texts.append(f"{short}{where}{in_its_group(leaf, error)}")
     return counted(texts, _MOST)
-
-
-def _full_name(error: BaseException) -> str:
-    """Return the name that an `except` would need."""
-    kind = type(error)
-    builtin = kind.__module__ == "builtins"
-    return kind.__qualname__ if builtin else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _learner_line(error: BaseException) -> str | None:

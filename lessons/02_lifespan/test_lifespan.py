@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TypeVar
 
+import anyio
 import httpx2
 import pytest
 
@@ -34,6 +35,11 @@ RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
 PRICES = {"Opera": {"stalls": 60}, "Theatre": {"stalls": 25}}
 
 
+def price_list() -> Gate:
+    """Return a price list that nobody can read before the gate is opened."""
+    return Gate("the price list").results(lambda venue: PRICES[venue])
+
+
 class World:
     """Everything beyond the box office: what was opened, and what does not work."""
 
@@ -41,8 +47,11 @@ class World:
         self.journal = Journal()
         self.lines: list[Line] = []
         self.broken: set[str] = set()
-        self.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
+        self.error: type[Exception] = OSError  # what is raised where it is broken
+        self.price_list = price_list()
         self.price_list.open()
+        self.letting_go = Gate("the end of a reading")
+        self.letting_go.open()
         self.charged: list[str] = []
         self.unreadable = 0  # how many readings of the price list will fail
 
@@ -69,7 +78,7 @@ class World:
         """Fail if *what* is broken."""
         self.journal.record(what)
         if what in self.broken:
-            raise OSError(f"{what} failed")
+            raise self.error(f"{what} failed")
 
     def all(self, kind: type[L]) -> list[L]:
         return [line for line in self.lines if isinstance(line, kind)]
@@ -111,6 +120,9 @@ class Line:
 L = TypeVar("L", bound=Line)
 
 
+BEGUN = "somebody begins to free the old baskets"
+
+
 class DatabaseLine(Line):
     """Seat A1 lies in a basket that somebody left when the last run ended."""
 
@@ -120,9 +132,10 @@ class DatabaseLine(Line):
         super().__init__(world)
         self.venue, self.baskets = venue, {"A1"}
         self.sold: dict[str, str] = {}
-        self.read_when_closed = False
+        self.readers, self.read_when_closed = 0, False
 
     async def free_baskets(self) -> None:
+        self.world.journal.record(BEGUN)
         await settle(300)  # there may be many
         self.use()
         self.world.work("freeing the old baskets")
@@ -139,6 +152,7 @@ class DatabaseLine(Line):
         self.world.journal.record("reading prices")
         self.read_when_closed |= not self.is_open
         self.use()
+        self.readers += 1
         try:
             if self.world.unreadable > 0:
                 self.world.unreadable -= 1
@@ -146,7 +160,12 @@ class DatabaseLine(Line):
             prices: dict[str, int] = await self.world.price_list(self.venue)
             return dict(prices)
         finally:
-            await settle(100)  # the reader gives its cursor back
+            # The reader gives its cursor back. A good driver guards that against
+            # anyio, which cancels again and again; a second cancel() breaks it off.
+            with anyio.CancelScope(shield=True):
+                await settle(100)
+                await self.world.letting_go()
+            self.readers -= 1
             self.read_when_closed |= not self.is_open
 
 
@@ -348,10 +367,15 @@ async def test_the_start_frees_the_baskets_of_the_last_run(run_app: RunApp) -> N
     async with box_office(run_app, world) as opera:
         held = [seat for db in world.all(DatabaseLine) for seat in db.baskets]
         answer = await buy(opera, "Ann", "A1")
+    when = (
+        "Somebody came to empty the old baskets, but the start was over before that"
+        if BEGUN in world.journal.events
+        else "Nobody has emptied the old baskets, in the start or later"
+    )
     assert answer.status_code == 201, (
         "When the box office was last ended, seat A1 lay in a basket that nobody "
         "will ever pay. After the new start Ann wanted A1 and was answered "
-        f"{answer.status_code}. Expected: 201, the old baskets are empty."
+        f"{answer.status_code}. {when}. Expected: 201, the old baskets are empty."
     )
     assert not held, (
         f"The start was over, and a basket of the last run still held seat {held[0]}. "
@@ -362,15 +386,19 @@ async def test_the_start_frees_the_baskets_of_the_last_run(run_app: RunApp) -> N
 @pytest.mark.step(3)
 async def test_a_start_that_fails_closes_what_it_had_opened(run_app: RunApp) -> None:
     """A start is not done or undone as a whole; what it opened it has to close."""
-    for broken in cases(
+    for broken, error in cases(
         (
-            "opening the mail server",
-            "opening the line to the card company",
-            "freeing the old baskets",
+            ("opening the mail server", OSError),
+            ("opening the line to the card company", OSError),
+            ("freeing the old baskets", OSError),
+            ("opening the mail server", ValueError),
+            ("opening the line to the card company", RuntimeError),
+            ("freeing the old baskets", LookupError),
         )
     ):
+        words = f"{broken} failed with {a(error)}"
         world = World()
-        world.broken = {broken}
+        world.broken, world.error = {broken}, error
         async with run_app(replace=world.stand_ins(), start=False) as opera:
             try:
                 await opera.startup()
@@ -379,16 +407,16 @@ async def test_a_start_that_fails_closes_what_it_had_opened(run_app: RunApp) -> 
             else:
                 started = True
             assert not started, (
-                f"In the start, {broken} failed. The box office opened its doors all "
+                f"In the start, {words}. The box office opened its doors all "
                 "the same. Expected: the start fails, and no customer comes in."
             )
             assert not world.still_open(), (
-                f"In the start, {broken} failed, and so did the start. Still open: "
+                f"In the start, {words}, and so the start failed. Still open: "
                 f"{world.still_open()}. "
                 "Expected: a start that fails closes what it has opened."
             )
             assert not world.unsaved(), (
-                f"In the start, {broken} failed. The database was closed before the "
+                f"In the start, {words}. The database was closed before the "
                 "mail server, whose unsent letters could not be stored any more. "
                 "Expected: the database is open until mail is closed."
             )
@@ -399,24 +427,26 @@ async def test_an_error_while_closing_does_not_keep_the_rest_open(
     run_app: RunApp,
 ) -> None:
     """Every close is tried, whatever became of the others."""
-    for broken in cases(
+    mail, cards = "closing the mail server", "closing the card company"
+    for broken, error in cases(
         (
-            ["closing the mail server"],
-            ["closing the card company"],
-            ["closing the mail server", "closing the card company"],
-            [],
+            ([mail], OSError),
+            ([cards], OSError),
+            ([mail, cards], OSError),
+            ([], OSError),
+            ([mail, cards], RuntimeError),
         )
     ):
         world = World()
-        world.broken = set(broken)
-        words = " and ".join(broken)
+        world.broken, world.error = set(broken), error
+        words = f"{' and '.join(broken)} failed with {a(error)}"
         async with run_app(replace=world.stand_ins(), start=False) as opera:
             await start(opera)
             if not await try_to_end(opera):
                 return
             assert not world.still_open(), (
-                f"When the box office ended, {words or 'nothing'} failed. Still open: "
-                f"{world.still_open()}. "
+                f"When the box office ended, {words if broken else 'nothing failed'}. "
+                f"Still open: {world.still_open()}. "
                 "Expected: all the rest is closed, whatever fails."
             )
             assert not world.unsaved(), (
@@ -495,6 +525,11 @@ async def test_an_ended_box_office_reads_no_more_prices(
         "The box office ran for 90 seconds and did not read the price list. "
         "Expected: it is read at once, then every minute."
     )
+    assert before > 1, (
+        "The box office ran for 90 seconds. It read the price list once, and after "
+        "that first reading nobody asked again. "
+        "Expected: it is read at once, then every minute."
+    )
     assert not after, (
         "The box office ended and closed its database. In the two minutes after "
         f"that, somebody asked the database for prices {times(after)}. "
@@ -516,35 +551,90 @@ async def test_the_database_is_closed_when_its_last_reader_has_gone(
     async with run_app(replace=world.stand_ins(), start=False) as opera:
         await start(opera)
         await settle(300)
-        world.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
+        world.price_list = price_list()
+        world.letting_go = Gate("the end of a reading")
         await clock.advance(60)
-        await world.price_list.entered()
+        await read_again(world)
         ending = asyncio.create_task(end(opera))
         await settle(400)
+        await clock.advance(3)  # the reader is slow to let go
         world.price_list.open()  # to let a reader finish is right as well
+        world.letting_go.open()
         await ending
         await settle(200)
     database = world.all(DatabaseLine)[0]
-    assert not database.read_when_closed, (
-        "The box office was ended while prices were being read. The database was "
-        "closed under the reader's hands, before it had let go. "
+    cut_off = database.read_when_closed or database.readers > 0
+    assert not cut_off, (
+        "The box office was ended while prices were being read. The reader needed "
+        "three seconds to let go, and before it had done so the database was closed "
+        "under its hands. "
         "Expected: first the reading is over, then the database is closed."
     )
 
 
+@pytest.mark.step(5)
+async def test_nobody_is_left_at_work_when_the_start_or_the_end_fails(
+    run_app: RunApp, leaks: Leaks
+) -> None:
+    """A task is something opened, too: whatever fails, it is not left behind."""
+    for broken in cases(
+        (
+            "closing the mail server",
+            "opening the mail server",
+            "opening the line to the card company",
+            "freeing the old baskets",
+        )
+    ):
+        world = World()
+        world.broken = {broken}
+        async with run_app(replace=world.stand_ins(), start=False) as opera:
+            with suppress(StartupError):  # whether it has to fail is for step 3
+                await opera.startup()
+            if not await try_to_end(opera):
+                return
+            left = await leaks.tasks()
+        assert not left, (
+            f"The box office is not running any more: {broken} failed. Still at work "
+            f"is: {', '.join(task.partition(' at ')[0] for task in left)}. "
+            "Expected: all that was started has ended, whatever failed."
+        )
+
+
+async def read_again(world: World) -> None:
+    """Wait until somebody asks for prices, a minute after the first reading."""
+    try:
+        await world.price_list.entered()
+    except Never as never:
+        read = "reading prices" in world.journal.events
+        raise AssertionError(
+            "The box office started and ran for a minute. "
+            + (
+                "It read the price list once, and after that first reading nobody "
+                "asked again. "
+                if read
+                else "Nobody has read the price list. "
+            )
+            + "Expected: it is read at once, then every minute."
+        ) from never
+
+
 @pytest.mark.step(6)
 async def test_ready_is_not_said_before_the_price_list_is_there(
-    run_app: RunApp,
+    run_app: RunApp, clock: Clock
 ) -> None:
     """To be started and to be ready are two things, and two questions."""
     world = World()
-    world.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
+    world.price_list = price_list()
     async with run_app(replace=world.stand_ins(), start=False) as opera:
         await start(opera, stuck=WAITED)
         early = await get(opera, "/ready")
         world.price_list.open()
         await settle(300)
         late = await get(opera, "/ready")
+        world.price_list = price_list()
+        await clock.advance(60)  # now it is being read once more
+        again = await get(opera, "/ready"), await get(opera, "/prices")
+        world.price_list.open()
         await leave(opera)
     assert early.status_code == 503, (
         f"The price list had not been read yet, and /ready answered "
@@ -555,6 +645,7 @@ async def test_ready_is_not_said_before_the_price_list_is_there(
         f"The price list had been read, and /ready answered {late.status_code}. "
         "Expected: 200, customers may come in."
     )
+    assert_old_prices(again, "A minute later it was being read once more")
 
 
 @pytest.mark.step(6)
@@ -571,6 +662,10 @@ async def test_a_price_list_that_could_not_be_read_is_not_ready(
         await clock.advance(60)
         await settle(300)
         late = await get(opera, "/ready")
+        world.unreadable = 1_000
+        await clock.advance(60)
+        await settle(300)
+        again = await get(opera, "/ready"), await get(opera, "/prices")
         await leave(opera)
     assert early.status_code == 503, (
         "The price list was locked when it was first read, so there were no prices. "
@@ -581,6 +676,24 @@ async def test_a_price_list_that_could_not_be_read_is_not_ready(
         "The price list was locked when it was first read. A minute later it could "
         f"be read, and /ready answered {late.status_code}. Expected: 200."
     )
+    assert_old_prices(again, "After one more minute it was locked again")
+
+
+def assert_old_prices(
+    answers: tuple[httpx2.Response, httpx2.Response], words: str
+) -> None:
+    """Check that /ready and /prices go by the price list that is there."""
+    ready, prices = answers
+    assert ready.status_code == 200, (
+        f"The price list had been read. {words}, and /ready answered "
+        f"{ready.status_code}: no customer came in any more. "
+        "Expected: 200, the prices of a minute ago are still there."
+    )
+    assert said(prices) == PRICES["Opera"], (
+        f"The price list had been read. {words}, and customers who asked for /prices "
+        f"were answered {said(prices)}. "
+        f"Expected: the prices of a minute ago, {PRICES['Opera']}."
+    )
 
 
 @pytest.mark.step(6)
@@ -589,7 +702,7 @@ async def test_an_app_is_not_ready_because_another_is(run_app: RunApp) -> None:
     world = World()
     async with two_box_offices(run_app, world, "Theatre") as (_, theatre):
         await settle(300)
-        world.price_list = Gate("the price list").results(lambda venue: PRICES[venue])
+        world.price_list = price_list()
         await start(theatre, stuck=WAITED)
         answer = await get(theatre, "/ready")
         world.price_list.open()
@@ -620,6 +733,11 @@ def in_words(customers: dict[str, list[str]]) -> str:
         f"{venue}: {' and '.join(names) or 'nobody'}"
         for venue, names in customers.items()
     )
+
+
+def a(error: type[Exception]) -> str:
+    """Say what was raised: "an OSError", "a ValueError"."""
+    return f"{'an' if error.__name__[0] in 'AEIOU' else 'a'} {error.__name__}"
 
 
 def times(count: int) -> str:

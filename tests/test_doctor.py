@@ -92,7 +92,7 @@ def test_who_stops_listening_gets_no_traceback(template: Checkout) -> None:
         cwd=template.root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as doctor:
         assert doctor.stdout is not None
         assert doctor.stderr is not None

@@ -116,7 +116,7 @@ def test_no_server_outlives_its_owner(folder: Path) -> None:
         [sys.executable, "-u", "-c", OWNER, str(folder), str(free_port())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as owner:
         assert owner.stdout is not None
         limit = threading.Timer(60, owner.kill)  # turns a hang into a failure

@@ -51,7 +51,7 @@ def test_a_crash_while_it_is_told_where_a_test_hangs_is_no_crash_of_the_app(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     """Python reads the stack of a thread that runs, and may fall over it."""
-    text = "    import ctypes, time; time.sleep(1.8); ctypes.string_at(0)"
+    text = "    import os, time; time.sleep(1.8); os.abort()"
     hangs = GOOD.replace('    return {"free": 2}', text)
     assert hangs != GOOD
 
@@ -240,7 +240,7 @@ def test_a_killed_front_end_leaves_no_worker_behind(
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     assert front.stdout is not None
     for line in front.stdout:

@@ -81,12 +81,12 @@ HOSTILE: dict[str, tuple[str, Verdict, str]] = {
         "exit",
     ),
     "a crash": (
-        at_import("ctypes.string_at(0)", "import ctypes"),
+        at_import("os.abort()", "import os"),
         Verdict.CRASHED,
         "ended by",
     ),
     "a crash in a handler": (
-        handler("ctypes.string_at(0)", "import ctypes"),
+        handler("os.abort()", "import os"),
         Verdict.CRASHED,
         "ended by",
     ),

@@ -116,6 +116,21 @@ def test_a_thread_at_a_gate_that_is_never_opened_is_let_go() -> None:
         Gate("the mainframe").blocking()
 
 
+async def test_a_thread_with_a_loop_of_its_own_waits_like_any_other() -> None:
+    gate = Gate("the mainframe", result=31)
+
+    async def ask() -> int:
+        return int(gate.blocking())
+
+    caller = asyncio.create_task(asyncio.to_thread(asyncio.run, ask()))
+    await gate.entered()
+    waiting, held = gate.waiting, gate.held
+    gate.open()
+
+    assert (waiting, held) == (1, None)
+    assert await caller == 31
+
+
 async def test_leaving_the_block_opens_the_gate() -> None:
     with Gate("the mainframe", result="late") as gate:
         caller = asyncio.create_task(gate())

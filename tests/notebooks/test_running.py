@@ -115,7 +115,7 @@ def test_a_changed_output_and_nothing_else_fails(text: Path, tmp_path: Path) -> 
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
 

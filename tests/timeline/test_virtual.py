@@ -75,7 +75,7 @@ def test_every_run_is_the_same_byte_for_byte_in_every_process() -> None:
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONHASHSEED": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
 

@@ -162,7 +162,7 @@ def test_a_rerun_gives_the_same_content_another_verdict(watched: Watched) -> Non
         ("", "no FastAPI object"),
         ("while True: print('x' * 1000)\n", "printed more than"),
         ("import os\nos._exit(0)\n", "ended by itself"),
-        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", "SIGSEGV"),
+        ("import os\nos.abort()\n", "ended by"),
     ],
     ids=["syntax error", "empty", "endless print", "exit", "crash"],
 )

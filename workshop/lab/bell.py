@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from workshop.lab.limit import within
+from workshop.lab.loop import WatchedLoop
 
 
 class Bell:
@@ -66,5 +67,12 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def on_event_loop() -> bool:
-    """Return whether the caller runs on an event loop's thread, holding it up."""
-    return running_loop() is not None
+    """Return whether the caller runs on the test's event loop, holding it up.
+
+    A thread that has made a loop of its own holds up nobody but itself.
+    """
+    loop = running_loop()
+    if loop is None:
+        return False
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return in_main_thread or isinstance(loop, WatchedLoop)

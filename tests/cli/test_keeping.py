@@ -327,6 +327,18 @@ def test_a_lesson_that_was_finished_and_is_begun_anew_counts_and_says_where_it_i
     assert "2 of 2 steps, finished; app.py is at step 1\n" in begun_anew
 
 
+def test_a_finished_lesson_has_no_next_hint_and_says_how_to_read_one(
+    lesson: Lesson, said: Said
+) -> None:
+    shutil.copy(lesson.solution_file, lesson.app_file)
+    said("test", "90")
+    code, out, _ = said("hint", "90")
+
+    assert code == 0
+    assert "Every step of lesson 90 has passed." in out
+    assert "hint 90 --step 1" in out
+
+
 def test_the_change_of_a_step_is_shown_only_when_asked_for(said: Said) -> None:
     for _ in range(5):
         code, out, _ = said("hint", "90")

@@ -197,10 +197,11 @@ def hint(lesson: tuple[str, ...], step: int | None, show: bool) -> int:
     if step is None and record.verdicts.get(number) == "passed":
         from workshop.screen.console import command
 
-        raise click.UsageError(
+        click.echo(
             f"Every step of lesson {it.number} has passed. To read a hint again: "
             f"{command('hint', it.number, '--step 1')}"
         )
+        return PASSED
     current = step_of(it, number)
     if show:
         _show_change(it, current, store)

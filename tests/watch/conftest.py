@@ -76,6 +76,15 @@ class Watched:
         self.session._inbox.put(tidy)
         assert done.wait(SECONDS)
 
+    def until_ready(self) -> None:
+        """Wait until the next run's processes have done all that can be done before."""
+        self.until_tidy()
+        assert self.session._supply is not None
+        for spare in self.session._supply._spares:
+            event = spare._queue.get(timeout=SECONDS)
+            assert event["event"] == "ready"
+            spare._queue.put(event)
+
     def all(self, kind: type[Kind]) -> list[Kind]:
         """Return all events of *kind* so far."""
         return [event for event in self.heard if isinstance(event, kind)]

@@ -32,6 +32,11 @@ def test_the_starter_fails_and_the_solution_passes(
         starter = watched.verdict()
         shutil.copy(lesson.solution_file, mine.app_file)
         solution = watched.verdict()
+        watched.until_ready()
+        watched.save(lesson.solution_file.read_text(encoding="utf-8"))
+        after_a_while = watched.verdict()
 
     assert {it.verdict for it in starter.verdict.steps} == {Verdict.FAILED}
     assert solution.verdict.passed
+    assert after_a_while.verdict.passed
+    assert after_a_while.verdict.output == ""

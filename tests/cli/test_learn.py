@@ -130,6 +130,20 @@ def test_hints_come_rung_by_rung_and_the_change_only_to_those_who_say_yes(
     assert '-@app.get("/nothing")' in shown
 
 
+def test_the_whole_solution_is_shown_to_those_who_say_yes_and_then_at_once(
+    failed: Engine, typed: Typed
+) -> None:
+    refused = typed(failed, "s", "no")
+    shown = typed(failed, "s", "y")
+    again = typed(failed, "s")
+
+    assert "Show our answer to every step?" in refused
+    assert '-@app.get("/nothing")' not in refused
+    assert '-@app.get("/nothing")' in shown
+    assert "Show our answer" not in again
+    assert '-@app.get("/nothing")' in again
+
+
 def test_it_goes_on_only_after_a_pass_and_anywhere_when_asked(
     lesson: Lesson, failed: Engine, typed: Typed
 ) -> None:

@@ -20,16 +20,8 @@ import psutil
 from workshop.grading.limits import Limits
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.running import Running, Spawned, Stem
+from workshop.processes.environment import environment_of_tests
 
-# Settings of the caller that would change what a run does or how fast it is.
-_NOT_INHERITED = (
-    "PYTEST_ADDOPTS",
-    "PYTEST_PLUGINS",
-    "PYTHONDONTWRITEBYTECODE",
-    "PYTHONOPTIMIZE",
-    "PYTHONWARNINGS",
-    "PYTHONASYNCIODEBUG",
-)
 _KEPT_BYTES = 64_000
 """How much of one test's output is kept for showing."""
 _ROOM_BYTES = 256_000_000
@@ -72,7 +64,7 @@ class WorkerProcess:
             self._badges.add(stem.badge)
             self._process = stem.fork(own)
         else:
-            self._process = Spawned(root, worker_environment({**environment, **own}))
+            self._process = Spawned(root, environment_of_tests({**environment, **own}))
         self._waiting = job is not None
         self._begun = self._gone = False
         if job is not None and stem is None:
@@ -217,12 +209,6 @@ class WorkerProcess:
             while chunk := os.read(pipe.fileno(), 65_536):
                 self.output.add(chunk)
         self.output.finish()
-
-
-def worker_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a worker: ours without what would change a run."""
-    env = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-    return {**env, **own, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def quick_folder() -> str | None:

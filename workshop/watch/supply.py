@@ -10,9 +10,10 @@ from workshop.grading.cores import cores
 from workshop.grading.engine import ROOT, make_job
 from workshop.grading.limits import Limits
 from workshop.grading.marks import BADGE
-from workshop.grading.process import WorkerProcess, worker_environment
+from workshop.grading.process import WorkerProcess
 from workshop.grading.running import Stem
 from workshop.lesson import Lesson
+from workshop.processes.environment import environment_of_tests
 
 FORKS = "WORKSHOP_FORKS"
 """Environment variable: 0 means to start each worker from nothing."""
@@ -45,7 +46,9 @@ class Supply:
 
     def _new_stem(self) -> Stem:
         badge = {BADGE: uuid.uuid4().hex}
-        return Stem(ROOT, worker_environment({**self._environment, **badge}), self.job)
+        return Stem(
+            ROOT, environment_of_tests({**self._environment, **badge}), self.job
+        )
 
     def take(self) -> list[WorkerProcess]:
         """Return workers that nobody else has, ready or about to be."""

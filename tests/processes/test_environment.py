@@ -1,0 +1,89 @@
+"""What the processes that we start get of the user's environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from workshop.processes.environment import (
+    disturbing_python_settings,
+    environment_of_apps,
+    environment_of_tests,
+)
+
+HOSTILE = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "all_proxy": "http://127.0.0.1:9",
+    "PYTHONPATH": "/opt/ros/lib",
+    "PYTHONHOME": "/nowhere",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONWARNINGS": "error",
+    "PYTEST_ADDOPTS": "--collect-only",
+    "UVICORN_PORT": "1",
+    "WEB_CONCURRENCY": "4",
+    "SSL_CERT_FILE": "/nowhere.pem",
+    "DATABASE_URL": "sqlite:///mine.db",
+    "REDIS_URL": "redis://mine",
+    "SQLALCHEMY_WARN_20": "1",
+    "PGHOST": "db.example",
+}
+
+
+def test_tests_get_only_what_a_program_needs_to_run() -> None:
+    found = environment_of_tests(
+        {"OWN": "1"}, {**HOSTILE, "PATH": "/bin", "Path": "x", "LC_ALL": "C"}
+    )
+
+    assert not set(found) & set(HOSTILE)
+    assert found["PATH"] == "/bin"
+    assert found["Path"] == "x"  # Windows spells it so
+    assert found["OWN"] == "1"
+    assert found["PYTHONUTF8"] == "1"
+
+
+def test_settings_of_libpq_reach_tests_only_with_a_server_of_ones_own() -> None:
+    without = environment_of_tests({}, {"PGPASSWORD": "secret"})
+    with_one = environment_of_tests(
+        {}, {"PGPASSWORD": "secret", "WORKSHOP_DATABASE_URL": "postgresql://db"}
+    )
+
+    assert "PGPASSWORD" not in without
+    assert with_one["PGPASSWORD"] == "secret"
+
+
+def test_apps_keep_what_the_user_has_set_for_them() -> None:
+    found = environment_of_apps({}, {**HOSTILE, "FEATURE": "on"})
+
+    assert found["FEATURE"] == "on"
+    assert found["HTTP_PROXY"] == HOSTILE["HTTP_PROXY"]
+    gone = {"PYTHONPATH", "PYTEST_ADDOPTS", "UVICORN_PORT", "WEB_CONCURRENCY"}
+    assert not set(found) & {*gone, "DATABASE_URL", "REDIS_URL"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", "localhost,127.0.0.1,::1"),
+        ("intra.example, 127.0.0.1", "intra.example,127.0.0.1,localhost,::1"),
+        ("*", "*"),
+    ],
+)
+def test_no_proxy_is_used_for_this_machine(given: str, expected: str) -> None:
+    found = environment_of_apps({}, {"NO_PROXY": given})
+
+    assert found["NO_PROXY"] == expected
+    assert found["no_proxy"] in (expected, "localhost,127.0.0.1,::1")
+
+
+def test_what_is_our_own_is_never_taken_away() -> None:
+    own = {"PYTHONPATH": "/ours", "NO_PROXY": "ours"}
+
+    assert own.items() <= environment_of_tests(own, HOSTILE).items()
+    assert own.items() <= environment_of_apps(own, HOSTILE).items()
+
+
+def test_settings_that_would_change_the_tool_are_named() -> None:
+    found = disturbing_python_settings(
+        {**HOSTILE, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONINSPECT": ""}
+    )
+
+    assert found == ["PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONWARNINGS"]

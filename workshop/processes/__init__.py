@@ -1,0 +1,4 @@
+"""Processes that the workshop starts: their environment, and how they end.
+
+The standard library alone, because the set-up uses it before anything is installed.
+"""

@@ -1,0 +1,122 @@
+"""The environment variables of the processes that the workshop starts.
+
+Many programs read the environment: Python itself, pytest, uvicorn, HTTP clients,
+database drivers. A variable that a user has set for another project must never
+change a verdict, so no process gets the user's environment as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Hosts that no proxy can reach on behalf of this machine."""
+
+# What a Python program needs in order to run at all, on any system.
+_ESSENTIAL = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ"),
+        *("TERM", "TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR"),
+        # Nix, conda and some HPC modules find shared libraries by these.
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT"),
+        *("USERPROFILE", "USERNAME", "USERDOMAIN", "HOMEDRIVE", "HOMEPATH"),
+        *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "ALLUSERSPROFILE"),
+        *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "OS"),
+    }
+)
+_ESSENTIAL_PREFIXES = ("LC_", "WORKSHOP_")
+
+# What changes how Python, pytest, uvicorn or a lesson's libraries behave.
+_DISTURBING_PREFIXES = ("PYTHON", "PYTEST_", "UVICORN_", "SQLALCHEMY_", "PYDANTIC_")
+_DISTURBING = frozenset(
+    {
+        *("__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX"),
+        # uvicorn reads these two without its own prefix.
+        *("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
+        # Lessons read these. Only the workshop says what they are.
+        *("DATABASE_URL", "REDIS_URL"),
+    }
+)
+
+# asyncpg reads these for everything that an address leaves out.
+_POSTGRES_PREFIX = "PG"
+
+# These change how the interpreter itself works, but not what the tool does.
+_HARMLESS_TO_THE_TOOL = frozenset(
+    {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
+    | {"PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONUTF8", "PYTHONBREAKPOINT"}
+    | {"PYTHONSTARTUP", "PYTHON_COLORS", "PYTHON_HISTORY", "PYTHON_BASIC_REPL"}
+)
+
+_PYTHON_SETTINGS = {
+    # Windows and the C locale would otherwise choose another encoding.
+    "PYTHONUTF8": "1",
+    "PYTHONIOENCODING": "utf-8",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def environment_of_tests(
+    own: Mapping[str, str], inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment for a process that runs lesson tests.
+
+    It is made from nothing: of the *inherited* variables (by default those of this
+    process) only the essential ones are taken, `WORKSHOP_…` among them. libpq's
+    `PG…` come too where `WORKSHOP_DATABASE_URL` names a server, because they may
+    hold what the address leaves out. *own* is added last.
+    """
+    given = os.environ if inherited is None else inherited
+    own_server = bool(given.get("WORKSHOP_DATABASE_URL"))
+    taken = {
+        name: value
+        for name, value in given.items()
+        if name.upper() in _ESSENTIAL
+        or name.upper().startswith(_ESSENTIAL_PREFIXES)
+        or (own_server and name.startswith(_POSTGRES_PREFIX))
+    }
+    return {**taken, **_PYTHON_SETTINGS, **own}
+
+
+def environment_of_apps(
+    own: Mapping[str, str], inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment for a server that people use: an app, a notebook.
+
+    The *inherited* variables (by default those of this process) without the ones
+    that would change how Python, pytest, uvicorn or a lesson's libraries behave.
+    A proxy stays, because a notebook may reach outside, but is not used for this
+    machine itself. *own* is added last.
+    """
+    given = os.environ if inherited is None else inherited
+    kept = {name: value for name, value in given.items() if not _disturbs(name)}
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host.strip() for host in given.get(name, "").split(",")]
+        listed = [host for host in hosts if host]
+        missing = [host for host in LOOPBACK if host not in listed]
+        # "*" means that nothing goes through a proxy; a longer list would not.
+        kept[name] = "*" if "*" in listed else ",".join([*listed, *missing])
+    return {**kept, **_PYTHON_SETTINGS, **own}
+
+
+def disturbing_python_settings(
+    inherited: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Return the names of the variables that would change the tool itself, sorted.
+
+    `PYTHONPATH` may hold older packages, `PYTHONOPTIMIZE` removes assertions,
+    `PYTHONWARNINGS=error` makes an import fail, and so on.
+    """
+    given = os.environ if inherited is None else inherited
+    return sorted(
+        name
+        for name, value in given.items()
+        if name.startswith("PYTHON") and value and name not in _HARMLESS_TO_THE_TOOL
+    )
+
+
+def _disturbs(name: str) -> bool:
+    upper = name.upper()
+    return upper in _DISTURBING or upper.startswith(_DISTURBING_PREFIXES)

@@ -268,7 +268,8 @@ async def closing_time():
     while not server.started:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as me:
+    url = f"http://127.0.0.1:{port}"
+    async with AsyncClient(base_url=url, trust_env=False) as me:
         async with record(title="Closing time", here=None) as picture:
             last = asyncio.create_task(me.get("/coat"))
             while "asked for a coat" not in diary:

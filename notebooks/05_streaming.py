@@ -220,7 +220,8 @@ async def hang_up():
     while not server.started:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as me:
+    url = f"http://127.0.0.1:{port}"
+    async with AsyncClient(base_url=url, trust_env=False) as me:
         async with record(title="Hung up", here="reader") as picture:
             async with me.stream("GET", "/switched") as answer:
                 parts = answer.aiter_raw()

@@ -12,12 +12,12 @@ import pytest
 def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail when a process that this test started is there afterwards."""
     badge = uuid.uuid4().hex
-    monkeypatch.setenv("STARTED_BY_TEST", badge)
+    monkeypatch.setenv("WORKSHOP_STARTED_BY_TEST", badge)
     yield
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("STARTED_BY_TEST") == badge:
+            if process.environ().get("WORKSHOP_STARTED_BY_TEST") == badge:
                 left.append(process.cmdline())
     assert left == []
 

@@ -70,6 +70,17 @@ async def test_it_answers_on_a_real_socket_with_the_apps_state(
     assert app.started, "an app that was running before the server runs on after it"
 
 
+async def test_its_client_ignores_proxies_from_the_environment(
+    app: RunningApp, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with serve(app) as server, server.client() as client:
+        answer = await client.get("/")
+
+    assert answer.json() == "welcome"
+
+
 async def test_a_customer_who_leaves_a_stream_is_noticed(
     app: RunningApp, serve: Serve
 ) -> None:

@@ -88,4 +88,7 @@ def test_jupyter_opens_the_copy_without_news_and_writes_nothing_at_home(
     assert notes["fetchNews"] == "false"
     assert kept.pop("PATH") == "bin"
     assert kept.pop("WORKSHOP_VENV") == str(place)
-    assert all(Path(it).is_relative_to(home) for it in kept.values())
+    written = ("IPYTHONDIR", *(name for name in kept if name.startswith("JUPYTER_")))
+    assert len(written) == 4
+    assert all(Path(kept[name]).is_relative_to(home) for name in written)
+    assert "127.0.0.1" in kept["NO_PROXY"]

@@ -34,7 +34,7 @@ Change = Callable[[str, str, str], None]
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path) -> Path:
     """A checkout with our own mkdocs.yml, one page, and a theme that is quick."""
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     here = f"workshop.site.extension:\n      root: {tmp_path.as_posix()}"
@@ -51,7 +51,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return tmp_path
 
 

@@ -67,8 +67,12 @@ class Server(uvicorn.Server):
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
-        """Return a new client that talks to this server over the network."""
-        return httpx2.AsyncClient(base_url=self.url, timeout=LIMIT_SECONDS, **options)
+        """Return a new client that talks to this server over the network.
+
+        It ignores proxies from the environment: none of them reaches this machine.
+        """
+        chosen = {"timeout": LIMIT_SECONDS, "trust_env": False, **options}
+        return httpx2.AsyncClient(base_url=self.url, **chosen)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

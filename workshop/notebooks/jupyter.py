@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workshop.notebooks.places import places
+from workshop.processes.environment import environment_of_apps
 
 GROUPS = ("core", "notebooks")
 """What its environment has. The kernel runs there, too, so it has the core."""
@@ -37,6 +38,5 @@ def settings(environment: Mapping[str, str], place: Path, home: Path) -> dict[st
 
     *place* is where it is installed. What it writes for itself goes to *home*.
     """
-    kept = {**environment, **places(home / "jupyter")}
-    kept["WORKSHOP_VENV"] = str(place)
-    return kept
+    own = {**places(home / "jupyter"), "WORKSHOP_VENV": str(place)}
+    return environment_of_apps(own, environment)

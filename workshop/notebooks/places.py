@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 from workshop.environment.model import ROOT
+from workshop.processes.environment import environment_of_apps
 
 
 @contextmanager
@@ -18,12 +19,10 @@ def private_places() -> Iterator[None]:
 
     They find the workshop of this checkout, wherever they run.
     """
-    found = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    with (
-        TemporaryDirectory(prefix="workshop-", ignore_cleanup_errors=True) as folder,
-        mock.patch.dict(os.environ, {**places(Path(folder)), "PYTHONPATH": found}),
-    ):
-        yield
+    with TemporaryDirectory(prefix="workshop-", ignore_cleanup_errors=True) as folder:
+        own = {**places(Path(folder)), "PYTHONPATH": str(ROOT)}
+        with mock.patch.dict(os.environ, environment_of_apps(own), clear=True):
+            yield
 
 
 def places(folder: Path) -> dict[str, str]:

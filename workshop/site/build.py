@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from workshop.processes.environment import environment_of_apps
 from workshop.site.plain import write_plain_texts
 
 _AS_IT_STANDS = re.compile(
@@ -73,5 +73,5 @@ def _mkdocs(root: Path, *arguments: str) -> int:
     return subprocess.call(
         [sys.executable, "-m", "mkdocs", *arguments],
         cwd=root,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env=environment_of_apps({"NO_MKDOCS_2_WARNING": "1"}),
     )

@@ -1,0 +1,51 @@
+"""Find the project's own commands in texts and scripts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from workshop.environment.goals import UnclearGoalsError, translate
+from workshop.environment.verbs import BY_NAME, HELP
+
+_CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_MAKE = re.compile(r"(?:^|&&|\|\|)\s*(?:\w+=\S*\s+)*make +([^\n&|;#]+)", re.MULTILINE)
+_WORKSHOP = re.compile(r"-m\s+workshop\s+([\w-]+)")
+
+# CONTRIBUTING.md describes a verb that is still being written.
+_EXPECTED_SOON = {"new-lesson"}
+
+
+def code_in(markdown: str) -> Iterator[str]:
+    """Yield the code spans and code blocks of a *markdown* text."""
+    for match in _CODE.finditer(markdown):
+        yield match[2]
+
+
+def goals_in(script: str) -> list[str]:
+    """Return the goals of each call of make in *script*, without variables.
+
+    >>> goals_in("FAST=1 make lesson-01 test ARGS=--all && make help  # both")
+    ['lesson-01 test', 'help']
+    """
+    calls = (match[1].partition("ARGS=")[0].strip() for match in _MAKE.finditer(script))
+    return [call for call in calls if call and call != "…"]
+
+
+def verbs_in(script: str) -> list[str]:
+    """Return the verb of each `python -m workshop VERB` in *script*."""
+    return [match[1] for match in _WORKSHOP.finditer(script)]
+
+
+def unknown_commands(script: str) -> list[str]:
+    """Return the commands in *script* that make or the workshop would refuse."""
+    known = {*BY_NAME, *HELP, *_EXPECTED_SOON}
+    refused = [f"workshop {verb}" for verb in verbs_in(script) if verb not in known]
+    for goals in goals_in(script):
+        try:
+            verb = translate(goals.split())[0]
+        except UnclearGoalsError as error:
+            refused.append(f"make {goals}: {error}")
+        else:
+            refused += [] if verb in known else [f"make {goals}"]
+    return refused

@@ -50,6 +50,16 @@ def words_for(name: str, line: int) -> str:
     )
 
 
+def words_for_tool(problem: SyntaxError) -> str:
+    """Say that a file of the tool itself has a conflict, so that it cannot run."""
+    return (
+        f"{problem.filename} has conflict markers in line {problem.lineno}: git could "
+        "not combine two versions of the file. `git merge --abort` (or `git rebase "
+        "--abort`) goes back to before; then `python -m workshop update` does it "
+        "without conflicts."
+    )
+
+
 def own_version(text: str) -> str:
     """Return *text* with the learner's side of each conflict.
 

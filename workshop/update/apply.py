@@ -75,10 +75,20 @@ class Stage:
         """What the last update did: `--undo` reads it."""
         return self.folder / "last.json"
 
+    @contextlib.contextmanager
+    def scratch_index(self) -> Iterator[dict[str, str]]:
+        """Yield the variables by which git uses an index of its own in the block."""
+        index = self.folder / "scratch-index"
+        try:
+            _forget_index(index)
+            yield {"GIT_INDEX_FILE": str(index)}
+        finally:
+            _forget_index(index)
+
     def clear(self) -> None:
         """Remove what was prepared. Not the record."""
         self.journal.unlink(missing_ok=True)
-        self.index.unlink(missing_ok=True)
+        _forget_index(self.index)
         for folder in (self.new, self.old, self.code):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -110,6 +120,12 @@ class Stage:
             ) from None
 
 
+def _forget_index(index: Path) -> None:
+    """Remove *index*, and the lock that git leaves beside one when the power fails."""
+    index.unlink(missing_ok=True)
+    index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+
+
 def sha256(file: Path) -> str | None:
     """Return a digest of what is at *file*; None if nothing is there."""
     if file.is_symlink():
@@ -129,7 +145,7 @@ def write_json(file: Path, data: dict[str, Any]) -> None:
     temporary.replace(file)
 
 
-def carry_out(git: Git, stage: Stage) -> list[str]:
+def carry_out(git: Git, stage: Stage) -> None:
     """Do what the journal says for the first time.
 
     Raises:
@@ -158,9 +174,8 @@ def carry_out(git: Git, stage: Stage) -> list[str]:
         _roll_back(root, stage, paths)
         stage.clear()
         raise _unchanged(problem) from None
-    _install_index(stage, journal)
+    _install_index(git, stage)
     _close(stage, journal)
-    return []
 
 
 def finish(git: Git, stage: Stage) -> list[str]:
@@ -194,7 +209,7 @@ def finish(git: Git, stage: Stage) -> list[str]:
             "that may use the file, then run the same command again."
         ) from None
     _move_head(git, journal)
-    _install_index(stage, journal)
+    _install_index(git, stage)
     _close(stage, journal)
     return told
 
@@ -229,9 +244,9 @@ def _move_head(git: Git, journal: dict[str, Any]) -> None:
         git.run("update-ref", "-m", journal["message"], "HEAD", target, head)
 
 
-def _install_index(stage: Stage, journal: dict[str, Any]) -> None:
+def _install_index(git: Git, stage: Stage) -> None:
     if stage.index.exists():
-        _put(stage.index, Path(journal["index"]))
+        _put(stage.index, git.path("index"))
 
 
 def _close(stage: Stage, journal: dict[str, Any]) -> None:
@@ -256,8 +271,12 @@ def _roll_back(root: Path, stage: Stage, paths: list[str]) -> None:
 def _put(source: Path, target: Path) -> None:
     """Put a copy of *source* in the place of *target*, in one step."""
     temporary = target.with_name(f".{target.name}{_UNFINISHED}")
-    _copy(source, temporary)
-    _patiently(target, temporary)
+    try:
+        _copy(source, temporary)
+        _patiently(target, temporary)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _copy(source: Path, target: Path) -> None:

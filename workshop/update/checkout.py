@@ -107,13 +107,10 @@ def staged(git: Git) -> dict[str, Entry]:
 
 def edited(git: Git, stage: Stage, committed: Tree) -> dict[str, Entry]:
     """Return the committed files that are not so on the disk, as they are there."""
-    scratch = {"GIT_INDEX_FILE": str(stage.folder / "scratch-index")}
-    try:
+    with stage.scratch_index() as scratch:
         git.run("read-tree", "HEAD", variables=scratch)
         git.run("update-index", "-q", "--refresh", variables=scratch, accepted=(0, 1))
         names = _records(git.run("diff-files", "-z", "--name-only", variables=scratch))
-    finally:
-        (stage.folder / "scratch-index").unlink(missing_ok=True)
     there = on_disk(git, names, committed)
     # What differs in its mode alone has nothing to be lost.
     return {path: it for path, it in there.items() if it != committed.get(path)}

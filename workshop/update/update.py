@@ -290,7 +290,6 @@ class Update:
                 "deletes": plan.deletes,
                 "writes": list(plan.writes),
                 "expected": {path: sha256(git.root / path) for path in paths},
-                "index": str(git.path("index")),
                 "message": f"workshop {verb}",
                 "record": record,
             }
@@ -323,14 +322,11 @@ class Update:
     def _stage_files(self, writes: Mapping[str, Entry]) -> None:
         """Write the files that come beside the checkout."""
         self.stage.new.mkdir(parents=True, exist_ok=True)
-        scratch = {"GIT_INDEX_FILE": str(self.stage.folder / "scratch-index")}
-        try:
+        with self.stage.scratch_index() as scratch:
             self.git.run("read-tree", "--empty", variables=scratch)
             self._add(writes, scratch)
             prefix = f"--prefix={self.stage.new.as_posix()}/"
             self.git.run("checkout-index", "-a", "-f", prefix, variables=scratch)
-        finally:
-            (self.stage.folder / "scratch-index").unlink(missing_ok=True)
 
     def _stage_index(self, target: str, restaged: Mapping[str, Entry]) -> None:
         index = {"GIT_INDEX_FILE": str(self.stage.index)}
@@ -350,8 +346,7 @@ class Update:
     def _merge_commit(self, plan: Plan, head: str, course: str) -> str:
         """Return a commit that joins the learner's commits and the course's."""
         git = self.git
-        scratch = {"GIT_INDEX_FILE": str(self.stage.folder / "scratch-index")}
-        try:
+        with self.stage.scratch_index() as scratch:
             git.run("read-tree", head, variables=scratch)
             gone = [path for path, it in plan.tree.items() if it is None]
             git.run(
@@ -361,8 +356,6 @@ class Update:
             )
             self._add({path: it for path, it in plan.tree.items() if it}, scratch)
             made = git.text("write-tree", variables=scratch)
-        finally:
-            (self.stage.folder / "scratch-index").unlink(missing_ok=True)
         return git.text(
             *("commit-tree", made, "-p", head, "-p", course),
             *("-m", "Update the course, with my files kept"),

@@ -238,12 +238,8 @@ def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
         course.write({f"workshop/{name}": text})
     course.commit({"workshop/environment/door.py": "import half_of_the_tool\n"})
     clone.update()
-    course.commit(
-        {
-            "workshop/environment/door.py": "def enter(words):\n    print('new', *words)\n",
-            APP: NEW_STARTER,
-        }
-    )
+    door = "def enter(words):\n    print('new', *words)\n"
+    course.commit({"workshop/environment/door.py": door, APP: NEW_STARTER})
     with stopping(3, Killed()) as steps, pytest.raises(Killed):
         clone.update()
     assert "_move_head" not in steps

@@ -64,7 +64,7 @@ def test_an_app_is_written_only_where_nothing_of_the_learners_is(
 
     assert plan.writes == ({APP: entry(written)} if written else {})
     assert plan.tree == ({} if tree == "same" else {APP: entry(tree)})
-    assert not (plan.deletes or plan.conflicts or plan.obstacles or plan.replaced)
+    assert [*plan.deletes, *plan.conflicts, *plan.obstacles, *plan.replaced] == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_changes_of_other_files_are_combined(
     plan = decided(TOOL, base, committed, course, disk)
 
     assert plan.writes == ({TOOL: entry(written)} if written else {})
-    assert not (plan.deletes or plan.conflicts or plan.replaced)
+    assert [*plan.deletes, *plan.conflicts, *plan.replaced] == []
 
 
 @pytest.mark.parametrize(

@@ -468,6 +468,32 @@ def test_a_lock_of_another_git_is_told(clone: Repository, news: str) -> None:
         clone.update()
 
 
+def test_a_clone_of_another_user_is_told_with_the_command_that_helps(
+    clone: Repository, news: str
+) -> None:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    for path in (clone.root, clone.root / ".git"):
+        os.chown(path, 12345, 12345)
+
+    with pytest.raises(UpdateError, match=r"safe\.directory"):
+        clone.update()
+
+
+def test_a_second_update_at_the_same_time_is_refused(
+    clone: Repository, news: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.update.apply._PATIENCE_SECONDS", 0.0)
+
+    with (
+        clone.updates().stage.alone(),
+        pytest.raises(UpdateError, match="Another update"),
+    ):
+        clone.update()
+
+    assert clone.read("workshop/tool.py") == "VERSION = 1\n"
+
+
 def test_no_hook_of_the_clone_runs(clone: Repository, news: str) -> None:
     hook = clone.root / ".git" / "hooks" / "reference-transaction"
     hook.parent.mkdir(exist_ok=True)

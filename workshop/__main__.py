@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 UPDATE = ROOT / ".workshop" / "update"
 
-if sys.version_info >= (3, 11) and (UPDATE / "journal.json").exists():
+is_interrupted = (UPDATE / "journal.json").exists() and (UPDATE / "code").is_dir()
+if is_interrupted and sys.version_info >= (3, 11):
     # An update was interrupted, and half of the tool may be of another version than
     # the other half. A copy of what can finish it was put aside before it began.
     ended = subprocess.call(

@@ -147,6 +147,15 @@ def test_what_was_edited_after_the_kill_is_kept(prepared: Repository) -> None:
     assert copy.read_text() == "VERSION = 'mine'\n"
 
 
+def test_a_journal_that_cannot_be_read_stops_no_command(prepared: Repository) -> None:
+    Stage(prepared.root).journal.write_text("{")
+
+    assert apply.main(prepared.root) == 0
+
+    assert not Stage(prepared.root).journal.exists()
+    assert prepared.update().commits == 1
+
+
 def test_an_update_is_given_up_when_the_branch_has_moved(prepared: Repository) -> None:
     head = prepared.commit({"notes.txt": "mine"}, "My notes")
 

@@ -309,6 +309,20 @@ def test_clones_of_every_kind_are_updated(
     )
 
 
+@pytest.mark.parametrize("flag", ["skip-worktree", "assume-unchanged"])
+def test_an_app_that_git_overlooks_stays_and_stays_overlooked(
+    clone: Repository, news: str, flag: str
+) -> None:
+    clone.git("update-index", f"--{flag}", APP)
+    clone.write({APP: MINE})
+
+    clone.update()
+
+    assert clone.read(APP) == MINE
+    assert is_updated(clone)
+    assert clone.git("status", "--porcelain") == ""
+
+
 def test_of_a_fork_and_its_upstream_the_upstream_is_the_course(
     clone: Repository, course: Repository, tmp_path: Path
 ) -> None:

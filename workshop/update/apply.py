@@ -186,7 +186,14 @@ def finish(git: Git, stage: Stage) -> list[str]:
     """
     if not stage.journal.exists():
         return []
-    journal = _read(stage)
+    try:
+        journal = _read(stage)
+    except ValueError:
+        stage.clear()
+        return [
+            "What an interrupted update still had to do cannot be read any more. "
+            "`git status` shows what it left behind."
+        ]
     head = git.commit("HEAD")
     if head not in (journal["head"], journal["target"]):
         stage.clear()
@@ -194,13 +201,13 @@ def finish(git: Git, stage: Stage) -> list[str]:
             "An interrupted update was given up, because the branch has moved since. "
             "`git status` shows what it left behind."
         ]
-    told = ["An update that was interrupted has been finished first."]
+    notes = ["An update that was interrupted has been finished first."]
     rescued = stage.folder / "rescued" / time.strftime("%Y%m%d-%H%M%S")
     for path in [*journal["deletes"], *journal["writes"]]:
-        there = sha256(git.root / path)
-        if there not in (None, journal["expected"][path], sha256(stage.new / path)):
+        content = sha256(git.root / path)
+        if content not in (None, journal["expected"][path], sha256(stage.new / path)):
             _copy(git.root / path, rescued / path)
-            told.append(f"{path} was edited meanwhile. Your version: {rescued / path}")
+            notes.append(f"{path} was edited meanwhile. Your version: {rescued / path}")
     try:
         _change_files(git.root, stage, journal)
     except OSError as problem:
@@ -211,7 +218,7 @@ def finish(git: Git, stage: Stage) -> list[str]:
     _move_head(git, journal)
     _install_index(git, stage)
     _close(stage, journal)
-    return told
+    return notes
 
 
 def _read(stage: Stage) -> dict[str, Any]:
@@ -321,11 +328,11 @@ def main(root: Path) -> int:
     stage = Stage(root)
     try:
         with stage.alone():
-            told = finish(Git.at(root), stage)
-    except (UpdateError, OSError, ValueError, KeyError) as problem:
+            notes = finish(Git.at(root), stage)
+    except (UpdateError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 3
-    for sentence in told:
+    for sentence in notes:
         sys.stderr.write(f"{sentence}\n")
     return 0
 

@@ -105,6 +105,18 @@ def staged(git: Git) -> dict[str, Entry]:
     return found
 
 
+def flagged(git: Git) -> dict[str, list[str]]:
+    """Return the files that git is told to overlook, by the option that says so."""
+    found: dict[str, list[str]] = {"--skip-worktree": [], "--assume-unchanged": []}
+    for record in _records(git.run("ls-files", "-v", "-z", "--full-name")):
+        tag, _, path = record.partition(" ")
+        if tag.upper() == "S":
+            found["--skip-worktree"].append(path)
+        if tag.islower():
+            found["--assume-unchanged"].append(path)
+    return {option: paths for option, paths in found.items() if paths}
+
+
 def edited(git: Git, stage: Stage, committed: Tree) -> dict[str, Entry]:
     """Return the committed files that are not so on the disk, as they are there."""
     with stage.scratch_index() as scratch:

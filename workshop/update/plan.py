@@ -103,9 +103,9 @@ def decide(
         else:
             _decide_other(plan, path, base, committed, course, now, merge, overwrite)
     for path in sorted(disk.keys() | changed(base, committed)):
-        there = disk.get(path, committed.get(path, MISSING))
+        now = disk.get(path, committed.get(path, MISSING))
         given = (MISSING, base.get(path), course.get(path))
-        if is_app(path) and path in course and there not in given:
+        if is_app(path) and path in course and now not in given:
             plan.kept.append(lesson_of(path))
     plan.new_starters = [
         slug
@@ -155,15 +155,15 @@ def _decide_other(
         return
     if result != own:
         plan.tree[path] = result
-    there = None if now == MISSING else now
-    if there == result:
+    mine = None if now == MISSING else now
+    if mine == result:
         return
-    if there in (own, None):
+    if mine in (own, None):
         on_disk = result
-        if not is_clean and there is not None:
+        if not is_clean and mine is not None:
             plan.replaced.append(path)
     else:
-        on_disk, fits = _combine(own, there, result, merge)
+        on_disk, fits = _combine(own, mine, result, merge)
         if not fits:
             if not wins and own is not None:
                 plan.conflicts.append(path)
@@ -171,7 +171,7 @@ def _decide_other(
             plan.replaced.append(path)
     if on_disk is None:
         plan.deletes.append(path)
-    elif on_disk != there:
+    elif on_disk != mine:
         plan.writes[path] = on_disk
 
 

@@ -1,4 +1,4 @@
-"""Where the news of the course come from: a remote, a folder, a bundle."""
+"""Where the course's new files come from: a remote, a folder or a bundle."""
 
 from __future__ import annotations
 

@@ -113,11 +113,11 @@ class Update:
             notes += self._settle()
             try:
                 base = self._base(where, course, old)
-                report, there = self._plan(where.name, base, course, overwrite)
+                report, on_disk = self._plan(where.name, base, course, overwrite)
                 report.notes, report.snapshots = notes, kept
                 if not report.is_empty:
                     _refuse(report.plan)
-                    self._carry_out(report, base, course, there, "update")
+                    self._carry_out(report, base, course, on_disk, "update")
             except UpdateError as problem:
                 raise UpdateError("\n".join([*notes, str(problem)])) from None
             return report
@@ -143,10 +143,10 @@ class Update:
             kept = self._keep_work()
             notes += self._settle()
             before = str(record["before"])
-            report, there = self._plan("", head, before, overwrite=True)
+            report, on_disk = self._plan("", head, before, overwrite=True)
             report.notes, report.snapshots = notes, kept
             _refuse(report.plan)
-            self._carry_out(report, head, before, there, "undo")
+            self._carry_out(report, head, before, on_disk, "undo")
             self._bring_back(record["kept"], before)
             return report
 
@@ -227,12 +227,12 @@ class Update:
             return report, {}
         trees = [checkout.tree(self.git, it) for it in (base, head, course)]
         first, committed, new = trees
-        there = {
+        on_disk = {
             **checkout.edited(self.git, self.stage, committed),
             **checkout.in_the_way(self.git, new, committed),
         }
         report.plan = decide(
-            first, committed, new, there, self._merge, overwrite=overwrite
+            first, committed, new, on_disk, self._merge, overwrite=overwrite
         )
         paths = changed(first, new)
         report.commits = int(self.git.text("rev-list", "--count", f"{base}..{course}"))
@@ -242,7 +242,7 @@ class Update:
         report.gone = sorted(slugs[0] - slugs[1])
         touched = {lesson_of(path) for path in paths} - {""}
         report.lessons = sorted(touched - set(report.new) - set(report.gone))
-        return report, there
+        return report, on_disk
 
     def _merge(self, base: str, own: str, new: str) -> str | None:
         """Combine the changes of two blobs; None if they are in conflict."""
@@ -263,7 +263,7 @@ class Update:
         report: Report,
         base: str,
         course: str,
-        there: Mapping[str, Entry],
+        on_disk: Mapping[str, Entry],
         verb: str,
     ) -> None:
         git, stage, plan, head = self.git, self.stage, report.plan, report.before
@@ -277,7 +277,7 @@ class Update:
         try:
             stage.clear()
             self._stage_files(plan.writes)
-            self._stage_index(target, entries_to_restage(staged, plan, after))
+            self._stage_index(target, after, entries_to_restage(staged, plan, after))
             report.kept_in = self._keep_replaced(plan)
             kept = {path: str(it) for path, it in report.kept_in.items()}
             if verb == "update":
@@ -293,7 +293,7 @@ class Update:
                 "message": f"workshop {verb}",
                 "record": record,
             }
-            self._verify(paths, committed, there)
+            self._verify(paths, committed, on_disk)
             stage.write_journal(journal)
         except (OSError, UpdateError) as problem:
             stage.clear()
@@ -328,10 +328,20 @@ class Update:
             prefix = f"--prefix={self.stage.new.as_posix()}/"
             self.git.run("checkout-index", "-a", "-f", prefix, variables=scratch)
 
-    def _stage_index(self, target: str, restaged: Mapping[str, Entry]) -> None:
+    def _stage_index(
+        self, target: str, after: Tree, restaged: Mapping[str, Entry]
+    ) -> None:
         index = {"GIT_INDEX_FILE": str(self.stage.index)}
         self.git.run("read-tree", target, variables=index)
         self._add(restaged, index)
+        # People who want git to overlook their app.py have marked it so.
+        for flag, paths in checkout.flagged(self.git).items():
+            known = [path for path in paths if path in after]
+            self.git.run(
+                *("update-index", "-z", flag, "--stdin"),
+                stdin="".join(f"{path}\0" for path in known).encode(),
+                variables=index,
+            )
 
     def _add(self, entries: Mapping[str, Entry], index: Mapping[str, str]) -> None:
         lines = "".join(

@@ -148,6 +148,22 @@ def test_only_the_last_states_are_kept(
     assert copies[0].read_text(encoding="utf-8") == "# 2\n"
 
 
+def test_repeated_resets_and_undos_push_out_no_work(
+    mine: Path, lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.progress.snapshots.RETAINED", 4)
+    mine.write_text("# older\n", encoding="utf-8")
+    said("reset", "90")
+    mine.write_text(MINE, encoding="utf-8")
+    for _ in range(4):
+        assert said("reset", "90")[0] == 0
+        assert said("undo", "90")[0] == 0
+
+    copies = [copy.read_text(encoding="utf-8") for copy in kept(lesson)]
+    assert len(copies) == 4
+    assert set(copies) == {"# older\n", MINE, STARTER}
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -17,6 +17,7 @@ from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
 from workshop.progress import ReplacementError
 from workshop.services import ServiceError
+from workshop.update.git import UpdateError
 
 PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -57,11 +58,12 @@ def command_line() -> click.Group:
         site,
         timeline,
         transfer,
+        updating,
     )
 
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
-        *(author, pictures, site),
+        *(updating, author, pictures, site),
     ):
         for verb in module.VERBS:
             cli.add_command(verb)
@@ -88,7 +90,7 @@ def main(argv: list[str]) -> int:
         )
         click.echo(words, err=True)
         return WRONG_USE
-    except (LessonError, ReplacementError, ServiceError) as problem:
+    except (LessonError, ReplacementError, ServiceError, UpdateError) as problem:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     except (KeyboardInterrupt, click.Abort):
@@ -107,6 +109,11 @@ def main(argv: list[str]) -> int:
 def _tell_of_a_defect(problem: Exception) -> None:
     import traceback
 
+    from workshop import conflicts
+
+    if isinstance(problem, SyntaxError) and conflicts.is_marker(problem.text or ""):
+        click.echo(conflicts.words_for_tool(problem), err=True)
+        return
     if isinstance(problem, ImportError) and "workshop" not in str(problem.name):
         click.echo(
             f"A package is missing or damaged ({problem}). `python -m workshop "

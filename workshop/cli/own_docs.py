@@ -7,14 +7,18 @@ thirty people and one weak network. Here the script comes from an installed pack
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from importlib import resources
+from pathlib import Path
 
 import fastapi.openapi.docs
 from starlette.routing import Mount, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from workshop import conflicts
 
 _PREFIX = "/-docs"
 _ELSEWHERE = {
@@ -30,11 +34,16 @@ def served() -> ASGIApp:
     """Return the object ``app`` of the module ``app``, with what /docs needs.
 
     For ``uvicorn --factory``. Ends the process with code 1 when there is no such
-    object, as uvicorn does; whatever the module raises is passed on.
+    object, as uvicorn does, and when git's conflict markers are in it; whatever the
+    module raises is passed on.
     """
     from uvicorn.importer import ImportFromStringError, import_from_string
 
     _use_own_files()
+    conflict = _words_for_conflict()
+    if conflict:
+        logging.getLogger("uvicorn.error").error("%s", conflict)
+        sys.exit(1)
     try:
         app: ASGIApp = import_from_string("app:app")
     except ImportFromStringError as problem:
@@ -48,6 +57,15 @@ def served() -> ASGIApp:
         await (files if own else app)(scope, receive, send)
 
     return with_files
+
+
+def _words_for_conflict() -> str:
+    spec = importlib.util.find_spec("app")
+    if spec is None or not spec.origin:
+        return ""
+    text = Path(spec.origin).read_text(encoding="utf-8", errors="replace")
+    line = conflicts.first_marker(text)
+    return conflicts.words_for("app.py", line) if line is not None else ""
 
 
 def _use_own_files() -> None:

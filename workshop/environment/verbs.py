@@ -55,6 +55,7 @@ VERBS = (
     Verb("catch-up", "your step's start; yours is kept", "must"),
     Verb("undo", "your file, as it was before that", "may"),
     Verb("progress", "export FILE, import FILE"),
+    Verb("update", "the course's new files; yours stay"),
     Verb("notebooks", "all of them, in JupyterLab"),
     Verb(
         "prepare",

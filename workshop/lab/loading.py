@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from workshop import conflicts
 from workshop.lab.failures import AppExit, AppLoadError
 from workshop.lab.outcomes import as_app_exit
 from workshop.lab.source import add_learner_file, place_of_error
@@ -39,6 +40,7 @@ class LoadedFile:
         """
         self.file = file.resolve()
         text = _read(self.file)
+        _refuse_conflict(self.file, text)
         self._copy = tempfile.TemporaryDirectory(
             prefix="workshop-app-", ignore_cleanup_errors=True
         )
@@ -133,6 +135,15 @@ def _read(file: Path) -> str:
         ) from exc
 
 
+def _refuse_conflict(file: Path, text: str) -> None:
+    """Name a conflict by its name, before Python calls it a wrong number."""
+    number = conflicts.first_marker(text)
+    if number is not None:
+        line = text.splitlines()[number - 1]
+        words = conflicts.words_for(file.name, number)
+        raise AppLoadError(f"{words}\n{file.name}:{number}  {line.strip()}")
+
+
 def _fill_linecache(file: Path, text: str) -> None:
     # No modification time: linecache then never goes back to the disk, and a
     # traceback shows the lines that ran, also when the file was saved meanwhile.
@@ -143,6 +154,10 @@ def _fill_linecache(file: Path, text: str) -> None:
 def _words(file: Path, error: BaseException, ended: AppExit | None) -> str:
     if ended is not None:
         return str(ended)
+    if isinstance(error, SyntaxError) and conflicts.is_marker(error.text or ""):
+        name = Path(error.filename or file).name
+        words = conflicts.words_for(name, error.lineno or 0)
+        return f"{words}\n{name}:{error.lineno}  {(error.text or '').strip()}"
     if isinstance(error, SyntaxError) and error.filename == str(file):
         line = f"{file.name}:{error.lineno}  {(error.text or '').strip()}"
         return f"{file.name} is not valid Python: {error.msg}.\n{line}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from workshop import conflicts
 from workshop.lesson.expected import ExpectedTest, read_tests
 from workshop.lesson.text import (
     Brief,
@@ -204,7 +205,7 @@ class Lesson:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise LessonError(
             f"{path} is missing. It was probably moved or deleted; "
@@ -212,3 +213,7 @@ def _read(path: Path) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as problem:
         raise LessonError(f"{path} cannot be read: {problem}.") from None
+    marker = conflicts.first_marker(text)
+    if marker is not None:
+        raise LessonError(conflicts.words_for(str(path), marker))
+    return text

@@ -7,6 +7,7 @@ The learner's files are copied first. Each of the three can be taken back by
 from __future__ import annotations
 
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -65,7 +66,9 @@ def undo(
 ) -> Replacement:
     """Bring `app.py` back as it was before the last time that we replaced it.
 
-    With *number* it is that of the snapshot with this number.
+    With *number* it is that of the snapshot with this number. Without one, states
+    like the present one are passed over: after an update that kept the file as it
+    was, the last replacement is the one before.
     """
     with disk.turn(_lock(snapshots)):
         there = snapshots.of(lesson.slug)
@@ -77,13 +80,20 @@ def undo(
                 else f"Lesson {lesson.number} has nothing to take back: "
                 "its app.py was never replaced."
             )
-        back_to = wanted[0]
+        back_to = wanted[0] if number is not None else _last_other(lesson, wanted)
         content = _read(back_to.app_file)
         changed, kept = _replace(lesson, content, "undo", store, snapshots)
         if changed:
             standing = back_to.standing
             store.update(lambda state: state.of(lesson.slug).restore(standing))
     return Replacement(lesson, "undo", changed, kept, back_to=back_to)
+
+
+def _last_other(lesson: Lesson, snapshots: Sequence[Snapshot]) -> Snapshot:
+    """Return the first of *snapshots* that differs from `app.py`, or the first."""
+    there = _read(lesson.app_file) if lesson.app_file.exists() else None
+    others = (it for it in snapshots if _read(it.app_file) != there)
+    return next(others, snapshots[0])
 
 
 def _start_at(

@@ -7,12 +7,13 @@ out what they want without us:
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
 import shutil
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,10 @@ from typing import Any
 from workshop.progress import disk
 
 RETAINED = 50
-"""How many snapshots are kept of each lesson; the oldest go first."""
+"""How many snapshots are kept of each lesson.
+
+Copies of a state that was kept again later go first, then the oldest.
+"""
 
 _NAME = re.compile(r"(?P<number>\d+)-(?P<time>\d{8}-\d{6})-before-(?P<verb>[a-z-]+)")
 _TIME = "%Y%m%d-%H%M%S"
@@ -120,15 +124,57 @@ class Snapshots:
         self._retire(slug)
         return Snapshot(folder, number, now.replace(microsecond=0), verb)
 
+    def keep(
+        self, lesson_folder: Path, app: bytes, verb: str, standing: Mapping[str, Any]
+    ) -> Snapshot:
+        """Return the latest snapshot if it holds the same files, else `take` one."""
+        latest = next(iter(self.of(lesson_folder.name)), None)
+        if latest is not None:
+            now = {**dict(_files(lesson_folder)), Path("app.py"): app}
+            if _digest(now.items()) == _digest(_files(latest.folder)):
+                return latest
+        return self.take(lesson_folder, app, verb, standing)
+
     def _retire(self, slug: str) -> None:
-        """Remove what is older than the last ones, finished or not."""
-        kept = self.of(slug)[:RETAINED]
-        if len(kept) < RETAINED:
+        """Remove what is too much: repetitions first, then the oldest.
+
+        So fifty times reset and undo push out no state of the learner's own work.
+        An unfinished snapshot older than all others goes, too.
+        """
+        there = self.of(slug)
+        surplus = len(there) - RETAINED
+        if surplus < 0:
             return
+        for it in retired({it: _digest(_files(it.folder)) for it in there}, surplus):
+            shutil.rmtree(it.folder, ignore_errors=True)
+            there.remove(it)
         for folder in _folders(self.root / slug):
-            it = _read(folder)
-            if it and it.number < kept[-1].number:
+            unfinished = _read(folder)
+            if unfinished and unfinished.number < there[-1].number:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def retired(contents: Mapping[Snapshot, str], surplus: int) -> list[Snapshot]:
+    """Return which *surplus* snapshots go. *contents* has the latest first.
+
+    The oldest of those whose content is kept again in a later one; when there are
+    not enough of them, the oldest of all.
+    """
+    seen: set[str] = set()
+    repeated: list[Snapshot] = []
+    single: list[Snapshot] = []
+    for it, content in contents.items():
+        (repeated if content in seen else single).append(it)
+        seen.add(content)
+    return [*reversed(repeated), *reversed(single)][:surplus]
+
+
+def _digest(files: Iterable[tuple[Path, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for path, content in sorted(files):
+        name = path.as_posix().encode()
+        digest.update(b"%d %s %d " % (len(name), name, len(content)) + content)
+    return digest.hexdigest()
 
 
 def _folders(parent: Path) -> list[Path]:

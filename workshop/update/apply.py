@@ -1,0 +1,341 @@
+"""Carry out an update that has been prepared, or finish one that was interrupted.
+
+Everything is decided and written beside the checkout before the first file changes.
+A journal says what is to be done; each part of it may be done twice. So whatever
+stops the program, the next start goes on from there.
+
+The tool's own files are among those that change, and half of the old ones with half
+of the new ones may not even start. Therefore a copy of this module, and of what it
+imports, lies beside the journal, and `workshop/__main__.py` starts that one first.
+`python -m workshop.update.apply CHECKOUT` is how. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workshop.environment import lock
+from workshop.update.git import Git, UpdateError
+
+_COPIED = ("environment/lock.py", "update/git.py", "update/apply.py")
+_UNFINISHED = ".update-unfinished"
+_PATIENCE_SECONDS = 60.0
+# Windows replaces no file that another program has open.
+_PAUSES = (0.05, 0.2, 0.5, 1.0) if os.name == "nt" else ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The folder in the checkout *root* where an update is prepared."""
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder itself. Git ignores it."""
+        return self.root / ".workshop" / "update"
+
+    @property
+    def journal(self) -> Path:
+        """What is to be done; it is there while something is."""
+        return self.folder / "journal.json"
+
+    @property
+    def new(self) -> Path:
+        """The files that come."""
+        return self.folder / "new"
+
+    @property
+    def old(self) -> Path:
+        """Copies of the files that are replaced, for the time of the update."""
+        return self.folder / "old"
+
+    @property
+    def index(self) -> Path:
+        """Git's index as it will be."""
+        return self.folder / "index"
+
+    @property
+    def code(self) -> Path:
+        """The copy of what finishes an update."""
+        return self.folder / "code"
+
+    @property
+    def record(self) -> Path:
+        """What the last update did: `--undo` reads it."""
+        return self.folder / "last.json"
+
+    @contextlib.contextmanager
+    def scratch_index(self) -> Iterator[dict[str, str]]:
+        """Yield the variables by which git uses an index of its own in the block."""
+        index = self.folder / "scratch-index"
+        try:
+            _forget_index(index)
+            yield {"GIT_INDEX_FILE": str(index)}
+        finally:
+            _forget_index(index)
+
+    def clear(self) -> None:
+        """Remove what was prepared. Not the record."""
+        self.journal.unlink(missing_ok=True)
+        _forget_index(self.index)
+        for folder in (self.new, self.old, self.code):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def write_journal(self, journal: dict[str, Any]) -> None:
+        """Write what is to be done, in one step, and what can finish it before."""
+        package = Path(__file__).resolve().parents[1]
+        for name in _COPIED:
+            copy = self.code / "workshop" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            (copy.parent / "__init__.py").touch()
+            shutil.copyfile(package / name, copy)
+        (self.code / "workshop" / "__init__.py").touch()
+        write_json(self.journal, journal)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other updates of this checkout out of the block."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with lock.held(
+                self.folder / "lock",
+                lambda _: None,
+                patience_seconds=_PATIENCE_SECONDS,
+            ):
+                yield
+        except TimeoutError:
+            raise UpdateError(
+                "Another update of this checkout is running. Wait for its end."
+            ) from None
+
+
+def _forget_index(index: Path) -> None:
+    """Remove *index*, and the lock that git leaves beside one when the power fails."""
+    index.unlink(missing_ok=True)
+    index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+
+
+def sha256(file: Path) -> str | None:
+    """Return a digest of what is at *file*; None if nothing is there."""
+    if file.is_symlink():
+        return "link " + os.fspath(file.readlink())
+    if not os.path.lexists(file):
+        return None
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def write_json(file: Path, data: dict[str, Any]) -> None:
+    """Write *data* to *file* in one step."""
+    temporary = file.with_name(file.name + _UNFINISHED)
+    with temporary.open("w", encoding="utf-8") as stream:
+        json.dump(data, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
+def carry_out(git: Git, stage: Stage) -> None:
+    """Do what the journal says for the first time.
+
+    Raises:
+        UpdateError: and then nothing has changed.
+
+    """
+    journal = _read(stage)
+    expected = journal["expected"]
+    paths = [*journal["deletes"], *journal["writes"]]
+    root = git.root
+    try:
+        for path in paths:
+            if sha256(root / path) != expected[path]:
+                raise UpdateError(
+                    f"{path} was saved in this very moment. Run the same command again."
+                )
+            if expected[path] is not None:
+                _copy(root / path, stage.old / path)
+    except (OSError, UpdateError) as problem:
+        stage.clear()
+        raise _unchanged(problem) from None
+    try:
+        _change_files(root, stage, journal)
+        _move_head(git, journal)
+    except (OSError, UpdateError) as problem:
+        _roll_back(root, stage, paths)
+        stage.clear()
+        raise _unchanged(problem) from None
+    _install_index(git, stage)
+    _close(stage, journal)
+
+
+def finish(git: Git, stage: Stage) -> list[str]:
+    """Go on with an update that was interrupted, if there is one.
+
+    Returns sentences on what was done. A file that has been edited since the
+    interruption, and is to be replaced, is copied first.
+    """
+    if not stage.journal.exists():
+        return []
+    try:
+        journal = _read(stage)
+    except ValueError:
+        stage.clear()
+        return [
+            "What an interrupted update still had to do cannot be read any more. "
+            "`git status` shows what it left behind."
+        ]
+    head = git.commit("HEAD")
+    if head not in (journal["head"], journal["target"]):
+        stage.clear()
+        return [
+            "An interrupted update was given up, because the branch has moved since. "
+            "`git status` shows what it left behind."
+        ]
+    notes = ["An update that was interrupted has been finished first."]
+    rescued = stage.folder / "rescued" / time.strftime("%Y%m%d-%H%M%S")
+    for path in [*journal["deletes"], *journal["writes"]]:
+        content = sha256(git.root / path)
+        if content not in (None, journal["expected"][path], sha256(stage.new / path)):
+            _copy(git.root / path, rescued / path)
+            notes.append(f"{path} was edited meanwhile. Your version: {rescued / path}")
+    try:
+        _change_files(git.root, stage, journal)
+    except OSError as problem:
+        raise UpdateError(
+            f"An interrupted update could not be finished: {problem}. Close programs "
+            "that may use the file, then run the same command again."
+        ) from None
+    _move_head(git, journal)
+    _install_index(git, stage)
+    _close(stage, journal)
+    return notes
+
+
+def _read(stage: Stage) -> dict[str, Any]:
+    journal: dict[str, Any] = json.loads(stage.journal.read_text(encoding="utf-8"))
+    return journal
+
+
+def _unchanged(problem: Exception) -> UpdateError:
+    if isinstance(problem, UpdateError):
+        return UpdateError(f"{problem} Nothing was changed.")
+    return UpdateError(
+        f"The update was not made: {problem}. Nothing was changed. Is the disk full, "
+        "a folder write-protected, or a file in use by another program?"
+    )
+
+
+def _change_files(root: Path, stage: Stage, journal: dict[str, Any]) -> None:
+    # Deletions come first: where case does not count, readme.md and README.md are
+    # one file, and a folder may make room for a file of its name.
+    for path in journal["deletes"]:
+        _patiently(root / path, None)
+        _remove_empty_folders(root, (root / path).parent)
+    for path in journal["writes"]:
+        _put(stage.new / path, root / path)
+
+
+def _move_head(git: Git, journal: dict[str, Any]) -> None:
+    head, target = journal["head"], journal["target"]
+    if git.commit("HEAD") != target:
+        git.run("update-ref", "-m", journal["message"], "HEAD", target, head)
+
+
+def _install_index(git: Git, stage: Stage) -> None:
+    if stage.index.exists():
+        _put(stage.index, git.path("index"))
+
+
+def _close(stage: Stage, journal: dict[str, Any]) -> None:
+    if journal["record"] is None:
+        stage.record.unlink(missing_ok=True)
+    else:
+        write_json(stage.record, journal["record"])
+    stage.clear()
+
+
+def _roll_back(root: Path, stage: Stage, paths: list[str]) -> None:
+    for path in paths:
+        if not os.path.lexists(stage.old / path):
+            with contextlib.suppress(OSError):
+                (root / path).unlink(missing_ok=True)
+                _remove_empty_folders(root, (root / path).parent)
+    for path in paths:
+        if os.path.lexists(stage.old / path):
+            _put(stage.old / path, root / path)
+
+
+def _put(source: Path, target: Path) -> None:
+    """Put a copy of *source* in the place of *target*, in one step."""
+    temporary = target.with_name(f".{target.name}{_UNFINISHED}")
+    try:
+        _copy(source, temporary)
+        _patiently(target, temporary)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(source, target, follow_symlinks=False)
+    if not source.is_symlink():
+        shutil.copymode(source, target)
+
+
+def _patiently(target: Path, replacement: Path | None) -> None:
+    for pause in (*_PAUSES, None):
+        try:
+            if replacement is None:
+                target.unlink(missing_ok=True)
+            else:
+                replacement.replace(target)
+        except PermissionError:
+            if pause is None:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def _remove_empty_folders(root: Path, folder: Path) -> None:
+    """Remove *folder* and those above it as far as nothing but byte code is in them."""
+    while folder != root:
+        try:
+            if [it.name for it in folder.iterdir()] == ["__pycache__"]:
+                shutil.rmtree(folder / "__pycache__")
+            folder.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return
+        folder = folder.parent
+
+
+def main(root: Path) -> int:
+    """Finish what was interrupted in the checkout *root*; return an exit code."""
+    stage = Stage(root)
+    try:
+        with stage.alone():
+            notes = finish(Git.at(root), stage)
+    except (UpdateError, OSError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 3
+    for sentence in notes:
+        sys.stderr.write(f"{sentence}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,125 @@
+"""Get a checkout out of a merge, rebase or stash that ended in conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from workshop import conflicts
+from workshop.progress import disk
+from workshop.update import checkout
+from workshop.update.git import Git, GitError, UpdateError
+from workshop.update.plan import is_app, lesson_of
+
+_THEIRS = 3
+
+
+def obstacle(operation: str, unmerged: Mapping[str, object]) -> str:
+    """Return a sentence on why a person has to end *operation*; "" if we can.
+
+    We can when all conflicts are in files of lessons: there the learner's app.py
+    stays, and the rest is the course's. Other conflicts are an author's, whose
+    decisions are not ours to make.
+    """
+    if operation not in ("", "merge", "rebase"):
+        done = "reset" if operation == "bisect" else "--abort"
+        return (
+            f"A {operation} is in progress. Finish it, or `git {operation} {done}`, "
+            "then update again. Nothing was changed."
+        )
+    outside = [path for path in unmerged if not lesson_of(path)]
+    if outside:
+        end = f"`git {operation} --abort`" if operation else "`git reset --merge`"
+        return (
+            f"{outside[0]} is in conflict, and it is not a file of a lesson. Resolve "
+            f"and commit it, or go back with {end}. Then update again. Nothing was "
+            "changed."
+        )
+    if operation and not unmerged:
+        finish = "commit" if operation == "merge" else "rebase --continue"
+        return (
+            f"A {operation} is in progress and its conflicts are resolved. Finish it "
+            f"with `git {finish}`, then update again. Nothing was changed."
+        )
+    return ""
+
+
+def settle(
+    git: Git, operation: str, unmerged: Mapping[str, Mapping[int, str]]
+) -> list[str]:
+    """End *operation* with the learner's version of each app.py.
+
+    To be called when copies are kept and `obstacle` has found none. Returns
+    sentences on what was done.
+    """
+    apps = [path for path in unmerged if is_app(path)]
+    # What has no markers any more was resolved by hand, and is what they want.
+    by_hand = {
+        path: content
+        for path in apps
+        if (content := _read(git.root / path)) and _line(content) is None
+    }
+    try:
+        if operation:
+            git.run(operation, "--abort")
+        elif unmerged:
+            git.run("reset", "-q")
+            for path, stages in unmerged.items():
+                if is_app(path):
+                    blob = stages.get(_THEIRS) or stages[max(stages)]
+                    _write(git.root / path, checkout.content(git, blob, path))
+                else:
+                    git.run("checkout", "-q", "HEAD", "--", path)
+    except GitError as problem:
+        raise UpdateError(
+            f"The {operation or 'stash'} could not be ended: {problem.said}. "
+            "`git status` says what git is waiting for."
+        ) from None
+    if operation != "rebase":  # which had put its commits on an intermediate state
+        for path, content in by_hand.items():
+            _write(git.root / path, content)
+    ended = f"The {operation} that ended in conflicts was undone"
+    return [f"{ended}; your version stays."] if operation else []
+
+
+def remove_markers(git: Git) -> list[str]:
+    """Leave the learner's side of conflicts that stand in an app.py.
+
+    They stand there when they were committed, or when the merge was ended without
+    resolving them. Returns sentences on what was done.
+    """
+    told = []
+    for file in checkout.apps_in(git):
+        content = _read(file)
+        line = _line(content)
+        if line is not None:
+            # Bytes of any encoding come out as they went in.
+            text = content.decode("utf-8", "surrogateescape")
+            own = conflicts.own_version(text)
+            _write(file, own.encode("utf-8", "surrogateescape"))
+            name = file.relative_to(git.root).as_posix()
+            told.append(
+                f"{name} had conflict markers in line {line}; your side of each "
+                "conflict stays."
+            )
+    return told
+
+
+def _line(content: bytes) -> int | None:
+    return conflicts.first_marker(content.decode("utf-8", "replace"))
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return b"" if file.is_symlink() else file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        mode = file.stat().st_mode & 0o777
+    except OSError:
+        mode = 0o644
+    file.parent.mkdir(parents=True, exist_ok=True)
+    disk.replace(file, content, mode)

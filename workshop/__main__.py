@@ -5,6 +5,7 @@ rest. So this file is written in the Python that all of them understand, and
 what it imports before the version is known is written for 3.6 and later.
 """
 
+import os
 import sys
 
 if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
@@ -13,6 +14,17 @@ if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
         "newer one: python3.13 -m workshop learn\n".format(*sys.version_info)
     )
     sys.exit(3)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+if not __package__:
+    # Started by its path, perhaps from another folder. Python has put this folder
+    # on its path, where our modules would hide others of the same name.
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != HERE]
+    sys.path.insert(0, os.path.dirname(HERE))
+
+from workshop.processes import isolation
+
+isolation.ignore_foreign_settings(HERE, sys.argv[1:])
 
 from workshop.environment import python
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -142,11 +143,34 @@ class _Work:
                 stamp.installed = before
                 self._write(stamp)
                 raise
+            absent = self._absent(missing)
+            if absent:
+                raise SetupError(
+                    f"{absent[0]} was installed, but not into {environment.place}. "
+                    "`pip config list` or uv's configuration file names another "
+                    "place: take that out, and run the same command again."
+                )
         self._point_at_checkout()
         stamp.installed = before | pins
         self._write(stamp)
         if missing:
             self._compile()
+
+    def _absent(self, groups: list[str]) -> list[str]:
+        """Return the packages of *groups* that are not in the environment."""
+        there = {
+            _normalized(info.name.removesuffix(".dist-info").rpartition("-")[0])
+            for library in self._libraries()
+            for info in library.glob("*.dist-info")
+        }
+        lines = [
+            line
+            for group in groups
+            for line in pins_file(group).read_text(encoding="utf-8").splitlines()
+        ]
+        # What is pinned for some systems or Pythons only may rightly be missing.
+        names = [line.partition("==")[0] for line in lines if ";" not in line]
+        return [it for it in names if it and _normalized(it) not in there]
 
     def _healthy_version(self, stamp: Stamp | None) -> str | None:
         """Return the version of the environment's Python if it can be kept."""
@@ -300,6 +324,10 @@ def _venv(base: str, place: Path) -> subprocess.CompletedProcess[str]:
         errors="replace",
         check=False,
     )
+
+
+def _normalized(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _short(place: Path) -> str:

@@ -271,6 +271,33 @@ def test_missing_pins_say_how_they_come_back(fresh: Checkout) -> None:
     assert "`git checkout requirements`" in failed_in_words(fresh.run("list"))
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("workshop/cli", "list"),
+        ("workshop/environment/setup.py", "list"),
+        ("workshop/processes", "list"),
+        ("workshop/doctor", "doctor"),
+    ],
+)
+def test_a_missing_part_of_the_workshop_is_named(
+    template: Checkout, tmp_path: Path, part: str, words: str
+) -> None:
+    root = tmp_path / "checkout"
+    left_out = shutil.ignore_patterns(".venv", "__pycache__")
+    shutil.copytree(template.root, root, ignore=left_out)
+    checkout = Checkout(root, template.wheels, dict(template.settings))
+    if part == "workshop/cli":
+        assert checkout.run("list").code == 0
+    path = root / part
+    path.rename(tmp_path / "away")
+
+    sentence = failed_in_words(checkout.run(words))
+
+    assert sentence.startswith("A part of the workshop is missing or damaged (")
+    assert "`git checkout workshop`" in sentence
+
+
 @posix
 def test_when_uv_fails_pip_is_tried(fresh: Checkout) -> None:
     told = fresh.use_fake_uv()

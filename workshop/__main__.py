@@ -22,15 +22,25 @@ if not __package__:
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != HERE]
     sys.path.insert(0, os.path.dirname(HERE))
 
-from workshop.processes import isolation
+try:
+    from workshop.processes import isolation
 
-isolation.ignore_foreign_settings(HERE, sys.argv[1:])
+    isolation.ignore_foreign_settings(HERE, sys.argv[1:])
 
-from workshop.environment import python
+    from workshop.environment import python
 
-if python.supported(sys.version_info[:2]):
-    from workshop.environment import door
+    if python.supported(sys.version_info[:2]):
+        from workshop.environment import door
 
-    sys.exit(door.enter(sys.argv[1:]))
-else:
-    sys.exit(python.go_on_with_another(sys.argv[1:]))
+        code = door.enter(sys.argv[1:])
+    else:
+        code = python.go_on_with_another(sys.argv[1:])
+except ImportError as missing:
+    if (missing.name or "").partition(".")[0] != "workshop":
+        raise
+    sys.stderr.write(
+        "A part of the workshop is missing or damaged ({}). `git checkout workshop` "
+        "in {} brings it back.\n".format(missing, os.path.dirname(HERE))
+    )
+    code = 3
+sys.exit(code)

@@ -123,11 +123,14 @@ def environment_of_installers(
     to reach a package index stays. *own* is added last.
     """
     given = os.environ if inherited is None else inherited
-    kept = {name: value for name, value in given.items() if not _diverts_packages(name)}
+    kept = {
+        name: value for name, value in given.items() if not _changes_installers(name)
+    }
     return {**kept, "PYTHONUTF8": "1", **own}
 
 
-def _diverts_packages(name: str) -> bool:
+def diverts_packages(name: str) -> bool:
+    """Tell whether the variable *name* is a setting of pip or uv that is left out."""
     upper = name.upper()
     if upper.startswith("PIP_"):
         return upper.removeprefix("PIP_") not in _HOW_TO_REACH_AN_INDEX
@@ -136,7 +139,16 @@ def _diverts_packages(name: str) -> bool:
         return setting not in _HOW_TO_REACH_AN_INDEX and not setting.startswith(
             _HOW_TO_REACH_AN_INDEX_PREFIXES
         )
-    return upper.startswith("PYTHON") or upper in _ACTIVE_ENVIRONMENT
+    return False
+
+
+def _changes_installers(name: str) -> bool:
+    upper = name.upper()
+    return (
+        upper.startswith("PYTHON")
+        or upper in _ACTIVE_ENVIRONMENT
+        or diverts_packages(name)
+    )
 
 
 def _disturbs(name: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.checkouts import Checkout
 from workshop.doctor import inside, machine
 from workshop.doctor.finding import Finding, State, conclusion, ok, problem, warning
 from workshop.environment.model import Environment
+from workshop.environment.ownership import claim
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +137,7 @@ def test_what_is_wrong_with_an_environment_is_said(
     text = f"python {python}\nplace {place}\ncheckout /x\n{group}\n"
     stamp.write_text(text, encoding="utf-8")
     if damage == "interrupted":
+        claim(Environment(place))
         stamp.unlink()
     if damage == "no python":
         Environment(place).python.unlink()
@@ -193,6 +197,63 @@ def test_a_setting_that_slows_every_start_is_worth_a_warning() -> None:
 
     assert finding.state is State.WARNING
     assert not list(machine.bytecode({"PYTHONDONTWRITEBYTECODE": ""}))
+
+
+@pytest.mark.parametrize(
+    ("ignored", "given", "state", "named"),
+    [
+        (["PYTHONPATH"], {}, State.WARNING, "`unset PYTHONPATH`"),
+        (["TMPDIR"], {}, State.WARNING, "`unset TMPDIR`"),
+        ([], {"http_proxy": "http://proxy"}, State.WARNING, "http_proxy is set"),
+        ([], {"PIP_TARGET": "/x", "UV_SYSTEM_PYTHON": "1"}, State.OK, "PIP_TARGET, UV"),
+    ],
+)
+def test_settings_for_other_programs_are_named(
+    ignored: list[str], given: dict[str, str], state: State, named: str
+) -> None:
+    (finding,) = machine.settings(ignored, given)
+
+    assert finding.state is state
+    assert named in finding.text
+
+
+def test_a_proxy_that_is_not_used_for_this_machine_is_no_trouble() -> None:
+    given = {"HTTP_PROXY": "http://proxy", "NO_PROXY": "localhost,127.0.0.1"}
+
+    assert not list(machine.settings([], given))
+
+
+def test_the_doctor_names_a_setting_that_the_entry_took_away(
+    template: Checkout,
+) -> None:
+    settings = {**template.settings, "PYTHONPATH": "/opt/ros", "TMPDIR": "/nowhere"}
+
+    out = Checkout(template.root, template.wheels, settings).run("doctor").out
+
+    assert "`unset PYTHONPATH`" in out
+    assert "`unset TMPDIR`" in out
+
+
+def test_an_environment_that_is_not_ours_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "pyvenv.cfg").touch()
+
+    finding = machine.set_up(Environment(tmp_path))
+
+    assert finding.state is State.PROBLEM
+    assert "the workshop did not make" in finding.text
+
+
+def test_a_checkout_for_reading_will_do_where_the_rest_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    # Root may write everywhere, so what the system says is played here.
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+
+    assert machine.writing(tmp_path).state is State.PROBLEM
+    assert machine.writing(tmp_path, elsewhere=True).state is State.WARNING
 
 
 def test_a_machine_that_cannot_talk_to_itself_is_told_why(

@@ -197,22 +197,6 @@ def test_an_environment_without_a_stamp_is_made_anew(ready: Checkout) -> None:
     assert ended.err.startswith(".venv cannot be used as it is: making it anew")
 
 
-def test_an_environment_of_ones_own_is_taken_as_it_is(
-    ready: Checkout, tmp_path: Path
-) -> None:
-    own = tmp_path / "own"
-    shutil.copytree(ready.venv, own, symlinks=True)
-    for name in ("workshop.stamp", "workshop.lock"):
-        (own / name).unlink()
-    (own / "mine.txt").touch()
-    ready.settings["WORKSHOP_VENV"] = str(own)
-
-    ended = ready.run("list")
-
-    assert f"prefix: {own}" in ended.out
-    assert (own / "mine.txt").exists()
-
-
 def test_a_moved_checkout_moves_in_and_needs_no_network(ready: Checkout) -> None:
     elsewhere = ready.root.with_name("moved")
     shutil.copytree(ready.root, elsewhere, symlinks=True)
@@ -287,6 +271,33 @@ def test_missing_pins_say_how_they_come_back(fresh: Checkout) -> None:
     assert "`git checkout requirements`" in failed_in_words(fresh.run("list"))
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("workshop/cli", "list"),
+        ("workshop/environment/setup.py", "list"),
+        ("workshop/processes", "list"),
+        ("workshop/doctor", "doctor"),
+    ],
+)
+def test_a_missing_part_of_the_workshop_is_named(
+    template: Checkout, tmp_path: Path, part: str, words: str
+) -> None:
+    root = tmp_path / "checkout"
+    left_out = shutil.ignore_patterns(".venv", "__pycache__")
+    shutil.copytree(template.root, root, ignore=left_out)
+    checkout = Checkout(root, template.wheels, dict(template.settings))
+    if part == "workshop/cli":
+        assert checkout.run("list").code == 0
+    path = root / part
+    path.rename(tmp_path / "away")
+
+    sentence = failed_in_words(checkout.run(words))
+
+    assert sentence.startswith("A part of the workshop is missing or damaged (")
+    assert "`git checkout workshop`" in sentence
+
+
 @posix
 def test_when_uv_fails_pip_is_tried(fresh: Checkout) -> None:
     told = fresh.use_fake_uv()
@@ -318,20 +329,6 @@ def test_a_file_in_the_way_is_named(fresh: Checkout) -> None:
     sentence = failed_in_words(fresh.run("list"))
 
     assert sentence.startswith(f"{fresh.venv} cannot be made: a file is in its way.")
-
-
-def test_a_folder_that_is_no_environment_is_left_alone(
-    fresh: Checkout, tmp_path: Path
-) -> None:
-    thesis = tmp_path / "documents" / "thesis.txt"
-    thesis.parent.mkdir()
-    thesis.touch()
-    fresh.settings["WORKSHOP_VENV"] = str(thesis.parent)
-
-    sentence = failed_in_words(fresh.run("list"))
-
-    assert "is not empty and not a Python environment" in sentence
-    assert list(thesis.parent.iterdir()) == [thesis]
 
 
 def test_the_environment_can_be_elsewhere(fresh: Checkout, tmp_path: Path) -> None:

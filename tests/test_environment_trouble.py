@@ -10,7 +10,7 @@ import pytest
 
 from workshop.environment import verbs
 from workshop.environment.model import Stamp
-from workshop.environment.trouble import explain, explain_os_error
+from workshop.environment.trouble import explain, explain_missing_part, explain_os_error
 
 PLACE, LOG = Path("/course/.venv"), Path("/course/.venv/workshop.log")
 
@@ -50,6 +50,22 @@ def test_a_file_systems_trouble_comes_with_a_cure(number: int, told: str) -> Non
     error = OSError(number, os.strerror(number), "/course/.venv/x")
 
     assert told in explain_os_error(error, PLACE)
+
+
+def test_a_deleted_part_of_the_checkout_comes_with_a_cure() -> None:
+    root = Path("/course")
+    gone = FileNotFoundError(2, "No such file", "/course/solutions/00_seats/app.py")
+    never = FileNotFoundError(2, "No such file", "/course/.workshop/x")
+    part = ModuleNotFoundError("No module named 'workshop.lab'", name="workshop.lab")
+    package = ModuleNotFoundError("No module named 'click'", name="click")
+
+    assert explain_missing_part(gone, root) == (
+        "solutions/00_seats/app.py is missing. `git checkout "
+        "solutions/00_seats/app.py` in /course brings it back."
+    )
+    assert "`git checkout workshop`" in (explain_missing_part(part, root) or "")
+    assert explain_missing_part(never, root) is None
+    assert explain_missing_part(package, root) is None
 
 
 @pytest.mark.parametrize(

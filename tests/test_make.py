@@ -129,7 +129,7 @@ def test_a_lesson_may_be_its_folder_as_the_tab_key_writes_it(
 
 
 def test_test_alone_is_the_projects_own_suite(checkout: Checkout) -> None:
-    assert "$ python -m pytest\n" in make(checkout, "test").out
+    assert "$ python -m pytest tests\n" in make(checkout, "test").out
 
 
 def test_options_arrive_after_the_verb(checkout: Checkout) -> None:

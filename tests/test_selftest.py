@@ -52,7 +52,7 @@ def test_linters_types_and_tests_are_run_and_told(checkout: Checkout) -> None:
         "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
         "$ python -m mypy",
         "$ python -m pytest -c notebooks/pytest.ini notebooks",
-        "$ python -m pytest",
+        "$ python -m pytest tests",
     ]
     assert ended.out.splitlines()[-1] == "== pytest closes =="
 

@@ -88,6 +88,19 @@ def test_the_picture_can_be_kept(
     assert path.read_text(encoding="utf-8").startswith("<svg ")
 
 
+def test_no_file_but_an_earlier_picture_is_replaced(
+    said: Said, tmp_path: Path, played: list[Play]
+) -> None:
+    path = tmp_path / "app.py"
+    path.write_text("the only copy", encoding="utf-8")
+
+    code, _, err = said("timeline", "90", "--svg", str(path))
+
+    assert (code, len(played)) == (2, 1)
+    assert "is no picture" in err
+    assert path.read_text(encoding="utf-8") == "the only copy"
+
+
 def test_a_picture_that_cannot_be_written_is_told_of(
     said: Said, tmp_path: Path, played: list[Play]
 ) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from workshop.processes.environment import (
-    disturbing_python_settings,
     environment_of_apps,
+    environment_of_installers,
     environment_of_tests,
 )
+from workshop.processes.isolation import disturbing_python_settings
 
 HOSTILE = {
     "HTTP_PROXY": "http://127.0.0.1:9",
@@ -87,3 +88,35 @@ def test_settings_that_would_change_the_tool_are_named() -> None:
     )
 
     assert found == ["PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONWARNINGS"]
+
+
+def test_installers_get_no_setting_that_sends_packages_elsewhere() -> None:
+    diverting = {
+        *("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"),
+        *("PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_NO_DEPS", "PIP_ONLY_BINARY"),
+        *("PIP_PYTHON", "PIP_ROOT", "PIP_DRY_RUN", "PIP_NO_BINARY"),
+        *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PROJECT_ENVIRONMENT", "UV_TARGET"),
+        *("UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_PREFIX", "UV_EXCLUDE_NEWER"),
+        *("UV_BREAK_SYSTEM_PACKAGES", "UV_NO_BINARY", "UV_REQUIRE_HASHES"),
+        *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME"),
+    }
+
+    found = environment_of_installers({}, dict.fromkeys(diverting, "elsewhere"))
+
+    assert not set(found) & diverting
+
+
+def test_installers_keep_what_leads_to_an_index() -> None:
+    wanted = {
+        *("HTTPS_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HOME", "PATH"),
+        *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
+        *("PIP_CERT", "PIP_PROXY", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_TIMEOUT"),
+        *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_OFFICE_PASSWORD", "UV_OFFLINE"),
+        *("UV_FIND_LINKS", "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_HTTP_TIMEOUT"),
+        *("UV_NATIVE_TLS", "UV_INSECURE_HOST", "UV_NO_CACHE"),
+    }
+
+    found = environment_of_installers({"OWN": "1"}, dict.fromkeys(wanted, "x"))
+
+    assert wanted <= set(found)
+    assert found["OWN"] == "1"

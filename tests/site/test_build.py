@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from workshop.cli import place
 from workshop.cli.site import site_build
 from workshop.environment.model import ROOT
-from workshop.site.build import build
+from workshop.site.build import build, refusal
 
 pytest.importorskip("pymdownx", reason="pymdown-extensions needs Python 3.11.5")
 
@@ -121,3 +121,29 @@ def test_an_output_that_has_changed_stops_the_build(
     assert ended.return_value == 1
     assert "what 'make lesson-90 test' gives has changed" in ended.output
     assert not (tmp_path / "site").exists()
+
+
+def test_only_a_site_that_was_built_here_is_built_anew(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "ROOT", root)
+    site = root / "site"
+    site.mkdir()
+    (site / "thesis.txt").write_text("the only copy", encoding="utf-8")
+
+    ended = CliRunner().invoke(site_build, ["--quick"])
+
+    assert ended.exit_code == 1
+    assert "was not built by the workshop" in ended.output
+    assert (site / "thesis.txt").exists()
+    (site / "thesis.txt").unlink()
+    assert refusal(site) is None
+    assert build(root, site)
+    assert refusal(site) is None
+
+
+def test_no_site_is_built_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "site").symlink_to(tmp_path / "elsewhere")
+
+    assert "is a link" in (refusal(tmp_path / "site") or "")

@@ -122,6 +122,13 @@ def _tell_of_a_defect(problem: Exception) -> None:
         )
         return
 
+    from workshop.environment.trouble import explain_missing_part
+
+    missing = explain_missing_part(problem, place.ROOT)
+    if missing is not None:
+        click.echo(missing, err=True)
+        return
+
     path = place.home() / "failure.txt"
     text = "".join(traceback.format_exception(problem))
     try:

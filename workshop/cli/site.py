@@ -19,6 +19,10 @@ def _needs_material() -> None:
         )
 
 
+def _needs_settings() -> None:
+    (place.ROOT / "mkdocs.yml").stat()  # said in words where it is missing
+
+
 @click.command("site")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
 def site(port: int | None) -> int:
@@ -26,6 +30,7 @@ def site(port: int | None) -> int:
     from workshop.site.build import serve
 
     _needs_material()
+    _needs_settings()
     chosen = wanted_port(port)
     say(f"The site: http://127.0.0.1:{chosen}/")
     say("It reloads when you save. Ctrl-C stops it.")
@@ -37,16 +42,20 @@ def site(port: int | None) -> int:
 def site_build(quick: bool) -> int:
     """Write the site to site/; whatever is stale, missing or broken stops it."""
     from workshop.cli.author import pages_findings
-    from workshop.site.build import build
+    from workshop.site.build import build, refusal
 
     _needs_material()
+    target = place.ROOT / "site"
+    refused = refusal(target)
+    if refused is not None:
+        raise click.ClickException(refused)
     findings = pages_findings(quick=quick)
     for finding in findings:
         click.echo(str(finding))
     if findings:
         say("Not built. `python -m workshop pages` renews what is stale.")
         return NOT_PASSED
-    target = place.ROOT / "site"
+    _needs_settings()
     if not build(place.ROOT, target):
         return NOT_PASSED
     say(f"The site is in {target}. Open its index.html in a browser.")

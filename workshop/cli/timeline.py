@@ -128,6 +128,11 @@ def _write(picture: Path, title: str, panels: list[tuple[str, Timeline]]) -> Non
     else:
         drawn = svg(first, title=title)
     try:
+        if picture.exists() and not picture.read_bytes().lstrip().startswith(b"<svg"):
+            raise click.ClickException(
+                f"{picture} is there already, and is no picture. It is left alone; "
+                "choose another name."
+            )
         picture.write_text(drawn, encoding="utf-8", newline="\n")
     except OSError as problem:
         raise click.ClickException(

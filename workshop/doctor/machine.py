@@ -9,27 +9,40 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from workshop.doctor.finding import Finding, ok, problem, warning
 from workshop.environment import python
-from workshop.environment.model import ROOT, Environment, digest, version_text
+from workshop.environment.model import (
+    ROOT,
+    Environment,
+    digest,
+    folder_named_by,
+    version_text,
+)
+from workshop.environment.ownership import refusal
+from workshop.environment.trouble import explain_os_error
+from workshop.processes.environment import diverts_packages
+from workshop.processes.isolation import ignored_settings
 
 # Another machine's disks: changes made there are not always announced here,
 # and locks do not always hold.
 _FAR = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "vboxsf", "fuse.sshfs", "drvfs"}
 _SYNCED = re.compile(r"OneDrive|Dropbox|Google ?Drive|Mobile Documents", re.IGNORECASE)
 _NEEDED_MB = 300
+_PROXIES = {"HTTP_PROXY", "ALL_PROXY"}
 
 
 def look(environment: Environment) -> Iterator[Finding]:
     """Yield a finding for each thing that needs no package to look at."""
     yield python_version()
     yield set_up(environment)
-    yield writing(ROOT)
-    yield from keeping(Path(os.environ.get("WORKSHOP_HOME") or ROOT / ".workshop"))
+    home = folder_named_by("WORKSHOP_HOME")
+    yield writing(ROOT, elsewhere=environment.place.parent != ROOT and bool(home))
+    yield from keeping(home or ROOT / ".workshop")
     yield from bytecode(os.environ)
+    yield from settings(ignored_settings(), os.environ)
     yield from file_system(ROOT, _read("/proc/mounts"), _read("/proc/version"))
     yield loopback()
 
@@ -45,6 +58,12 @@ def python_version() -> Finding:
 def set_up(environment: Environment) -> Finding:
     """Say whether the environment is whole; repairing it is not our job."""
     place, stamp = environment.place, environment.stamp()
+    try:
+        refused = None if environment.is_whole() else refusal(environment)
+    except OSError as error:
+        refused = explain_os_error(error, place)
+    if refused is not None:
+        return problem(refused)
     repair = "The next verb repairs it, and may need the network."
     if not place.exists():
         return warning(
@@ -72,13 +91,22 @@ def set_up(environment: Environment) -> Finding:
     return ok(f"{place} with the packages for {', '.join(stamp.installed)}")
 
 
-def writing(folder: Path) -> Finding:
-    """Try to write in the checkout, and look for room."""
+def writing(folder: Path, *, elsewhere: bool = False) -> Finding:
+    """Try to write in the checkout, and look for room.
+
+    *elsewhere* says that the environment and the progress are kept in other folders:
+    then verbs work where nothing can be written.
+    """
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
             file.write(b"?" * 4096)
             file.flush()
     except OSError as error:
+        if elsewhere and folder.is_dir():
+            return warning(
+                f"Nothing can be written in {folder} ({error.strerror}), so you cannot "
+                "edit lessons there. Verbs work; grade a copy with `test 01 --file`."
+            )
         return problem(
             f"Nothing can be written in {folder} ({error.strerror}). Copy the checkout "
             "to a folder of your own that has room."
@@ -107,6 +135,36 @@ def bytecode(settings: Mapping[str, str]) -> Iterator[Finding]:
         yield warning(
             "PYTHONDONTWRITEBYTECODE is set: whatever is not compiled yet is compiled "
             "at each start, which can take seconds. Unset it in this shell."
+        )
+
+
+def settings(ignored: Sequence[str], given: Mapping[str, str]) -> Iterator[Finding]:
+    """Say which variables the workshop ignores that other programs do not.
+
+    *ignored* are the names of those that were taken away when it started.
+    """
+    for name in ignored:
+        if name.startswith("PYTHON"):
+            yield warning(
+                f"{name} is set. The workshop ignores it, but `pytest`, your editor "
+                f"and other Python programs do not. `unset {name}` in this shell, and "
+                "take it out of the shell's start-up file."
+            )
+        else:
+            yield warning(
+                f"{name} names a folder that is not there. The workshop ignores it, "
+                f"but other programs do not. `unset {name}`, or make that folder."
+            )
+    diverting = ", ".join(sorted(name for name in given if diverts_packages(name)))
+    if diverting:
+        yield ok(f"the set-up ignores {diverting}")
+    hosts = given.get("NO_PROXY", given.get("no_proxy", ""))
+    proxies = sorted(name for name in given if name.upper() in _PROXIES and given[name])
+    if proxies and not {"*", "127.0.0.1"} & {it.strip() for it in hosts.split(",")}:
+        yield warning(
+            f"{', '.join(proxies)} is set. The workshop asks no proxy for 127.0.0.1, "
+            "but other programs do, such as curl. Put 127.0.0.1 and localhost into "
+            "NO_PROXY."
         )
 
 

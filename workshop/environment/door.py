@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 from workshop.environment import verbs
-from workshop.environment.model import Environment, SetupError
+from workshop.environment.model import Environment, SetupError, folder_named_by
 
 # Counts how often a command went in and out of the environment. Going in
 # once is normal, going out again to repair it and back in is possible.
@@ -28,6 +28,11 @@ def enter(arguments: list[str]) -> int:
         # A terminal that cannot show a character shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    for variable in ("WORKSHOP_VENV", "WORKSHOP_HOME"):
+        # What we start may run in another folder, where `../venv` is another one.
+        folder = folder_named_by(variable)
+        if folder is not None:
+            os.environ[variable] = str(folder)
     try:
         return _enter(arguments)
     except SetupError as error:

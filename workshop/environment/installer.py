@@ -19,6 +19,7 @@ from pathlib import Path
 from workshop.environment.model import Environment, SetupError
 from workshop.environment.progress import Narrator
 from workshop.environment.trouble import explain, is_offline
+from workshop.processes.environment import environment_of_installers
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ class Installer:
         Only where it is missing or older, the environment gets its own.
         """
         asked = subprocess.run(
-            [self.base, "-c", "import pip; print(pip.__version__)"],
+            [self.base, "-P", "-c", "import pip; print(pip.__version__)"],
+            env=environment_of_installers({}),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -104,10 +107,11 @@ class Installer:
         numbers = asked.stdout.strip().split(".")[:2]
         known = asked.returncode == 0 and all(part.isdigit() for part in numbers)
         if known and tuple(map(int, numbers)) >= (22, 3):
-            return [self.base, "-m", "pip", "--python", str(self.environment.python)]
-        own = [str(self.environment.python), "-m", "pip"]
+            python = str(self.environment.python)
+            return [self.base, "-P", "-m", "pip", "--python", python]
+        own = [str(self.environment.python), "-P", "-m", "pip"]
         if not self._run([*own, "--version"]).ok:
-            answer = self._run([str(self.environment.python), "-m", "ensurepip"])
+            answer = self._run([own[0], "-I", "-m", "ensurepip"])
             if not answer.ok:
                 name = "python{}.{}-venv".format(*sys.version_info)
                 raise SetupError(
@@ -130,7 +134,6 @@ class Installer:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",
             "PIP_USER": "0",
-            "PYTHONUTF8": "1",
         }
         with tempfile.TemporaryFile() as sink:
             try:
@@ -139,7 +142,7 @@ class Installer:
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **settings},
+                    env=environment_of_installers(settings),
                 )
             except OSError as error:
                 return Answer(ok=False, output=f"{command[0]}: {error.strerror}")

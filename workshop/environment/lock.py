@@ -56,8 +56,11 @@ def held(
     """Hold the lock file *path*; call `waiting(who)` once if another one does.
 
     Looks again after each pause. Raises `TimeoutError` when the other one does
-    not end, and OSError when the file cannot be written.
+    not end, and OSError when the file cannot be written. A link in the place of the
+    file is removed, because the file that it names is not ours to empty.
     """
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
     with path.open("a+", encoding="utf-8") as file:
         deadline = time.monotonic() + patience_seconds
         told = False

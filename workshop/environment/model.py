@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +80,36 @@ def version_text(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write *text* as the file *path*, in one step.
+
+    What was there is replaced and never written into: it may be a link, or one file
+    with two names in a copy of the checkout that was made to save room.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        fresh.chmod(0o644)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def folder_named_by(variable: str) -> Path | None:
+    """Return the folder that an environment *variable* names, None without one.
+
+    A `~` is the home folder, and a relative path begins at the current one.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return None
+    # Where there is no home folder, a `~` is a name like any other.
+    return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111
+
+
 @dataclass(frozen=True)
 class Environment:
     """The virtual environment in the folder *place*."""
@@ -88,8 +119,8 @@ class Environment:
     @classmethod
     def here(cls) -> Environment:
         """Return the environment of this checkout, or that of WORKSHOP_VENV."""
-        elsewhere = os.environ.get("WORKSHOP_VENV")
-        return cls(Path(elsewhere).resolve() if elsewhere else ROOT / ".venv")
+        elsewhere = folder_named_by("WORKSHOP_VENV")
+        return cls(elsewhere.resolve() if elsewhere else ROOT / ".venv")
 
     @property
     def python(self) -> Path:
@@ -100,6 +131,11 @@ class Environment:
     def stamp_file(self) -> Path:
         """The file that is there when the environment is whole."""
         return self.place / "workshop.stamp"
+
+    @property
+    def marker_file(self) -> Path:
+        """The file that says that the workshop made the folder."""
+        return self.place / "workshop.marker"
 
     @property
     def lock_file(self) -> Path:
@@ -151,7 +187,7 @@ class Environment:
         stamp = self.stamp()
         if stamp is not None:
             stamp.installed = dict.fromkeys(stamp.installed, "begun")
-            self.stamp_file.write_text(stamp.text(), encoding="utf-8")
+            replace_text(self.stamp_file, stamp.text())
 
     def distrust_if_other_python(self) -> None:
         """Remove the stamp if it speaks of another Python than the one inside."""

@@ -6,7 +6,6 @@ supported Pythons and systems at once; no file names an index.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from workshop.environment.model import ROOT, Environment, pins_file
 from workshop.environment.python import OLDEST
+from workshop.processes.environment import environment_of_installers
 
 
 def groups() -> list[str]:
@@ -58,6 +58,5 @@ def _compile(uv: str, target: Path, options: list[str]) -> int:
     command += ["--universal", "--python-version", "{}.{}".format(*OLDEST)]
     command += ["--no-header", "--no-annotate", "--quiet", *options]
     settings = {"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never"}
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **settings}, check=False
-    ).returncode
+    environment = environment_of_installers(settings)
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

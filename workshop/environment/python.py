@@ -40,7 +40,8 @@ def identity(command: "list[str]") -> "tuple[tuple[int, int], str] | None":
     """Start *command* and return its version and path, or None if it won't run."""
     try:
         answer = subprocess.run(
-            [*command, "-c", _WHO],
+            # Isolated: its own modules, whatever the environment names.
+            [*command, "-I", "-c", _WHO],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -69,8 +70,8 @@ def _candidates() -> "list[list[str]]":
     candidates = [[name] for name in [*names(), "python3", "python"]]
     if os.name == "nt":
         candidates += [["py", "-" + number] for number in numbers]
-    root = os.environ.get("PYENV_ROOT")
-    versions = (Path(root) if root else Path.home() / ".pyenv") / "versions"
+    root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")  # noqa: PTH111
+    versions = Path(root) / "versions"
     if versions.is_dir():
         candidates += [
             [str(folder / "bin" / "python")]
@@ -108,6 +109,8 @@ def go_on_with_another(arguments: "list[str]") -> int:
 
 def _call(path: str, arguments: "list[str]") -> int:
     try:
-        return subprocess.call([path, "-m", "workshop", *arguments])
+        return subprocess.call(
+            [path, str(Path(__file__).resolve().parents[1]), *arguments]
+        )
     except KeyboardInterrupt:
         return 130

@@ -44,7 +44,7 @@ def selftest(everywhere: bool) -> int:
     if run.failed:
         # Now, because the last line is to be pytest's.
         _say(f"\nNot passed so far: {'; '.join(run.failed)}")
-    run.tell_and_do([sys.executable, "-m", "pytest"])
+    run.tell_and_do([sys.executable, "-m", "pytest", "tests"])
     return 1 if run.failed else 0
 
 
@@ -100,7 +100,7 @@ class _Run:
         else:
             # The site is built by one Python, the one that everybody uses.
             left_out = ["--ignore", "tests/site", "-m", "not one_python"]
-            command = [str(environment.python), "-m", "pytest", *left_out]
+            command = [str(environment.python), "-m", "pytest", "tests", *left_out]
             self.tell_and_do(command, environment.place)
 
 

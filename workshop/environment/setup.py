@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop.environment import lock, python
+from workshop.environment import lock, ownership, python
 from workshop.environment.installer import Installer
 from workshop.environment.model import (
     ROOT,
@@ -19,10 +20,12 @@ from workshop.environment.model import (
     Stamp,
     digest,
     pins_file,
+    replace_text,
     version_text,
 )
 from workshop.environment.progress import Narrator
 from workshop.environment.trouble import explain_disk, explain_os_error
+from workshop.processes.environment import environment_of_installers
 
 
 def ensure(
@@ -31,8 +34,9 @@ def ensure(
     """See to it that *environment* has the packages of *groups*, as pinned.
 
     Makes it with the interpreter *base* (by default the one that runs this)
-    where there is none, and anew where it is broken or was moved. Says on
-    standard error what it does; says nothing when nothing has to be done.
+    where there is none, and anew where one of ours is broken. A folder that is not
+    ours stays as it is. Says on standard error what it does; says nothing when
+    nothing has to be done.
     Only one process at a time works on an environment: others wait for it.
 
     Raises `SetupError` with a sentence that says what to do. After Ctrl-C or
@@ -42,13 +46,13 @@ def ensure(
         return
     narrator = Narrator()
     try:
-        _refuse_strange_folder(environment)
+        _refuse_what_is_not_ours(environment)
         environment.place.mkdir(parents=True, exist_ok=True)
-        tried = environment.lock_file.exists()
         with lock.held(environment.lock_file, lambda who: _waiting(who, narrator)):
             if not _is_ready(environment, groups):
-                work = _Work(environment, narrator, base or own_base(), tried)
-                work.do(groups)
+                _refuse_what_is_not_ours(environment)
+                ownership.claim(environment)
+                _Work(environment, narrator, base or own_base()).do(groups)
     except TimeoutError:
         raise SetupError(
             f"Another set-up holds {environment.lock_file} and does not end. End "
@@ -79,40 +83,28 @@ def _waiting(who: str, narrator: Narrator) -> None:
     narrator.say(f"Another set-up is at work here ({who}). Waiting for it to end.")
 
 
-def _refuse_strange_folder(environment: Environment) -> None:
-    """Refuse a folder that was never an environment: it is about to be cleared."""
-    place = environment.place
-    known = ("pyvenv.cfg", environment.stamp_file.name, environment.lock_file.name)
-    if (
-        place.is_dir()
-        and any(place.iterdir())
-        and not any((place / name).exists() for name in known)
-    ):
-        raise SetupError(
-            f"{place} is not empty and not a Python environment. Move it away, or "
-            "set WORKSHOP_VENV to another folder, and run the same command again."
-        )
+def _refuse_what_is_not_ours(environment: Environment) -> None:
+    refused = ownership.refusal(environment)
+    if refused is not None:
+        raise SetupError(refused)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """One set-up, under the lock; `tried` says that an earlier one began here."""
+    """One set-up, under the lock, in a folder that is ours."""
 
     environment: Environment
     narrator: Narrator
     base: str
-    tried: bool
 
     def do(self, groups: tuple[str, ...]) -> None:
         environment = self.environment
         environment.log_file.unlink(missing_ok=True)
         stamp = environment.stamp()
         version = self._healthy_version(stamp)
-        if version is None:
+        if stamp is None or version is None:
             stamp = None
             version = self._build()
-        elif stamp is None:
-            self._begin("Setting up the workshop in the environment that is there")
         elif stamp.place != str(environment.place):
             self._begin(f"{_short(environment.place)} was moved: it moves in here")
             if not self._move_in(stamp, version):
@@ -151,17 +143,42 @@ class _Work:
                 stamp.installed = before
                 self._write(stamp)
                 raise
+            absent = self._absent(missing)
+            if absent:
+                raise SetupError(
+                    f"{absent[0]} was installed, but not into {environment.place}. "
+                    "`pip config list` or uv's configuration file names another "
+                    "place: take that out, and run the same command again."
+                )
         self._point_at_checkout()
         stamp.installed = before | pins
         self._write(stamp)
         if missing:
             self._compile()
 
+    def _absent(self, groups: list[str]) -> list[str]:
+        """Return the packages of *groups* that are not in the environment."""
+        there = {
+            _normalized(info.name.removesuffix(".dist-info").rpartition("-")[0])
+            for library in self._libraries()
+            for info in library.glob("*.dist-info")
+        }
+        lines = [
+            line
+            for group in groups
+            for line in pins_file(group).read_text(encoding="utf-8").splitlines()
+        ]
+        # What is pinned for some systems or Pythons only may rightly be missing.
+        names = [line.partition("==")[0] for line in lines if ";" not in line]
+        return [it for it in names if it and _normalized(it) not in there]
+
     def _healthy_version(self, stamp: Stamp | None) -> str | None:
         """Return the version of the environment's Python if it can be kept."""
         environment = self.environment
-        if stamp is None and self.tried:
-            return None  # a set-up of ours that ended before it could say anything
+        # Without a stamp, an earlier set-up ended before it could say anything.
+        # With a link inside, changing it would change another folder.
+        if stamp is None or any(ownership.is_link(it) for it in self._folders()):
+            return None
         who = python.identity([str(environment.python)])
         if who is None or not python.supported(who[0]):
             return None
@@ -175,24 +192,34 @@ class _Work:
         network. Returns whether that was possible.
         """
         environment = self.environment
+        programs = environment.python.parent
         below = python.identity([self.base])
         if below is None or version_text(below[0]) != version:
             return False
+        # `venv` writes into the files that are there, which may be one with those
+        # of the environment that this one is a copy of.
+        for file in (environment.place / "pyvenv.cfg", *programs.glob("[Aa]ctivate*")):
+            file.unlink()
         if _venv(self.base, environment.place).returncode:
             return False
         old, new = (os.fsencode(it) for it in (stamp.place, str(environment.place)))
-        for program in environment.python.parent.iterdir():
+        for program in list(programs.iterdir()):
             if program.is_symlink() or not program.is_file():
                 continue
             first, end, rest = program.read_bytes().partition(b"\n")
             if first.startswith(b"#!") and old in first:
+                mode = program.stat().st_mode
+                program.unlink()
                 program.write_bytes(first.replace(old, new) + end + rest)
+                program.chmod(mode)
         stamp.place = str(environment.place)
         return python.identity([str(environment.python)]) is not None
 
     def _made_for(self) -> str:
         """Return the version that the environment was made with."""
         settings = self.environment.place / "pyvenv.cfg"
+        if not settings.is_file():
+            return ""
         for line in settings.read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition("=")
             if key.strip() in {"version", "version_info"}:
@@ -228,26 +255,36 @@ class _Work:
         return version
 
     def _keeps(self, path: Path) -> bool:
-        return path in {self.environment.lock_file, self.environment.log_file}
+        environment = self.environment
+        own = (environment.marker_file, environment.lock_file, environment.log_file)
+        return path in own and not ownership.is_link(path)
+
+    def _folders(self) -> list[Path]:
+        """Return the folders that installers write into."""
+        return [
+            self.environment.python.parent,
+            *self._libraries(),
+            *(folder.parent for folder in self._libraries()),
+            self.environment.place / ("Lib" if os.name == "nt" else "lib"),
+        ]
+
+    def _libraries(self) -> list[Path]:
+        place = self.environment.place
+        pattern = (
+            "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"
+        )
+        return list(place.glob(pattern))
 
     def _begin(self, doing: str) -> None:
         self.narrator.begin(doing)
 
     def _write(self, stamp: Stamp) -> None:
-        file = self.environment.stamp_file
-        fresh = file.with_suffix(".new")
-        fresh.write_text(stamp.text(), encoding="utf-8")
-        fresh.replace(file)
+        replace_text(self.environment.stamp_file, stamp.text())
 
     def _point_at_checkout(self) -> None:
         """Let the environment's Python find `workshop` from any folder."""
-        place = self.environment.place
-        for folder in [
-            *place.glob("lib/python3*/site-packages"),
-            *place.glob("Lib/site-packages"),
-        ]:
-            path = folder / "async_fastapi_workshop.pth"
-            path.write_text(f"{ROOT}\n", encoding="utf-8")
+        for folder in self._libraries():
+            replace_text(folder / "async_fastapi_workshop.pth", f"{ROOT}\n")
 
     def _compile(self) -> None:
         """Compile the packages in the background where Python itself will not.
@@ -277,7 +314,9 @@ class _Work:
 def _venv(base: str, place: Path) -> subprocess.CompletedProcess[str]:
     # Without pip this takes 0.1 s instead of 4.5 s.
     return subprocess.run(
-        [base, "-m", "venv", "--without-pip", str(place)],
+        # Isolated: not with a module of the folder that we happen to be in.
+        [base, "-I", "-m", "venv", "--without-pip", str(place)],
+        env=environment_of_installers({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -285,6 +324,10 @@ def _venv(base: str, place: Path) -> subprocess.CompletedProcess[str]:
         errors="replace",
         check=False,
     )
+
+
+def _normalized(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _short(place: Path) -> str:
@@ -295,10 +338,10 @@ def _remove(path: Path) -> None:
     """Remove a file or a whole folder, with patience for one that is in use."""
     for patience in (0.2, 1, 0):
         try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
+            if ownership.is_link(path) or not path.is_dir():
                 path.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(path)
         except OSError:
             if not patience:
                 raise

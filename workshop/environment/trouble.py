@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -21,6 +22,12 @@ _FULL = re.compile(
 _DENIED = re.compile(r"Permission denied|Access is denied|Read-only file system", re.I)
 _NOT_THERE = re.compile(
     r"No matching distribution found|No solution found|was not found in", re.I
+)
+
+# What a clone comes with. Anything else that is missing was never there.
+_PUBLISHED = frozenset(
+    {"lessons", "solutions", "notebooks", "docs", "requirements", "workshop"}
+    | {"mkdocs.yml", "pyproject.toml"}
 )
 
 
@@ -66,6 +73,26 @@ def explain(output: str, place: Path, log: Path) -> str:
         f"The rest is in {log}. Run the same command again, or "
         "`python -m workshop doctor`."
     )
+
+
+def explain_missing_part(error: Exception, root: Path) -> str | None:
+    """Return a sentence and a cure if *error* is about a deleted part of *root*."""
+    if isinstance(error, ImportError):
+        if (error.name or "").partition(".")[0] != "workshop":
+            return None
+        return (
+            f"A part of the workshop is missing or damaged ({error}). `git checkout "
+            f"workshop` in {root} brings it back."
+        )
+    if not isinstance(error, FileNotFoundError) or error.filename is None:
+        return None
+    path = Path(os.fsdecode(error.filename))
+    if not path.is_relative_to(root):
+        return None
+    part = path.relative_to(root).as_posix()
+    if part.partition("/")[0] not in _PUBLISHED:
+        return None
+    return f"{part} is missing. `git checkout {part}` in {root} brings it back."
 
 
 def explain_os_error(error: OSError, place: Path) -> str:

@@ -20,7 +20,7 @@ def own_copy(original: Path, folder: Path, *, fresh: bool = False) -> Path:
     copy = folder / original.name
     if copy.exists() and not fresh:
         return copy
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if copy.exists():
         copy.rename(_free_name(copy))
     copy.write_text(without_outputs(original), encoding="utf-8", newline="\n")

@@ -28,11 +28,14 @@ _ESSENTIAL = frozenset(
 )
 _ESSENTIAL_PREFIXES = ("LC_", "WORKSHOP_")
 
+# The environment that a user has activated, for this project or another one.
+_ACTIVE_ENVIRONMENT = frozenset({"__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX"})
+
 # What changes how Python, pytest, uvicorn or a lesson's libraries behave.
 _DISTURBING_PREFIXES = ("PYTHON", "PYTEST_", "UVICORN_", "SQLALCHEMY_", "PYDANTIC_")
 _DISTURBING = frozenset(
     {
-        *("__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX"),
+        *_ACTIVE_ENVIRONMENT,
         # uvicorn reads these two without its own prefix.
         *("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
         # Lessons read these. Only the workshop says what they are.
@@ -43,12 +46,20 @@ _DISTURBING = frozenset(
 # asyncpg reads these for everything that an address leaves out.
 _POSTGRES_PREFIX = "PG"
 
-# These change how the interpreter itself works, but not what the tool does.
-_HARMLESS_TO_THE_TOOL = frozenset(
-    {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
-    | {"PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONUTF8", "PYTHONBREAKPOINT"}
-    | {"PYTHONSTARTUP", "PYTHON_COLORS", "PYTHON_HISTORY", "PYTHON_BASIC_REPL"}
+# Settings of pip (PIP_…) and uv (UV_…) that say how to reach an index or a cache.
+_HOW_TO_REACH_AN_INDEX = frozenset(
+    {
+        *("INDEX", "INDEX_URL", "EXTRA_INDEX_URL", "DEFAULT_INDEX", "INDEX_STRATEGY"),
+        *("FIND_LINKS", "NO_INDEX", "KEYRING_PROVIDER", "CONFIG_FILE", "NO_CONFIG"),
+        *("PROXY", "CERT", "CLIENT_CERT", "TRUSTED_HOST", "INSECURE_HOST"),
+        *("NATIVE_TLS", "SYSTEM_CERTS", "USE_FEATURE", "USE_DEPRECATED"),
+        *("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "RESUME_RETRIES"),
+        *("REQUEST_TIMEOUT", "OFFLINE", "LINK_MODE"),
+        *("CACHE_DIR", "NO_CACHE_DIR", "NO_CACHE"),
+    }
 )
+# UV_INDEX_NAME_PASSWORD, UV_HTTP_TIMEOUT, UV_CONCURRENT_DOWNLOADS and the like.
+_HOW_TO_REACH_AN_INDEX_PREFIXES = ("INDEX_", "HTTP_", "CONCURRENT_")
 
 _PYTHON_SETTINGS = {
     # Windows and the C locale would otherwise choose another encoding.
@@ -101,19 +112,42 @@ def environment_of_apps(
     return {**kept, **_PYTHON_SETTINGS, **own}
 
 
-def disturbing_python_settings(
-    inherited: Mapping[str, str] | None = None,
-) -> list[str]:
-    """Return the names of the variables that would change the tool itself, sorted.
+def environment_of_installers(
+    own: Mapping[str, str], inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment for pip, uv, and `venv`.
 
-    `PYTHONPATH` may hold older packages, `PYTHONOPTIMIZE` removes assertions,
-    `PYTHONWARNINGS=error` makes an import fail, and so on.
+    Of the *inherited* variables (by default those of this process) it leaves out what
+    changes Python, another project's active environment, and every setting of pip
+    and uv that could send packages elsewhere or choose other ones. What a user needs
+    to reach a package index stays. *own* is added last.
     """
     given = os.environ if inherited is None else inherited
-    return sorted(
-        name
-        for name, value in given.items()
-        if name.startswith("PYTHON") and value and name not in _HARMLESS_TO_THE_TOOL
+    kept = {
+        name: value for name, value in given.items() if not _changes_installers(name)
+    }
+    return {**kept, "PYTHONUTF8": "1", **own}
+
+
+def diverts_packages(name: str) -> bool:
+    """Tell whether the variable *name* is a setting of pip or uv that is left out."""
+    upper = name.upper()
+    if upper.startswith("PIP_"):
+        return upper.removeprefix("PIP_") not in _HOW_TO_REACH_AN_INDEX
+    if upper.startswith("UV_"):
+        setting = upper.removeprefix("UV_")
+        return setting not in _HOW_TO_REACH_AN_INDEX and not setting.startswith(
+            _HOW_TO_REACH_AN_INDEX_PREFIXES
+        )
+    return False
+
+
+def _changes_installers(name: str) -> bool:
+    upper = name.upper()
+    return (
+        upper.startswith("PYTHON")
+        or upper in _ACTIVE_ENVIRONMENT
+        or diverts_packages(name)
     )
 
 

@@ -15,12 +15,36 @@ _AS_IT_STANDS = re.compile(
 )
 
 
+_MARKER = ".async-fastapi-workshop"
+"""Marks a folder as a site that was built here. MkDocs leaves such a file alone."""
+
+
+def refusal(site: Path) -> str | None:
+    """Say why nothing can be built into *site*, None if it can.
+
+    MkDocs first empties the folder, also through a link. So it has to be one that
+    was built here, or an empty one.
+    """
+    if site.is_symlink():
+        return f"{site} is a link, so nothing is built there. Remove the link."
+    if not site.exists() or (site / _MARKER).is_file():
+        return None
+    if site.is_dir() and not any(site.iterdir()):
+        return None
+    return (
+        f"{site} was not built by the workshop, so it stays as it is. Rename it or "
+        "remove it, and run the same command again."
+    )
+
+
 def build(root: Path, site: Path) -> bool:
     """Build the site of the checkout *root* into *site*; tell whether it worked.
 
-    Never quietly: with `--quiet`, MkDocs no longer counts warnings, and a
-    strict build passes with broken links.
+    What is in *site* is removed: ask `refusal` first. Never quietly: with `--quiet`,
+    MkDocs no longer counts warnings, and a strict build passes with broken links.
     """
+    site.mkdir(parents=True, exist_ok=True)
+    (site / _MARKER).touch()
     if _mkdocs(root, "build", "--strict", "--site-dir", str(site)):
         return False
     _lighten(site)

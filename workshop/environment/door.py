@@ -16,6 +16,7 @@ import sys
 
 from workshop.environment import verbs
 from workshop.environment.model import Environment, SetupError
+from workshop.processes.signals import orderly_end
 
 # Counts how often a command went in and out of the environment. Going in
 # once is normal, going out again to repair it and back in is possible.
@@ -28,6 +29,11 @@ def enter(arguments: list[str]) -> int:
         # A terminal that cannot show a character shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    with orderly_end() as end:
+        return end.exit_code(_enter_and_tell(arguments))
+
+
+def _enter_and_tell(arguments: list[str]) -> int:
     try:
         return _enter(arguments)
     except SetupError as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+from workshop.processes.supervised import call
 from workshop.site.plain import write_plain_texts
 
 _AS_IT_STANDS = re.compile(
@@ -70,8 +70,8 @@ def _name_and_pitch(config: Path) -> tuple[str, str]:
 
 def _mkdocs(root: Path, *arguments: str) -> int:
     # `-m` puts the checkout on the path, and so our Markdown extension.
-    return subprocess.call(
+    return call(
         [sys.executable, "-m", "mkdocs", *arguments],
         cwd=root,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        environment={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )

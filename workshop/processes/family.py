@@ -65,17 +65,27 @@ def interrupt(processes: Iterable[psutil.Process]) -> None:
 
 
 def kill_family(
-    variable: str, values: Collection[str], *, leader: int | None = None
+    variable: str,
+    values: Collection[str],
+    *,
+    leader: int | None = None,
+    known: Iterable[psutil.Process] = (),
 ) -> None:
-    """Kill the processes that `family` finds, also those that come up meanwhile."""
+    """Kill the processes that `family` finds, also those that come up meanwhile.
+
+    *known* are some that it found earlier: it may not find them again when the ones
+    that started them have ended.
+    """
+    found = [it for it in known if _is_to_be_ended(it)]
     for _ in range(_ROUNDS):
-        found = family(variable, values, leader=leader)
+        found += family(variable, values, leader=leader)
         if not found:
             return
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(found, timeout=1)
+        found = []
 
 
 def _session(pid: int) -> int | None:
@@ -89,10 +99,10 @@ def _session(pid: int) -> int | None:
 
 def _is_to_be_ended(process: psutil.Process) -> bool:
     try:
-        ended = process.status() == psutil.STATUS_ZOMBIE
+        runs = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-    return not ended and SUPERVISOR not in _environment(process)
+    return runs and SUPERVISOR not in _environment(process)
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -12,11 +12,14 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.liveness import name_of_process
 from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS
+
+if TYPE_CHECKING:
+    import psutil
 
 OWNER = "WORKSHOP_OWNER"
 PROCESS = "WORKSHOP_PROCESS"
@@ -33,7 +36,7 @@ class _Supervisor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
-        self._pipe: IO[bytes] | None = None
+        self._pipe = -1
         self._owner = ""
 
     def owner(self) -> str:
@@ -51,24 +54,27 @@ class _Supervisor:
         # No other supervisor is to end this one.
         environment.pop(OWNER, None)
         environment.pop(PROCESS, None)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workshop.processes.supervisor", self._owner],
-            cwd=tempfile.gettempdir(),
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **own_group(),
-        )
-        # It ends after us, so nobody waits for it.
+        theirs, self._pipe = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workshop.processes.supervisor", self._owner],
+                cwd=tempfile.gettempdir(),
+                env=environment,
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                **own_group(),
+            )
+        finally:
+            os.close(theirs)
+        # It ends after this process, so nobody waits for it.
         process.returncode = 0
-        self._pipe = process.stdin
 
     def hurry(self) -> None:
         """Let everything be killed at once when this process ends."""
-        if self._pid == os.getpid() and self._pipe is not None:
+        if self._pid == os.getpid():
             with contextlib.suppress(OSError):
-                os.write(self._pipe.fileno(), AT_ONCE)
+                os.write(self._pipe, AT_ONCE)
 
 
 _supervisor = _Supervisor()
@@ -152,28 +158,32 @@ class SupervisedProcess:
         """End it and all that it has started, and wait for that."""
         if self._ended:
             return
+        known = _descendants(self.process.pid) if self.poll() is None else []
         self.interrupt()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(self._grace)
-        self.kill()
-
-    def kill(self) -> None:
-        """Kill it and all that it has started, and wait for that."""
-        try:
-            from workshop.processes.family import kill_family
-        except ImportError:  # before the set-up, and in a damaged environment
-            self._kill_group()
-        else:
-            kill_family(PROCESS, {self._name}, leader=self.process.pid)
         if self.poll() is None:
+            known += _descendants(self.process.pid)
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
+        # Without psutil nothing is installed yet that could start anything.
+        with contextlib.suppress(ImportError):
+            from workshop.processes.family import kill_family
+
+            leader = self.process.pid
+            kill_family(PROCESS, {self._name}, leader=leader, known=known)
         self._ended = True
 
-    def _kill_group(self) -> None:
-        if sys.platform != "win32" and self.poll() is None:
-            with contextlib.suppress(OSError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        import psutil
+    except ImportError:
+        return []
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 def call(

@@ -44,11 +44,11 @@ def main(owner: str) -> None:
     end = time.monotonic() + GRACE_SECONDS
     while not has_ended(owner) and time.monotonic() < end:
         time.sleep(_TICK_SECONDS)
+    found = family(OWNER, {owner})
     if not at_once:
-        found = family(OWNER, {owner})
         interrupt(found)
         psutil.wait_procs(found, timeout=GRACE_SECONDS)
-    kill_family(OWNER, {owner})
+    kill_family(OWNER, {owner}, known=found)
     sweep()
 
 

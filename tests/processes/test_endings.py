@@ -93,10 +93,11 @@ def matrix(
         }
         yield cells
         pool.shutdown(cancel_futures=True)
-    print(f"\n{'left: processes, folders':<17}", *(f"{it:>14}" for it in COMMANDS))
+    rows = [["left: processes, folders", *COMMANDS]]
     for ending in ENDINGS:
-        row = [_words(cells[ending, command]) for command in COMMANDS]
-        print(f"{ending:<24}", *(f"{it:>14}" for it in row))
+        rows.append([ending, *(_words(cells[ending, it]) for it in COMMANDS)])
+    for first, *others in rows:
+        sys.stdout.write(f"\n{first:<24}" + "".join(f"{it:>15}" for it in others))
 
 
 def _words(cell: Future[tuple[int, int]]) -> str:
@@ -153,6 +154,39 @@ def test_the_address_is_printed_when_the_app_accepts_connections(
 
     assert "/docs" not in early
     assert status == 200
+
+
+def test_an_app_that_cannot_be_loaded_says_why_and_is_no_success(
+    checkout: Path, tmp_path: Path
+) -> None:
+    app = checkout / "lessons" / "91_halls" / "app.py"
+    before = app.read_text(encoding="utf-8")
+    app.write_text(f"{before}\nseat = sold_out\n", encoding="utf-8")
+    program = (str(checkout / ".venv/bin/python"), "-m", "workshop", "run", "91")
+    try:
+        with front_end(checkout, tmp_path, *program) as it:
+            shown = it.until_shown("NameError: name 'sold_out' is not defined")
+            it.terminal.type("\x03")
+            code = it.terminal.until_ended()
+    finally:
+        app.write_text(before, encoding="utf-8")
+
+    assert "/docs" not in shown
+    assert code == 1
+
+
+def test_a_served_app_ended_by_sigterm_has_the_exit_code_of_that(
+    checkout: Path, tmp_path: Path
+) -> None:
+    program = (str(checkout / ".venv/bin/python"), "-m", "workshop", "run", "91")
+    with front_end(checkout, tmp_path, *program) as it:
+        it.until_heard("here")
+        it.go_on()
+        it.until_shown("/docs")
+        it.go_on()
+        it.program().send_signal(signal.SIGTERM)
+
+        assert it.terminal.until_ended() == 128 + signal.SIGTERM
 
 
 def test_two_servers_of_a_lesson_do_not_share_a_folder(

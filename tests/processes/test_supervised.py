@@ -50,7 +50,7 @@ sys.stdin.read()
 """
 
 
-def start(program: str, **options: float) -> SupervisedProcess:
+def start(program: str, grace: float) -> SupervisedProcess:
     """Start *program* below pipes."""
     return SupervisedProcess(
         [sys.executable, "-c", program],
@@ -58,7 +58,7 @@ def start(program: str, **options: float) -> SupervisedProcess:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        **options,
+        grace=grace,
     )
 
 
@@ -118,10 +118,9 @@ def test_a_call_returns_the_exit_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_unwinds_a_command_and_becomes_its_exit_code(
-    number: signal.Signals,
-) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_unwinds_a_command_and_becomes_its_exit_code(name: str) -> None:
+    number = signal.Signals[name]
     program = (
         "import sys, time\n"
         "from workshop.processes.signals import orderly_end\n"

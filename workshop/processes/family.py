@@ -15,11 +15,7 @@ from collections.abc import Collection, Iterable
 
 import psutil
 
-OWNER = "WORKSHOP_OWNER"
-"""Environment variable: names the front end for which a process was started."""
-
-SUPERVISOR = "WORKSHOP_SUPERVISOR"
-"""Environment variable of supervisors, which end by themselves when all is done."""
+from workshop.processes.marks import SUPERVISOR
 
 _ROUNDS = 10
 

@@ -16,14 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.liveness import name_of_process
+from workshop.processes.marks import OWNER, PROCESS, SUPERVISOR
 from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS
 
 if TYPE_CHECKING:
     import psutil
-
-OWNER = "WORKSHOP_OWNER"
-PROCESS = "WORKSHOP_PROCESS"
-"""Environment variable: names one supervised process and what it starts."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 # Without a timeout a wait cannot be interrupted on Windows.
@@ -49,7 +46,7 @@ class _Supervisor:
 
     def _start(self) -> None:
         self._owner = name_of_process()
-        own = {"PYTHONPATH": str(_ROOT), "WORKSHOP_SUPERVISOR": "1"}
+        own = {"PYTHONPATH": str(_ROOT), SUPERVISOR: "1"}
         environment = environment_of_tests(own)
         # No other supervisor is to end this one.
         environment.pop(OWNER, None)

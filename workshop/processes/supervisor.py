@@ -14,6 +14,7 @@ import sys
 import time
 
 from workshop.processes.liveness import has_ended
+from workshop.processes.marks import OWNER
 from workshop.processes.temporary import sweep
 
 AT_ONCE = b"!"
@@ -36,7 +37,7 @@ def main(owner: str) -> None:
         # Imported while it is sure to be there: a set-up may replace it meanwhile.
         import psutil
 
-        from workshop.processes.family import OWNER, family, interrupt, kill_family
+        from workshop.processes.family import family, interrupt, kill_family
     except ImportError:
         return  # nothing is installed, so nothing was started that could stay
     at_once = AT_ONCE in sys.stdin.buffer.read()

@@ -288,7 +288,7 @@ def warm(copies: Copies, lesson: Lesson) -> Iterator[Save]:
     job = {**make_job(lesson, answer), "test_file": str(lesson.test_file)}
     with services_for_tests(lesson, None, say=lambda _: None) as services:
         # The limit has its temporary files where ours are.
-        also = {**services, "TMPDIR": quick_folder() or tempfile.gettempdir()}
+        also = {**services, "TMPDIR": str(quick_folder() or tempfile.gettempdir())}
         command = [sys.executable, "-m", "benchmarks.warm"]
         program = Program(command, ROOT, also=also)
         program.say(json.dumps(job))

@@ -89,10 +89,11 @@ class Checkout:
     def make(cls, folder: Path) -> Checkout:
         """Copy what the set-up needs into *folder*."""
         root = folder / "checkout"
-        for room in ("environment", "processes", "doctor", "services"):
-            part = f"workshop/{room}"
+        for part in ("environment", "processes", "doctor", "services"):
             shutil.copytree(
-                ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__")
+                ROOT / "workshop" / part,
+                root / "workshop" / part,
+                ignore=shutil.ignore_patterns("__pycache__"),
             )
         for name in ("workshop/__init__.py", "workshop/__main__.py", "Makefile"):
             shutil.copy(ROOT / name, root / name)

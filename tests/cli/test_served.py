@@ -17,6 +17,7 @@ import pytest
 
 from workshop.cli.learner import free_port
 from workshop.cli.served import Served
+from workshop.processes.supervised import supervised
 
 APP = """\
 from fastapi import FastAPI
@@ -66,6 +67,7 @@ def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
             pass
         return line
 
+    supervised({})  # a process that stays as long as this one
     others = psutil.Process().children(recursive=True)
     served = Served(
         folder, free_port(), environment={}, scratch=folder, listen=said.put

@@ -101,6 +101,13 @@ class Terminal:
             self._read()
         return int(self.process.wait())
 
+    def read_a_little(self) -> None:
+        """Read what the program shows now, or wait a moment for it."""
+        if self._ours < 0:
+            select.select([], [], [], 0.05)  # its window has been closed
+        elif self._is_readable(seconds=0.05):
+            self._read()
+
     def _read_until(self, happened: Callable[[], bool], complaint: str) -> str:
         end = time.monotonic() + _SECONDS
         while not happened():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from workshop.grading import LessonVerdict, Limits, Verdict, grade
 from workshop.grading.cores import cores
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
+from workshop.processes.temporary import temporary_folder
 
 AUTHOR = "WORKSHOP_AUTHOR"
 """Set where the lessons are published: there an edited starter is an error."""
@@ -183,8 +183,8 @@ def grade_source(
     lesson: Lesson, source: str, environment: Mapping[str, str] | None = None
 ) -> LessonVerdict:
     """Grade the text *source* as an answer to *lesson*."""
-    with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "app.py"
+    with temporary_folder("variant") as folder:
+        answer = folder / "app.py"
         answer.write_text(source, encoding="utf-8")
         alone = {**(environment or {}), **_APART}
         return grade(lesson, answer, environment=alone, limits=_PATIENT)

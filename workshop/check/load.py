@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from workshop.grading.cores import cores
-
-# Ends by itself when whoever started it has gone.
-_BUSY = """
-import sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), __import__("os")._exit(0))).start()
-while True: pass
-"""
+from workshop.processes.supervised import SupervisedProcess
 
 
 @contextmanager
 def busy_cores() -> Iterator[int]:
     """Run one endless loop for each core meanwhile; yield how many."""
     count = cores()
-    loops = [
-        subprocess.Popen([sys.executable, "-c", _BUSY], stdin=subprocess.PIPE)
-        for _ in range(count)
-    ]
-    try:
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(
+                SupervisedProcess(
+                    [sys.executable, "-c", "while True: pass"],
+                    environment=os.environ,
+                    grace=0,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
         yield count
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
-            assert loop.stdin is not None
-            loop.stdin.close()

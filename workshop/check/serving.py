@@ -7,12 +7,15 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+
+from workshop.processes.environment import environment_of_apps
+from workshop.processes.supervised import SupervisedProcess
+from workshop.processes.temporary import temporary_folder
 
 _SECONDS = 60
 _ADDRESS = re.compile(r"Uvicorn running on (http://\S+)")
@@ -25,19 +28,18 @@ def serving_problem(
 
     `/docs` and `/openapi.json` must answer 200. The server is ended again.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "app.py").write_bytes(app_file.read_bytes())
-        env = dict(os.environ)
-        env.pop("DATABASE_URL", None)
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
-        process = subprocess.Popen(
+    with temporary_folder("serving") as folder:
+        (folder / "app.py").write_bytes(app_file.read_bytes())
+        own = environment_of_apps(environment or {})
+        supervised = SupervisedProcess(
             # Windows calls its null device a terminal, and gets colours.
             [
                 *(sys.executable, "-m", "uvicorn", "app:app", "--port", "0"),
                 "--no-use-colors",
             ],
             cwd=folder,
-            env={**env, **(environment or {})},
+            environment={**own, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+            grace=0,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -45,16 +47,13 @@ def serving_problem(
             encoding="utf-8",
             errors="replace",
         )
-        watchdog = threading.Timer(_SECONDS, process.kill)
+        watchdog = threading.Timer(_SECONDS, supervised.process.kill)
         watchdog.start()
         try:
-            return _ask(process)
+            return _ask(supervised.process)
         finally:
             watchdog.cancel()
-            process.kill()
-            process.wait()
-            assert process.stderr is not None
-            process.stderr.close()
+            supervised.close()
 
 
 def _ask(process: subprocess.Popen[str]) -> str:

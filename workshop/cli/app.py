@@ -15,6 +15,7 @@ import click
 
 from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
+from workshop.processes.signals import orderly_end
 from workshop.progress import ReplacementError
 from workshop.services import ServiceError
 from workshop.update.git import UpdateError
@@ -77,6 +78,11 @@ def main(argv: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     command_line()
+    with orderly_end() as end:
+        return end.exit_code(_carry_out(argv))
+
+
+def _carry_out(argv: list[str]) -> int:
     try:
         code = cli.main(argv, prog_name="python -m workshop", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as help_page:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import webbrowser
@@ -16,6 +15,7 @@ from workshop.cli import place
 from workshop.cli.learner import free_port, now
 from workshop.cli.services import services_for_app, services_for_tests
 from workshop.lesson import Lesson, LessonError
+from workshop.processes.temporary import temporary_folder
 from workshop.progress import ReplacementError, State, catch_up, reset, undo
 from workshop.screen.keeping import replacement_lines
 from workshop.screen.watch.desk import DeedError
@@ -138,12 +138,10 @@ class CheckoutDesk:
         from workshop.cli.served import Served
 
         self.stop_serving()
-        scratch = place.home() / "run" / lesson.slug
-        # Each start begins with an empty box office, as the tests do.
-        shutil.rmtree(scratch, ignore_errors=True)
         with ExitStack() as stack:
             try:
-                scratch.mkdir(parents=True, exist_ok=True)
+                # Each start begins with an empty box office, as the tests do.
+                scratch = stack.enter_context(temporary_folder("app"))
                 environment = stack.enter_context(
                     services_for_app(lesson, self._database, scratch, say=listen)
                 )

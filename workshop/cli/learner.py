@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,39 +144,35 @@ def run(
     database: Choice | None,
 ) -> int:
     """Serve the lesson's app, reloading when you save."""
+    from workshop.cli.served import Served
     from workshop.cli.services import services_for_app
+    from workshop.processes.temporary import temporary_folder
 
     it = one_lesson(lesson)
     answer = it.solution_file if solution else it.app_file
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
     chosen = wanted_port(port)
-    folder = place.home() / "run" / it.slug
-    # It runs in another folder, where a relative path leads nowhere.
-    paths = os.pathsep.join([str(place.ROOT), *filter(None, sys.path)])
-    # Each start begins with an empty box office, as the tests do.
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    # What the app writes lands here, not beside the lesson.
-    with services_for_app(it, database, folder, say=say) as environment:
-        say(f"Lesson {it.number} · {it.title}: http://127.0.0.1:{chosen}/docs")
-        say("It reloads when you save. Ctrl-C stops it.")
+    # Each start has an empty box office, as each test does. What the app writes
+    # lands there too, not beside the lesson.
+    with (
+        temporary_folder("app") as folder,
+        services_for_app(it, database, folder, say=say) as environment,
+    ):
+        accepted = False
         try:
-            code = subprocess.call(
-                [
-                    *(sys.executable, "-m", "uvicorn"),
-                    *("--factory", "workshop.cli.own_docs:served"),
-                    *("--app-dir", str(answer.parent)),
-                    *("--host", "127.0.0.1", "--port", str(chosen)),
-                    *("--reload", "--reload-dir", str(answer.parent)),
-                ],
-                cwd=folder,
-                env={**os.environ, **environment, "PYTHONPATH": paths},
-            )
+            with Served(
+                answer.parent, chosen, environment=environment, scratch=folder
+            ) as served:
+                accepted = served.wait_until_it_accepts()
+                if accepted:
+                    say(f"Lesson {it.number} · {it.title}: {served.address}/docs")
+                    say("It reloads when you save. Ctrl-C stops it.")
+                code = served.wait()
         except KeyboardInterrupt:
-            return PASSED
-    # Ended by Ctrl-C is how it is meant to end.
-    return PASSED if code in (0, -2, 130) else NOT_PASSED
+            # That is how it is meant to end, unless the app never started.
+            return PASSED if accepted else NOT_PASSED
+    return PASSED if code == 0 else NOT_PASSED
 
 
 @click.command("hint")
@@ -349,12 +342,9 @@ def wanted_port(port: int | None) -> int:
     """
     if port is None:
         return free_port()
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            taken = True
-    except OSError:
-        taken = False
-    if taken:
+    from workshop.cli.served import is_taken
+
+    if is_taken(port):
         raise click.UsageError(
             f"Port {port} is taken: another program listens there. Without --port a "
             "free one is found."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +12,13 @@ import click
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED, TOOL_FAILED
 from workshop.cli.learner import lesson_argument, one_lesson, say
+from workshop.processes.supervised import call
 
 if TYPE_CHECKING:
     from workshop.environment.model import Environment
+
+_KERNEL_SECONDS = 10.0
+"""How long JupyterLab may take to end its kernels."""
 
 _fresh = click.option(
     "--fresh", is_flag=True, help="A copy as at the beginning; yours is kept."
@@ -54,8 +57,8 @@ def notebooks_test() -> int:
     from workshop.environment.selftest import NOTEBOOKS
 
     command = [sys.executable, "-m", "pytest", *NOTEBOOKS]
-    ended = subprocess.run(command, cwd=place.ROOT, check=False)
-    return NOT_PASSED if ended.returncode else PASSED
+    code = call(command, cwd=place.ROOT, environment=os.environ)
+    return NOT_PASSED if code else PASSED
 
 
 @click.command("notebooks-renew")
@@ -111,17 +114,16 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
     target = copies[0] if len(copies) == 1 else folder
     say(f"Your copies are in {folder.name}/: change them as you like.")
     say("JupyterLab starts. Ctrl-C in this window stops it.")
-    process = subprocess.Popen(
-        command(environment.python, place.ROOT, target, browser=browser),
-        cwd=place.ROOT,
-        env=settings(os.environ, environment.place, place.home()),
-    )
-    while True:
-        try:
-            return NOT_PASSED if process.wait() else PASSED
-        except KeyboardInterrupt:
-            # It got it, too, and ends its kernels before it ends.
-            continue
+    try:
+        code = call(
+            command(environment.python, place.ROOT, target, browser=browser),
+            cwd=place.ROOT,
+            environment=settings(os.environ, environment.place, place.home()),
+            grace=_KERNEL_SECONDS,
+        )
+    except KeyboardInterrupt:
+        return PASSED  # that is how it is meant to end
+    return NOT_PASSED if code else PASSED
 
 
 VERBS: tuple[click.Command, ...] = (

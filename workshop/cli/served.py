@@ -1,31 +1,43 @@
-"""Serve a learner's app beside watch mode, and end it for sure.
+"""Serve a learner's app, reloaded when it is saved, until its owner ends it.
 
-``python -m workshop.cli.served PORT FOLDER`` serves the app in FOLDER until its
-standard input ends. That is when its owner closes the pipe, or dies in whatever
-way: then no server stays behind to hold the port.
+``python -m workshop.cli.served PORT FOLDER`` serves the app in FOLDER.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-import psutil
+from workshop.processes.environment import environment_of_apps
+from workshop.processes.supervised import SupervisedProcess
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 5.0
+_TICK_SECONDS = 0.05
+_CLOSE_SECONDS = 2
+"""How long the server lets open requests go on before it cancels them.
+
+Without a limit a stream that a browser has open would keep the app from its own
+shutdown code until it is killed.
+"""
+
+_SHUTDOWN_SECONDS = 10.0
+"""How long that and the app's shutdown code may take before all is killed."""
 
 
 class Served:
     """The app in *folder*, served at `address` and reloaded when it is saved.
 
-    *listen* is told each line that the server or the app writes, from a
-    thread. What the app writes to files goes to *scratch*.
+    *listen* is called with each line that the server or the app writes, from a
+    thread; without it they write to our own streams, and the app may read from our
+    terminal, as `breakpoint()` does. Relative paths in the app begin at *scratch*.
     """
 
     def __init__(
@@ -35,71 +47,86 @@ class Served:
         *,
         environment: Mapping[str, str],
         scratch: Path,
-        listen: Callable[[str], None],
+        listen: Callable[[str], None] | None = None,
     ) -> None:
         self.address = f"http://127.0.0.1:{port}"
+        self._port = port
         # It runs in another folder, where a relative path leads nowhere.
         paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
-        self._process = subprocess.Popen(
+        streams: dict[str, Any] = {}
+        if listen is not None:
+            streams = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                "encoding": "utf-8",
+                "errors": "replace",
+            }
+        self._supervised = SupervisedProcess(
             [sys.executable, "-m", __name__, str(port), str(folder)],
             cwd=scratch,
-            env={
-                **os.environ,
-                **environment,
-                "PYTHONPATH": paths,
-                "PYTHONUNBUFFERED": "1",
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
+            environment=environment_of_apps({**environment, "PYTHONPATH": paths}),
+            grace=_SHUTDOWN_SECONDS,
+            **streams,
         )
-        self._reader = threading.Thread(target=self._read, args=(listen,), daemon=True)
-        self._reader.start()
+        self._reader: threading.Thread | None = None
+        if listen is not None:
+            self._reader = threading.Thread(
+                target=self._read, args=(listen,), daemon=True
+            )
+            self._reader.start()
+
+    def __enter__(self) -> Served:
+        """Return the served app itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """End it."""
+        self.close()
 
     def _read(self, listen: Callable[[str], None]) -> None:
-        assert self._process.stdout is not None
         with contextlib.suppress(ValueError, OSError):
-            for line in self._process.stdout:
+            for line in self._supervised.process.stdout or ():
                 listen(line.rstrip())
 
+    def wait_until_it_accepts(self) -> bool:
+        """Wait for the first connection that can be made to the app.
+
+        Return False if the server ends before that. An app that cannot be loaded is
+        loaded again when it is saved, so this may take until then.
+        """
+        while self._supervised.poll() is None:
+            if is_taken(self._port):
+                return True
+            time.sleep(_TICK_SECONDS)
+        return False
+
+    def wait(self) -> int:
+        """Wait until the server has ended, and return its exit code."""
+        return self._supervised.wait()
+
     def close(self) -> None:
-        """End the server and all that it has started."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_SECONDS)
-        except subprocess.TimeoutExpired:
-            _kill(self._process.pid)
-            self._process.wait()
-        self._reader.join(_SECONDS)
-        self._process.stdout.close()
+        """End the server, with the app's own shutdown, and all that it has started."""
+        self._supervised.end()
+        if self._reader is not None:
+            self._reader.join(1)  # its last lines, before the pipe is closed
+        self._supervised.close()
 
 
-def _kill(pid: int) -> None:
-    """Kill a process and its descendants: a learner's app may refuse to go."""
-    family = []
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        family = [*process.children(recursive=True), process]
-    for process in family:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-
-
-def _end_with_owner() -> None:
-    sys.stdin.buffer.read()
-    _kill(os.getpid())
+def is_taken(port: int) -> bool:
+    """Return whether a server accepts connections at *port* of this machine."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def main(port: int, folder: Path) -> None:
-    """Serve the app in *folder* until standard input ends."""
+    """Serve the app in *folder*."""
     import uvicorn
 
-    threading.Thread(target=_end_with_owner, daemon=True).start()
+    _accept_ctrl_c()
     uvicorn.run(
         "workshop.cli.own_docs:served",
         factory=True,
@@ -108,8 +135,20 @@ def main(port: int, folder: Path) -> None:
         port=port,
         reload=True,
         reload_dirs=[str(folder)],
-        use_colors=False,
+        use_colors=sys.stdout.isatty(),
+        timeout_graceful_shutdown=_CLOSE_SECONDS,
     )
+
+
+def _accept_ctrl_c() -> None:
+    """Let uvicorn's reloader end its process on Windows, which it does by Ctrl-C.
+
+    A process that was started in a group of its own would ignore that.
+    """
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(None, False)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,13 +102,12 @@ def record(
 ) -> Performance | Refusal:
     """Record one answer: a process and services of its own. *exact*: virtual time."""
     from workshop.cli.services import services_for_app
+    from workshop.processes.temporary import temporary_folder
     from workshop.scenario import play
 
     with (
-        tempfile.TemporaryDirectory(
-            prefix="workshop-", ignore_cleanup_errors=True
-        ) as folder,
-        services_for_app(lesson, None, Path(folder), say=_quietly) as environment,
+        temporary_folder("timeline") as folder,
+        services_for_app(lesson, None, folder, say=_quietly) as environment,
     ):
         return play([wanted], exact=exact, environment=environment)[0]
 

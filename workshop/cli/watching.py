@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from workshop.cli import place
 from workshop.lesson import Lesson
+from workshop.processes.signals import leaving_by
 from workshop.services import ServiceError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
 
         app = WatchApp(desk, open_session, lesson)
         # The mouse stays the terminal's: it selects, copies and opens links.
-        app.run(mouse=False)
+        with leaving_by(app.leave):
+            app.run(mouse=False)
     print(parting_words(desk.state(), app.lesson))  # noqa: T201 -- the last word
     for note in desk.notes():
         print(note, file=sys.stderr)  # noqa: T201 -- see above

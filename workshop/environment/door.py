@@ -16,6 +16,7 @@ import sys
 
 from workshop.environment import verbs
 from workshop.environment.model import Environment, SetupError, folder_named_by
+from workshop.processes.signals import orderly_end
 
 # Counts how often a command went in and out of the environment. Going in
 # once is normal, going out again to repair it and back in is possible.
@@ -33,6 +34,11 @@ def enter(arguments: list[str]) -> int:
         folder = folder_named_by(variable)
         if folder is not None:
             os.environ[variable] = str(folder)
+    with orderly_end() as end:
+        return end.exit_code(_enter_and_tell(arguments))
+
+
+def _enter_and_tell(arguments: list[str]) -> int:
     try:
         return _enter(arguments)
     except SetupError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from workshop.environment import python, setup
 from workshop.environment.model import ROOT, Environment, SetupError, version_text
 from workshop.environment.verbs import BY_NAME
+from workshop.processes.supervised import call
 
 NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
 """What pytest is told to run all notebooks, in the checkout."""
@@ -82,10 +82,8 @@ class _Run:
         _say(f"\n$ {shown}{where}")
         # Commands that the tests start are to stay in the same environment.
         place = str(venv or sys.prefix)
-        ended = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "WORKSHOP_VENV": place}, check=False
-        )
-        if ended.returncode:
+        settings = {**os.environ, "WORKSHOP_VENV": place}
+        if call(command, cwd=ROOT, environment=settings):
             self.failed.append(shown + where)
 
     def on_python(self, version_and_path: tuple[str, str]) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import queue
 import shutil
-import tempfile
 import threading
 import time
 import uuid
@@ -21,6 +20,7 @@ from workshop.grading.limits import Limits
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.running import Running, Spawned, Stem
 from workshop.processes.environment import environment_of_tests
+from workshop.processes.temporary import MEMORY, delete, make_temporary_folder
 
 _KEPT_BYTES = 64_000
 """How much of one test's output is kept for showing."""
@@ -53,10 +53,10 @@ class WorkerProcess:
         self._badges = {uuid.uuid4().hex}
         self._began = time.time()
         # A run that is cut short cannot tidy up; a folder of its own can go whole.
-        self._folder = tempfile.mkdtemp(prefix="workshop-run-", dir=quick_folder())
+        self._folder = make_temporary_folder("run", quick_folder())
         own = {BADGE: next(iter(self._badges))}
         self.output = Output(own[BADGE])
-        own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder)
+        own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._folder))
         self._stem = stem
         self._process: Running
         if stem is not None:
@@ -160,7 +160,7 @@ class WorkerProcess:
         self._process.close()
         for reader in self._readers:
             reader.join(1)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        delete(self._folder)
 
     def _say(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -211,19 +211,18 @@ class WorkerProcess:
         self.output.finish()
 
 
-def quick_folder() -> str | None:
+def quick_folder() -> Path | None:
     """Return where files are kept in memory, if there is room; else None.
 
     The tests make many small databases, and wait for each to reach the disk:
     on a laptop that is a third of the time of a run.
     """
-    folder = Path("/dev/shm")  # noqa: S108 -- each run makes a folder of its own there
     try:
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(MEMORY).free
     except OSError:
         return None
-    writable = os.access(folder, os.W_OK | os.X_OK)
-    return str(folder) if writable and free > _ROOM_BYTES else None
+    writable = os.access(MEMORY, os.W_OK | os.X_OK)
+    return MEMORY if writable and free > _ROOM_BYTES else None
 
 
 class Output:

@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 import psutil
 
 from workshop.grading.marks import BADGE
+from workshop.processes.supervised import own_group, supervised
 
 _PATIENCE_SECONDS = 5.0
 """How long a process that was killed may take to be gone."""
@@ -252,21 +253,15 @@ def _start(
     *,
     stdin: Any = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
-    # A group of its own: Ctrl-C in the terminal is the front end's alone,
-    # and the whole group can be ended at once.
-    group: dict[str, Any] = {}
-    if sys.platform == "win32":
-        group["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
-    else:
-        group["start_new_session"] = True
     return subprocess.Popen(
         [sys.executable, "-m", "workshop.grading.worker", *arguments],
         cwd=root,
-        env=environment,
+        env=supervised(environment),
         stdin=stdin,
         stdout=subprocess.PIPE if stdin is subprocess.PIPE else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        **group,
+        # The whole group can be ended at once.
+        **own_group(),
     )
 
 

@@ -5,6 +5,7 @@ The same keys as on the whole screen, each typed as a line of its own.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
@@ -86,8 +87,10 @@ class Lines:
         return self._now.passed
 
     def _read(self, typed: Iterable[str]) -> None:
-        for line in typed:
-            self._inbox.put(lambda line=line: self._do(line))  # type: ignore[misc]
+        # A terminal that has gone gives an error instead of an end.
+        with contextlib.suppress(OSError):
+            for line in typed:
+                self._inbox.put(lambda line=line: self._do(line))  # type: ignore[misc]
         self._inbox.put(self._end)
 
     def _end(self) -> None:

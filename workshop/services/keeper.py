@@ -12,7 +12,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from workshop.processes.supervised import SupervisedProcess
+from workshop.processes.temporary import temporary_folder
 from workshop.services.imitation import imitation_of_redis
 from workshop.services.service import Service, ServiceError
 
@@ -42,17 +43,16 @@ def kept(kind: str) -> Iterator[Service]:
 
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    keeper = subprocess.Popen(
+    supervised = SupervisedProcess(
         [sys.executable, "-m", "workshop.services.keeper", kind],
+        environment=environment,
+        grace=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        env=environment,
-        # Ctrl-C is for the owner. It ends the keeper when it is done with it.
-        start_new_session=True,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
+    keeper = supervised.process
     assert keeper.stdin is not None
     assert keeper.stdout is not None
     assert keeper.stderr is not None
@@ -65,13 +65,10 @@ def kept(kind: str) -> Iterator[Service]:
     finally:
         with contextlib.suppress(OSError):
             keeper.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             keeper.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            keeper.kill()
-            keeper.wait()
-        keeper.stdout.close()
-        keeper.stderr.close()
+        # A server that its keeper could not stop goes with it.
+        supervised.close()
 
 
 @contextmanager
@@ -172,21 +169,17 @@ def main() -> None:
     # SIGTERM still ends us, the tidy way.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     kind = sys.argv[1]
-    folder = Path(tempfile.mkdtemp(prefix=f"workshop-{kind}-"))
-    try:
-        with _SERVERS[kind](folder) as service:
-            line = json.dumps(
-                {
-                    "url": service.url,
-                    "kind": service.kind,
-                    "description": service.description,
-                }
-            )
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-            sys.stdin.read()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder(kind) as folder, _SERVERS[kind](folder) as service:
+        line = json.dumps(
+            {
+                "url": service.url,
+                "kind": service.kind,
+                "description": service.description,
+            }
+        )
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from workshop.processes.environment import environment_of_apps
+from workshop.processes.supervised import call
 from workshop.site.plain import write_plain_texts
 
 _AS_IT_STANDS = re.compile(
@@ -94,8 +94,8 @@ def _name_and_pitch(config: Path) -> tuple[str, str]:
 
 def _mkdocs(root: Path, *arguments: str) -> int:
     # `-m` puts the checkout on the path, and so our Markdown extension.
-    return subprocess.call(
+    return call(
         [sys.executable, "-m", "mkdocs", *arguments],
         cwd=root,
-        env=environment_of_apps({"NO_MKDOCS_2_WARNING": "1"}),
+        environment=environment_of_apps({"NO_MKDOCS_2_WARNING": "1"}),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
@@ -86,6 +87,7 @@ class WatchApp(App[None]):
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._log_told = False
         self._board = Board()
+        self._event_loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def lesson(self) -> Lesson:
@@ -96,8 +98,20 @@ class WatchApp(App[None]):
         """Fill the terminal with the board."""
         yield self._board
 
+    def leave(self) -> bool:
+        """Let the program end soon; a signal handler may call this.
+
+        Return False while it has not begun.
+        """
+        if self._event_loop is None:
+            return False
+        # What a handler does by itself would not wake a loop that waits.
+        self._event_loop.call_soon_threadsafe(self.exit)
+        return True
+
     def on_mount(self) -> None:
         """Begin with the lesson."""
+        self._event_loop = asyncio.get_running_loop()
         self._go(self._now.lesson)
 
     def _draw(self) -> None:

@@ -1,0 +1,109 @@
+"""All processes that one of ours has started, wherever they are by now.
+
+Every process inherits the environment of the one that starts it. So a variable with
+a value of its own finds all of them again, also those that have left the process
+group and whose parents have ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Collection, Iterable
+
+import psutil
+
+from workshop.processes.marks import SUPERVISOR
+
+_ROUNDS = 10
+
+
+def family(
+    variable: str, values: Collection[str], *, leader: int | None = None
+) -> list[psutil.Process]:
+    """Return the running processes whose environment has one of *values*.
+
+    With them come the sessions that they lead, and all descendants, in case somebody
+    has emptied their environment. So does the session that a process *leader* led
+    before it ended. This process and supervisors are never among them.
+    """
+    marked, others = [], []
+    for process in psutil.process_iter():
+        environment = _environment(process)
+        if process.pid == os.getpid() or SUPERVISOR in environment:
+            continue
+        if environment.get(variable) in values:
+            marked.append(process)
+        else:
+            others.append(process)
+    sessions = {process.pid for process in marked}
+    # The number of a process is not used again while it names a session.
+    if leader is not None and not psutil.pid_exists(leader):
+        sessions.add(leader)
+    found = marked + [it for it in others if _session(it.pid) in sessions]
+    for process in list(found):
+        with contextlib.suppress(psutil.Error):
+            found += process.children(recursive=True)
+    unique = {it.pid: it for it in found if it.pid != os.getpid()}
+    return [it for it in unique.values() if _is_to_be_ended(it)]
+
+
+def interrupt(processes: Iterable[psutil.Process]) -> None:
+    """Ask *processes* to end, as Ctrl-C in their terminal would."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            if sys.platform == "win32":
+                process.send_signal(signal.CTRL_BREAK_EVENT)
+            else:
+                process.send_signal(signal.SIGINT)
+
+
+def kill_family(
+    variable: str,
+    values: Collection[str],
+    *,
+    leader: int | None = None,
+    known: Iterable[psutil.Process] = (),
+) -> None:
+    """Kill the processes that `family` finds, also those that come up meanwhile.
+
+    *known* are some that it found earlier: it may not find them again when the ones
+    that started them have ended.
+    """
+    found = [it for it in known if _is_to_be_ended(it)]
+    for _ in range(_ROUNDS):
+        found += family(variable, values, leader=leader)
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(found, timeout=1)
+        found = []
+
+
+def _session(pid: int) -> int | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _is_to_be_ended(process: psutil.Process) -> bool:
+    try:
+        runs = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+    return runs and SUPERVISOR not in _environment(process)
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        environment: dict[str, str] = process.environ()
+    except (psutil.Error, OSError):
+        return {}
+    return environment

@@ -52,28 +52,33 @@ def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
 def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
     """Return what on the pages is stale, missing, or from nowhere.
 
-    *renewing* first writes anew what can be made. *quick* runs nothing: what
-    commands printed is trusted as it stands.
+    *renewing* first writes anew what can be made: all of it, or nothing when a
+    part cannot be made. *quick* runs nothing: what commands printed is trusted
+    as it stands.
     """
-    from workshop.check.generated import check_generated, renew
-    from workshop.check.pages import check_page, fill_page, pages_below
+    from workshop.check import Finding
+    from workshop.check.generated import check_generated, planned, write
+    from workshop.check.pages import PageError, check_page, fill_page, pages_below
     from workshop.cli.outputs import outputs_of, verb_parts
 
     verbs = verb_parts(place.ROOT)
-    for path in renew(place.ROOT, verbs) if renewing else ():
-        say(f"Renewed {path.relative_to(place.ROOT)}.")
-    findings = list(check_generated(place.ROOT, verbs))
     outputs: dict[str, str] = {}
-    for it in () if quick else place.catalogue().lessons():
+    lessons = place.lessons()
+    for it in () if quick else lessons:
         say(f"Lesson {it.number}: what its commands print")
         outputs |= outputs_of(it)
+    if renewing:
+        try:
+            changed = planned(
+                place.ROOT, verbs, lambda text: fill_page(text, place.ROOT, outputs)
+            )
+        except PageError as problem:
+            say("Nothing was written.")
+            return [Finding("pages", "generated", str(problem))]
+        for path in write(changed):
+            say(f"Renewed {path.relative_to(place.ROOT)}.")
+    findings = list(check_generated(place.ROOT, verbs))
     for path in pages_below(place.ROOT):
-        if renewing:
-            text = path.read_text(encoding="utf-8")
-            renewed = fill_page(text, place.ROOT, outputs)
-            if renewed != text:
-                path.write_text(renewed, encoding="utf-8", newline="\n")
-                say(f"Renewed {path.relative_to(place.ROOT)}.")
         findings += check_page(path, place.ROOT, None if quick else outputs)
     return findings
 

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from workshop.check.finding import Finding
 from workshop.check.pages import PageError, pages_below, read_page
-from workshop.check.texts import Finding
 from workshop.lesson import Catalogue, Lesson
 from workshop.lesson.completeness import is_file
 from workshop.progress import disk
@@ -29,6 +29,10 @@ _CUT = re.compile(
     r"^\*\*(?:What to cut|Cut)\.\*\*[ \t]*\n(?P<words>\S.*?)(?=\n\s*\n|\Z)",
     re.M | re.S,
 )
+
+
+LESSON_PARTS = ("lessons", "agendas", "cuts")
+"""The parts of pages that list all lessons."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,15 @@ def _fixtures(root: Path) -> str:
 
 
 def _notebooks(root: Path) -> list[Part]:
-    """Return a page for each notebook, and the list of them."""
+    """Return a page for each notebook that can be shown, and the list of them."""
     folder = root / "docs" / "notebooks"
-    found = [it for it in _notebook_files(root) if not _notebook_problem(it)]
+    found = {}
+    for notebook in _notebook_files(root):
+        with contextlib.suppress(NotebookError):
+            found[notebook.stem] = notebook_page(notebook)
     pages = [
-        Part(folder / f"{it.stem}.md", "", functools.partial(notebook_page, it))
-        for it in found
+        Part(folder / f"{name}.md", "", functools.partial(str, text))
+        for name, text in found.items()
     ]
     if found:
         made = functools.partial(_notebook_list, found)
@@ -134,7 +141,7 @@ def _notebook_problem(notebook: Path) -> str:
     return ""
 
 
-def _notebook_list(notebooks: Iterable[Path]) -> str:
+def _notebook_list(pages: Mapping[str, str]) -> str:
     lines = [
         "# Notebooks",
         "",
@@ -143,7 +150,7 @@ def _notebook_list(notebooks: Iterable[Path]) -> str:
         "`make notebooks` opens copies of your own, without the answers.",
         "",
     ]
-    lines += [f"- [{title_of(notebook_page(it))}]({it.stem}.md)" for it in notebooks]
+    lines += [f"- [{title_of(text)}]({name}.md)" for name, text in pages.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -210,7 +217,13 @@ def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
 def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
     """Yield the pages whose made parts are not what they would be today."""
     yield from _left_out(root)
-    for part in _there(root, more):
+    yield from _stale_parts(_there(root, more))
+    for page in left_over(root):
+        yield _stale(page, "its notebook is gone, and its text")
+
+
+def _stale_parts(parts: Iterable[Part]) -> Iterator[Finding]:
+    for part in parts:
         try:
             text = read_page(part.page) if part.page.is_file() else ""
             stale = part.renewed(text) != text
@@ -219,25 +232,44 @@ def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
             continue
         if stale:
             yield _stale(part.page, f"its {part.name or 'text'}")
-    for page in left_over(root):
-        yield _stale(page, "its notebook is gone, and its text")
+
+
+def check_tables(root: Path, lesson: Lesson) -> Iterator[Finding]:
+    """Yield the stale pages that show *lesson*: tables, agendas, its notebook."""
+    return _stale_parts(
+        it
+        for it in _there(root, ())
+        if it.name in LESSON_PARTS or it.page.stem == lesson.slug
+    )
+
+
+def words_on_cutting(page: str) -> str:
+    """Return what a lesson's page says to cut when time is short; "" if nothing."""
+    said = _CUT.search(page)
+    return " ".join(said["words"].split()) if said else ""
+
+
+def check_cut(lesson: Lesson) -> Iterator[Finding]:
+    """Yield a finding if the page of *lesson* does not say what to leave out."""
+    try:
+        said = words_on_cutting(read_page(lesson.page))
+    except PageError as problem:
+        yield Finding(lesson.slug, "page", str(problem))
+        return
+    if not said:
+        yield Finding(
+            lesson.slug,
+            "page",
+            "does not say what to leave out when time is short",
+            f"docs/lessons/{lesson.page.name}",
+            fix="Add a line '**Cut.**' and below it the words.",
+        )
 
 
 def _left_out(root: Path) -> Iterator[Finding]:
     """Yield why a lesson or a notebook is not in the tables that are made of them."""
     for lesson in Catalogue(root).lessons():
-        try:
-            text = read_page(lesson.page)
-        except PageError as problem:
-            yield Finding(lesson.slug, "page", str(problem))
-            continue
-        if not words_on_cutting(text):
-            yield Finding(
-                lesson.slug,
-                "page",
-                f"{lesson.page.name} does not say what to leave out when time is "
-                "short. Add a paragraph that begins with a line '**Cut.**'.",
-            )
+        yield from check_cut(lesson)
     for notebook in _notebook_files(root):
         reason = _notebook_problem(notebook)
         if reason:
@@ -245,8 +277,13 @@ def _left_out(root: Path) -> Iterator[Finding]:
 
 
 def _stale(page: Path, what: str) -> Finding:
-    words = f"{what}: not today's; `python -m workshop pages` renews it"
-    return Finding(page.name, "generated", words)
+    return Finding(
+        page.name,
+        "generated",
+        f"{what}: not today's",
+        page.name,
+        fix="`python -m workshop pages` renews it.",
+    )
 
 
 def _read(page: Path) -> str | None:
@@ -277,12 +314,6 @@ def cut_table(lessons: Iterable[Lesson]) -> str:
                 f"| [{it.number} · {it.title}](../lessons/{it.slug}.md) | {words} |"
             )
     return "\n".join(rows)
-
-
-def words_on_cutting(page: str) -> str:
-    """Return what a lesson's page says to cut when time is short; "" if nothing."""
-    said = _CUT.search(page)
-    return " ".join(said["words"].split()) if said else ""
 
 
 def read_facts(root: Path) -> list[Fact]:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from workshop.check.texts import Finding
+from workshop.check.finding import Finding
 from workshop.site.fence import Fence, read_fences, replace_fences
 from workshop.site.quote import QuoteError, highlighted, quote
 

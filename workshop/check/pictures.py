@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workshop.check.texts import Finding
+from workshop.check.finding import Finding
 from workshop.lesson import Catalogue, Lesson
 from workshop.scenario import Performance, Play, Scene, play, read_scenes
 from workshop.scenario.source import loaded

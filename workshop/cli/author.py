@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import database_option, lesson_argument, one_lesson, say
+from workshop.cli.learner import (
+    database_option,
+    lesson_argument,
+    named_lesson,
+    say,
+)
 
 if TYPE_CHECKING:
     from workshop.check import Finding
     from workshop.cli.services import Choice
+
+
+@click.command("new-lesson")
+@click.argument("name")
+@click.option("--steps", type=int, default=4, show_default=True, help="How many steps.")
+def new_lesson(name: str, steps: int) -> int:
+    """Write the files of a new lesson, as a tiny one that works.
+
+    NAME is its number and name, like 08_websockets. With make: `make new-lesson
+    ARGS="08_websockets --steps 4"`.
+    """
+    from workshop.check.new_lesson import NewLessonError, write_lesson
+
+    try:
+        written = write_lesson(place.ROOT, name, steps)
+    except NewLessonError as problem:
+        raise click.UsageError(str(problem)) from None
+    for path in written:
+        click.echo(f"Wrote {path.relative_to(place.ROOT).as_posix()}")
+    number = name[:2]
+    click.echo()
+    for words, command in (
+        ("It fails, as it should:", f"test {number}"),
+        ("Its solution passes:", f"test {number} --solution"),
+        ("What to write next:", f"check {number} --draft"),
+    ):
+        click.echo(f"{words:<25}python -m workshop {command}")
+    return PASSED
 
 
 @click.command("check")
@@ -24,28 +58,47 @@ if TYPE_CHECKING:
     show_default=True,
     help="How often the solution has to pass.",
 )
+@click.option("--draft", is_flag=True, help="Only what is missing; run nothing.")
 @database_option
-def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
-    """The author's gate: is a lesson fit to be handed out?"""
-    from workshop.check import check_lesson
+def check(
+    lesson: tuple[str, ...], repeat: int, draft: bool, database: Choice | None
+) -> int:
+    """The author's gate: is a lesson fit to be handed out?
+
+    With --draft, the list of what it lacks, in the order to write it in.
+    """
+    from workshop.check import check_draft, check_lesson
     from workshop.cli.services import services_for_tests
 
-    chosen = [one_lesson(lesson)] if lesson else place.catalogue().lessons()
-    findings: list[Finding] = []
+    every = place.catalogue().named()
+    chosen = [named_lesson(lesson)] if lesson else every
+    count = 0
     for it in chosen:
-        with services_for_tests(it, database, say=say) as environment:
+        if draft:
+            found = check_draft(it, place.ROOT, say)
+        else:
             found = check_lesson(
-                it, place.ROOT, repeats=repeat, environment=environment, say=say
+                it,
+                place.ROOT,
+                repeats=repeat,
+                services=partial(services_for_tests, it, database, say=say),
+                say=say,
             )
-        for finding in found:
-            click.echo(str(finding))
-        findings += found
+        for number, finding in enumerate(found, 1):
+            # A list to work through needs neither the lesson's name nor the rule's.
+            click.echo(f"{number}. {finding.in_words}" if draft else str(finding))
+        count += len(found)
     names = ", ".join(it.number for it in chosen)
-    if findings:
-        things = "thing" if len(findings) == 1 else "things"
-        click.echo(f"{len(findings)} {things} to mend in lessons {names}.")
+    lessons = f"lesson {names}" if len(chosen) == 1 else f"lessons {names}"
+    if count:
+        click.echo(
+            f"{count} {'thing' if count == 1 else 'things'} to mend in {lessons}."
+        )
         return NOT_PASSED
-    click.echo(f"Nothing to mend in lessons {names}.")
+    click.echo(f"Nothing to mend in {lessons}.")
+    if draft and chosen:
+        which = f" {chosen[0].number}" if len(chosen) == 1 else ""
+        say(f"Now run everything: python -m workshop check{which}")
     return PASSED
 
 
@@ -111,4 +164,4 @@ def selftest(everywhere: bool) -> int:
     return run(everywhere)
 
 
-VERBS: tuple[click.Command, ...] = (check, pages, doctor, selftest)
+VERBS: tuple[click.Command, ...] = (new_lesson, check, pages, doctor, selftest)

@@ -16,8 +16,8 @@ from workshop.lesson import Lesson
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
 def pictures(only_check: bool) -> int:
     """Record the pictures in docs/pictures/ anew."""
+    from workshop.check.finding import Finding
     from workshop.check.pictures import PictureError, check_pictures, folder, renew
-    from workshop.check.texts import Finding
     from workshop.cli.watch_picture import watch_pictures
     from workshop.scenario import ScriptError
 

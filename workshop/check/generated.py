@@ -217,12 +217,12 @@ def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
 def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
     """Yield the pages whose made parts are not what they would be today."""
     yield from _left_out(root)
-    yield from _stale_parts(_there(root, more))
+    yield from _stale_parts(root, _there(root, more))
     for page in left_over(root):
-        yield _stale(page, "its notebook is gone, and its text")
+        yield _stale(page, "its notebook is gone, and its text", root)
 
 
-def _stale_parts(parts: Iterable[Part]) -> Iterator[Finding]:
+def _stale_parts(root: Path, parts: Iterable[Part]) -> Iterator[Finding]:
     for part in parts:
         try:
             text = read_page(part.page) if part.page.is_file() else ""
@@ -231,16 +231,17 @@ def _stale_parts(parts: Iterable[Part]) -> Iterator[Finding]:
             yield Finding(part.page.name, "generated", str(problem))
             continue
         if stale:
-            yield _stale(part.page, f"its {part.name or 'text'}")
+            yield _stale(part.page, f"its {part.name or 'text'}", root)
 
 
 def check_tables(root: Path, lesson: Lesson) -> Iterator[Finding]:
     """Yield the stale pages that show *lesson*: tables, agendas, its notebook."""
-    return _stale_parts(
+    shown = [
         it
         for it in _there(root, ())
         if it.name in LESSON_PARTS or it.page.stem == lesson.slug
-    )
+    ]
+    return _stale_parts(root, shown)
 
 
 def words_on_cutting(page: str) -> str:
@@ -276,12 +277,12 @@ def _left_out(root: Path) -> Iterator[Finding]:
             yield Finding(notebook.stem, "notebook", reason)
 
 
-def _stale(page: Path, what: str) -> Finding:
+def _stale(page: Path, what: str, root: Path) -> Finding:
     return Finding(
         page.name,
         "generated",
         f"{what}: not today's",
-        page.name,
+        page.relative_to(root).as_posix(),
         fix="`python -m workshop pages` renews it.",
     )
 

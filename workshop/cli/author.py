@@ -31,6 +31,7 @@ def new_lesson(name: str, steps: int) -> int:
     ARGS="08_websockets --steps 4"`.
     """
     from workshop.check.new_lesson import NewLessonError, write_lesson
+    from workshop.screen.console import command
 
     try:
         written = write_lesson(place.ROOT, name, steps)
@@ -40,12 +41,12 @@ def new_lesson(name: str, steps: int) -> int:
         click.echo(f"Wrote {path.relative_to(place.ROOT).as_posix()}")
     number = name[:2]
     click.echo()
-    for words, command in (
-        ("It fails, as it should:", f"test {number}"),
-        ("Its solution passes:", f"test {number} --solution"),
-        ("What to write next:", f"check {number} --draft"),
+    for words, verb, option in (
+        ("It fails, as it should:", "test", ""),
+        ("Its solution passes:", "test", "--solution"),
+        ("What to write next:", "check", "--draft"),
     ):
-        click.echo(f"{words:<25}python -m workshop {command}")
+        click.echo(f"{words:<25}{command(verb, number, option)}")
     return PASSED
 
 
@@ -97,8 +98,10 @@ def check(
         return NOT_PASSED
     click.echo(f"Nothing to mend in {lessons}.")
     if draft and chosen:
-        which = f" {chosen[0].number}" if len(chosen) == 1 else ""
-        say(f"Now run everything: python -m workshop check{which}")
+        from workshop.screen.console import command
+
+        only = chosen[0].number if len(chosen) == 1 else ""
+        say(f"Now run everything: {command('check', only)}")
     return PASSED
 
 

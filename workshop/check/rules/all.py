@@ -26,7 +26,7 @@ RULES: tuple[Rule, ...] = (
     page.parts,
     page.sources,
     page.pictures,
-    page.recorded,
+    files.placeholders,
     notebook.paired,
     notebook.executed,
     notebook.errors,
@@ -34,10 +34,10 @@ RULES: tuple[Rule, ...] = (
     notebook.sizes,
     notebook.experiments,
     notebook.spoilers,
-    files.placeholders,
+    page.recorded,
     page.tables,
 )
-"""Ordered from what the tool needs first to what is made of everything else."""
+"""First what the tool needs, then what authors write, last what commands make of it."""
 
 
 def broken_rules(lesson: Lesson, root: Path) -> list[Finding]:

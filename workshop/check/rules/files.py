@@ -11,7 +11,6 @@ from workshop.check.rules.places import (
     below,
     every_text,
     hints_of,
-    notebook_of,
     notebook_text_of,
     text_of,
     variants_of,
@@ -44,14 +43,12 @@ def readable(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 def complete(lesson: Lesson, root: Path) -> Iterator[Finding]:
     """A lesson is one name in each place."""
-    renew = f"`python -m workshop notebooks-renew {lesson.number}` makes it."
     wanted = {
         lesson.app_file: "Copy the starter from the solution's steps/0.py.",
         lesson.solution / "README.md": "Say for each step why the repair works.",
         variants_of(lesson, root): "Write wrong and right answers to the lesson.",
         lesson.page: "Write the page that explains the lesson.",
         notebook_text_of(lesson, root): "Write the notebook as text.",
-        notebook_of(lesson, root): renew,
     }
     for path, fix in wanted.items():
         if not is_file(path):

@@ -11,6 +11,7 @@ from typing import Any
 from workshop.check.finding import Finding
 from workshop.check.rules.places import below, notebook_of, notebook_text_of, text_of
 from workshop.lesson import Lesson
+from workshop.lesson.completeness import is_file
 
 LINES = 25
 COLUMNS = 72
@@ -25,12 +26,15 @@ Cell = dict[str, Any]
 
 
 def paired(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A notebook has the cells of its text."""
+    """A notebook is there, and has the cells of its text."""
     # Needs the packages for notebooks, which only the checks have.
     from workshop.notebooks.pairing import differences, read
 
     text = text_of(notebook_text_of(lesson, root))
-    if text is None or text_of(notebook_of(lesson, root)) is None:
+    if text is None:
+        return  # a finding of its own
+    if not is_file(notebook_of(lesson, root)):
+        yield _finding(lesson, root, "is missing", _renew(lesson))
         return
     try:
         told = list(differences(text, read(notebook_of(lesson, root))))

@@ -96,6 +96,9 @@ PAGE = """\
 async def seats():
     return {"free": 2}
 ```
+
+**Cut.**
+Step 2, if time is short.
 """
 
 VARIANTS = """\

@@ -1,6 +1,5 @@
 """The author's gate lets a fit lesson through, and nothing else."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from workshop.check.gate import (
 )
 from workshop.check.pages import check_page, fill_page
 from workshop.check.serving import serving_problem
-from workshop.check.texts import check_texts
 from workshop.lesson import Lesson
 
 Change = Callable[[str, str, str], None]
@@ -40,59 +38,22 @@ def rules(findings: object) -> list[str]:
     return [finding.rule for finding in findings if isinstance(finding, Finding)]
 
 
-def test_a_fit_lesson_gives_nothing_to_mend(lesson: Lesson, tmp_path: Path) -> None:
+def test_a_fit_lesson_gives_nothing_to_mend(published: Lesson, tmp_path: Path) -> None:
     told: list[str] = []
 
-    assert check_lesson(lesson, tmp_path, repeats=3, say=told.append) == []
-    assert told[-1] == "Lesson 90: wrong and right answers"
+    assert check_lesson(published, tmp_path, repeats=3, say=told.append) == []
+    assert told[-1] == "Lesson 08: wrong and right answers"
 
 
-README = "lessons/90_seats/README.md"
-HINTS = "lessons/90_seats/hints.md"
-TESTS = "lessons/90_seats/test_seats.py"
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new", "rule"),
-    [
-        (README, "*5 minutes", "*Some time", "readable"),
-        (README, "## Step 2 ·", "## Step 3 ·", "readable"),
-        (README, "· Nothing is nowhere", "· Nowhere", "hints"),
-        (HINTS, "2. Think.\n", "", "hints"),
-        (HINTS, "3. Write.", '3. Write `return {"free": 2}`.', "hints"),
-        (TESTS, '    """An unknown address is not found."""\n', "", "facts"),
-        (
-            TESTS,
-            "assert answer.json()",
-            "assert answer\n    assert answer.json()",
-            "messages",
-        ),
-        (TESTS, "import pytest", "import pytest, time\ntime.sleep(1)", "no clocks"),
-        (TESTS, "import pytest", "import pytest\nasyncio.sleep(0.1)", "no clocks"),
-        ("solutions/90_seats/steps/0.py", "TODO 2", "Later", "todos"),
-        (
-            "solutions/90_seats/app.py",
-            "app = FastAPI()",
-            "app = FastAPI()  # " + "-" * 70,
-            "columns",
-        ),
-    ],
-)
-def test_texts_that_break_a_rule_are_found(
-    name: str, old: str, new: str, rule: str, change: Change, tmp_path: Path
+def test_a_lesson_that_is_not_complete_is_not_run(
+    lesson: Lesson, tmp_path: Path
 ) -> None:
-    change(name, old, new)
-    fresh = Lesson(tmp_path / "lessons/90_seats", tmp_path / "solutions/90_seats")
+    told: list[str] = []
 
-    found = rules(check_texts(fresh, tmp_path))
+    findings = check_lesson(lesson, tmp_path, say=told.append)
 
-    assert found == [rule]
-
-
-def test_a_part_that_is_missing_is_found(lesson: Lesson, tmp_path: Path) -> None:
-    shutil.rmtree(tmp_path / "docs")
-
-    assert rules(check_texts(lesson, tmp_path)) == ["complete"]
+    assert "notebooks/90_seats.py" in {it.file for it in findings}
+    assert told == ["Lesson 90: rules"]
 
 
 def test_a_starter_that_passes_a_step_is_found(lesson: Lesson) -> None:

@@ -1,10 +1,12 @@
 """Tables on pages are made from the tree, and found when they are stale."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from workshop.check.generated import check_generated, read_facts, renew
+from workshop.check.pages import PageError
 from workshop.lesson import Lesson
 
 FACTS = '''\
@@ -77,3 +79,67 @@ def test_a_fact_that_states_nothing_is_refused(root: Path) -> None:
 
     with pytest.raises(ValueError, match="test_one_is_one states nothing"):
         read_facts(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("docs/teaching/agendas.md", b"No marks.\n", "There is no <!-- agendas -->"),
+        ("docs/teaching/agendas.md", b"\xff\n", "agendas.md cannot be read"),
+        ("tests/facts/test_numbers.py", b"def (", "test_numbers.py cannot be read"),
+        ("docs/lessons/90_seats.md", b"\xff\n", "90_seats.md cannot be read"),
+    ],
+)
+def test_when_one_part_cannot_be_made_no_page_is_written(
+    name: str, content: bytes, words: str, root: Path
+) -> None:
+    (root / name).write_bytes(content)
+    before = {path: path.read_bytes() for path in root.rglob("*.md")}
+
+    with pytest.raises(PageError, match=re.escape(words)):
+        renew(root)
+
+    assert {path: path.read_bytes() for path in root.rglob("*.md")} == before
+    assert any(words in it.text for it in check_generated(root))
+
+
+@pytest.mark.parametrize("cut", ["", "**Cut.**\n", "**Cut.**\n\nStep 2.\n"])
+def test_a_page_that_does_not_say_what_to_cut_is_found_and_stops_no_other(
+    cut: str, root: Path, lesson: Lesson
+) -> None:
+    page = lesson.page.read_text(encoding="utf-8")
+    lesson.page.write_text(page.partition("**Cut.**")[0] + cut, encoding="utf-8")
+
+    assert len(renew(root)) == len(PARTS)
+
+    (finding,) = check_generated(root)
+    assert (finding.lesson, finding.rule) == ("90_seats", "page")
+    assert "what to leave out when time is short" in finding.text
+
+
+def test_tables_of_the_site_link_no_page_that_is_missing(
+    root: Path, lesson: Lesson
+) -> None:
+    lesson.page.unlink()
+    index = root / "docs" / "index.md"
+    index.write_text("<!-- lessons -->\n<!-- /lessons -->\n", encoding="utf-8")
+
+    renew(root)
+
+    assert "90_seats" not in index.read_text(encoding="utf-8")
+    assert "90_seats" in (root / "README.md").read_text(encoding="utf-8")
+    (finding,) = check_generated(root)
+    assert "90_seats.md cannot be read" in finding.text
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"cells": []}'])
+def test_a_notebook_that_cannot_be_shown_is_found_and_stops_no_other(
+    content: str, root: Path
+) -> None:
+    (root / "notebooks").mkdir()
+    (root / "notebooks" / "90_seats.ipynb").write_text(content, encoding="utf-8")
+
+    renew(root)
+
+    findings = [it for it in check_generated(root) if it.rule == "notebook"]
+    assert [it.lesson for it in findings] == ["90_seats"]

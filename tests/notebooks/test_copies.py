@@ -13,7 +13,7 @@ from workshop.cli.app import TOOL_FAILED
 from workshop.cli.notebooks import notebooks
 from workshop.environment import setup
 from workshop.environment.model import ROOT, SetupError
-from workshop.notebooks.copies import own_copy
+from workshop.notebooks.copies import NoNotebookError, own_copy
 from workshop.notebooks.jupyter import command, settings
 
 ORIGINAL = ROOT / "notebooks" / "00_event_loop.ipynb"
@@ -52,6 +52,17 @@ def test_a_fresh_copy_keeps_every_older_one(folder: Path) -> None:
     assert json.loads(copy.read_text("utf-8"))["cells"]
     kept = sorted(set(folder.iterdir()) - {copy})
     assert [it.read_text("utf-8") for it in kept] == ["first", "second"]
+
+
+def test_a_damaged_original_costs_nobody_a_copy(folder: Path, tmp_path: Path) -> None:
+    own_copy(ORIGINAL, folder).write_text("mine", encoding="utf-8")
+    damaged = tmp_path / ORIGINAL.name
+    damaged.write_text('{"cells": 1}', encoding="utf-8")
+
+    with pytest.raises(NoNotebookError, match="notebooks-renew 00"):
+        own_copy(damaged, folder, fresh=True)
+
+    assert [it.read_text("utf-8") for it in folder.iterdir()] == ["mine"]
 
 
 def test_what_the_set_up_says_is_told_in_its_own_words(

@@ -121,3 +121,13 @@ def test_lines_are_highlighted_by_their_text(root: Path) -> None:
     assert highlighted(code, "try | writes") == [2, 5]
     with pytest.raises(QuoteError, match="no line holds 'await'"):
         highlighted(code, "try | await")
+
+
+@pytest.mark.parametrize("content", [b"def (:\n", b"\xff\n"])
+def test_a_file_that_is_not_python_is_told_and_crashes_nothing(
+    content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_bytes(content)
+
+    with pytest.raises(QuoteError, match=r"app\.py"):
+        quote(tmp_path, "app.py::ping")

@@ -6,16 +6,19 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from workshop.check.finding import Finding
 from workshop.check.load import busy_cores
+from workshop.check.rules import broken_rules
 from workshop.check.serving import serving_problem
-from workshop.check.texts import Finding, check_texts
 from workshop.check.variants import VariantError, misjudged, read_variants
 from workshop.grading import LessonVerdict, Limits, Verdict, grade
 from workshop.grading.cores import cores
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
+from workshop.lesson.completeness import is_file
 from workshop.processes.temporary import temporary_folder
 
 AUTHOR = "WORKSHOP_AUTHOR"
@@ -35,36 +38,52 @@ _NUMBER = re.compile(r"\d+")
 """A status may differ where the words do not: 201 on the starter, 500 in its turn."""
 
 
+def no_services() -> AbstractContextManager[Mapping[str, str]]:
+    """Start nothing: each run starts what it needs by itself."""
+    return nullcontext({})
+
+
 def check_lesson(
     lesson: Lesson,
     root: Path,
     *,
     repeats: int = 20,
-    environment: Mapping[str, str] | None = None,
+    services: Callable[[], AbstractContextManager[Mapping[str, str]]] = no_services,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Finding]:
     """Return all that is wrong with *lesson*; nothing when it is fit.
 
-    The starter is judged as published (`solutions/NN/steps/0.py`), so a
-    learner's edits in `lessons/` change nothing here. *repeats* is how often
-    the solution has to pass, in random order and with all cores busy. *say*
-    is told what is being done.
+    The authoring rules come first, because they run nothing. The starter is
+    judged as published (`solutions/NN/steps/0.py`), so a learner's edits in
+    `lessons/` change nothing here. *repeats* is how often the solution has to
+    pass, in random order and with all cores busy. *services* starts what its
+    tests need. *say* is told what is being done.
     """
-    say(f"Lesson {lesson.number}: texts")
-    findings = list(check_texts(lesson, root))
+    say(f"Lesson {lesson.number}: rules")
+    findings = check_draft(lesson, root, say)
     if any(finding.rule in ("readable", "complete") for finding in findings):
         return findings
-    findings += check_published_starter(lesson, say)
-    say(f"Lesson {lesson.number}: the starter serves")
-    problem = serving_problem(lesson.state_file(0), environment)
-    if problem:
-        findings.append(Finding(lesson.slug, "starter serves", problem))
-    say(f"Lesson {lesson.number}: the states after each step")
-    findings += check_states(lesson, environment)
-    say(f"Lesson {lesson.number}: the solution, {repeats} times, all cores busy")
-    findings += check_solution(lesson, repeats, environment)
-    say(f"Lesson {lesson.number}: wrong and right answers")
-    findings += check_variants(lesson, root, environment)
+    with services() as environment:
+        say(f"Lesson {lesson.number}: the starter serves")
+        problem = serving_problem(lesson.state_file(0), environment)
+        if problem:
+            findings.append(Finding(lesson.slug, "starter serves", problem))
+        say(f"Lesson {lesson.number}: the states after each step")
+        findings += check_states(lesson, environment)
+        say(f"Lesson {lesson.number}: the solution, {repeats} times, all cores busy")
+        findings += check_solution(lesson, repeats, environment)
+        say(f"Lesson {lesson.number}: wrong and right answers")
+        findings += check_variants(lesson, root, environment)
+    return findings
+
+
+def check_draft(
+    lesson: Lesson, root: Path, say: Callable[[str], None] = lambda sentence: None
+) -> list[Finding]:
+    """Return what *lesson* lacks by the authoring rules, the most basic first."""
+    findings = broken_rules(lesson, root)
+    if is_file(lesson.app_file) and is_file(lesson.solution / "steps" / "0.py"):
+        findings += check_published_starter(lesson, say)
     return findings
 
 
@@ -72,7 +91,7 @@ def check_published_starter(
     lesson: Lesson, say: Callable[[str], None]
 ) -> Iterator[Finding]:
     """Compare the file that learners edit with the starter as published."""
-    published = lesson.state_file(0)
+    published = lesson.solution / "steps" / "0.py"
     if lesson.app_file.read_bytes() == published.read_bytes():
         return
     text = (

@@ -16,15 +16,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from workshop.check.texts import Finding
+from workshop.check.finding import Finding
+from workshop.check.pages import PageError, pages_below, read_page
 from workshop.lesson import Catalogue, Lesson
+from workshop.lesson.completeness import is_file
+from workshop.progress import disk
 from workshop.site.agenda import agenda_tables
-from workshop.site.notebook import notebook_page, title_of
+from workshop.site.notebook import NotebookError, notebook_page, title_of
 from workshop.site.reference import fixtures_page, package_page
 
 _CUT = re.compile(
-    r"^\*\*(?:What to cut|Cut)\.\*\*\n(?P<words>.+?)(?=\n\n|\Z)", re.M | re.S
+    r"^\*\*(?:What to cut|Cut)\.\*\*[ \t]*\n(?P<words>\S.*?)(?=\n\s*\n|\Z)",
+    re.M | re.S,
 )
+
+
+LESSON_PARTS = ("lessons", "agendas", "cuts")
+"""The parts of pages that list all lessons."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +56,29 @@ class Part:
     name: str
     make: Callable[[], str]
 
-    def renewed(self) -> str:
-        """Return the page as it should be."""
-        if not self.name:
-            return self.make()
-        return _put(self.page.read_text(encoding="utf-8"), self.name, self.make())
+    def renewed(self, text: str) -> str:
+        """Return the page as it should be, when its text is *text* today.
+
+        Raises `PageError` when it cannot be made.
+        """
+        try:
+            return _put(text, self.name, self.make()) if self.name else self.make()
+        except ValueError as problem:
+            raise PageError(f"{self.page.name}: {problem}") from None
 
 
 def parts(root: Path) -> list[Part]:
     """Return what is made in the checkout *root*."""
     docs = root / "docs"
     lessons = Catalogue(root).lessons()
+    # A link to a page that is not there would stop the site's build.
+    shown = [it for it in lessons if is_file(it.page)]
 
-    def table(link: str) -> Callable[[], str]:
-        return lambda: lesson_table(lessons, link)
+    def table(link: str, of: Iterable[Lesson] = shown) -> Callable[[], str]:
+        return lambda: lesson_table(of, link)
 
     wanted = [
-        Part(root / "README.md", "lessons", table("lessons/{}/README.md")),
+        Part(root / "README.md", "lessons", table("lessons/{}/README.md", lessons)),
         Part(docs / "index.md", "lessons", table("lessons/{}.md")),
         Part(docs / "lessons" / "index.md", "lessons", table("{}.md")),
         Part(
@@ -82,9 +96,9 @@ def parts(root: Path) -> list[Part]:
         Part(
             docs / "teaching" / "agendas.md",
             "agendas",
-            lambda: agenda_tables(lessons),
+            lambda: agenda_tables(shown),
         ),
-        Part(docs / "teaching" / "index.md", "cuts", lambda: cut_table(lessons)),
+        Part(docs / "teaching" / "index.md", "cuts", lambda: cut_table(shown)),
     ]
     return [*wanted, *_notebooks(root)]
 
@@ -98,12 +112,15 @@ def _fixtures(root: Path) -> str:
 
 
 def _notebooks(root: Path) -> list[Part]:
-    """Return a page for each notebook, and the list of them."""
+    """Return a page for each notebook that can be shown, and the list of them."""
     folder = root / "docs" / "notebooks"
-    found = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    found = {}
+    for notebook in _notebook_files(root):
+        with contextlib.suppress(NotebookError):
+            found[notebook.stem] = notebook_page(notebook)
     pages = [
-        Part(folder / f"{it.stem}.md", "", functools.partial(notebook_page, it))
-        for it in found
+        Part(folder / f"{name}.md", "", functools.partial(str, text))
+        for name, text in found.items()
     ]
     if found:
         made = functools.partial(_notebook_list, found)
@@ -111,7 +128,20 @@ def _notebooks(root: Path) -> list[Part]:
     return pages
 
 
-def _notebook_list(notebooks: Iterable[Path]) -> str:
+def _notebook_files(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def _notebook_problem(notebook: Path) -> str:
+    """Say why there can be no page of *notebook*; "" if there can."""
+    try:
+        notebook_page(notebook)
+    except NotebookError as problem:
+        return str(problem)
+    return ""
+
+
+def _notebook_list(pages: Mapping[str, str]) -> str:
     lines = [
         "# Notebooks",
         "",
@@ -120,7 +150,7 @@ def _notebook_list(notebooks: Iterable[Path]) -> str:
         "`make notebooks` opens copies of your own, without the answers.",
         "",
     ]
-    lines += [f"- [{title_of(notebook_page(it))}]({it.stem}.md)" for it in notebooks]
+    lines += [f"- [{title_of(text)}]({name}.md)" for name, text in pages.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -138,34 +168,123 @@ def left_over(root: Path) -> list[Path]:
     ]
 
 
-def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
-    """Write the made parts of *root*, and *more*, anew; return what changed."""
-    changed = []
+def planned(
+    root: Path,
+    more: Iterable[Part] = (),
+    fill: Callable[[str], str] = lambda text: text,
+) -> dict[Path, str | None]:
+    """Return the pages of *root* that are stale, each with its text of today.
+
+    None stands for a page that is to be removed. *fill* renews what else is
+    on a page: its quotes and outputs. Raises `PageError` when a part cannot
+    be made. Nothing is written, so that a page that cannot be made does not
+    leave the others half renewed.
+    """
+    texts: dict[Path, str] = {}
     for part in _there(root, more):
-        before = _read(part.page)
-        renewed = part.renewed()
-        if renewed != before:
-            part.page.parent.mkdir(parents=True, exist_ok=True)
-            part.page.write_text(renewed, encoding="utf-8", newline="\n")
-            changed.append(part.page)
-    for page in left_over(root):
-        page.unlink()
-        changed.append(page)
-    return changed
+        before = texts.get(part.page)
+        if before is None:
+            before = read_page(part.page) if part.page.is_file() else ""
+        texts[part.page] = part.renewed(before)
+    for page in pages_below(root):
+        texts[page] = fill(texts[page] if page in texts else read_page(page))
+    stale: dict[Path, str | None] = {
+        page: text for page, text in texts.items() if _read(page) != text
+    }
+    return stale | dict.fromkeys(left_over(root))
+
+
+def write(pages: Mapping[Path, str | None]) -> list[Path]:
+    """Write what `planned` has returned, each file in one step; return the files."""
+    for page, text in pages.items():
+        if text is None:
+            page.unlink(missing_ok=True)
+            continue
+        page.parent.mkdir(parents=True, exist_ok=True)
+        mode = page.stat().st_mode & 0o777 if page.exists() else 0o644
+        disk.replace(page, text.encode("utf-8"), mode)
+    return list(pages)
+
+
+def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
+    """Write the made parts of *root*, and *more*, anew; return what changed.
+
+    Raises `PageError`, and then nothing has been written.
+    """
+    return write(planned(root, more))
 
 
 def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
     """Yield the pages whose made parts are not what they would be today."""
-    for part in _there(root, more):
-        if part.renewed() != _read(part.page):
-            yield _stale(part.page, f"its {part.name or 'text'}")
+    yield from _left_out(root)
+    yield from _stale_parts(root, _there(root, more))
     for page in left_over(root):
-        yield _stale(page, "its notebook is gone, and its text")
+        yield _stale(page, "its notebook is gone, and its text", root)
 
 
-def _stale(page: Path, what: str) -> Finding:
-    words = f"{what}: not today's; `python -m workshop pages` renews it"
-    return Finding(page.name, "generated", words)
+def _stale_parts(root: Path, parts: Iterable[Part]) -> Iterator[Finding]:
+    for part in parts:
+        try:
+            text = read_page(part.page) if part.page.is_file() else ""
+            stale = part.renewed(text) != text
+        except PageError as problem:
+            yield Finding(part.page.name, "generated", str(problem))
+            continue
+        if stale:
+            yield _stale(part.page, f"its {part.name or 'text'}", root)
+
+
+def check_tables(root: Path, lesson: Lesson) -> Iterator[Finding]:
+    """Yield the stale pages that show *lesson*: tables, agendas, its notebook."""
+    shown = [
+        it
+        for it in _there(root, ())
+        if it.name in LESSON_PARTS or it.page.stem == lesson.slug
+    ]
+    return _stale_parts(root, shown)
+
+
+def words_on_cutting(page: str) -> str:
+    """Return what a lesson's page says to cut when time is short; "" if nothing."""
+    said = _CUT.search(page)
+    return " ".join(said["words"].split()) if said else ""
+
+
+def check_cut(lesson: Lesson) -> Iterator[Finding]:
+    """Yield a finding if the page of *lesson* does not say what to leave out."""
+    try:
+        said = words_on_cutting(read_page(lesson.page))
+    except PageError as problem:
+        yield Finding(lesson.slug, "page", str(problem))
+        return
+    if not said:
+        yield Finding(
+            lesson.slug,
+            "page",
+            "does not say what to leave out when time is short",
+            f"docs/lessons/{lesson.page.name}",
+            fix="Add a line '**Cut.**' and below it the words.",
+        )
+
+
+def _left_out(root: Path) -> Iterator[Finding]:
+    """Yield why a lesson or a notebook is not in the tables that are made of them."""
+    for lesson in Catalogue(root).lessons():
+        yield from check_cut(lesson)
+    for notebook in _notebook_files(root):
+        reason = _notebook_problem(notebook)
+        if reason:
+            yield Finding(notebook.stem, "notebook", reason)
+
+
+def _stale(page: Path, what: str, root: Path) -> Finding:
+    return Finding(
+        page.name,
+        "generated",
+        f"{what}: not today's",
+        page.relative_to(root).as_posix(),
+        fix="`python -m workshop pages` renews it.",
+    )
 
 
 def _read(page: Path) -> str | None:
@@ -186,29 +305,32 @@ def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
 def cut_table(lessons: Iterable[Lesson]) -> str:
     """Return what each lesson's page says about what to cut.
 
-    Raises ValueError when a page does not say it.
+    A page that does not say it has no row, and is found by the check.
     """
     rows = ["| lesson | what to cut, and what to keep |", "| --- | --- |"]
     for it in lessons:
-        said = _CUT.search(it.page.read_text(encoding="utf-8"))
-        if not said:
-            raise ValueError(f"{it.page.name} does not say what to cut (**Cut.**).")
-        words = " ".join(said["words"].split()).replace("|", "\\|")
-        rows.append(
-            f"| [{it.number} · {it.title}](../lessons/{it.slug}.md) | {words} |"
-        )
+        words = words_on_cutting(read_page(it.page)).replace("|", "\\|")
+        if words:
+            rows.append(
+                f"| [{it.number} · {it.title}](../lessons/{it.slug}.md) | {words} |"
+            )
     return "\n".join(rows)
 
 
 def read_facts(root: Path) -> list[Fact]:
     """Return the facts in `tests/facts`, read without importing anything.
 
-    Raises ValueError when a fact has no docstring, which is its statement.
+    Raises `PageError` when a file cannot be read, or a fact has no docstring,
+    which is its statement.
     """
     found = []
     for path in sorted((root / "tests" / "facts").glob("test_*.py")):
         constants: dict[str, Any] = {}
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        try:
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+        except (OSError, SyntaxError, UnicodeDecodeError) as problem:
+            raise PageError(f"{path.name} cannot be read: {problem}") from None
+        for node in body:
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)]):
                     with contextlib.suppress(ValueError):
@@ -259,7 +381,7 @@ def _read_fact(
 ) -> Fact:
     statement = " ".join((ast.get_docstring(node) or "").split())
     if not statement:
-        raise ValueError(f"{path.name}: {node.name} states nothing (no docstring)")
+        raise PageError(f"{path.name}: {node.name} states nothing (no docstring)")
     packages: list[str] = []
     for argument in decorator.args:
         if isinstance(argument, ast.Starred):
@@ -278,9 +400,9 @@ def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
 def _put(text: str, name: str, part: str) -> str:
     """Return *text* with *part* between its two marks.
 
-    Raises ValueError when the marks are not there.
+    Raises `PageError` when the marks are not there.
     """
     marks = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", re.DOTALL)
     if not marks.search(text):
-        raise ValueError(f"There is no <!-- {name} --> … <!-- /{name} --> to fill.")
+        raise PageError(f"There is no <!-- {name} --> … <!-- /{name} --> to fill.")
     return marks.sub(lambda m: f"{m[1]}\n{part}\n\n<!-- /{name} -->", text)

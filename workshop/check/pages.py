@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from workshop.check.texts import Finding
+from workshop.check.finding import Finding
 from workshop.site.fence import Fence, read_fences, replace_fences
 from workshop.site.quote import QuoteError, highlighted, quote
 
@@ -25,6 +25,18 @@ _SECONDS = re.compile(r"\b\d+\.\d s\b")
 _TYPED_LINES = 3
 _TYPED = ("console", "sh", "bash", "powershell", "text")
 """Languages of what is typed or drawn, and not taken from a file."""
+
+
+class PageError(ValueError):
+    """A page cannot be read or made. The message says which and why."""
+
+
+def read_page(path: Path) -> str:
+    """Return the text of the page at *path*; raise `PageError` if that fails."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise PageError(f"{path.name} cannot be read: {problem}") from None
 
 
 def pages_below(root: Path) -> list[Path]:
@@ -44,7 +56,12 @@ def check_page(
     *outputs* holds what each command prints today, by the command; None
     takes the outputs on the page for granted.
     """
-    for fence in read_fences(path.read_text(encoding="utf-8")):
+    try:
+        text = read_page(path)
+    except PageError as unreadable:
+        yield Finding(path.stem, "page", str(unreadable))
+        return
+    for fence in read_fences(text):
         granted = {fence.title: fence.body} if outputs is None else outputs
         problem = _problem_of(fence, root, granted)
         if problem:

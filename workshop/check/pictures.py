@@ -19,8 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workshop.check.texts import Finding
-from workshop.lesson import Lesson
+from workshop.check.finding import Finding
+from workshop.lesson import Catalogue, Lesson
 from workshop.scenario import Performance, Play, Scene, play, read_scenes
 from workshop.scenario.source import loaded
 from workshop.services import redis_server
@@ -50,9 +50,10 @@ def pictures(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
 def renew(root: Path, lessons: Sequence[Lesson]) -> list[str]:
     """Write the pictures that have changed, remove those that are nobody's.
 
-    Returns their names. Raises as `pictures` does.
+    Returns their names. Those of a lesson that is left out as incomplete stay
+    as they are. Raises as `pictures` does.
     """
-    today, there = pictures(root, lessons), _there(root)
+    today, there = pictures(root, lessons), _there(root, lessons)
     changed = sorted(it for it in {*today, *there} if today.get(it) != there.get(it))
     for name in changed:
         path = folder(root) / name
@@ -65,7 +66,7 @@ def renew(root: Path, lessons: Sequence[Lesson]) -> list[str]:
 
 def check_pictures(root: Path, lessons: Sequence[Lesson]) -> Iterator[Finding]:
     """Yield the pictures that are not what they would be today."""
-    today, there = pictures(root, lessons), _there(root)
+    today, there = pictures(root, lessons), _there(root, lessons)
     for name in sorted({*today, *there}):
         if name not in there:
             what = "is missing"
@@ -83,11 +84,13 @@ def folder(root: Path) -> Path:
     return root / "docs" / "pictures"
 
 
-def _there(root: Path) -> dict[str, str]:
+def _there(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
+    left_out = {it.number for it in Catalogue(root).named()}
+    left_out -= {it.number for it in lessons}
     return {
-        path.name: path.read_text(encoding="utf-8")
+        path.name: path.read_text(encoding="utf-8", errors="replace")
         for path in folder(root).glob("*.svg")
-        if _OURS.fullmatch(path.name)
+        if _OURS.fullmatch(path.name) and path.name[:2] not in left_out
     }
 
 

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import database_option, lesson_argument, one_lesson, say
+from workshop.cli.learner import (
+    database_option,
+    lesson_argument,
+    named_lesson,
+    say,
+)
 
 if TYPE_CHECKING:
     from workshop.check import Finding
     from workshop.cli.services import Choice
+
+
+@click.command("new-lesson")
+@click.argument("name")
+@click.option("--steps", type=int, default=4, show_default=True, help="How many steps.")
+def new_lesson(name: str, steps: int) -> int:
+    """Write the files of a new lesson, as a tiny one that works.
+
+    NAME is its number and name, like 08_websockets. With make: `make new-lesson
+    ARGS="08_websockets --steps 4"`.
+    """
+    from workshop.check.new_lesson import NewLessonError, write_lesson
+    from workshop.screen.console import command
+
+    try:
+        written = write_lesson(place.ROOT, name, steps)
+    except NewLessonError as problem:
+        raise click.UsageError(str(problem)) from None
+    for path in written:
+        click.echo(f"Wrote {path.relative_to(place.ROOT).as_posix()}")
+    number = name[:2]
+    click.echo()
+    for words, verb, option in (
+        ("It fails, as it should:", "test", ""),
+        ("Its solution passes:", "test", "--solution"),
+        ("What to write next:", "check", "--draft"),
+    ):
+        click.echo(f"{words:<25}{command(verb, number, option)}")
+    return PASSED
 
 
 @click.command("check")
@@ -24,56 +59,82 @@ if TYPE_CHECKING:
     show_default=True,
     help="How often the solution has to pass.",
 )
+@click.option("--draft", is_flag=True, help="Only what is missing; run nothing.")
 @database_option
-def check(lesson: tuple[str, ...], repeat: int, database: Choice | None) -> int:
-    """The author's gate: is a lesson fit to be handed out?"""
-    from workshop.check import check_lesson
+def check(
+    lesson: tuple[str, ...], repeat: int, draft: bool, database: Choice | None
+) -> int:
+    """The author's gate: is a lesson fit to be handed out?
+
+    With --draft, the list of what it lacks, in the order to write it in.
+    """
+    from workshop.check import check_draft, check_lesson
     from workshop.cli.services import services_for_tests
 
-    chosen = [one_lesson(lesson)] if lesson else place.catalogue().lessons()
-    findings: list[Finding] = []
+    every = place.catalogue().named()
+    chosen = [named_lesson(lesson)] if lesson else every
+    count = 0
     for it in chosen:
-        with services_for_tests(it, database, say=say) as environment:
+        if draft:
+            found = check_draft(it, place.ROOT, say)
+        else:
             found = check_lesson(
-                it, place.ROOT, repeats=repeat, environment=environment, say=say
+                it,
+                place.ROOT,
+                repeats=repeat,
+                services=partial(services_for_tests, it, database, say=say),
+                say=say,
             )
-        for finding in found:
-            click.echo(str(finding))
-        findings += found
+        for number, finding in enumerate(found, 1):
+            # A list to work through needs neither the lesson's name nor the rule's.
+            click.echo(f"{number}. {finding.in_words}" if draft else str(finding))
+        count += len(found)
     names = ", ".join(it.number for it in chosen)
-    if findings:
-        things = "thing" if len(findings) == 1 else "things"
-        click.echo(f"{len(findings)} {things} to mend in lessons {names}.")
+    lessons = f"lesson {names}" if len(chosen) == 1 else f"lessons {names}"
+    if count:
+        click.echo(
+            f"{count} {'thing' if count == 1 else 'things'} to mend in {lessons}."
+        )
         return NOT_PASSED
-    click.echo(f"Nothing to mend in lessons {names}.")
+    click.echo(f"Nothing to mend in {lessons}.")
+    if draft and chosen:
+        from workshop.screen.console import command
+
+        only = chosen[0].number if len(chosen) == 1 else ""
+        say(f"Now run everything: {command('check', only)}")
     return PASSED
 
 
 def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
     """Return what on the pages is stale, missing, or from nowhere.
 
-    *renewing* first writes anew what can be made. *quick* runs nothing: what
-    commands printed is trusted as it stands.
+    *renewing* first writes anew what can be made: all of it, or nothing when a
+    part cannot be made. *quick* runs nothing: what commands printed is trusted
+    as it stands.
     """
-    from workshop.check.generated import check_generated, renew
-    from workshop.check.pages import check_page, fill_page, pages_below
+    from workshop.check import Finding
+    from workshop.check.generated import check_generated, planned, write
+    from workshop.check.pages import PageError, check_page, fill_page, pages_below
     from workshop.cli.outputs import outputs_of, verb_parts
 
     verbs = verb_parts(place.ROOT)
-    for path in renew(place.ROOT, verbs) if renewing else ():
-        say(f"Renewed {path.relative_to(place.ROOT)}.")
-    findings = list(check_generated(place.ROOT, verbs))
     outputs: dict[str, str] = {}
-    for it in () if quick else place.catalogue().lessons():
+    lessons = place.lessons()
+    for it in () if quick else lessons:
         say(f"Lesson {it.number}: what its commands print")
         outputs |= outputs_of(it)
+    if renewing:
+        try:
+            changed = planned(
+                place.ROOT, verbs, lambda text: fill_page(text, place.ROOT, outputs)
+            )
+        except PageError as problem:
+            say("Nothing was written.")
+            return [Finding("pages", "generated", str(problem))]
+        for path in write(changed):
+            say(f"Renewed {path.relative_to(place.ROOT)}.")
+    findings = list(check_generated(place.ROOT, verbs))
     for path in pages_below(place.ROOT):
-        if renewing:
-            text = path.read_text(encoding="utf-8")
-            renewed = fill_page(text, place.ROOT, outputs)
-            if renewed != text:
-                path.write_text(renewed, encoding="utf-8", newline="\n")
-                say(f"Renewed {path.relative_to(place.ROOT)}.")
         findings += check_page(path, place.ROOT, None if quick else outputs)
     return findings
 
@@ -106,4 +167,4 @@ def selftest(everywhere: bool) -> int:
     return run(everywhere)
 
 
-VERBS: tuple[click.Command, ...] = (check, pages, doctor, selftest)
+VERBS: tuple[click.Command, ...] = (new_lesson, check, pages, doctor, selftest)

@@ -6,7 +6,13 @@ import click
 
 from workshop.cli import place
 from workshop.cli.app import PASSED
-from workshop.cli.learner import lesson_argument, one_lesson, step_of, tell_notes
+from workshop.cli.learner import (
+    lesson_argument,
+    named_lesson,
+    one_lesson,
+    step_of,
+    tell_notes,
+)
 from workshop.lesson import Lesson
 from workshop.progress import Replacement, Store, content_hash
 from workshop.progress import catch_up as make_it_begin_at
@@ -20,7 +26,7 @@ from workshop.screen.console import command
 def reset(lesson: tuple[str, ...]) -> int:
     """The starter back. Your files are kept."""
     store = place.store()
-    done = make_it_the_starter(one_lesson(lesson), store, place.snapshots())
+    done = make_it_the_starter(named_lesson(lesson), store, place.snapshots())
     return _tell(done, store)
 
 
@@ -56,7 +62,7 @@ def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
 def undo(lesson: tuple[str, ...], only_list: bool, number: int | None) -> int:
     """Your file back, as it was before it was replaced. Twice is back again."""
     snapshots = place.snapshots()
-    it = one_lesson(lesson) if lesson else _latest_lesson()
+    it = named_lesson(lesson) if lesson else _latest_lesson()
     there = snapshots.of(it.slug)
     if not there:
         raise click.UsageError(

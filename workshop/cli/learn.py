@@ -29,7 +29,7 @@ plain_option = click.option(
 def learn(plain: bool, database: Choice | None) -> int:
     """Start at the first unfinished lesson, or go on where you were."""
     state = place.store().load()
-    lessons = place.catalogue().lessons()
+    lessons = place.lessons()
     for lesson in lessons:
         record = state.of(lesson.slug)
         if not record.is_finished(len(lesson.brief.sections)):

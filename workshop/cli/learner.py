@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 
 
 def one_lesson(words: tuple[str, ...]) -> Lesson:
-    """Return the lesson that *words* name.
+    """Return the complete lesson that *words* name.
+
+    Raises as `named_lesson` does, and `LessonError` when it is not complete.
+    """
+    return place.whole(named_lesson(words))
+
+
+def named_lesson(words: tuple[str, ...]) -> Lesson:
+    """Return the lesson that *words* name, complete or not.
 
     Raises `click.UsageError` unless there is exactly one word, and
     `UnknownLessonError` when it names none.
     """
     catalogue = place.catalogue()
     if not words:
-        there = ", ".join(lesson.number for lesson in catalogue.lessons())
+        there = ", ".join(lesson.number for lesson in catalogue.named())
         raise click.UsageError(f"Which lesson? Add its number, one of: {there}.")
     if len(words) > 1:
         step = " A step is named by --step." if words[1].isdecimal() else ""
@@ -53,7 +61,7 @@ def list_lessons() -> int:
     from workshop.screen.pages import print_list
 
     store = place.store()
-    print_list(place.catalogue().lessons(), store.load())
+    print_list(place.lessons(), store.load())
     tell_notes(store)
     return PASSED
 

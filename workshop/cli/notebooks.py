@@ -11,7 +11,7 @@ import click
 
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED, TOOL_FAILED
-from workshop.cli.learner import lesson_argument, one_lesson, say
+from workshop.cli.learner import lesson_argument, named_lesson, one_lesson, say
 from workshop.processes.supervised import call
 
 if TYPE_CHECKING:
@@ -66,11 +66,12 @@ def notebooks_test() -> int:
 def notebooks_renew(lesson: tuple[str, ...]) -> int:
     """Make notebooks of their texts anew, and run them."""
     from workshop.check.generated import renew
+    from workshop.check.pages import PageError
     from workshop.notebooks.execution import ExecutionError
     from workshop.notebooks.pairing import notebook_of, texts
     from workshop.notebooks.renewal import renewed
 
-    wanted = one_lesson(lesson).slug if lesson else None
+    wanted = named_lesson(lesson).slug if lesson else None
     broken = False
     for text in texts(place.ROOT):
         if wanted in (None, text.stem):
@@ -80,8 +81,12 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
             except ExecutionError as problem:
                 click.echo(f"notebooks/{text.name} does not run: {problem}")
                 broken = True
-    for page in () if broken else renew(place.ROOT):
-        say(f"Renewed {page.relative_to(place.ROOT)}.")
+    try:
+        for page in () if broken else renew(place.ROOT):
+            say(f"Renewed {page.relative_to(place.ROOT)}.")
+    except PageError as problem:
+        click.echo(str(problem))
+        broken = True
     return NOT_PASSED if broken else PASSED
 
 
@@ -101,11 +106,19 @@ def jupyter() -> Environment:
 
 def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
     from workshop.environment.model import SetupError
-    from workshop.notebooks.copies import own_copy
+    from workshop.notebooks.copies import NoNotebookError, own_copy
     from workshop.notebooks.jupyter import command, settings
 
     folder = place.ROOT / "my_notebooks"
-    copies = [own_copy(it, folder, fresh=fresh) for it in originals]
+    copies = []
+    for it in originals:
+        try:
+            copies.append(own_copy(it, folder, fresh=fresh))
+        except NoNotebookError as problem:
+            # A damaged one, or one in the making, does not hold up the others.
+            say(str(problem))
+    if originals and not copies:
+        return NOT_PASSED
     try:
         environment = jupyter()
     except SetupError as problem:

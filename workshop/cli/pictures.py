@@ -9,18 +9,19 @@ import click
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import say
+from workshop.lesson import Lesson
 
 
 @click.command("pictures")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
 def pictures(only_check: bool) -> int:
     """Record the pictures in docs/pictures/ anew."""
+    from workshop.check.finding import Finding
     from workshop.check.pictures import PictureError, check_pictures, folder, renew
-    from workshop.check.texts import Finding
     from workshop.cli.watch_picture import watch_pictures
     from workshop.scenario import ScriptError
 
-    lessons = place.catalogue().lessons()
+    lessons = [it for it in place.lessons() if _can_be_played(it)]
     stale = {
         name: screen
         for name, screen in watch_pictures().items()
@@ -43,6 +44,20 @@ def pictures(only_check: bool) -> int:
         click.echo(str(problem))
         return NOT_PASSED
     return PASSED
+
+
+def _can_be_played(lesson: Lesson) -> bool:
+    """Tell whether the scenes of *lesson* can be read, and say so if they cannot."""
+    from workshop.scenario import ScriptError, read_scenes
+
+    if not lesson.scenario_file.is_file():
+        return True
+    try:
+        read_scenes(lesson.scenario_file)
+    except ScriptError as problem:
+        say(f"The pictures of lesson {lesson.number} stay as they are: {problem}")
+        return False
+    return True
 
 
 def _read(path: Path) -> str:

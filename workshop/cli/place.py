@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from workshop.lesson import Catalogue
+from workshop.lesson import Catalogue, Gap, Lesson, LessonError
 from workshop.progress import Snapshots, Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +24,48 @@ def home() -> Path:
 def catalogue() -> Catalogue:
     """Return the lessons of the checkout."""
     return Catalogue(ROOT)
+
+
+def lessons() -> list[Lesson]:
+    """Return the lessons that are complete; say which folders are left out.
+
+    For verbs that go through all lessons. Each calls it once, so that a note
+    is not repeated.
+    """
+    for lesson, gap in catalogue().left_out():
+        where = lesson.folder.relative_to(ROOT).as_posix()
+        print(  # noqa: T201 -- a note beside the verb's own output
+            f"{where} is left out: {first_words(gap)}. All that it needs: "
+            f"{draft_command(lesson)}",
+            file=sys.stderr,
+        )
+    return catalogue().lessons()
+
+
+def whole(lesson: Lesson) -> Lesson:
+    """Return *lesson* if it is complete.
+
+    Raises `LessonError` with the first thing that it lacks.
+    """
+    gap = catalogue().first_gap(lesson)
+    if gap is None:
+        return lesson
+    raise LessonError(
+        f"Lesson {lesson.number} is not complete: {first_words(gap)}. {gap.fix} "
+        f"All that it needs: {draft_command(lesson)}"
+    )
+
+
+def first_words(gap: Gap) -> str:
+    """Return what is wrong and where, with the file's name as seen from here."""
+    file = gap.file
+    where = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file
+    return f"{where}{f':{gap.line}' if gap.line else ''} {gap.what}"
+
+
+def draft_command(lesson: Lesson) -> str:
+    """Return the command that lists what *lesson* needs."""
+    return f"`python -m workshop check {lesson.number} --draft`"
 
 
 def store() -> Store:

@@ -5,11 +5,12 @@ This room knows nothing of how a lesson is run or shown.
 
 from workshop.lesson.catalogue import Catalogue, UnknownLessonError
 from workshop.lesson.expected import ExpectedTest
-from workshop.lesson.model import Lesson, LessonError, Step
+from workshop.lesson.model import Gap, Lesson, LessonError, Step
 
 __all__ = [
     "Catalogue",
     "ExpectedTest",
+    "Gap",
     "Lesson",
     "LessonError",
     "Step",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop.lesson.model import Lesson
+from workshop.lesson.completeness import gaps, is_leftover
+from workshop.lesson.model import Gap, Lesson
 
 _SLUG = re.compile(r"^\d\d_[a-z0-9_]+$")
 _WANTED = re.compile(r"(?:lesson_?)?(?:0*(?P<number>\d{1,2})(?:_|$))?(?P<name>[a-z_]*)")
@@ -24,14 +26,29 @@ class Catalogue:
     root: Path
 
     def lessons(self) -> list[Lesson]:
-        """Return all lessons by number. Folders of other shapes are ignored."""
-        folder = self.root / "lessons"
-        if not folder.is_dir():
+        """Return the lessons that are complete, by number."""
+        return [it for it, gap in _judged(self.named()) if gap is None]
+
+    def left_out(self) -> list[tuple[Lesson, Gap]]:
+        """Return what looks like a lesson and is not complete, with its first gap."""
+        return [(it, gap) for it, gap in _judged(self.named()) if gap is not None]
+
+    def first_gap(self, lesson: Lesson) -> Gap | None:
+        """Return the first thing that *lesson* lacks; None if it is complete."""
+        rivals = [it for it in self.named() if it.number == lesson.number]
+        judged = _judged(rivals or [lesson])
+        return next((gap for it, gap in judged if it.folder == lesson.folder), None)
+
+    def named(self) -> list[Lesson]:
+        """Return all that has a lesson's name, complete or not, by number."""
+        try:
+            found = sorted((self.root / "lessons").iterdir())
+        except OSError:
             return []
         return [
             Lesson(path, self.root / "solutions" / path.name)
-            for path in sorted(folder.iterdir())
-            if path.is_dir() and _SLUG.match(path.name)
+            for path in found
+            if _SLUG.match(path.name) and not is_leftover(path)
         ]
 
     def find(self, wanted: str) -> Lesson:
@@ -39,20 +56,46 @@ class Catalogue:
 
         `1`, `01`, `001`, `lesson-01`, `lesson01`, `01_database_session`,
         `database-session`, the beginning of such a name, and the path of the
-        lesson's folder or of a file in it all mean lesson 01. Raises
-        `UnknownLessonError` for anything else, also for a number with the
-        name of another lesson.
+        lesson's folder or of a file in it all mean lesson 01. It need not be
+        complete, but a complete one is preferred. Raises `UnknownLessonError`
+        for anything else, also for a number with the name of another lesson.
         """
-        lessons = self.lessons()
+        lessons = self.named()
         meant = [lesson for lesson in lessons if _is_meant(wanted, lesson)]
+        if len(meant) > 1:
+            whole = {lesson.folder for lesson in self.lessons()}
+            meant = [it for it in meant if it.folder in whole] or meant
         if len(meant) == 1:
             return meant[0]
+        if len({lesson.number for lesson in meant}) == 1:
+            names = " or ".join(lesson.slug for lesson in meant)
+            raise UnknownLessonError(
+                f"Lesson {wanted!r} could be {names}: type the whole name, and give "
+                "one of them another number."
+            )
         there = ", ".join(lesson.number for lesson in lessons) or "none"
         near = _nearest(wanted, lessons)
         question = f" Did you mean {near}?" if near else ""
         raise UnknownLessonError(
             f"There is no lesson {wanted!r}.{question} The lessons are: {there}."
         )
+
+
+def _judged(lessons: Iterable[Lesson]) -> Iterator[tuple[Lesson, Gap | None]]:
+    """Yield each lesson with its first gap. Of two with one number the first counts."""
+    by_number: dict[str, Lesson] = {}
+    for lesson in lessons:
+        gap = next(gaps(lesson), None)
+        first = by_number.get(lesson.number)
+        if gap is None and first is not None:
+            gap = Gap(
+                lesson.folder,
+                f"has the number of {first.folder.name}",
+                "Give one of them another number: rename its folder.",
+            )
+        elif gap is None:
+            by_number[lesson.number] = lesson
+        yield lesson, gap
 
 
 def _is_meant(wanted: str, lesson: Lesson) -> bool:

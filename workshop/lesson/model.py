@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,38 @@ from workshop.lesson.text import (
     read_sections,
 )
 
+_LINE = re.compile(r"line (?P<line>\d+): ")
+"""How `read_tests` begins its sentences."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that a lesson lacks before anybody can work on it.
+
+    `what` goes on after the file's name ("is missing"), `fix` is a sentence
+    that says what to do. `line` is 0 where no line is to blame.
+    """
+
+    file: Path
+    what: str
+    fix: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place} {self.what}. {self.fix}"
+
 
 class LessonError(Exception):
     """A lesson's files are missing or cannot be understood.
 
-    The message names the file, what is wrong with it and what to do.
+    The message names the file, what is wrong with it and what to do. `gap`
+    has the same in parts; it is None when the lesson itself is not to blame.
     """
+
+    def __init__(self, message: str | Gap) -> None:
+        super().__init__(str(message))
+        self.gap = message if isinstance(message, Gap) else None
 
 
 @dataclass(frozen=True)
@@ -80,11 +107,20 @@ class Lesson:
     @cached_property
     def test_file(self) -> Path:
         """The one `test_*.py` of the lesson."""
-        found = sorted(self.folder.glob("test_*.py"))
-        if len(found) != 1:
+        try:
+            found = sorted(self.folder.glob("test_*.py"))
+        except OSError as problem:
+            raise _unreadable(self.folder, problem) from None
+        if not found:
+            raise LessonError(_missing(self.folder / f"test_{self.slug[3:]}.py"))
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found)
             raise LessonError(
-                f"{self.folder} holds {len(found)} files named test_*.py and "
-                "should hold one. Restore it with `git checkout`."
+                Gap(
+                    self.folder,
+                    f"has {len(found)} test files, {names}",
+                    "Keep one: its tests decide whether an answer passes.",
+                )
             )
         return found[0]
 
@@ -93,9 +129,9 @@ class Lesson:
         """What the README says."""
         path = self.folder / "README.md"
         try:
-            return read_brief(_read(path))
+            return read_brief(read(path))
         except ValueError as problem:
-            raise LessonError(f"{path}: {problem}.") from None
+            raise LessonError(_misread(path, problem)) from None
 
     @property
     def title(self) -> str:
@@ -110,8 +146,11 @@ class Lesson:
         """
         if self.brief.minutes is None:
             raise LessonError(
-                f"{self.folder / 'README.md'} does not say how long it takes. "
-                "Add a line like '*35 minutes · you edit `app.py`*'."
+                Gap(
+                    self.folder / "README.md",
+                    "does not say how long the lesson takes",
+                    "Add a line like '*35 minutes · you edit `app.py`*'.",
+                )
             )
         return self.brief.minutes
 
@@ -119,14 +158,35 @@ class Lesson:
     def tests(self) -> tuple[ExpectedTest, ...]:
         """The tests that an answer must pass, all of them."""
         try:
-            tests = read_tests(_read(self.test_file))
-        except (ValueError, SyntaxError) as problem:
-            raise LessonError(f"{self.test_file}: {problem}.") from None
+            tests = read_tests(read(self.test_file))
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as problem:
+            raise LessonError(_misread(self.test_file, problem)) from None
         if not tests:
             raise LessonError(
-                f"{self.test_file} holds no tests. Restore it with `git checkout`."
+                Gap(
+                    self.test_file,
+                    "holds no tests",
+                    "Write at least one for each step, marked with "
+                    "@pytest.mark.step(1). " + _restore(self.test_file),
+                )
             )
         return tests
+
+    @property
+    def step_numbers(self) -> list[int]:
+        """The numbers of the README's steps.
+
+        Raises `LessonError` unless they count from 1.
+        """
+        numbers = [section.number for section in self.brief.sections]
+        readme = self.folder / "README.md"
+        form = "Write headings like '## Step 1 · What becomes true', counted from 1."
+        if not numbers:
+            raise LessonError(Gap(readme, "has no steps", form))
+        if numbers != list(range(1, len(numbers) + 1)):
+            counted = ", ".join(map(str, numbers))
+            raise LessonError(Gap(readme, f"numbers its steps {counted}", form))
+        return numbers
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -134,42 +194,45 @@ class Lesson:
 
         Raises `LessonError` when README, hints and tests name different steps.
         """
-        path = self.folder / "hints.md"
-        try:
-            hints = {part.number: part for part in read_sections(_read(path))}
-        except ValueError as problem:
-            raise LessonError(f"{path}: {problem}.") from None
-        sections = self.brief.sections
-        numbers = [section.number for section in sections]
-        if numbers != list(range(1, len(numbers) + 1)) or not numbers:
-            raise LessonError(
-                f"{self.folder / 'README.md'}: its steps are numbered {numbers}, "
-                "and should count from 1."
-            )
+        numbers = self.step_numbers
         tested = {test.step for test in self.tests}
         if tested != set(numbers):
             raise LessonError(
-                f"{self.test_file}: its tests belong to steps {sorted(tested)}, "
-                f"and the README has steps {numbers}."
+                Gap(
+                    self.test_file,
+                    f"has tests that belong to steps {sorted(tested)}, but the "
+                    f"README has steps {numbers}",
+                    "Give each step at least one test, and each test a step that "
+                    "the README describes.",
+                )
             )
+        hints = self.hints
         return tuple(
             Step(
                 number=section.number,
                 title=section.title,
                 text=section.body,
-                hints=read_rungs(hints[section.number].body)
-                if section.number in hints
-                else (),
+                hints=hints.get(section.number, ()),
                 tests=tuple(t for t in self.tests if t.step == section.number),
             )
-            for section in sections
+            for section in self.brief.sections
         )
+
+    @cached_property
+    def hints(self) -> dict[int, tuple[str, ...]]:
+        """The hints of each step that has some, by the step's number."""
+        path = self.folder / "hints.md"
+        try:
+            sections = read_sections(read(path))
+        except ValueError as problem:
+            raise LessonError(_misread(path, problem)) from None
+        return {part.number: read_rungs(part.body) for part in sections}
 
     @property
     def key_points(self) -> tuple[str, ...]:
         """What its page says is to be kept of it; empty without a page."""
         try:
-            return read_key_points(_read(self.page))
+            return read_key_points(read(self.page))
         except LessonError:
             return ()
 
@@ -191,7 +254,7 @@ class Lesson:
     def reason(self, step: int) -> str:
         """Return why our repair of *step* works (Markdown); "" if nobody said."""
         try:
-            sections = read_sections(_read(self.solution / "README.md"))
+            sections = read_sections(read(self.solution / "README.md"))
         except (ValueError, LessonError):
             return ""
         bodies = (section.body for section in sections if section.number == step)
@@ -203,17 +266,55 @@ class Lesson:
         return frozenset().union(*(test.fixtures for test in self.tests))
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """Return the text of a lesson's file.
+
+    Raises `LessonError` when it is missing, unreadable or not UTF-8.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise LessonError(
-            f"{path} is missing. It was probably moved or deleted; "
-            f"`git checkout -- {path.name}` in its folder restores it."
-        ) from None
+        raise LessonError(_missing(path)) from None
     except (OSError, UnicodeDecodeError) as problem:
-        raise LessonError(f"{path} cannot be read: {problem}.") from None
+        raise _unreadable(path, problem) from None
     marker = conflicts.first_marker(text)
     if marker is not None:
-        raise LessonError(conflicts.words_for(str(path), marker))
+        raise LessonError(_conflict(path, marker))
     return text
+
+
+def _missing(path: Path) -> Gap:
+    return Gap(path, "is missing", f"Write it. {_restore(path)}")
+
+
+def _conflict(path: Path, line: int) -> Gap:
+    what = "has conflict markers: git could not combine two versions of it"
+    return Gap(path, what, conflicts.ADVICE, line)
+
+
+def _unreadable(path: Path, problem: Exception) -> LessonError:
+    if isinstance(problem, UnicodeDecodeError):
+        # The system's words count bytes; a person needs the line.
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        return LessonError(Gap(path, "is not UTF-8", "Save it as UTF-8.", line))
+    reason = getattr(problem, "strerror", None) or problem
+    return LessonError(
+        Gap(path, f"cannot be read ({reason})", "Make it a file that you may read.")
+    )
+
+
+def _misread(path: Path, problem: Exception) -> Gap:
+    """Return the gap for a file whose content is not of the form it should have."""
+    line = getattr(problem, "lineno", None) or 0
+    words = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+    said = _LINE.match(words)
+    if said:
+        line, words = int(said["line"]), words[said.end() :]
+    return Gap(path, f"cannot be used: {words}", _restore(path), line)
+
+
+def _restore(path: Path) -> str:
+    return (
+        f"If it was fine before, `git checkout -- {path.name}` in its folder "
+        "restores it."
+    )

@@ -38,7 +38,7 @@ def notebook_page(path: Path) -> str:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         parts = [part for it in _numbered(cells) for part in _cell(path.stem, *it)]
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, OSError, TypeError, ValueError) as problem:
         raise NotebookError(f"{path.name} cannot be shown: {problem}") from None
     text = "\n\n".join(part.strip("\n") for part in parts)
     text = without_repeats(text, set())

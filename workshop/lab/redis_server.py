@@ -54,10 +54,10 @@ class RedisServer:
 
 @asynccontextmanager
 async def empty_redis(service: Service) -> AsyncIterator[RedisServer]:
-    """Empty the database that *service* has claimed, give it, and empty it again.
+    """Give the database that *service* has claimed; empty it before and after.
 
     Raises:
-        ServiceError: when it is not marked as the workshop's (any more).
+        ServiceError: when the claim does not hold (any more).
 
     """
     claim = Claim.handed_over(service.claim)
@@ -78,7 +78,7 @@ async def empty_redis(service: Service) -> AsyncIterator[RedisServer]:
 
 
 def _admin_of(claim: Claim) -> type[Redis]:
-    """Return a client that empties a database only by way of *claim*."""
+    """Return a client class whose `flushdb` needs *claim*, and keeps its marker."""
     from redis.asyncio import Redis
 
     class Admin(Redis):

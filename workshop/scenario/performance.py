@@ -226,7 +226,7 @@ def _surroundings() -> Iterator[dict[str, str]]:
     """Yield an environment with an empty database, and a place for files."""
     redis_url = os.environ.get("REDIS_URL", "")
     if redis_url:
-        # Only if it was claimed: not each scene comes from our own commands.
+        # Without a claim, this leaves the database as it is.
         empty_database(redis_url, os.environ.get(CLAIM_VARIABLE, ""))
     with tempfile.TemporaryDirectory(
         prefix="workshop-", ignore_cleanup_errors=True

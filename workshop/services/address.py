@@ -1,9 +1,9 @@
-"""Read the addresses of servers: pure functions, and the only reading there is.
+"""Parse the URLs of servers. All functions are pure.
 
 redis-py, asyncpg, SQLAlchemy and `urllib` disagree about unusual URLs, such as which
-database `redis://host/0?db=5` means. So a URL that a user gives is read here, once,
-and everything else works with the unambiguous URL that is written from that reading.
-What cannot be read gets a sentence, and no sentence shows a part of the credentials.
+database `redis://host/0?db=5` means. So this module is the only one that parses a
+user's URL, and every client gets an unambiguous URL that is written from the result.
+A URL that cannot be parsed raises a `ServiceError` that shows no part of it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _HIGHEST_DATABASE = 2**31 - 1
 
 _POSTGRES_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 
-# The tests of lessons stand between the app and Redis and read along.
+# The lessons' tests relay the traffic between the app and Redis, and inspect it.
 _UNREADABLE_REDIS_SCHEMES = ("rediss", "unix", "valkeys")
 
-# Any other option would change what the lessons test, such as a time-out.
+# Any other option, such as a timeout, would change what the lessons test.
 _REDIS_OPTIONS = frozenset({"db", "username", "password", "protocol"})
 
 # What both asyncpg and SQLAlchemy's dialect for it take from a URL.
@@ -39,8 +39,8 @@ _POSTGRES_OPTIONS = frozenset(
 )
 
 _ESCAPES = (
-    "In a user name or a password write / as %2F, ? as %3F, # as %23, @ as %40, "
-    ": as %3A, [ as %5B, ] as %5D and a space as %20"
+    "Percent-encode special characters in the user name and the password: / is %2F, "
+    "? is %3F, # is %23, @ is %40, : is %3A, [ is %5B, ] is %5D and a space is %20"
 )
 
 
@@ -165,18 +165,18 @@ def is_sqlite(url: str) -> bool:
 
 
 def read_redis(url: str) -> RedisAddress:
-    """Return what the *url* of a Redis says.
+    """Parse the *url* of a Redis.
 
     Raises:
-        ServiceError: when it cannot be read in one way only, without its credentials.
+        ServiceError: when it is malformed or ambiguous.
 
     """
     parts = _Parts.of(url, REDIS_VARIABLE)
     if parts.scheme in _UNREADABLE_REDIS_SCHEMES:
         raise _problem(
             REDIS_VARIABLE,
-            f"starts with {parts.scheme}://, but the tests read what the app sends to "
-            "Redis, so they need an unencrypted TCP connection",
+            f"starts with {parts.scheme}://, but the tests inspect what the app sends "
+            "to Redis, so they need an unencrypted TCP connection",
             "Begin it with redis://",
         )
     if parts.scheme not in ("redis", "valkey"):
@@ -199,10 +199,10 @@ def read_redis(url: str) -> RedisAddress:
 
 
 def read_postgres(url: str) -> PostgresAddress:
-    """Return what the *url* of a PostgreSQL says.
+    """Parse the *url* of a PostgreSQL.
 
     Raises:
-        ServiceError: when it cannot be read in one way only, without its credentials.
+        ServiceError: when it is malformed or ambiguous.
 
     """
     parts = _Parts.of(url, DATABASE_VARIABLE)
@@ -266,14 +266,13 @@ class _Parts:
         if "@" in tail:
             raise _problem(
                 variable,
-                "has an @ after the first /, ? or #, as if there was one in the "
-                "user name or password",
+                "has an @ after the first /, ? or #",
                 _ESCAPES,
             )
         if authority.count("@") > 1:
             raise _problem(variable, "has more than one @", _ESCAPES)
         if "#" in tail:
-            raise _problem(variable, "has a #, which means nothing here", _ESCAPES)
+            raise _problem(variable, "has a # that has no meaning here", _ESCAPES)
         login, at, server = authority.rpartition("@")
         user, colon, password = login.partition(":")
         host, port = _read_server(server, variable)
@@ -305,7 +304,7 @@ class _Parts:
         return {name: value for name, value in pairs if value}
 
     def either(self, part: str, option: str, query: Mapping[str, str]) -> str | None:
-        """Return what stands before the @, or the *option* for it."""
+        """Return the *part* before the @, or else the *option* of the query."""
         before: str | None = getattr(self, part)
         if before is not None and option in query:
             raise _problem(self.variable, f"gives the {option} twice")
@@ -320,7 +319,9 @@ def _read_server(text: str, variable: str) -> tuple[str, int | None]:
         found = re.fullmatch(r"\[([^\[\]]+)\](?::(.*))?", text)
         if found is None or not _is_ipv6(found[1]):
             raise _problem(
-                variable, "has no IPv6 address between [ and ]", "Write [::1]:port"
+                variable,
+                "has no valid IPv6 address between [ and ]",
+                "Write [::1]:port",
             )
         return found[1], _read_port(found[2], variable)
     if "[" in text or "]" in text:
@@ -334,7 +335,7 @@ def _read_server(text: str, variable: str) -> tuple[str, int | None]:
     name, _, port = text.partition(":")
     host = unquote(name)
     if not re.fullmatch(r"[\w.-]*|/[\w./-]+", host):
-        raise _problem(variable, "has a host that is no name and no IP address")
+        raise _problem(variable, "has a host that is neither a name nor an IP address")
     return host, _read_port(port, variable)
 
 
@@ -344,8 +345,8 @@ def _read_port(text: str | None, variable: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= _HIGHEST_PORT:
         raise _problem(
             variable,
-            "has something else than a number from 1 to 65535 where the port belongs, "
-            "after the colon that follows the host",
+            "has no valid port: the colon after the host is not followed by a number "
+            "from 1 to 65535",
             _ESCAPES,
         )
     return int(text)

@@ -1,12 +1,12 @@
-"""The right to empty a Redis database, and how it is got, proved and given back.
+"""Claim a Redis database, empty it safely, and release it.
 
-A claimed database holds a marker key whose value only the claimant knows. Databases
-are emptied by a script that first compares the marker on the very connection whose
-database it is about to empty, so nothing is ever deleted by a wrong reading of a URL.
+A claimed database holds a marker key with a random value that only its owner knows. A
+database is emptied by a script that first compares the marker on the same connection,
+so a URL that was misread can never delete anything.
 
-The claimant also stays subscribed to a channel. When its process ends, in whatever
-way, nobody is subscribed any more: the claim is abandoned, and the next run takes the
-database over with what was left in it.
+The owner also stays subscribed to a channel of its own. However its process ends, the
+subscription ends with it. Then the claim counts as abandoned, and the next run takes
+the database over and clears it.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from redis.client import PubSub
 
 MARKER = "workshop:claim"
-"""The key that says whose a database is."""
+"""The key that marks a claimed database."""
 
 CLIENT = "workshop-lab"
-"""The name of connections that are the workshop's own, and not the app's."""
+"""The client name of the workshop's own connections, to tell them from the app's."""
 
-# A claim that was abandoned long ago proves nothing: by now the keys may be others.
+# After a week, the keys in an abandoned database may no longer be the workshop's.
 _SECONDS = 7 * 24 * 3600
 
-# CONFIG GET databases is forbidden on hosted servers.
+# For servers that forbid CONFIG GET, as hosted ones do.
 _USUAL_DATABASES = 16
 
 _CONNECT_SECONDS = 10.0
 
 _TEXT = re.compile(r"workshop ([0-9a-f]{32}) (.*)")
 
-# Lua runs as one command: nobody else's command comes in between.
+# A script is atomic: no other client's command runs in between.
 _TAKE = """
 local there = redis.call('GET', KEYS[1])
 if there then
@@ -59,8 +59,8 @@ redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """
 
-# An empty database without a marker may be claimed by anybody, so also by its claimant:
-# the app may have sent FLUSHDB itself.
+# If the app itself has sent FLUSHDB, the marker is gone too. An empty database is free
+# to be claimed, so its owner may mark it again.
 _EMPTY = """
 local elsewhere = ARGV[3] ~= ARGV[4]
 if elsewhere then redis.call('SELECT', ARGV[3]) end
@@ -99,7 +99,7 @@ class Claim:
 
     @classmethod
     def new(cls, database: int, marked: int | None = None) -> Claim:
-        """Return a claim of this process, which nobody has made before."""
+        """Return a new claim, owned by this process."""
         since = datetime.now(UTC).isoformat(timespec="seconds")
         text = (
             f"workshop {secrets.token_hex(16)} process {os.getpid()} on "
@@ -109,27 +109,27 @@ class Claim:
 
     @classmethod
     def handed_over(cls, words: str) -> Claim | None:
-        """Return the claim that `str` has written, or None if it is none."""
+        """Parse what `str(claim)` returned. Return None if *words* are no claim."""
         numbers = re.fullmatch(r"([0-9]+) ([0-9]+) (workshop .*)", words)
         if numbers is None or not _TEXT.fullmatch(numbers[3]):
             return None
         return cls(numbers[3], int(numbers[1]), int(numbers[2]))
 
     def __str__(self) -> str:
-        """Return the claim as a variable of the environment."""
+        """Return the claim as text for an environment variable."""
         return f"{self.database} {self.marked} {self.text}"
 
     def empty(self, server: Redis) -> None:
         """Empty the database that *server* is connected to.
 
         Raises:
-            ServiceError: when it is not, or no longer, the one that was claimed.
+            ServiceError: when it does not hold the marker of this claim (any more).
 
         """
         self._check(server.eval(_EMPTY, 1, MARKER, *self._arguments()))
 
     async def empty_async(self, server: AsyncRedis) -> None:
-        """Do what `empty` does."""
+        """Like `empty`, for an async client."""
         # redis-py's annotation is that of both clients.
         done: Any = server.eval(_EMPTY, 1, MARKER, *self._arguments())
         self._check(await done)
@@ -141,21 +141,21 @@ class Claim:
         if done != 1:
             raise ServiceError(
                 f"Database {self.database} of your Redis is no longer marked as the "
-                f"workshop's: the key {MARKER} is gone or has changed, so nothing was "
-                "deleted. Did the app send FLUSHDB? Start again with an empty "
+                f"workshop's: the key {MARKER} is missing or has changed, so nothing "
+                "was deleted. Did the app send FLUSHDB? Start again with an empty "
                 f"database, or unset {REDIS_VARIABLE} to use an embedded Redis."
             )
 
 
 @contextmanager
 def claimed(address: RedisAddress) -> Iterator[tuple[RedisAddress, Claim]]:
-    """Claim the database that *address* names, else the highest one that is free.
+    """Claim the database that *address* names, or else the highest free one.
 
-    At the end it is empty and free. Free is a database without keys, or one whose
-    claimant is gone.
+    A database is free if it holds no keys, or if its claim is abandoned. When the
+    block ends, the database is emptied and released.
 
     Raises:
-        ServiceError: when there is none, or the server does not allow what is needed.
+        ServiceError: when none is free, or the server refuses a command.
 
     """
     with contextlib.ExitStack() as stack:
@@ -170,7 +170,7 @@ def claimed(address: RedisAddress) -> Iterator[tuple[RedisAddress, Claim]]:
 
 
 def marked_as_ours(address: RedisAddress) -> Claim:
-    """Return the claim of the first database of a server that is entirely ours."""
+    """Claim the first database of an embedded server."""
     claim = Claim.new(0, marked=1)
     with _told(address), _connection(address.at(claim.marked)) as server:
         server.set(MARKER, claim.text)
@@ -185,7 +185,7 @@ def _first_free(
     holders = []
     for number in numbers:
         claim = Claim.new(number)
-        # Subscribed first: there is no moment in which the claim looks abandoned.
+        # Subscribe first, so that the claim never looks abandoned.
         listening = stack.enter_context(contextlib.closing(_listener(own)))
         listening.subscribe(_channel(claim.text))
         if listening.get_message(timeout=_CONNECT_SECONDS) is None:
@@ -207,7 +207,10 @@ def _listener(own: Redis) -> PubSub:
 def _take(
     where: RedisAddress, own: Redis, claim: Claim, *, is_named: bool
 ) -> str | None:
-    """Claim a database. Return None, or who holds it, or "" if nobody says so."""
+    """Try to claim a database. Return None on success.
+
+    Else return the owner of the other claim, or "" if the database holds other keys.
+    """
     from redis import ResponseError
 
     with _connection(where) as server:
@@ -227,7 +230,7 @@ def _take(
         if found != 1:
             return ""
         try:
-            # It holds nothing: this asks whether it may be emptied later on.
+            # Find out now whether the server lets us empty it later.
             claim.empty(server)
         except ResponseError:
             with contextlib.suppress(ResponseError):
@@ -244,7 +247,7 @@ def _taken(server: Redis, claim: Claim, abandoned: str) -> str | int:
 
 
 def _is_abandoned(text: str, own: Redis) -> bool:
-    """Return whether *text* is of a claim whose claimant is gone."""
+    """Return whether *text* is the marker of a claim whose owner is gone."""
     if not _TEXT.fullmatch(text):
         return False
     [(_, listeners)] = own.pubsub_numsub(_channel(text))
@@ -260,7 +263,7 @@ def _channel(text: str) -> str:
 def _give_back(where: RedisAddress, claim: Claim) -> None:
     from redis import RedisError
 
-    # A server that is gone has nothing left to be tidied up.
+    # If the server is gone, there is nothing to release.
     with (
         contextlib.suppress(RedisError, OSError, ValueError),
         _connection(where) as server,
@@ -289,14 +292,14 @@ def _numbers(server: Redis) -> list[int]:
 
 
 def _is_about_number(problem: Exception) -> bool:
-    """Return whether a server says that it has no such database."""
+    """Return whether the server has no database with that number."""
     words = str(problem).lower()
     return "out of range" in words or "select is not allowed" in words
 
 
 @contextmanager
 def _told(address: RedisAddress) -> Iterator[None]:
-    """Turn errors of the server and of the connection into a sentence."""
+    """Raise errors of the server and the connection as `ServiceError`."""
     from redis import RedisError
     from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 

@@ -1,8 +1,8 @@
-"""A real PostgreSQL from a wheel, run without the wheel's own Python code.
+"""A real PostgreSQL from a wheel, started without the wheel's own Python code.
 
-That code would, for root, add a system user and let everyone pass through the folders
-above the data and the programs. Here root's server runs as `nobody`, with copies of
-the programs in the folder of the data.
+As root, that code would add a system user and open the folders above the data and the
+programs to everybody. Here, as root, the server runs as `nobody`, from copies of the
+programs in its own folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NOT_NEEDED = shutil.ignore_patterns(
 
 
 def is_root() -> bool:
-    """Return whether this process is root's, as which PostgreSQL refuses to run."""
+    """Return whether this process runs as root, which PostgreSQL refuses to do."""
     return sys.platform != "win32" and os.geteuid() == 0
 
 
@@ -81,7 +81,7 @@ class _Server:
         self._programs = programs
         self._folder = folder
         self._identity = identity
-        # PG… would change the port and more; a locale may not exist here.
+        # PG… would change the port and more, and a locale may not be installed.
         self._environment = {
             name: value
             for name, value in os.environ.items()
@@ -91,8 +91,8 @@ class _Server:
     def run(
         self, name: str, *arguments: str, log: Path | None = None, check: bool = True
     ) -> None:
-        """Run a program to its end, and raise its reason when it fails."""
-        # A server that is started keeps a pipe open, but not a file.
+        """Run a program until it exits. Raise a `ServiceError` if it fails."""
+        # Not a pipe: the server that pg_ctl starts could keep it open.
         with tempfile.TemporaryFile(dir=self._folder) as out:
             try:
                 code = subprocess.call(
@@ -147,7 +147,7 @@ def _programs() -> Path:
 
 
 def _identity() -> dict[str, Any]:
-    """Return how `subprocess` becomes a user without rights."""
+    """Return the arguments that make `subprocess` run as an unprivileged user."""
     import pwd
 
     try:
@@ -162,9 +162,9 @@ def _identity() -> dict[str, Any]:
 
 
 def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
-    """Copy what a server needs into *folder*, which is given to *user* with it all.
+    """Copy the programs into *folder*, and make *user* its owner.
 
-    The user may not be able to reach the originals: root's home is private.
+    The user may not have access to the originals, for example in root's home.
     """
     installed = programs.parent
     package = installed.parent
@@ -174,7 +174,7 @@ def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
     (copy / "bin").mkdir()
     for name in ("initdb", "pg_ctl", "postgres"):
         shutil.copy(programs / name, copy / "bin")
-    # Where the wheel's builder has put libraries, the programs look for them.
+    # The programs look for bundled libraries at this relative path.
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, folder / "program" / libraries.name)
@@ -184,7 +184,7 @@ def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
 
 
 def _settings(folder: Path) -> tuple[dict[str, str], str]:
-    """Return the settings of the server, and the address that follows from them."""
+    """Return the settings of the server, and the URL that results from them."""
     settings = {"fsync": "off"}  # the data ends with the server
     if sys.platform == "win32":
         port = _free_port()

@@ -18,7 +18,7 @@ from workshop.services.service import Service, ServiceError, ended_words
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 
-# Somebody may take a free port between the look at it and the server's start.
+# Another program may take the free port before the server does.
 _ATTEMPTS = 5
 
 _READY = "Ready to accept connections"
@@ -67,7 +67,7 @@ def embedded_valkey(folder: Path) -> Iterator[Service]:
 
 
 def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None:
-    """Return the running server, or None if somebody has taken the port."""
+    """Start a server. Return None if the port was taken in the meantime."""
     command = [
         *(str(_program()), "--port", str(port), "--bind", host),
         *("--protected-mode", "yes", "--daemonize", "no"),
@@ -93,7 +93,7 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
     try:
         for line in server.stdout:
             told.append(_LOG_PREFIX.sub("", line.strip()))
-            # It says so only when it listens, so what answers there is this one.
+            # Only now it listens, so it is this server that answers on the port.
             if _READY in line:
                 _read_on(server)
                 return server
@@ -108,10 +108,14 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
 
 
 def _read_on(server: subprocess.Popen[str]) -> None:
-    """Read what the server still writes: a full pipe would hold it up."""
-    threading.Thread(
-        target=collections.deque, args=(server.stdout, 0), daemon=True
-    ).start()
+    """Keep reading the server's output, because a full pipe would block it."""
+
+    def read() -> None:
+        assert server.stdout is not None
+        with server.stdout:
+            collections.deque(server.stdout, maxlen=0)
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def _program() -> Path:
@@ -130,11 +134,11 @@ def _not_started(reason: str) -> ServiceError:
 
 
 def _loopback() -> str:
-    """Return this machine's own address: that of IPv4, if it has one."""
+    """Return this machine's loopback address, preferably that of IPv4."""
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family) as listener, socket.socket(family) as visitor:
-                # Where the interface is off, one can listen, but not be reached.
+                # If the interface is down, listening works but connecting fails.
                 listener.bind((host, 0))
                 listener.listen()
                 visitor.connect(listener.getsockname())
@@ -143,7 +147,7 @@ def _loopback() -> str:
         return host
     raise ServiceError(
         "This machine has neither the address 127.0.0.1 nor ::1, on which an embedded "
-        "Valkey could listen. Switch its loopback interface on: `ip link set lo up`."
+        "Valkey could listen. Enable the loopback interface: `ip link set lo up`."
     )
 
 

@@ -12,22 +12,22 @@ from pathlib import Path
 
 from workshop.services.service import ServiceError
 
-# A path of a socket must fit into some 100 bytes, with what is added to the folder.
-_LONGEST = 50
+# The path of a socket in the new folder must fit into some 100 bytes.
+_LONGEST = 60
 
-# In addresses and in the settings of servers these mean themselves.
+# These characters need no escaping in URLs and in the settings of servers.
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
-    """Make a folder that only its owner can look into.
+    """Make a temporary folder that only its owner can read.
 
-    It is in the folder for temporary files, or in another one such as /tmp if that
-    one has a name that servers do not get along with. Programs can run there *for
-    another user* than root: if so, everyone can pass through the folders above.
+    If the name of the system's temporary folder would cause trouble to a server, it
+    is made in /tmp or a similar place. With *for_another_user*, programs can run in
+    the folder as another user: all folders above let everybody pass.
 
     Raises:
-        ServiceError: when there is nowhere to make it.
+        ServiceError: when no place is suitable.
 
     """
     problems = []
@@ -42,7 +42,7 @@ def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
     raise ServiceError(
         "There is no folder for the data of an embedded server: "
         f"{', '.join(problems) or 'no folder for temporary files can be written'}. "
-        "Set TMPDIR to a folder that can be written, and has a short, plain name."
+        "Set TMPDIR to a writable folder with a short, plain name."
     )
 
 
@@ -58,7 +58,7 @@ def _places() -> list[Path]:
 
 
 def _unsuitable(place: Path, *, for_another_user: bool) -> str:
-    """Return why nothing can run in *place*, or an empty string."""
+    """Return why no server can run in *place*, or an empty string."""
     if sys.platform == "win32":  # servers listen on ports there
         return ""
     if not _PLAIN.fullmatch(str(place)):

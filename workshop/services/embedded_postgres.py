@@ -7,6 +7,7 @@ programs in its own folder.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
@@ -170,17 +171,28 @@ def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
     package = installed.parent
     copy = folder / "program" / package.name / installed.name
     for part in ("lib", "share"):
-        shutil.copytree(installed / part, copy / part, ignore=_NOT_NEEDED)
+        shutil.copytree(
+            installed / part, copy / part, ignore=_NOT_NEEDED, copy_function=_copy
+        )
     (copy / "bin").mkdir()
     for name in ("initdb", "pg_ctl", "postgres"):
-        shutil.copy(programs / name, copy / "bin")
+        _copy(programs / name, copy / "bin" / name)
     # The programs look for bundled libraries at this relative path.
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():
-        shutil.copytree(libraries, folder / "program" / libraries.name)
+        target = folder / "program" / libraries.name
+        shutil.copytree(libraries, target, copy_function=_copy)
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user, group, follow_symlinks=False)
     return copy / "bin"
+
+
+def _copy(source: str | Path, target: str | Path) -> None:
+    """Copy a file. Stop at the first one that fails, unlike `copytree` itself."""
+    try:
+        shutil.copy2(source, target)
+    except OSError as error:
+        raise _not_started(f"{error.strerror}: {target}") from None
 
 
 def _settings(folder: Path) -> tuple[dict[str, str], str]:
@@ -217,6 +229,8 @@ def _reason(texts: list[str], code: int) -> str:
 
 
 def _not_started(reason: str) -> ServiceError:
+    if os.strerror(errno.ENOSPC) in reason:
+        reason += ". Make room, or set TMPDIR to another folder"
     return ServiceError(
         f"The embedded PostgreSQL did not start: {reason}. `python -m workshop doctor` "
         "looks for the cause. Or leave out `--database postgres`, or name a PostgreSQL "

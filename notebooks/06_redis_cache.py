@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 
 from workshop.notebooks import play
 from workshop.services import redis_server
-from workshop.services.redis import plain_url
 from workshop.timeline import record
 
 # %% [markdown]
@@ -24,7 +23,7 @@ from workshop.timeline import record
 # %%
 until_the_end = ExitStack()
 service = until_the_end.enter_context(redis_server())
-URL = plain_url(service.url)
+URL = service.url
 
 
 def connect(**options):

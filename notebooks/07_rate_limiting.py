@@ -15,7 +15,6 @@ from redis.asyncio import Redis
 
 from workshop.notebooks import play
 from workshop.services import redis_server
-from workshop.services.redis import plain_url
 from workshop.timeline import record
 
 # %% [markdown]
@@ -182,7 +181,7 @@ await play(burst(decides_then_writes, "Decide, then write"))
 # %%
 until_the_end = ExitStack()
 service = until_the_end.enter_context(redis_server())
-URL = plain_url(service.url)
+URL = service.url
 
 
 async def read_and_write(redis):

@@ -26,6 +26,7 @@ from workshop.grading import LessonVerdict, Verdict, grade
 from workshop.lesson import Catalogue, Lesson
 from workshop.services import database_server
 from workshop.services.imitation import imitation_of_redis
+from workshop.services.redis import with_claim
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = Catalogue(ROOT).named()
@@ -133,7 +134,8 @@ def test_it_holds_on_a_real_postgresql(lesson: Lesson) -> None:
 )
 def test_it_holds_on_the_imitation_of_redis_that_windows_has(lesson: Lesson) -> None:
     with imitation_of_redis() as server:
-        environment = {"WORKSHOP_REDIS_URL": f"{server.url}#workshop"}
+        claim = with_claim(server).claim
+        environment = {"WORKSHOP_REDIS_URL": server.url, "WORKSHOP_REDIS_CLAIM": claim}
         starter = grade(lesson, lesson.state_file(0), environment=environment)
         solution = grade(lesson, lesson.solution_file, environment=environment)
 

@@ -14,14 +14,13 @@ from redis.asyncio import Redis
 from workshop.scenario.redis import ANSWER_SECONDS, modelled_redis
 from workshop.scenario.sqlite import CALL_SECONDS, modelled_sqlite
 from workshop.services import redis_server
-from workshop.services.redis import plain_url
 from workshop.timeline import virtual
 
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
     with redis_server() as service:
-        yield plain_url(service.url)
+        yield service.url
 
 
 def test_sqlite_answers_after_a_modelled_moment(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """The embedded PostgreSQL, one's own, and a database for each test."""
 
+import asyncio
+import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +12,17 @@ import psutil
 import pytest
 
 from tests.services.owner import killed_owner
+from workshop.cli import place
+from workshop.cli.services import services_for_tests
 from workshop.services import Service, ServiceError, database_server
-from workshop.services.postgres import call, plain_url, sqlalchemy_url
+from workshop.services.postgres import (
+    call,
+    connected,
+    drop_leftovers,
+    fresh_postgres_database,
+    plain_url,
+    sqlalchemy_url,
+)
 
 pytest.importorskip("asyncpg", reason="the extra `postgres` is not installed")
 
@@ -27,8 +40,6 @@ def server() -> Iterator[Service]:
 
 
 async def test_it_is_a_real_postgresql(server: Service) -> None:
-    from workshop.services.postgres import connected
-
     async with connected(server.url) as connection:
         version = str(await connection.fetchval("SHOW server_version"))
 
@@ -40,8 +51,6 @@ async def test_each_database_is_new_and_gone_afterwards_whoever_is_connected(
     server: Service,
 ) -> None:
     import asyncpg  # type: ignore[import-untyped]
-
-    from workshop.services.postgres import connected, fresh_postgres_database
 
     async with fresh_postgres_database(server.url) as one:
         async with fresh_postgres_database(server.url) as other:
@@ -59,8 +68,6 @@ async def test_sqlalchemy_can_read_the_address(server: Service) -> None:
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    from workshop.services.postgres import fresh_postgres_database
-
     async with fresh_postgres_database(server.url) as url:
         engine = create_async_engine(url)
         async with engine.connect() as connection:
@@ -71,11 +78,9 @@ async def test_sqlalchemy_can_read_the_address(server: Service) -> None:
 async def test_a_role_that_may_not_make_databases_is_told_what_to_ask_for(
     server: Service,
 ) -> None:
-    from workshop.services.postgres import connected, fresh_postgres_database
-
     async with connected(server.url) as admin:
         await admin.execute("CREATE ROLE learner LOGIN PASSWORD 'secret'")
-    url = server.url.replace("postgres:@", "learner:secret@")
+    url = server.url.replace("postgres@", "learner:secret@")
     with pytest.raises(ServiceError) as failure:
         async with fresh_postgres_database(url):
             pytest.fail("it may not")
@@ -85,8 +90,6 @@ async def test_a_role_that_may_not_make_databases_is_told_what_to_ask_for(
 
 
 async def test_a_server_that_does_not_answer_is_said_without_its_password() -> None:
-    from workshop.services.postgres import connected
-
     with pytest.raises(ServiceError) as failure:
         async with connected("postgresql://me:secret@127.0.0.1:1/db"):
             pytest.fail("nobody listens there")
@@ -195,3 +198,164 @@ def test_a_server_that_does_not_answer_is_told_before_any_test_runs() -> None:
     said = r"PostgreSQL at 127\.0\.0\.1:1 cannot be used"
     with pytest.raises(ServiceError, match=said):
         call("postgresql://ann@127.0.0.1:1/box_office")
+
+
+LEFT_BEHIND = """
+import asyncio, sys
+from workshop.services.postgres import fresh_postgres_database
+
+async def main():
+    async with fresh_postgres_database(sys.argv[1], sys.argv[2]) as url:
+        print(url, flush=True)
+        input()
+
+asyncio.run(main())
+"""
+
+
+@contextlib.contextmanager
+def making_a_database(url: str, run: str) -> Iterator[subprocess.Popen[str]]:
+    """Give a process that uses a database of its own, and kill it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LEFT_BEHIND, url, run],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert "workshop_" in process.stdout.readline()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+async def names(server: Service) -> set[str]:
+    """Return which databases there are."""
+    async with connected(server.url) as admin:
+        rows = await admin.fetch("SELECT datname FROM pg_database")
+    return {row["datname"] for row in rows}
+
+
+async def until_nobody_is_connected(server: Service) -> None:
+    """Wait until the server has noticed that a process is gone."""
+    others = "SELECT FROM pg_stat_activity WHERE pid != pg_backend_pid()"
+    clients = f"{others} AND backend_type = 'client backend'"
+    async with asyncio.timeout(20), connected(server.url) as admin:
+        while await admin.fetch(clients):
+            pass
+
+
+async def test_what_a_killed_test_has_left_is_dropped_by_the_next_run(
+    server: Service,
+) -> None:
+    before = await names(server)
+    with making_a_database(server.url, "a" * 32):
+        assert len(await names(server) - before) == 1
+    await until_nobody_is_connected(server)
+    call(server.url)
+
+    assert await names(server) == before
+
+
+async def test_what_a_killed_test_has_left_is_dropped_before_the_next_test(
+    server: Service,
+) -> None:
+    before = await names(server)
+    for _ in range(2):
+        with making_a_database(server.url, "a" * 32):
+            pass
+        await until_nobody_is_connected(server)
+    async with fresh_postgres_database(server.url):
+        assert len(await names(server) - before) == 1
+
+    assert await names(server) == before
+
+
+async def test_what_another_run_uses_stays(server: Service) -> None:
+    before = await names(server)
+    with making_a_database(server.url, "a" * 32):
+        used = await names(server) - before
+        call(server.url)
+        drop_leftovers(server.url, "b" * 32)
+        assert await names(server) - before == used
+        drop_leftovers(server.url, "a" * 32)
+        assert await names(server) == before
+
+
+async def test_databases_that_only_look_like_ours_stay(server: Service) -> None:
+    looking_alike = {
+        "workshop_notes": f"workshop run {'a' * 32} of mine",
+        "workshop_0123456789ab": None,
+        "workshop_0123456789ac": "the workshop of ann",
+        "my_workshop_0123456789ab": f"workshop run {'a' * 32} of mine",
+    }
+    async with connected(server.url) as admin:
+        for name, comment in looking_alike.items():
+            await admin.execute(f'CREATE DATABASE "{name}"')
+            if comment:
+                await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{comment}'")
+        call(server.url)
+        drop_leftovers(server.url, "a" * 32)
+        async with fresh_postgres_database(server.url, "a" * 32):
+            pass
+        there = await names(server)
+        for name in looking_alike:
+            await admin.execute(f'DROP DATABASE "{name}"')
+
+    assert there > set(looking_alike)
+
+
+async def test_a_run_ends_without_what_its_killed_tests_have_left(
+    server: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await names(server)
+    lesson = place.catalogue().find("01")
+    monkeypatch.setenv(VARIABLE, server.url)
+    monkeypatch.delenv("WORKSHOP_DATABASE_CLAIM", raising=False)
+    with services_for_tests(lesson, None, say=lambda _: None) as environment:
+        run = environment["WORKSHOP_DATABASE_CLAIM"]
+        with making_a_database(server.url, run):
+            pass
+
+    assert await names(server) == before
+
+
+async def test_the_contents_of_other_databases_stay(server: Service) -> None:
+    async with connected(server.url) as admin:
+        await admin.execute("CREATE TABLE mine AS SELECT generate_series(1, 99) AS n")
+        try:
+            sums = "SELECT md5(string_agg(mine::text, ',')) FROM mine"
+            before = await admin.fetchval(sums)
+            async with (
+                fresh_postgres_database(server.url) as one,
+                fresh_postgres_database(server.url) as other,
+            ):
+                for url in (one, other):
+                    async with connected(url) as app:
+                        await app.execute("CREATE TABLE mine (n int)")
+            assert await admin.fetchval(sums) == before
+        finally:
+            await admin.execute("DROP TABLE mine")
+
+
+async def test_an_address_with_options_leads_an_app_to_the_tests_database(
+    server: Service,
+) -> None:
+    """SQLAlchemy prefers a database in the query: that would be the user's own."""
+    from sqlalchemy import text
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    given = server.url.replace("/postgres?", "/?database=postgres&")
+    async with fresh_postgres_database(given) as url:
+        engine = create_async_engine(url)
+        async with engine.connect() as connection:
+            used = await connection.scalar(text("SELECT current_database()"))
+        await engine.dispose()
+
+    assert str(used).startswith("workshop_")

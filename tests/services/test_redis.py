@@ -1,5 +1,7 @@
 """The embedded Valkey, and one's own Redis."""
 
+import contextlib
+import secrets
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -8,19 +10,22 @@ import pytest
 import redis
 
 from tests.services.owner import killed_owner
+from workshop.lab.redis_server import empty_redis
 from workshop.services import Service, ServiceError, redis_server
-from workshop.services.redis import plain_url
+from workshop.services.claim import MARKER
+from workshop.services.keeper import kept
 
 VARIABLE = "WORKSHOP_REDIS_URL"
+HANDED_OVER = "WORKSHOP_REDIS_CLAIM"
+
+Contents = dict[int, dict[bytes, bytes | None]]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Service]:
-    """An embedded server; for some of these tests it plays one's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(VARIABLE, raising=False)
-        with redis_server() as service:
-            yield service
+    """A server without any marks, as somebody has started it for themselves."""
+    with kept("redis") as service:
+        yield service
 
 
 @pytest.fixture
@@ -29,40 +34,95 @@ def own(server: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     parts = urlsplit(server.url)
     url = f"redis://{parts.netloc}"
     monkeypatch.setenv(VARIABLE, url)
+    monkeypatch.delenv(HANDED_OVER, raising=False)
     yield url
     with redis.Redis.from_url(url) as client:
         client.flushall()
 
 
-def keep(url: str, number: int) -> None:
-    """Put somebody's key into a database."""
-    with redis.Redis.from_url(f"{url}/{number}") as client:
-        client.set("somebody's", "key")
+def keep(url: str, *numbers: int) -> None:
+    """Put somebody's keys into databases."""
+    for number in numbers:
+        with redis.Redis.from_url(f"{url}/{number}") as client:
+            client.set("somebody's", "key")
+            client.hset("somebody's hash", "field", f"value {number}")
+
+
+def contents(url: str) -> Contents:
+    """Return all that a server holds, byte for byte."""
+    held = {}
+    for number in range(16):
+        with redis.Redis.from_url(f"{url}/{number}") as client:
+            held[number] = {key: client.dump(key) for key in client.keys("*")}
+    return held
+
+
+def number_of(service: Service) -> int:
+    """Return the number of the database that was claimed."""
+    return int(urlsplit(service.url).path.strip("/"))
 
 
 def test_the_embedded_one_answers(server: Service) -> None:
-    with redis.Redis.from_url(plain_url(server.url)) as client:
+    with redis.Redis.from_url(server.url) as client:
         assert client.ping()
         assert client.eval("return 42", 0) == 42
     assert server.description.startswith(("embedded Valkey", "imitation"))
 
 
+async def test_on_the_embedded_one_an_app_sees_an_empty_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with redis_server() as service:
+        async with empty_redis(service) as lab:
+            await lab.admin.set("left", "behind")
+        async with empty_redis(service):
+            with redis.Redis.from_url(service.url) as app:
+                assert app.dbsize() == 0
+
+
 def test_of_ones_own_the_highest_empty_database_is_taken(own: str) -> None:
     keep(own, 15)
     with redis_server() as service:
-        assert plain_url(service.url) == f"{own}/14"
+        assert service.url == f"{own}/14"
         assert service.description.endswith("database 14")
 
 
-def test_a_number_in_the_address_is_obeyed(
-    own: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ending", ["/3", "/3/", "/003", "?db=3", "/0?db=3", "/%33"])
+async def test_the_database_that_the_address_names_is_the_only_one_touched(
+    own: str, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, f"{own}/3")
+    keep(own, *(number for number in range(16) if number != 3))
+    before = contents(own)
+    monkeypatch.setenv(VARIABLE, f"{own}{ending}")
     with redis_server() as service:
-        assert plain_url(service.url) == f"{own}/3"
+        async with empty_redis(service) as lab:
+            with redis.Redis.from_url(lab.url) as app:
+                app.set("seats:2", "A1")
+            assert await lab.keys() == ["seats:2"]
+            await lab.admin.flushdb()
+            assert await lab.keys() == []
+
+    assert number_of(service) == 3
+    assert contents(own) == before
 
 
+@pytest.mark.parametrize(
+    "ending", ["/3", "/3/", "/003", "?db=3", "/0?db=3", "/3#workshop", "?db=3#workshop"]
+)
 def test_a_database_that_holds_keys_is_refused_and_they_stay(
+    own: str, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(own, 3)
+    before = contents(own)
+    monkeypatch.setenv(VARIABLE, f"{own}{ending}")
+    with pytest.raises(ServiceError), redis_server():
+        pytest.fail("it would be emptied")
+
+    assert contents(own) == before
+
+
+def test_a_database_that_holds_keys_is_named(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(own, 3)
@@ -73,29 +133,167 @@ def test_a_database_that_holds_keys_is_refused_and_they_stay(
     ):
         pytest.fail("it would be emptied")
 
-    with redis.Redis.from_url(f"{own}/3") as client:
-        assert client.dbsize() == 1
-
 
 def test_a_redis_without_an_empty_database_is_refused(own: str) -> None:
-    for number in range(16):
-        keep(own, number)
+    keep(own, *range(16))
+    before = contents(own)
     with (
         pytest.raises(ServiceError, match=r"^Every database of your Redis"),
         redis_server(),
     ):
         pytest.fail("it would be emptied")
 
+    assert contents(own) == before
 
-def test_a_process_that_was_handed_the_database_need_not_find_it_empty(
+
+async def test_each_run_on_one_redis_has_a_database_of_its_own(own: str) -> None:
+    before = contents(own)
+    with redis_server() as one, redis_server() as other:
+        async with empty_redis(one) as first, empty_redis(other) as second:
+            await first.admin.set("of", "one")
+            await second.admin.flushdb()
+            assert (await first.keys(), await second.keys()) == (["of"], [])
+        assert number_of(one) != number_of(other)
+
+    assert contents(own) == before
+
+
+def test_a_named_database_that_another_run_uses_is_refused(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"{own}/3")
+    with (
+        redis_server(),
+        pytest.raises(ServiceError, match=r"^Database 3 .* another run"),
+        redis_server(),
+    ):
+        pytest.fail("they would empty each other's database")
+
+
+def test_what_a_killed_run_has_left_is_cleared_and_its_database_used_again(
+    own: str,
+) -> None:
+    left_behind = (
+        "__import__('redis').Redis.from_url(service.url).set('left', 'behind')"
+    )
+    url, _ = killed_owner("redis_server()", left_behind, **{VARIABLE: own})
+    with redis.Redis.from_url(url) as client:
+        assert client.exists("left", MARKER) == 2
+    with redis_server() as service:
+        assert service.url == url
+        with redis.Redis.from_url(url) as client:
+            assert client.keys("*") == [MARKER.encode()]
+
+    assert not any(contents(own).values())
+
+
+def test_a_key_of_somebody_elses_that_is_called_like_ours_is_no_claim(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis.Redis.from_url(f"{own}/3") as client:
+        client.set(MARKER, "workshop of mine")
+    with redis.Redis.from_url(f"{own}/4") as client:
+        client.hset(MARKER, "workshop", "of mine")
+    before = contents(own)
+    for number in (3, 4):
+        monkeypatch.setenv(VARIABLE, f"{own}/{number}")
+        with pytest.raises(ServiceError), redis_server():
+            pytest.fail("it would be emptied")
+
+    assert contents(own) == before
+
+
+async def test_a_process_that_was_handed_the_claim_need_not_find_it_empty(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test that was killed half-way may have left keys, which are ours."""
     with redis_server() as service:
+        with redis.Redis.from_url(service.url) as app:
+            app.set("left", "behind")
         monkeypatch.setenv(VARIABLE, service.url)
-        keep(own, 15)
+        monkeypatch.setenv(HANDED_OVER, service.claim)
         with redis_server() as handed_over:
             assert handed_over.url == service.url
+            async with empty_redis(handed_over) as lab:
+                assert await lab.keys() == []
+
+
+@pytest.mark.parametrize("claim", ["3 3", "3 9", "9 3"])
+async def test_a_claim_that_was_made_up_empties_nothing(
+    own: str, claim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(own, 3)
+    monkeypatch.setenv(VARIABLE, f"{own}/3")
+    monkeypatch.setenv(HANDED_OVER, f"{claim} workshop {secrets.token_hex(16)} x")
+    before = contents(own)
+    with redis_server() as service, pytest.raises(ServiceError):
+        async with empty_redis(service):
+            pytest.fail("it would be emptied")
+
+    assert contents(own) == before
+
+
+async def test_keys_that_come_after_the_mark_has_gone_stay(own: str) -> None:
+    """Somebody has cleared the database in the middle of a run, and now uses it."""
+    with redis_server() as service:
+        number = number_of(service)
+        async with empty_redis(service) as lab:
+            with redis.Redis.from_url(service.url) as somebody:
+                somebody.flushdb()
+            keep(own, number)
+            before = contents(own)
+            with pytest.raises(ServiceError, match="nothing was deleted"):
+                await lab.admin.flushdb()
+            with redis.Redis.from_url(service.url) as somebody:
+                held = somebody.dump("somebody's")
+                somebody.delete("somebody's", "somebody's hash")
+
+    assert before[number][b"somebody's"] == held
+
+
+async def test_an_app_that_empties_its_database_does_not_end_the_run(own: str) -> None:
+    with redis_server() as service:
+        async with empty_redis(service):
+            with redis.Redis.from_url(service.url) as app:
+                app.flushdb()
+        async with empty_redis(service) as lab:
+            assert await lab.keys() == []
+
+    assert not any(contents(own).values())
+
+
+@pytest.mark.parametrize("forbidden", ["eval", "flushdb", "subscribe", "dbsize"])
+def test_a_user_who_may_not_do_what_is_needed_is_told_so(
+    own: str, forbidden: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis.Redis.from_url(own) as client:
+        with contextlib.suppress(redis.ResponseError):
+            client.acl_setuser(
+                "learner",
+                enabled=True,
+                passwords=["+hunter2"],
+                keys=["*"],
+                channels=["*"],
+                categories=["+@all"],
+                commands=[f"-{forbidden}"],
+            )
+        if "learner" not in str(client.execute_command("ACL", "LIST")):
+            pytest.skip("an imitation has no users")
+    monkeypatch.setenv(VARIABLE, own.replace("redis://", "redis://learner:hunter2@"))
+    with pytest.raises(ServiceError) as failure, redis_server():
+        pytest.fail("it may not")
+
+    assert forbidden in str(failure.value).lower() or "ACL" in str(failure.value)
+    assert "hunter2" not in str(failure.value)
+    assert not any(contents(own).values())
+
+
+def test_a_number_that_the_server_does_not_have_is_said(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"{own}/99999")
+    with pytest.raises(ServiceError, match="out of range"), redis_server():
+        pytest.fail("there is no such database")
 
 
 def test_one_that_does_not_answer_is_said_without_its_password(

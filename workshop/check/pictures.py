@@ -24,6 +24,7 @@ from workshop.lesson import Catalogue, Lesson
 from workshop.scenario import Performance, Play, Scene, play, read_scenes
 from workshop.scenario.source import loaded
 from workshop.services import redis_server
+from workshop.services.redis import CLAIM_VARIABLE
 from workshop.timeline import Timeline, record, svg, virtual
 
 _OURS = re.compile(r"(state|\d\d)-.*\.svg")
@@ -167,7 +168,9 @@ def _services(lessons: Sequence[Lesson]) -> Iterator[dict[str, str]]:
     scenic = [it for it in lessons if it.scenario_file.is_file()]
     with ExitStack() as stack:
         if any("redis" in it.fixtures for it in scenic):
-            environment["REDIS_URL"] = stack.enter_context(redis_server()).url
+            service = stack.enter_context(redis_server())
+            environment["REDIS_URL"] = service.url
+            environment[CLAIM_VARIABLE] = service.claim
         yield environment
 
 

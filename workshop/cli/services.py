@@ -30,6 +30,7 @@ def services_for_tests(
             say(f"Service: {service.description}")
             # Empty means: no server, a file for each test.
             environment[variable] = "" if service.kind == "sqlite" else service.url
+            environment[_claim(variable)] = service.claim
         yield environment
 
 
@@ -63,9 +64,11 @@ def services_for_app(
                 from workshop.services.postgres import fresh_postgres_database
 
                 portal = stack.enter_context(start_blocking_portal())
-                made = portal.wrap_async_context_manager(fresh_postgres_database(url))
+                fresh = fresh_postgres_database(url, service.claim)
+                made = portal.wrap_async_context_manager(fresh)
                 url = stack.enter_context(made)
             environment[name] = url
+            environment[_claim(variable)] = service.claim
         yield environment
 
 
@@ -81,9 +84,12 @@ def _services(
 
         server = stack.enter_context(database_server(database))
         if server.kind == "postgres":
-            from workshop.services.postgres import call
+            from workshop.services.postgres import call, drop_leftovers
 
             call(server.url)
+            if server.claim:
+                # A test that was killed could not drop its own.
+                stack.callback(drop_leftovers, server.url, server.claim)
         yield "WORKSHOP_DATABASE_URL", server
     elif database is not None:
         say(f"Lesson {lesson.number} uses no database, so --database changes nothing.")
@@ -91,3 +97,8 @@ def _services(
         from workshop.services import redis_server
 
         yield "WORKSHOP_REDIS_URL", stack.enter_context(redis_server())
+
+
+def _claim(variable: str) -> str:
+    """Return the variable that hands over the claim of the service in *variable*."""
+    return variable.replace("_URL", "_CLAIM")

@@ -151,20 +151,16 @@ def redis() -> Finding:
 
 def postgres() -> Finding:
     """Start the embedded PostgreSQL, or reach one's own, and ask it something."""
-    import asyncpg  # type: ignore[import-untyped]
-
     from workshop.services import ServiceError, database_server
+    from workshop.services.postgres import connected
 
     async def ask(url: str) -> object:
-        connection = await asyncpg.connect(url)
-        try:
+        async with connected(url) as connection:
             return await connection.fetchval("SELECT 1")
-        finally:
-            await connection.close()
 
     try:
         with database_server("postgres") as service:
-            if asyncio.run(ask(service.url.replace("+asyncpg", "", 1))) != 1:
+            if asyncio.run(ask(service.url)) != 1:
                 return problem(f"{service.description} does not count to 1.")
             return ok(f"PostgreSQL answers: {service.description}")
     except ServiceError as error:

@@ -142,11 +142,14 @@ class PostgresWitness:
 
 
 @asynccontextmanager
-async def fresh_database(server_url: str, folder: Path) -> AsyncIterator[Database]:
+async def fresh_database(
+    server_url: str, folder: Path, claim: str = ""
+) -> AsyncIterator[Database]:
     """Make a database for one test and remove it afterwards.
 
     For a SQLite *server_url* it is a new file in *folder*, for a PostgreSQL one it is
-    a new database on that server, called ``workshop_…``.
+    a new database on that server, called ``workshop_…``. *claim* names the run that
+    it belongs to.
 
     Raises:
         ServiceError: when the server cannot be reached, or allows no new database.
@@ -163,7 +166,7 @@ async def fresh_database(server_url: str, folder: Path) -> AsyncIterator[Databas
         from workshop.services.postgres import connected, fresh_postgres_database
 
         async with (
-            fresh_postgres_database(server_url) as url,
+            fresh_postgres_database(server_url, claim) as url,
             connected(url) as connection,
         ):
             witness = PostgresWitness(connection)

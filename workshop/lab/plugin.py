@@ -158,7 +158,7 @@ async def redis(
     """An empty Redis for this test, named in REDIS_URL."""
     from workshop.lab.redis_server import empty_redis
 
-    async with empty_redis(redis_service.url) as server:
+    async with empty_redis(redis_service) as server:
         monkeypatch.setenv("REDIS_URL", server.url)
         yield server
 
@@ -173,7 +173,9 @@ async def database(
     with tempfile.TemporaryDirectory(
         prefix="workshop-", ignore_cleanup_errors=True
     ) as folder:
-        async with fresh_database(database_service.url, Path(folder)) as database:
+        async with fresh_database(
+            database_service.url, Path(folder), database_service.claim
+        ) as database:
             monkeypatch.setenv("DATABASE_URL", database.url)
             yield database
 

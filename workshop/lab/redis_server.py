@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from workshop.services.redis import plain_url
+from workshop.services.claim import CLIENT, MARKER, Claim
+from workshop.services.service import Service, ServiceError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-
-_NAME = "workshop-lab"
 
 
 class RedisServer:
@@ -33,7 +32,7 @@ class RedisServer:
     async def clients(self) -> list[dict[str, Any]]:
         """Return what CLIENT LIST says of every connection but the test's own."""
         clients: list[dict[str, Any]] = await self.admin.client_list()
-        return [client for client in clients if client.get("name") != _NAME]
+        return [client for client in clients if client.get("name") != CLIENT]
 
     async def connections_received(self) -> int:
         """Return how many connections the app has made since the test began.
@@ -44,32 +43,50 @@ class RedisServer:
         """
         received = await _received(self.admin)
         if received is None or self._received is None:
-            raise LookupError(f"The Redis at {self.url} does not count connections.")
+            raise LookupError("This Redis does not count connections.")
         return received - self._received
 
     async def keys(self) -> list[str]:
-        """Return the names of all keys, sorted."""
-        return sorted(str(key) for key in await self.admin.keys("*"))
+        """Return the names of all keys, sorted, without the workshop's own marker."""
+        keys = [str(key) for key in await self.admin.keys("*")]
+        return sorted(key for key in keys if key != MARKER)
 
 
 @asynccontextmanager
-async def empty_redis(url: str) -> AsyncIterator[RedisServer]:
-    """Empty the database that *url* names, give it, and empty it again."""
-    from redis.asyncio import Redis
+async def empty_redis(service: Service) -> AsyncIterator[RedisServer]:
+    """Give the database that *service* has claimed; empty it before and after.
 
-    plain = plain_url(url)
-    async with Redis.from_url(
-        plain,
+    Raises:
+        ServiceError: when the claim does not hold (any more).
+
+    """
+    claim = Claim.handed_over(service.claim)
+    if claim is None:
+        raise ServiceError("This Redis was never claimed, so it will not be emptied.")
+    async with _admin_of(claim).from_url(
+        service.url,
         decode_responses=True,
-        client_name=_NAME,
+        client_name=CLIENT,
         # One connection, made now: the numbers below must not count a second one.
         single_connection_client=True,
     ) as admin:
         await admin.flushdb()
         try:
-            yield RedisServer(plain, admin, await _received(admin))
+            yield RedisServer(service.url, admin, await _received(admin))
         finally:
             await admin.flushdb()
+
+
+def _admin_of(claim: Claim) -> type[Redis]:
+    """Return a client class whose `flushdb` needs *claim*, and keeps its marker."""
+    from redis.asyncio import Redis
+
+    class Admin(Redis):
+        async def flushdb(self, asynchronous: bool = False, **kwargs: Any) -> bool:
+            await claim.empty_async(self)
+            return True
+
+    return Admin
 
 
 async def _received(admin: Redis) -> int | None:

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,12 @@ from workshop.processes.liveness import has_ended, name_of_process
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- only folders with an owner's name are made there
 """Where Linux keeps files in memory."""
+
+FALLBACKS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 -- as above
+"""Where servers get a folder if the usual place has a name that they cannot use."""
+
+UNPRIVILEGED = "nobody"
+"""The user as whom root runs servers that refuse to run as root."""
 
 _NAME = re.compile(
     r"workshop-[a-z]+-(?P<owner>[0-9a-z]+\.[0-9a-z]+\.[0-9a-f]{6})-[0-9a-z_]+"
@@ -64,8 +71,9 @@ def sweep(parents: Iterable[Path] | None = None) -> list[Path]:
 
     The default is everywhere where `make_temporary_folder` is used to make some.
     """
-    places = [Path(tempfile.gettempdir()), MEMORY] if parents is None else parents
-    swept = [folder for place in places for folder in _abandoned(place)]
+    if parents is None:
+        parents = dict.fromkeys([Path(tempfile.gettempdir()), MEMORY, *FALLBACKS])
+    swept = [folder for place in parents for folder in _abandoned(place)]
     for folder in swept:
         delete(folder)
     return swept
@@ -83,6 +91,19 @@ def _abandoned(parent: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             # Never what a link leads to, and never another user's.
             status = entry.stat(follow_symlinks=False)
-            own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+            own = status.st_uid in _own_users()
             if stat.S_ISDIR(status.st_mode) and own and has_ended(match["owner"]):
                 yield Path(entry.path)
+
+
+def _own_users() -> set[int]:
+    """Return the numbers of the users to whom folders of ours belong."""
+    if sys.platform == "win32":
+        return {0}  # what `stat` says of every file
+    users = {os.getuid()}
+    if os.getuid() == 0:
+        import pwd
+
+        with contextlib.suppress(KeyError):
+            users.add(pwd.getpwnam(UNPRIVILEGED).pw_uid)
+    return users

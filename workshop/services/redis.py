@@ -6,32 +6,30 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
+from workshop.services.address import REDIS_VARIABLE as VARIABLE
+from workshop.services.address import read_redis
+from workshop.services.claim import Claim, claimed, marked_as_ours
 from workshop.services.keeper import kept
-from workshop.services.service import Service, ServiceError, place_of
+from workshop.services.service import Service
 
-if TYPE_CHECKING:
-    from redis import Redis
+CLAIM_VARIABLE = "WORKSHOP_REDIS_CLAIM"
+"""Hands a claim over to the processes that run tests.
 
-VARIABLE = "WORKSHOP_REDIS_URL"
-
-# The end of an address whose database may be emptied, because we have looked into it,
-# or because the server is ours. A later process that gets it need not look again.
-_VETTED = "workshop"
-
-_PORT = 6379
+It proves nothing alone: the marker in the database is compared before anything is
+deleted.
+"""
 
 
 @contextmanager
 def redis_server() -> Iterator[Service]:
-    """Give the Redis that ``WORKSHOP_REDIS_URL`` names, else an embedded one.
+    """Give the Redis that ``WORKSHOP_REDIS_URL`` names, or else an embedded one.
 
-    Tests empty the database that they use. On a Redis of one's own it is the one whose
-    number the address ends with, and it must be empty to begin with; without a number
-    it is the highest one that is empty. The embedded server is a real Valkey from a
-    wheel, or an imitation where there is no wheel; it ends with the block.
+    Tests empty the database that they use. On the user's own Redis, that is the
+    database whose number the URL contains, which must be empty; without a number, it
+    is the highest empty one. It is claimed for the block, and empty again afterwards.
+    The embedded server is a real Valkey from a wheel, or an imitation where there is
+    no wheel. It is stopped at the end of the block.
 
     Raises:
         ServiceError: when there is no empty database, or no answer.
@@ -40,59 +38,37 @@ def redis_server() -> Iterator[Service]:
     given = os.environ.get(VARIABLE, "").strip()
     if not given:
         with kept("redis") as service:
-            yield replace(service, url=f"{service.url}#{_VETTED}")
+            yield with_claim(service)
         return
-    vetted = urlsplit(given).fragment == _VETTED
-    url = given if vetted else f"{empty_database(given)}#{_VETTED}"
-    number = urlsplit(url).path.strip("/")
-    place = place_of(given, _PORT)
-    yield Service(url, "redis", f"your Redis at {place}, database {number}")
+    address = read_redis(given)
+    words = f"your Redis at {address.place}, database"
+    handed_over = Claim.handed_over(os.environ.get(CLAIM_VARIABLE, ""))
+    if handed_over is not None:
+        number = handed_over.database
+        url = address.at(number).url()
+        yield Service(url, "redis", f"{words} {number}", str(handed_over))
+        return
+    with claimed(address) as (where, claim):
+        description = f"{words} {claim.database}"
+        yield Service(where.url(), "redis", description, str(claim))
 
 
-def empty_database(url: str) -> str:
-    """Return *url* with the number of a database in it that is empty.
+def with_claim(service: Service) -> Service:
+    """Return an embedded *service* with the right to empty its first database."""
+    return replace(service, claim=str(marked_as_ours(read_redis(service.url))))
+
+
+def empty_database(url: str, claim: str) -> None:
+    """Empty the database at *url*, if it is the one that was claimed.
 
     Raises:
-        ServiceError: when the one that it names is not empty, or none is.
+        ServiceError: when it is not.
 
     """
-    import redis
+    from redis import Redis
 
-    place = place_of(url, _PORT)
-    try:
-        with redis.Redis.from_url(url) as server:
-            numbers = [_named(url)] if _named(url) is not None else _numbers(server)
-            for number in numbers:
-                server.execute_command("SELECT", number)
-                if server.dbsize() == 0:
-                    return urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
-    except redis.RedisError as exc:
-        raise ServiceError(
-            f"Redis at {place} cannot be used: {str(exc).rstrip('.')}. "
-            "Is it running, and is the "
-            f"address in {VARIABLE} right? Unset it to use an embedded one."
-        ) from exc
-    which = f"Database {numbers[0]}" if len(numbers) == 1 else "Every database"
-    raise ServiceError(
-        f"{which} of your Redis at {place} holds keys, and the workshop would delete "
-        f"them. End {VARIABLE} with the number of an empty one, as in /9, or unset it "
-        "to use an embedded one."
-    )
-
-
-def plain_url(url: str) -> str:
-    """Return *url* without our own mark, for an app."""
-    return urlunsplit(urlsplit(url)._replace(fragment=""))
-
-
-def _named(url: str) -> int | None:
-    path = urlsplit(url).path.strip("/")
-    return int(path) if path.isdigit() else None
-
-
-def _numbers(server: Redis) -> list[int]:
-    try:
-        count = int(str(server.config_get("databases")["databases"]))
-    except Exception:  # noqa: BLE001 -- hosted servers forbid the question
-        count = 16
-    return list(reversed(range(count)))
+    held = Claim.handed_over(claim)
+    if held is None:
+        return
+    with Redis.from_url(url) as server:
+        held.empty(server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 
 class ServiceError(Exception):
@@ -18,15 +17,19 @@ class Service:
         url: the address to connect to. It may hold a password: do not print it.
         kind: ``"sqlite"``, ``"postgres"`` or ``"redis"``.
         description: for people, without passwords: ``embedded PostgreSQL 18.0``.
+        claim: what proves that a Redis database may be emptied, or that databases on
+            a PostgreSQL are this run's.
 
     """
 
     url: str = field(repr=False)
     kind: str
     description: str
+    claim: str = field(default="", repr=False)
 
 
-def place_of(url: str, default_port: int) -> str:
-    """Return host and port of *url*, and nothing of its credentials."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}:{parts.port or default_port}"
+def ended_words(code: int) -> str:
+    """Say how a program ended that said nothing itself."""
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    return f"it said nothing and ended with code {code}"

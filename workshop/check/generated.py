@@ -18,6 +18,7 @@ from typing import Any
 
 from workshop.check.texts import Finding
 from workshop.lesson import Catalogue, Lesson
+from workshop.lesson.published import CHECKSUMS, checksums
 from workshop.site.agenda import agenda_tables
 from workshop.site.notebook import notebook_page, title_of
 from workshop.site.reference import fixtures_page, package_page
@@ -64,6 +65,7 @@ def parts(root: Path) -> list[Part]:
         return lambda: lesson_table(lessons, link)
 
     wanted = [
+        Part(root / "lessons" / CHECKSUMS, "", lambda: checksums(lessons)),
         Part(root / "README.md", "lessons", table("lessons/{}/README.md")),
         Part(docs / "index.md", "lessons", table("lessons/{}.md")),
         Part(docs / "lessons" / "index.md", "lessons", table("{}.md")),

@@ -12,9 +12,6 @@ _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _MAKE = re.compile(r"(?:^|&&|\|\|)\s*(?:\w+=\S*\s+)*make +([^\n&|;#]+)", re.MULTILINE)
 _WORKSHOP = re.compile(r"-m\s+workshop\s+([\w-]+)")
 
-# CONTRIBUTING.md describes a verb that is still being written.
-_EXPECTED_SOON: set[str] = set()
-
 
 def code_in(markdown: str) -> Iterator[str]:
     """Yield the code spans and code blocks of a *markdown* text."""
@@ -39,7 +36,7 @@ def verbs_in(script: str) -> list[str]:
 
 def unknown_commands(script: str) -> list[str]:
     """Return the commands in *script* that make or the workshop would refuse."""
-    known = {*BY_NAME, *HELP, *_EXPECTED_SOON}
+    known = {*BY_NAME, *HELP}
     refused = [f"workshop {verb}" for verb in verbs_in(script) if verb not in known]
     for goals in goals_in(script):
         try:

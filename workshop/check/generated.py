@@ -20,6 +20,7 @@ from workshop.check.finding import Finding
 from workshop.check.pages import PageError, pages_below, read_page
 from workshop.lesson import Catalogue, Lesson
 from workshop.lesson.completeness import is_file
+from workshop.lesson.published import CHECKSUMS, checksums
 from workshop.progress import disk
 from workshop.site.agenda import agenda_tables
 from workshop.site.notebook import NotebookError, notebook_page, title_of
@@ -78,6 +79,7 @@ def parts(root: Path) -> list[Part]:
         return lambda: lesson_table(of, link)
 
     wanted = [
+        Part(root / "lessons" / CHECKSUMS, "", lambda: checksums(lessons)),
         Part(root / "README.md", "lessons", table("lessons/{}/README.md", lessons)),
         Part(docs / "index.md", "lessons", table("lessons/{}.md")),
         Part(docs / "lessons" / "index.md", "lessons", table("{}.md")),

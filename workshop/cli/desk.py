@@ -88,6 +88,8 @@ class CheckoutDesk:
     def record(self, finished: Finished) -> None:
         """Remember a verdict at once."""
         verdict = finished.verdict
+        if not verdict.counts:
+            return
         verdicts = {step.number: str(step.verdict) for step in verdict.steps}
         self._note(
             finished.lesson, lambda it: it.judge(verdicts, finished.content, now())

@@ -115,7 +115,8 @@ def test(
     only = None if step is None else step_of(it, step).number
     verdict = _grade(it, answer, database, quiet=as_json)
     store = place.store()
-    record = _remember(store, it, verdict) if own else LessonRecord()
+    kept = own and verdict.counts
+    record = _remember(store, it, verdict) if kept else LessonRecord()
     if as_json:
         # In ASCII: a pipe of Windows is in whatever that machine likes.
         click.echo(json.dumps(verdict.as_json()))
@@ -131,13 +132,12 @@ def test(
             only=only,
             own=own,
         )
-        if verdict.passed:
+        if verdict.passed and kept:
             for line in again_lines(it, record):
                 click.echo(f"{'Do again:':<15}{line}")
     tell_notes(store)
-    if only is not None:
-        return PASSED if verdict.steps[only - 1].passed else NOT_PASSED
-    return PASSED if verdict.passed else NOT_PASSED
+    judged = verdict if only is None else verdict.steps[only - 1]
+    return PASSED if judged.passed and verdict.counts else NOT_PASSED
 
 
 @click.command("run")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workshop.grading import files
 from workshop.grading.limits import Limits
 from workshop.grading.process import WorkerProcess
 from workshop.grading.verdict import (
@@ -19,9 +20,11 @@ from workshop.grading.verdict import (
     LessonVerdict,
     StepVerdict,
     TestVerdict,
+    Verdict,
     decide,
 )
 from workshop.lesson import Lesson
+from workshop.lesson.published import edited_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT = Limits()
@@ -89,6 +92,7 @@ def make_job(
         "seed": seed,
         "test_seconds": limits.test_seconds,
         "waits": False,
+        "protected": [str(it) for it in files.protected(ROOT, lesson, answer)],
     }
 
 
@@ -116,6 +120,7 @@ def run_job(
     Ending the worker is left to whoever started it.
     """
     tests = [test for test in lesson.tests if test.id in job["tests"]]
+    before = files.stamps(ROOT, lesson, answer)
     began = time.monotonic()
     events: dict[int, list[dict[str, Any]]] = defaultdict(list)
     seconds: list[float] = []
@@ -136,6 +141,7 @@ def run_job(
     ]
     parts = []
     finished = len(seconds)
+    written = files.changed(before, files.stamps(ROOT, lesson, answer))
     for number in range(finished if last["event"] == "done" else finished + 1):
         ending = Ending("done")
         if uncollected:
@@ -153,9 +159,62 @@ def run_job(
             ending,
             outputs,
         )
+        reached = _words_for_tampering(last, events[number], ending, written)
+        if reached:
+            line = str(last.get("line", ""))
+            ending = Ending("error", reached, line)
+            # Nothing that this run said can be believed.
+            judged = {
+                test.id: TestVerdict(test, Verdict.ERROR, seen=reached, line=line)
+                for test in tests
+            }
         took = seconds[number] if number < finished else time.monotonic() - began
         parts.append(Part(judged, took, outputs.get("", ""), ending))
     return parts
+
+
+def _words_for_tampering(
+    last: Mapping[str, Any],
+    events: list[dict[str, Any]],
+    ending: Ending,
+    written: Sequence[Path],
+) -> str:
+    """Say what the app did to the tests that judge it; nothing if it did nothing."""
+    if last["event"] == "tampered":
+        return f"app.py {last['what']}. {_NOT_GRADED}"
+    if last["event"] == "forged":
+        return f"app.py wrote results of tests itself. {_NOT_GRADED}"
+    if written:
+        names = ", ".join(_short(path) for path in written)
+        return (
+            f"{names} changed while the tests ran. If you saved nothing just then, "
+            "app.py did it. `git status` shows what differs from the published "
+            "files, `git checkout -- FILE` restores one."
+        )
+    controls = [
+        (str(it["id"]), str(it["outcome"]), str(it["message"]))
+        for it in events
+        if it["event"] == "control"
+    ]
+    wanted = [(name, "failed", words) for name, words in CONTROLS.items()]
+    if ending.kind == "done" and controls != wanted:
+        return (
+            "A test that must fail did not, so something in app.py has changed what "
+            f"a test is. {_NOT_GRADED}"
+        )
+    return ""
+
+
+# What `control.py` fails with.
+CONTROLS = {
+    "test_a_control_fails": "a failure is told",
+    "test_a_control_on_the_loop_fails": "418 {'tea': [1, 2]} 418 {'tea': [1, 2]}",
+}
+_NOT_GRADED = "An app that changes its tests is not graded; take that out of app.py."
+
+
+def _short(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
 def put_together(lesson: Lesson, parts: Sequence[Part]) -> LessonVerdict:
@@ -178,6 +237,7 @@ def put_together(lesson: Lesson, parts: Sequence[Part]) -> LessonVerdict:
         max(part.seconds for part in parts),
         "\n".join(part.output for part in parts if part.output),
         endings[0] if endings else Ending("done"),
+        edited_tests(lesson),
     )
 
 

@@ -39,15 +39,17 @@ class Orders:
         """Return the job, and go on with it: it waits by itself if it should."""
         job: dict[str, Any] = json.loads(self._line())
         if not job["waits"]:
+            self.channel.sign_with(job.pop("key"))
             self._stop_at_the_end()
         return job
 
     def await_go(self) -> set[str]:
         """Return the names of the tests to run, when the waiting is over."""
         self.channel.send("ready")
-        tests = set(json.loads(self._line()))
+        order = json.loads(self._line())
+        self.channel.sign_with(order["key"])
         self._stop_at_the_end()
-        return tests
+        return set(order["tests"])
 
     def _line(self) -> str:
         line = self._control.readline()

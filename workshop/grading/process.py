@@ -19,13 +19,18 @@ import psutil
 from workshop.grading.limits import Limits
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.running import Running, Spawned, Stem
+from workshop.grading.signature import Verifier, body_of, new_key
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.temporary import MEMORY, delete, make_temporary_folder
 
+_LAST = ("done", "gone", "broken", "tampered", "forged")
+"""Events after which nothing that the worker says counts."""
 _KEPT_BYTES = 64_000
 """How much of one test's output is kept for showing."""
 _ROOM_BYTES = 256_000_000
 _TICK_SECONDS = 0.2
+_BEFORE_THE_KEY = ("ready", "unfit", "broken")
+"""Events that a worker may report before it has the key to sign them with."""
 
 
 class WorkerProcess:
@@ -67,6 +72,8 @@ class WorkerProcess:
             self._process = Spawned(root, environment_of_tests({**environment, **own}))
         self._waiting = job is not None
         self._begun = self._gone = False
+        self._key = new_key()
+        self._verifier = Verifier(self._key)
         if job is not None and stem is None:
             self._say(json.dumps({**job, "waits": True}))
         self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -102,12 +109,14 @@ class WorkerProcess:
         """Hand over *job* and yield events until the run has ended.
 
         The last event is `done`, or one of our own: `silent` (nothing was
-        reported for too long), `late` (too long over all), `flood` (too much
+        reported for too long), `late` (too long over all), `forged` (somebody
+        else wrote a result), `flood` (too much
         output), `swarm` (too many processes), `gone` (the worker ended by
         itself). *rounds* is how often the job runs the tests: the time over
         all is for each.
         """
-        self._say(json.dumps(job["tests"] if self._waiting else job))
+        order = {"tests": job["tests"]} if self._waiting else dict(job)
+        self._say(json.dumps({**order, "key": self._key}))
         overall = time.monotonic() + limits.run_seconds * rounds
         due = deadline = time.monotonic() + limits.start_seconds
         heard = False
@@ -126,7 +135,7 @@ class WorkerProcess:
                     return
                 heard = True
                 yield event
-                if event["event"] in ("done", "gone", "broken"):
+                if event["event"] in _LAST:
                     self.output.wait_until_complete()
                     return
                 # One second more than the worker's own limit: it tells where
@@ -194,13 +203,18 @@ class WorkerProcess:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rstrip()
                 try:
-                    event = json.loads(line)
-                    ours = event["pid"] == self._process.pid
+                    event = json.loads(body_of(line))
+                    kind, pid = event["event"], event["pid"]
                 except (ValueError, KeyError, TypeError):
                     self.last_words.append(line)
                     continue
-                if ours or self._process.pid is None:
-                    self._queue.put(event)
+                if not self._verifier.is_genuine(line) and (
+                    kind not in _BEFORE_THE_KEY
+                ):
+                    event = {"event": "forged"}
+                elif pid != self._process.pid and self._process.pid is not None:
+                    continue
+                self._queue.put(event)
         self._process.wait()
         self._queue.put({"event": "gone"})
 

@@ -6,11 +6,14 @@ import faulthandler
 import gc
 import random
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from workshop.grading import integrity, reaching
 from workshop.grading.orders import rest
 from workshop.lab.cases import on_passed_case
 from workshop.lab.group import leaves
@@ -28,6 +31,11 @@ class Recorder:
     ) -> None:
         self.channel = channel
         self.orders = orders
+        self._send = channel.send
+        self._alarm = channel.alarm()
+        self._changed: Callable[[bool], str | None] = _nothing
+        self._files = (Path(job["test_file"]), Path(job["app_file"]))
+        self._protected = [Path(it) for it in job.get("protected", ())]
         self.waits = job["waits"] and number == 0
         self.is_last = number == job["rounds"] - 1
         self.uncollected: list[str] = []
@@ -45,13 +53,20 @@ class Recorder:
         on_passed_case(self._forget_printed)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the tests of the job, in file order or in a random one."""
-        items[:] = [item for item in items if item.name in self.wanted]
+        """Keep the tests of the job, in file order or in a random one.
+
+        The control tests come last: they show that a failure is still a failure.
+        """
+        controls = [item for item in items if _is_control(item)]
+        items[:] = [
+            it for it in items if it.name in self.wanted and not _is_control(it)
+        ]
         for item in items:
             # Nobody reads what pytest would render, and that costs milliseconds.
             item.repr_failure = _not_rendered  # type: ignore[method-assign, assignment]
         if self.seed is not None:
             random.Random(f"{self.seed} {self.number}").shuffle(items)  # noqa: S311 -- an order, not a secret
+        items += controls
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note that the test file cannot be imported."""
@@ -61,15 +76,48 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Wait for the answer, and for which tests are to be run on it here."""
+        self._changed = self._watch(session)
         if self.waits:
             # What is there now will stay: no collection need look at it again,
             # nor write to its pages, which a forked process would copy.
             gc.collect()
             gc.freeze()
             wanted = self.orders.await_go()
-            session.items[:] = [it for it in session.items if it.name in wanted]
+            session.items[:] = [
+                it for it in session.items if it.name in wanted or _is_control(it)
+            ]
+        if self.number == 0:
+            reaching.watch(
+                tests=[self._files[0], self._files[0].with_name("world.py")],
+                protected=self._protected,
+                report=self._alarm,
+            )
         for message in self.uncollected:
             self.channel.send("uncollected", message=message)
+
+    def _watch(self, session: pytest.Session) -> Callable[[bool], str | None]:
+        """Note what the tests rely on, before the app is loaded."""
+        own: dict[str, ModuleType] = {
+            module.__name__: module
+            for it in session.items
+            if (module := getattr(it, "module", None)) is not None
+        }
+        hooks = vars(session.config.pluginmanager.hook)
+        return integrity.watch(
+            own.values(),
+            [
+                (name, caller._hookimpls)
+                for name, caller in hooks.items()
+                if hasattr(caller, "_hookimpls")
+            ],
+        )
+
+    def _check(self, *, whole: bool = False) -> None:
+        """Stop here if the app has changed what the tests rely on."""
+        changed = self._changed(whole)
+        if changed is not None:
+            self._alarm(f"changed {changed}, which the tests rely on", "")
+            rest()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -95,6 +143,8 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Report that a test begins, and prepare to tell where it hangs."""
         name = _name(nodeid)
+        if nodeid.partition("::")[0].endswith(_CONTROL):
+            return
         self.running = name
         self.channel.mark(name)
         self.channel.send("start", id=name, round=self.number)
@@ -116,6 +166,20 @@ class Recorder:
         Outermost, so that what other plugins noted on the item is there.
         """
         report = yield
+        if _is_control(item):
+            self._check(whole=call.when == "teardown")
+            if call.when == "call":
+                told = str(call.excinfo.value) if call.excinfo else ""
+                outcome = report.outcome
+                self._send(
+                    "control",
+                    id=item.name,
+                    round=self.number,
+                    outcome=outcome,
+                    message=told,
+                )
+            return report
+        self._check()
         noted = item.user_properties
         exits = [text for key, text in noted if key == "app_exit"]
         facts: dict[str, Any] = {"outcome": "passed"}
@@ -139,10 +203,19 @@ class Recorder:
             facts["traceback"] = "\n".join([*whole, facts.get("traceback", "")])
             facts["forgot"] = [str(v) for k, v in noted if k == "app_forgot"]
             facts["timeline"] = next((v for k, v in noted if k == "timeline"), None)
-        self.channel.send(
-            "report", id=item.name, round=self.number, when=call.when, **facts
-        )
+        self._send("report", id=item.name, round=self.number, when=call.when, **facts)
         return report
+
+
+_CONTROL = "workshop/grading/control.py"
+
+
+def _is_control(item: pytest.Item) -> bool:
+    return item.nodeid.partition("::")[0].endswith(_CONTROL)
+
+
+def _nothing(whole: bool) -> None:
+    """Find nothing changed, before anything was noted."""
 
 
 def _not_rendered(excinfo: pytest.ExceptionInfo[BaseException], **_: object) -> str:

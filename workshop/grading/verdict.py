@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,7 +106,8 @@ class LessonVerdict:
     """The verdict on a whole answer.
 
     `seconds` is from the start of the run to its verdict. `output` is what
-    was printed before the first test or after the last.
+    was printed before the first test or after the last. `edited_tests` names
+    the files with tests that differ from the published ones.
     """
 
     lesson: Lesson
@@ -113,6 +115,31 @@ class LessonVerdict:
     seconds: float
     output: str = ""
     ending: Ending = field(default_factory=lambda: Ending("done"))
+    edited_tests: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether the verdict says something about the lesson as it was published.
+
+        It does not when tests were edited, unless an author says that they may be.
+        """
+        return not self.edited_tests or bool(os.environ.get("WORKSHOP_AUTHOR"))
+
+    @property
+    def note_on_tests(self) -> str:
+        """What is to be said of edited tests, nothing if there are none."""
+        if not self.edited_tests:
+            return ""
+        names = " ".join(self.edited_tests)
+        said = f"The tests of this lesson differ from the published ones ({names})."
+        if self.counts:
+            return said
+        folder = f"lessons/{self.lesson.slug}"
+        paths = " ".join(f"{folder}/{name}" for name in self.edited_tests)
+        return (
+            f"{said} So this verdict is not kept, and no pass counts. To restore them: "
+            f"git checkout -- {paths}"
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -141,6 +168,8 @@ class LessonVerdict:
             "lesson": self.lesson.slug,
             "verdict": str(self.verdict),
             "seconds": round(self.seconds, 3),
+            "edited_tests": list(self.edited_tests),
+            "counts": self.counts,
             "steps": [
                 {
                     "step": step.number,

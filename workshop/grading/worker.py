@@ -29,12 +29,15 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.orders import ForkingOrders, Orders, rest
+from workshop.grading.signature import signer
 from workshop.grading.warm import warm_up, warm_up_database
 
 
@@ -74,6 +77,7 @@ class Channel:
 
     def __init__(self, stream: IO[str]) -> None:
         self._lock = threading.Lock()
+        self._signed: Callable[[str], str] = str
         self.adopt(stream)
 
     def adopt(self, stream: IO[str]) -> None:
@@ -82,13 +86,34 @@ class Channel:
         self._pid = os.getpid()
         self._badge = os.environ.get(BADGE, "")
 
+    def sign_with(self, key: str) -> None:
+        """Sign each event from now on, so that nobody else can write one."""
+        self._signed = signer(key)
+
     def send(self, event: str, **facts: Any) -> None:
         """Write one event as a line of JSON."""
-        if os.getpid() != self._pid:
+        self._write(json.dumps({"event": event, "pid": self._pid, **facts}))
+
+    def alarm(self) -> Callable[[str, str], None]:
+        """Return a function that reports what the app has done to the tests.
+
+        It holds on to all that it calls: the app may have replaced the rest.
+        """
+        quoted, write, pid = encode_basestring_ascii, self._write, self._pid
+
+        def alarm(what: str, line: str) -> None:
+            write(
+                f'{{"event": "tampered", "pid": {pid}, '
+                f'"what": {quoted(what)}, "line": {quoted(line)}}}'
+            )
+
+        return alarm
+
+    def _write(self, line: str, getpid: Callable[[], int] = os.getpid) -> None:
+        if getpid() != self._pid:
             return  # A child made with os.fork() would report in our name.
-        line = json.dumps({"event": event, "pid": self._pid, **facts})
         with self._lock:
-            self.stream.write(line + "\n")
+            self.stream.write(self._signed(line) + "\n")
             self.stream.flush()
 
     def mark(self, test: str, *, again: bool = False) -> None:
@@ -170,13 +195,15 @@ def _preload() -> None:
 # What an app or its tests name, and what that imports: up to two seconds, that
 # no test shall be charged with.
 _COSTLY = {
-    "sqlalchemy": "sqlalchemy.ext.asyncio",
-    "sqlite": "sqlalchemy.dialects.sqlite.aiosqlite",
-    "aiosqlite": "aiosqlite",
-    "postgres": "sqlalchemy.dialects.postgresql.asyncpg",
-    "asyncpg": "asyncpg",
-    "redis": "redis.asyncio",
-    "serve": "uvicorn",
+    "sqlalchemy": ("sqlalchemy.ext.asyncio",),
+    "sqlite": ("sqlalchemy.dialects.sqlite.aiosqlite",),
+    "aiosqlite": ("aiosqlite",),
+    "postgres": ("sqlalchemy.dialects.postgresql.asyncpg",),
+    "asyncpg": ("asyncpg",),
+    "redis": ("redis.asyncio", "workshop.lab.redis_server"),
+    "serve": ("uvicorn", "workshop.lab.server"),
+    "database": ("workshop.lab.database",),
+    "thread_pool": ("workshop.lab.thread_pool",),
 }
 
 
@@ -186,10 +213,11 @@ def _preload_for(job: dict[str, Any]) -> None:
     for name in (job["app_file"], job["test_file"]):
         with contextlib.suppress(OSError):
             texts.append(Path(name).read_text(encoding="utf-8", errors="replace"))
-    for word, module in _COSTLY.items():
+    for word, modules in _COSTLY.items():
         if any(word in text for text in texts):
             with contextlib.suppress(ImportError):
-                importlib.import_module(module)
+                for module in modules:
+                    importlib.import_module(module)
 
 
 def _run(job: dict[str, Any], channel: Channel, orders: Orders) -> None:
@@ -215,6 +243,7 @@ def arguments(job: dict[str, Any]) -> list[str]:
     """Return pytest's arguments: all that is needed, and nothing of its own show."""
     return [
         job["test_file"],
+        os.fspath(Path(__file__).with_name("control.py")),
         *("-c", os.fspath(Path(__file__).with_name("pytest.ini"))),
         *("--rootdir", job["root"]),
         *("--app", job["app_file"]),

@@ -23,6 +23,7 @@ from workshop.lab.gate import let_go_at_gates, open_all_gates
 from workshop.lab.limit import end, within
 from workshop.lab.loading import LoadedFile
 from workshop.lab.loop import owner
+from workshop.lab.messages import plain
 from workshop.lab.outcomes import as_app_exit
 from workshop.lab.rendezvous import let_go_at_meetings, release_all_meetings
 from workshop.lab.source import Place, place_of_code, place_of_error
@@ -101,11 +102,15 @@ class RunningApp:
         if scope["type"] != "lifespan":
             scope["state"] = {**scope.get("state", {}), **self.state}
         where = _request_words(scope)
+
+        async def send_plain(message: Message) -> None:
+            await send(plain(message))
+
         token = owner.set(self)
         if task := asyncio.current_task():
             self._served_by.add(task)
         try:
-            await in_lanes(self.module.app)(scope, receive, send)
+            await in_lanes(self.module.app)(scope, receive, send_plain)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:

@@ -64,7 +64,11 @@ class LoadedFile:
         sys.modules[MODULE] = module
         try:
             code = _compiled(text, str(self.file))
+            if reached := reach_of(code):
+                raise AppLoadError(f"{self.file.name} {reached}")
             exec(code, module.__dict__)  # noqa: S102 -- running the learner's file
+        except AppLoadError:
+            raise
         except BaseException as exc:
             ended = as_app_exit(exc, f"while {self.file.name} was being loaded")
             if ended is None and not isinstance(exc, Exception):
@@ -113,6 +117,36 @@ def _caches_in(module: str) -> list[Any]:
     """Return the functions of *module* that remember their results."""
     values = list(vars(sys.modules[module]).values())
     return [value for value in values if hasattr(value, "cache_clear")]
+
+
+# Attributes that lead from a function, a method or a frame to those around it, and
+# modules that hold what judges an app. A box office needs none of them.
+_LEAD_OUT = frozenset(
+    {"__self__", "__closure__", "cell_contents", "f_back", "f_locals", "f_globals"}
+)
+_JUDGES = ("workshop.lab", "workshop.grading", "_pytest", "pluggy")
+
+
+@functools.lru_cache(maxsize=1)
+def reach_of(code: CodeType) -> str | None:
+    """Say what in *code* reaches for its tests, None if nothing does."""
+    todo = [code]
+    while todo:
+        each = todo.pop()
+        todo += [it for it in each.co_consts if isinstance(it, CodeType)]
+        said = [it for it in each.co_consts if isinstance(it, str)]
+        for name in (*each.co_names, *said):
+            if name in _LEAD_OUT:
+                return (
+                    f"uses `{name}`, which leads out of the app to the tests that "
+                    "judge it. Such an answer is not graded; take that out."
+                )
+            if f"{name}.".startswith(tuple(f"{it}." for it in _JUDGES)):
+                return (
+                    f"imports `{name}`, which judges it. Such an answer is not "
+                    "graded; take that out."
+                )
+    return None
 
 
 @functools.lru_cache(maxsize=1)

@@ -58,6 +58,9 @@ def print_verdict(
         soft_wrap=True,
     )
     console.print()
+    if verdict.note_on_tests:
+        console.print(Text(verdict.note_on_tests, colour("error")))
+        console.print()
     current = verdict.current if only is None else verdict.steps[only - 1]
     common = common_error(verdict)
     if common is not None:

@@ -155,8 +155,8 @@ def _identity() -> dict[str, Any]:
         user = pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         raise ServiceError(
-            f"PostgreSQL refuses to run as root, and this machine has no user {UNPRIVILEGED} "
-            "to run it as. Run the workshop as another user, or name a PostgreSQL of "
+            "PostgreSQL refuses to run as root, and this machine has no user "
+            f"{UNPRIVILEGED} to run it as. Run the workshop as another user, or name a PostgreSQL of "
             "your own in WORKSHOP_DATABASE_URL."
         ) from None
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

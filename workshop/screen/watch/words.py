@@ -115,6 +115,8 @@ def notes(now: Situation) -> Text:
         )
     if now.trouble:
         lines.append(f"{mark('error')} {now.trouble}")
+    if now.verdict is not None and now.verdict.note_on_tests:
+        lines.append(f"{mark('error')} {now.verdict.note_on_tests}")
     if now.polling:
         lines.append(f"{mark('not tried')} Watching by polling. {now.polling}")
     if not now.running:

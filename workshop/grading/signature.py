@@ -1,0 +1,53 @@
+"""Signatures of events: what shows that a line came from the recorder.
+
+The app under test runs in the worker's process and can write to the pipe of
+events. It does not know the key, which the worker is given with its orders
+and which never travels on that pipe. Each signature covers the number of its
+event, so an event that was overheard cannot be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+
+_SEPARATOR = "\t"  # JSON escapes it within strings
+
+
+def new_key() -> str:
+    """Return a key that nobody can guess."""
+    return secrets.token_hex(16)
+
+
+def signer(key: str) -> Callable[[str], str]:
+    """Return a function that adds the signature to each line, in their order."""
+    start = hashlib.blake2s(key=bytes.fromhex(key))
+    number = 0
+
+    def signed(line: str) -> str:
+        nonlocal number
+        digest = start.copy()
+        digest.update(f"{number} {line}".encode())
+        number += 1
+        return f"{line}{_SEPARATOR}{digest.hexdigest()}"
+
+    return signed
+
+
+class Verifier:
+    """Tells the lines that a signer of the same key made, in order, from others."""
+
+    def __init__(self, key: str) -> None:
+        self._signed = signer(key)
+
+    def is_genuine(self, line: str) -> bool:
+        """Whether *line* is the next one of the signer."""
+        body, separator, _ = line.rpartition(_SEPARATOR)
+        return bool(separator) and self._signed(body) == line
+
+
+def body_of(line: str) -> str:
+    """Return *line* without its signature, if it has one."""
+    body, separator, _ = line.rpartition(_SEPARATOR)
+    return body if separator else line

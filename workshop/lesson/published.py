@@ -1,0 +1,59 @@
+"""The tests as they were published, so that edited ones can be told.
+
+`lessons/checksums.txt` holds a digest for each file with tests. `python -m
+workshop pages` renews it; a checkout without git has it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from workshop.lesson.model import Lesson
+
+CHECKSUMS = "checksums.txt"
+
+
+def checksums(lessons: Iterable[Lesson]) -> str:
+    """Return what `lessons/checksums.txt` should hold: a digest and a path a line."""
+    return "".join(
+        f"{_digest(path)}  {lesson.slug}/{path.name}\n"
+        for lesson in lessons
+        for path in _judges(lesson)
+    )
+
+
+def edited_tests(lesson: Lesson) -> tuple[str, ...]:
+    """Return the files with tests of *lesson* that differ from the published ones.
+
+    Of a lesson that was never published, none.
+    """
+    try:
+        text = (lesson.folder.parent / CHECKSUMS).read_text(encoding="utf-8")
+    except OSError:
+        return ()
+    published = {
+        name: digest
+        for digest, _, path in (line.partition("  ") for line in text.splitlines())
+        for slug, _, name in [path.partition("/")]
+        if slug == lesson.slug
+    }
+    return tuple(
+        name
+        for name, digest in published.items()
+        if _digest(lesson.folder / name) != digest
+    )
+
+
+def _judges(lesson: Lesson) -> list[Path]:
+    return sorted([*lesson.folder.glob("test_*.py"), *lesson.folder.glob("world.py")])
+
+
+def _digest(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    # Git may have written the lines as this system likes them to end.
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()

@@ -17,6 +17,7 @@ from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
 from workshop.progress import ReplacementError
 from workshop.services import ServiceError
+from workshop.terminal.output import safe_plain, safe_standard_streams
 
 PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -74,6 +75,11 @@ def main(argv: list[str]) -> int:
         # A terminal that cannot show a character shows a question mark.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    with safe_standard_streams():
+        return _run(argv)
+
+
+def _run(argv: list[str]) -> int:
     command_line()
     try:
         code = cli.main(argv, prog_name="python -m workshop", standalone_mode=False)
@@ -116,7 +122,8 @@ def _tell_of_a_defect(problem: Exception) -> None:
         return
 
     path = place.home() / "failure.txt"
-    text = "".join(traceback.format_exception(problem))
+    # Without the values of variables, which a report would make public.
+    text = safe_plain("".join(traceback.format_exception(problem)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

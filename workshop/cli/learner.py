@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, State, Store, content_hash
+from workshop.terminal.output import trusted
 
 if TYPE_CHECKING:
     from workshop.cli.services import Choice
@@ -88,6 +88,11 @@ def show(lesson: tuple[str, ...]) -> int:
 @click.option("--traceback", is_flag=True, help="Show tracebacks too.")
 @click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
 @click.option("--step", type=int, help="Only this step counts, and is shown in full.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Run your step at the terminal: breakpoint() opens a debugger.",
+)
 @database_option
 def test(
     lesson: tuple[str, ...],
@@ -97,6 +102,7 @@ def test(
     traceback: bool,
     every_step: bool,
     step: int | None,
+    debug: bool,
     database: Choice | None,
 ) -> int:
     """The verdict on your answer, step by step."""
@@ -108,6 +114,10 @@ def test(
         raise click.UsageError(_words_for_missing(it, answer))
     own = answer == it.app_file
     only = None if step is None else step_of(it, step).number
+    if debug:
+        from workshop.cli.debugging import debug_step
+
+        return debug_step(it, answer, only, database, as_json=as_json)
     verdict = _grade(it, answer, database, quiet=as_json)
     store = place.store()
     record = _remember(store, it, verdict) if own else LessonRecord()
@@ -139,20 +149,30 @@ def test(
 @lesson_argument
 @click.option("--solution", is_flag=True, help="Serve our solution instead.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Without reloading: breakpoint() opens a debugger here.",
+)
 @database_option
 def run(
     lesson: tuple[str, ...],
     solution: bool,
     port: int | None,
+    debug: bool,
     database: Choice | None,
 ) -> int:
     """Serve the lesson's app, reloading when you save."""
+    from workshop.cli.debugging import debugging_environment, need_terminal
+    from workshop.cli.foreground import call_server
     from workshop.cli.services import services_for_app
 
     it = one_lesson(lesson)
     answer = it.solution_file if solution else it.app_file
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
+    if debug:
+        need_terminal()
     chosen = wanted_port(port)
     folder = place.home() / "run" / it.slug
     # It runs in another folder, where a relative path leads nowhere.
@@ -163,21 +183,26 @@ def run(
     # What the app writes lands here, not beside the lesson.
     with services_for_app(it, database, folder, say=say) as environment:
         say(f"Lesson {it.number} · {it.title}: http://127.0.0.1:{chosen}/docs")
-        say("It reloads when you save. Ctrl-C stops it.")
-        try:
-            code = subprocess.call(
-                [
-                    *(sys.executable, "-m", "uvicorn"),
-                    *("--factory", "workshop.cli.own_docs:served"),
-                    *("--app-dir", str(answer.parent)),
-                    *("--host", "127.0.0.1", "--port", str(chosen)),
-                    *("--reload", "--reload-dir", str(answer.parent)),
-                ],
-                cwd=folder,
-                env={**os.environ, **environment, "PYTHONPATH": paths},
-            )
-        except KeyboardInterrupt:
-            return PASSED
+        if debug:
+            say("breakpoint() opens a debugger here. Ctrl-C stops the app.")
+        else:
+            say("It reloads when you save. Ctrl-C stops it.")
+        reload = () if debug else ("--reload", "--reload-dir", str(answer.parent))
+        code = call_server(
+            [
+                *(sys.executable, "-m", "uvicorn"),
+                *("--factory", "workshop.cli.own_docs:served"),
+                *("--app-dir", str(answer.parent)),
+                *("--host", "127.0.0.1", "--port", str(chosen)),
+                *reload,
+            ],
+            cwd=folder,
+            environment={
+                **{**os.environ, **environment, "PYTHONPATH": paths},
+                **debugging_environment("run", it.number, debug=debug),
+            },
+            in_foreground=debug,
+        )
     # Ended by Ctrl-C is how it is meant to end.
     return PASSED if code in (0, -2, 130) else NOT_PASSED
 
@@ -277,15 +302,17 @@ def _grade(
     *,
     quiet: bool = False,
 ) -> LessonVerdict:
+    from workshop.cli.printouts import with_kept_output
     from workshop.cli.services import services_for_tests
     from workshop.grading import grade
 
     progress = _Progress(len(lesson.tests), shown=not quiet and sys.stderr.isatty())
     try:
         with services_for_tests(lesson, database, say=say) as environment:
-            return grade(
+            verdict = grade(
                 lesson, answer, environment=environment, on_event=progress.take
             )
+            return with_kept_output(verdict)
     finally:
         progress.clear()
 
@@ -309,8 +336,9 @@ class _Progress:
 
     def _write(self, text: str) -> None:
         if self.shown:
-            sys.stderr.write(f"\r{text:<40}" + ("\r" if not text else ""))
-            sys.stderr.flush()
+            stream = trusted(sys.stderr)
+            stream.write(f"\r{text:<40}" + ("\r" if not text else ""))
+            stream.flush()
 
 
 def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> LessonRecord:

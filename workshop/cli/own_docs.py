@@ -8,6 +8,7 @@ thirty people and one weak network. Here the script comes from an installed pack
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib import resources
 
@@ -15,6 +16,11 @@ import fastapi.openapi.docs
 from starlette.routing import Mount, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from workshop.cli.debugging import AT_TERMINAL, COMMAND
+from workshop.lab.breakpoints import call_at_breakpoints, debug_at_breakpoints
+from workshop.lab.source import Place
+from workshop.terminal.output import SafeStream
 
 _PREFIX = "/-docs"
 _ELSEWHERE = {
@@ -35,6 +41,7 @@ def served() -> ASGIApp:
     from uvicorn.importer import ImportFromStringError, import_from_string
 
     _use_own_files()
+    _serve_breakpoints()
     try:
         app: ASGIApp = import_from_string("app:app")
     except ImportFromStringError as problem:
@@ -48,6 +55,28 @@ def served() -> ASGIApp:
         await (files if own else app)(scope, receive, send)
 
     return with_files
+
+
+def _serve_breakpoints() -> None:
+    """Open a debugger at breakpoints, or say how to have one that can be used.
+
+    With `--reload` another process has the terminal; without a person at it the app
+    would stand still at the first request. So it goes on there.
+    """
+    if os.environ.get(AT_TERMINAL):
+        sys.stdout = SafeStream(sys.stdout)
+        sys.stderr = SafeStream(sys.stderr)
+        debug_at_breakpoints()
+        return
+    how = os.environ.get(COMMAND, "python -m workshop run --debug")
+
+    def say(place: Place) -> None:
+        sys.stderr.write(
+            f"app.py did not stop at the breakpoint ({place.short}): no debugger can "
+            f"open here. To use it: {how}\n"
+        )
+
+    call_at_breakpoints(say)
 
 
 def _use_own_files() -> None:

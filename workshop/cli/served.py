@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from workshop.terminal.output import safe
+
 _ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 5.0
 
@@ -62,7 +64,7 @@ class Served:
         assert self._process.stdout is not None
         with contextlib.suppress(ValueError, OSError):
             for line in self._process.stdout:
-                listen(line.rstrip())
+                listen(safe(line).rstrip())
 
     def close(self) -> None:
         """End the server and all that it has started."""

@@ -21,9 +21,12 @@ from workshop.grading.limits import Limits
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.running import Running, Spawned, Stem
 from workshop.processes.environment import environment_of_tests
+from workshop.terminal.control_codes import cleaned, sanitize
+from workshop.terminal.output import safe_plain
+from workshop.terminal.secrets import redacted, secrets_of
 
-_KEPT_BYTES = 64_000
-"""How much of one test's output is kept for showing."""
+_KEPT_BYTES = Limits().output_bytes
+"""How much of one test's output is kept: all, unless the run is ended for it."""
 _ROOM_BYTES = 256_000_000
 _TICK_SECONDS = 0.2
 
@@ -104,8 +107,8 @@ class WorkerProcess:
         The last event is `done`, or one of our own: `silent` (nothing was
         reported for too long), `late` (too long over all), `flood` (too much
         output), `swarm` (too many processes), `gone` (the worker ended by
-        itself). *rounds* is how often the job runs the tests: the time over
-        all is for each.
+        itself). With `breakpoint` the worker waits at one, where nobody is.
+        *rounds* is how often the job runs the tests: the time over all is for each.
         """
         self._say(json.dumps(job["tests"] if self._waiting else job))
         overall = time.monotonic() + limits.run_seconds * rounds
@@ -126,7 +129,7 @@ class WorkerProcess:
                     return
                 heard = True
                 yield event
-                if event["event"] in ("done", "gone", "broken"):
+                if event["event"] in ("done", "gone", "broken", "breakpoint"):
                     self.output.wait_until_complete()
                     return
                 # One second more than the worker's own limit: it tells where
@@ -194,10 +197,12 @@ class WorkerProcess:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rstrip()
                 try:
-                    event = json.loads(line)
+                    # What an event quotes may come from the answer: the words of
+                    # an exception, the name of a task.
+                    event: Any = cleaned(json.loads(line), safe_plain)
                     ours = event["pid"] == self._process.pid
                 except (ValueError, KeyError, TypeError):
-                    self.last_words.append(line)
+                    self.last_words.append(safe_plain(line))
                     continue
                 if ours or self._process.pid is None:
                     self._queue.put(event)
@@ -280,22 +285,33 @@ class Output:
         self._complete.wait(1)
 
     def texts(self) -> dict[str, str]:
-        """Return the output by test id; before and after all tests: ``""``."""
+        """Return the output by test id; before and after all tests: ``""``.
+
+        Of control codes only colours are left in it, and no secrets.
+        """
+        secrets = secrets_of(os.environ)
         with self._lock:
-            return {
-                name: _shorten(part).decode("utf-8", "replace").strip("\n")
-                for name, part in self._parts.items()
-            }
+            parts = {name: _shorten(part) for name, part in self._parts.items()}
+        return {
+            name: redacted(sanitize(part.decode("utf-8", "replace")), secrets).strip(
+                "\n"
+            )
+            for name, part in parts.items()
+        }
 
     def _keep(self, data: bytes) -> None:
         kept = self._parts.get(self._current, b"") + data
-        if len(kept) > 4 * _KEPT_BYTES:
+        if len(kept) > 2 * _KEPT_BYTES:
             kept = _shorten(kept)
         self._parts[self._current] = kept
 
 
 def _shorten(data: bytes) -> bytes:
+    """Return the beginning and the end of *data*, in whole lines where it has any."""
     if len(data) <= _KEPT_BYTES:
         return data
     half = _KEPT_BYTES // 2
-    return data[:half] + b"\n[... output left out ...]\n" + data[-half:]
+    head, tail = data[:half], data[-half:]
+    head = head[: head.rfind(b"\n")] if b"\n" in head else head
+    tail = tail[tail.find(b"\n") + 1 :] if b"\n" in tail[:-1] else tail
+    return head + b"\n[... output left out ...]\n" + tail

@@ -20,6 +20,7 @@ import uvicorn
 
 from workshop.lab.application import RunningApp, let_go
 from workshop.lab.clock import ManualClockLoop
+from workshop.lab.debugging import real_seconds
 from workshop.lab.failures import Never, StartupError
 from workshop.lab.limit import LIMIT_SECONDS, end, within
 
@@ -68,7 +69,8 @@ class Server(uvicorn.Server):
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
         """Return a new client that talks to this server over the network."""
-        return httpx2.AsyncClient(base_url=self.url, timeout=LIMIT_SECONDS, **options)
+        limit = real_seconds(LIMIT_SECONDS)
+        return httpx2.AsyncClient(base_url=self.url, timeout=limit, **options)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -89,7 +89,10 @@ class Checkout:
     def make(cls, folder: Path) -> Checkout:
         """Copy what the set-up needs into *folder*."""
         root = folder / "checkout"
-        for part in ("workshop/environment", "workshop/doctor", "workshop/services"):
+        for part in (
+            *("workshop/environment", "workshop/doctor"),
+            *("workshop/services", "workshop/terminal"),
+        ):
             shutil.copytree(
                 ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__")
             )

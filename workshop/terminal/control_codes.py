@@ -83,15 +83,19 @@ def sanitize(text: str, *, colours: bool = True) -> str:
         return text
     shown: list[str] = []
     active: list[str] = []
+    is_on = False
     for piece in _pieces(text):
         if piece.kind == "line":
-            shown += [RESET, "\n", *active] if active else ["\n"]
+            shown += [RESET, "\n"] if is_on else ["\n"]
+            is_on = False
         elif piece.kind == "text":
-            shown.append(piece.shown)
+            shown += [piece.shown] if is_on else [*active, piece.shown]
+            is_on = bool(active)
         elif colours:
+            shown += [piece.shown] if is_on else [*active, piece.shown]
             active = _after(active, piece.shown)
-            shown.append(piece.shown)
-    if active:
+            is_on = bool(active)
+    if is_on:
         shown.append(RESET)
     return "".join(shown)
 

@@ -13,6 +13,7 @@ from workshop.lab import debugging, limit
 from workshop.lab.debugging import at_prompt, lift_limits, limits_are_lifted
 from workshop.lab.failures import Never
 from workshop.lab.limit import within
+from workshop.lab.timekeeper import timekeeper
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ async def _last() -> str:
     """Be slower than any limit: wait until the limit's own thread has had its turn."""
     rung = asyncio.Event()
     loop = asyncio.get_running_loop()
-    limit.timekeeper().call_later(0.0, lambda: loop.call_soon_threadsafe(rung.set))
+    timekeeper().call_later(0.0, lambda: loop.call_soon_threadsafe(rung.set))
     await rung.wait()
     for _ in range(10):
         await asyncio.sleep(0)
@@ -63,10 +64,10 @@ def test_a_trace_function_is_a_debugger_unless_it_is_coverage_s() -> None:
 
     def look() -> None:
         for tracer in (None, trace, Tracer()):
-            sys.settrace(tracer)  # type: ignore[arg-type]
+            sys.settrace(tracer)
             found.append(limits_are_lifted())
         Tracer.__module__ = "coverage.tracer"
-        sys.settrace(Tracer())  # type: ignore[arg-type]
+        sys.settrace(Tracer())
         found.append(limits_are_lifted())
         sys.settrace(None)
 

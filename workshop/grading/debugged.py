@@ -53,16 +53,17 @@ def debug(
             cwd=ROOT,
             env=environment_of_tests({**environment, **own}),
         )
+        interrupted = False
         while True:
             try:
                 code = process.wait()
                 break
             except KeyboardInterrupt:
-                continue  # The tests got it, too, and end because of it.
+                interrupted = True  # The tests got it, too, and end because of it.
         events = _read(events_file)
     kinds = {event["event"] for event in events}
     ending = Ending("done")
-    if "quit" in kinds:
+    if "quit" in kinds or interrupted:
         ending = Ending("stopped", "You left the debugger.")
     elif "done" not in kinds:
         ending = Ending("crashed", f"The test run ended early, with exit code {code}.")

@@ -51,8 +51,13 @@ class Debugger(pdb.Pdb):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read commands until one lets the app go on."""
-        with at_prompt():
-            super().cmdloop(intro)
+        try:
+            with at_prompt():
+                super().cmdloop(intro)
+        except KeyboardInterrupt:
+            if self._on_quit is not None:
+                self._on_quit()
+            raise
 
     def set_quit(self) -> None:
         """Leave the debugger."""

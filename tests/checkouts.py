@@ -89,7 +89,7 @@ class Checkout:
     def make(cls, folder: Path) -> Checkout:
         """Copy what the set-up needs into *folder*."""
         root = folder / "checkout"
-        for part in ("environment", "processes", "doctor", "services"):
+        for part in ("environment", "processes", "doctor", "services", "terminal"):
             shutil.copytree(
                 ROOT / "workshop" / part,
                 root / "workshop" / part,

@@ -18,6 +18,7 @@ from workshop.lesson import LessonError, UnknownLessonError
 from workshop.processes.signals import orderly_end
 from workshop.progress import ReplacementError
 from workshop.services import ServiceError
+from workshop.terminal.output import safe_plain, safe_standard_streams
 from workshop.update.git import UpdateError
 
 PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -77,6 +78,11 @@ def main(argv: list[str]) -> int:
         # A terminal that cannot show a character shows a question mark.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    with safe_standard_streams():
+        return _run(argv)
+
+
+def _run(argv: list[str]) -> int:
     command_line()
     with orderly_end() as end:
         return end.exit_code(_carry_out(argv))
@@ -136,7 +142,8 @@ def _tell_of_a_defect(problem: Exception) -> None:
         return
 
     path = place.home() / "failure.txt"
-    text = "".join(traceback.format_exception(problem))
+    # Without the values of variables, which a report would make public.
+    text = safe_plain("".join(traceback.format_exception(problem)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.cli import place
+from workshop.cli.debugging import debugging_environment
 from workshop.cli.learner import free_port, now
 from workshop.cli.services import services_for_app, services_for_tests
 from workshop.lesson import Lesson, LessonError
@@ -150,7 +151,10 @@ class CheckoutDesk:
                 served = Served(
                     lesson.folder,
                     free_port(),
-                    environment=environment,
+                    environment={
+                        **environment,
+                        **debugging_environment("run", lesson.number, debug=False),
+                    },
                     scratch=scratch,
                     listen=listen,
                 )

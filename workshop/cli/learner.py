@@ -15,6 +15,7 @@ from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, State, Store, content_hash
+from workshop.terminal.output import trusted
 
 if TYPE_CHECKING:
     from workshop.cli.services import Choice
@@ -93,6 +94,11 @@ def show(lesson: tuple[str, ...]) -> int:
 @click.option("--traceback", is_flag=True, help="Show tracebacks too.")
 @click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
 @click.option("--step", type=int, help="Only this step counts, and is shown in full.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Run your step at the terminal: breakpoint() opens a debugger.",
+)
 @database_option
 def test(
     lesson: tuple[str, ...],
@@ -102,6 +108,7 @@ def test(
     traceback: bool,
     every_step: bool,
     step: int | None,
+    debug: bool,
     database: Choice | None,
 ) -> int:
     """The verdict on your answer, step by step."""
@@ -113,6 +120,10 @@ def test(
         raise click.UsageError(_words_for_missing(it, answer))
     own = answer == it.app_file
     only = None if step is None else step_of(it, step).number
+    if debug:
+        from workshop.cli.debugging import debug_step
+
+        return debug_step(it, answer, only, database, as_json=as_json)
     verdict = _grade(it, answer, database, quiet=as_json)
     store = place.store()
     kept = own and verdict.counts
@@ -144,14 +155,21 @@ def test(
 @lesson_argument
 @click.option("--solution", is_flag=True, help="Serve our solution instead.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Without reloading: breakpoint() opens a debugger here.",
+)
 @database_option
 def run(
     lesson: tuple[str, ...],
     solution: bool,
     port: int | None,
+    debug: bool,
     database: Choice | None,
 ) -> int:
     """Serve the lesson's app, reloading when you save."""
+    from workshop.cli.debugging import debugging_environment, need_terminal
     from workshop.cli.served import Served
     from workshop.cli.services import services_for_app
     from workshop.processes.temporary import temporary_folder
@@ -160,6 +178,8 @@ def run(
     answer = it.solution_file if solution else it.app_file
     if not answer.is_file():
         raise click.UsageError(_words_for_missing(it, answer))
+    if debug:
+        need_terminal()
     chosen = wanted_port(port)
     # Each start has an empty box office, as each test does. What the app writes
     # lands there too, not beside the lesson.
@@ -168,14 +188,22 @@ def run(
         services_for_app(it, database, folder, say=say) as environment,
     ):
         accepted = False
+        environment |= debugging_environment("run", it.number, debug=debug)
         try:
             with Served(
-                answer.parent, chosen, environment=environment, scratch=folder
+                answer.parent,
+                chosen,
+                environment=environment,
+                scratch=folder,
+                debug=debug,
             ) as served:
                 accepted = served.wait_until_it_accepts()
                 if accepted:
                     say(f"Lesson {it.number} · {it.title}: {served.address}/docs")
-                    say("It reloads when you save. Ctrl-C stops it.")
+                    if debug:
+                        say("breakpoint() opens a debugger here. Ctrl-C stops the app.")
+                    else:
+                        say("It reloads when you save. Ctrl-C stops it.")
                 code = served.wait()
         except KeyboardInterrupt:
             # That is how it is meant to end, unless the app never started.
@@ -278,15 +306,17 @@ def _grade(
     *,
     quiet: bool = False,
 ) -> LessonVerdict:
+    from workshop.cli.printouts import with_kept_output
     from workshop.cli.services import services_for_tests
     from workshop.grading import grade
 
     progress = _Progress(len(lesson.tests), shown=not quiet and sys.stderr.isatty())
     try:
         with services_for_tests(lesson, database, say=say) as environment:
-            return grade(
+            verdict = grade(
                 lesson, answer, environment=environment, on_event=progress.take
             )
+            return with_kept_output(verdict)
     finally:
         progress.clear()
 
@@ -310,8 +340,9 @@ class _Progress:
 
     def _write(self, text: str) -> None:
         if self.shown:
-            sys.stderr.write(f"\r{text:<40}" + ("\r" if not text else ""))
-            sys.stderr.flush()
+            stream = trusted(sys.stderr)
+            stream.write(f"\r{text:<40}" + ("\r" if not text else ""))
+            stream.flush()
 
 
 def _remember(store: Store, lesson: Lesson, verdict: LessonVerdict) -> LessonRecord:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import sys
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workshop import conflicts
+from workshop.cli.debugging import AT_TERMINAL, COMMAND
+from workshop.lab.breakpoints import call_at_breakpoints, debug_at_breakpoints
+from workshop.lab.source import Place
+from workshop.terminal.output import SafeStream
 
 _PREFIX = "/-docs"
 _ELSEWHERE = {
@@ -44,6 +49,7 @@ def served() -> ASGIApp:
     if conflict:
         logging.getLogger("uvicorn.error").error("%s", conflict)
         sys.exit(1)
+    _serve_breakpoints()
     try:
         app: ASGIApp = import_from_string("app:app")
     except ImportFromStringError as problem:
@@ -66,6 +72,28 @@ def _words_for_conflict() -> str:
     text = Path(spec.origin).read_text(encoding="utf-8", errors="replace")
     line = conflicts.first_marker(text)
     return conflicts.words_for("app.py", line) if line is not None else ""
+
+
+def _serve_breakpoints() -> None:
+    """Open a debugger at breakpoints, or say how to have one that can be used.
+
+    With `--reload` another process has the terminal; without a person at it the app
+    would stand still at the first request. So it goes on there.
+    """
+    if os.environ.get(AT_TERMINAL):
+        sys.stdout = SafeStream(sys.stdout)
+        sys.stderr = SafeStream(sys.stderr)
+        debug_at_breakpoints()
+        return
+    how = os.environ.get(COMMAND, "python -m workshop run --debug")
+
+    def say(place: Place) -> None:
+        sys.stderr.write(
+            f"app.py did not stop at the breakpoint ({place.short}): no debugger can "
+            f"open here. To use it: {how}\n"
+        )
+
+    call_at_breakpoints(say)
 
 
 def _use_own_files() -> None:

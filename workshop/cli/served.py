@@ -1,6 +1,7 @@
 """Serve a learner's app, reloaded when it is saved, until its owner ends it.
 
-``python -m workshop.cli.served PORT FOLDER`` serves the app in FOLDER.
+``python -m workshop.cli.served PORT FOLDER`` serves the app in FOLDER. With
+``--colours`` the server's own words have some; ``--debug`` is for a debugger.
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from workshop.processes.environment import environment_of_apps
 from workshop.processes.supervised import SupervisedProcess
+from workshop.terminal.output import (
+    colours_are_wanted,
+    copy_sanitized,
+    safe,
+    trusted,
+)
 
 _ROOT = Path(__file__).resolve().parents[2]
+_DEBUG = "--debug"
+_COLOURS = "--colours"
 _TICK_SECONDS = 0.05
 _CLOSE_SECONDS = 2
 """How long the server lets open requests go on before it cancels them.
@@ -35,9 +44,10 @@ _SHUTDOWN_SECONDS = 10.0
 class Served:
     """The app in *folder*, served at `address` and reloaded when it is saved.
 
-    *listen* is called with each line that the server or the app writes, from a
-    thread; without it they write to our own streams, and the app may read from our
-    terminal, as `breakpoint()` does. Relative paths in the app begin at *scratch*.
+    What the server and the app write is sanitized: *listen* is called with each line,
+    from a thread; without it everything goes to standard output. With *debug* the app
+    has the terminal instead, for a debugger, and is not reloaded. Relative paths in
+    the app begin at *scratch*.
     """
 
     def __init__(
@@ -48,29 +58,31 @@ class Served:
         environment: Mapping[str, str],
         scratch: Path,
         listen: Callable[[str], None] | None = None,
+        debug: bool = False,
     ) -> None:
         self.address = f"http://127.0.0.1:{port}"
         self._port = port
         # It runs in another folder, where a relative path leads nowhere.
         paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
+        in_colours = listen is None and colours_are_wanted() and sys.stdout.isatty()
+        options = [name for name, on in _options(debug, in_colours) if on]
         streams: dict[str, Any] = {}
-        if listen is not None:
+        if not debug:
             streams = {
                 "stdin": subprocess.DEVNULL,
                 "stdout": subprocess.PIPE,
                 "stderr": subprocess.STDOUT,
-                "encoding": "utf-8",
-                "errors": "replace",
             }
         self._supervised = SupervisedProcess(
-            [sys.executable, "-m", __name__, str(port), str(folder)],
+            [sys.executable, "-m", __name__, str(port), str(folder), *options],
             cwd=scratch,
             environment=environment_of_apps({**environment, "PYTHONPATH": paths}),
             grace=_SHUTDOWN_SECONDS,
+            in_foreground=debug,
             **streams,
         )
         self._reader: threading.Thread | None = None
-        if listen is not None:
+        if not debug:
             self._reader = threading.Thread(
                 target=self._read, args=(listen,), daemon=True
             )
@@ -84,10 +96,16 @@ class Served:
         """End it."""
         self.close()
 
-    def _read(self, listen: Callable[[str], None]) -> None:
+    def _read(self, listen: Callable[[str], None] | None) -> None:
+        pipe = self._supervised.process.stdout
+        assert pipe is not None
         with contextlib.suppress(ValueError, OSError):
-            for line in self._supervised.process.stdout or ():
-                listen(line.rstrip())
+            if listen is None:
+                colours = colours_are_wanted()
+                copy_sanitized(pipe, trusted(sys.stdout), colours=colours)
+            else:
+                for line in pipe:
+                    listen(safe(line.decode("utf-8", "replace")).rstrip())
 
     def wait_until_it_accepts(self) -> bool:
         """Wait for the first connection that can be made to the app.
@@ -122,10 +140,15 @@ def is_taken(port: int) -> bool:
         return False
 
 
-def main(port: int, folder: Path) -> None:
-    """Serve the app in *folder*."""
+def _options(debug: bool, in_colours: bool) -> list[tuple[str, bool]]:
+    return [(_DEBUG, debug), (_COLOURS, in_colours)]
+
+
+def main(port: int, folder: Path, options: Collection[str]) -> None:
+    """Serve the app in *folder*; *options* are those of this module."""
     import uvicorn
 
+    debug = _DEBUG in options
     _accept_ctrl_c()
     uvicorn.run(
         "workshop.cli.own_docs:served",
@@ -133,9 +156,9 @@ def main(port: int, folder: Path) -> None:
         app_dir=str(folder),
         host="127.0.0.1",
         port=port,
-        reload=True,
-        reload_dirs=[str(folder)],
-        use_colors=sys.stdout.isatty(),
+        reload=not debug,
+        reload_dirs=None if debug else [str(folder)],
+        use_colors=sys.stdout.isatty() if debug else _COLOURS in options,
         timeout_graceful_shutdown=_CLOSE_SECONDS,
     )
 
@@ -152,4 +175,4 @@ def _accept_ctrl_c() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

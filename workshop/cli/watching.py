@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workshop.cli import place
@@ -90,7 +91,10 @@ def _desk_and_sessions(
         session = begun.hand_over(lesson, listen)
         if session is None:
             session = Session(
-                lesson, root=place.ROOT, environment=environment, listen=listen
+                lesson,
+                root=place.ROOT,
+                environment=environment,
+                listen=lambda event: listen(_with_kept_output(event)),
             )
             sessions.append(session)
         return session
@@ -101,6 +105,16 @@ def _desk_and_sessions(
         for session in (*sessions, *begun.sessions()):
             session.close()
         desk.close()
+
+
+def _with_kept_output(event: Event) -> Event:
+    """Keep what the app has printed when *event* is a verdict, and name the file."""
+    from workshop.cli.printouts import with_kept_output
+    from workshop.watch import Finished
+
+    if isinstance(event, Finished):
+        return replace(event, verdict=with_kept_output(event.verdict))
+    return event
 
 
 class _Begun:
@@ -131,6 +145,7 @@ class _Begun:
             self._session.start()
 
     def _hear(self, event: Event) -> None:
+        event = _with_kept_output(event)
         with self._lock:
             if self._listen is None:
                 self._told.append(event)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from workshop.doctor import machine
 from workshop.doctor.finding import Finding, State, conclusion, problem
 from workshop.environment.model import ROOT, Environment
+from workshop.terminal.output import safe
 
 _PATIENCE_SECONDS = 30
 
@@ -27,14 +28,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for finding in _visit(Environment.here()):
             findings.append(finding)
-            sys.stdout.write(finding.line() + "\n")
-            sys.stdout.flush()
-        sys.stdout.write(conclusion(findings) + "\n")
-        sys.stdout.flush()
+            _say(finding.line())
+        _say(conclusion(findings))
     except BrokenPipeError:
         # Whoever read it has gone (`| head`): nothing left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if any(finding.state is State.PROBLEM for finding in findings) else 0
+
+
+def _say(sentence: str) -> None:
+    """Print *sentence*, in which a path or the words of a server may stand."""
+    sys.stdout.write(safe(sentence) + "\n")
+    sys.stdout.flush()
 
 
 def _visit(environment: Environment) -> Iterator[Finding]:

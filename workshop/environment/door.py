@@ -17,6 +17,7 @@ import sys
 from workshop.environment import verbs
 from workshop.environment.model import Environment, SetupError, folder_named_by
 from workshop.processes.signals import orderly_end
+from workshop.terminal.output import safe
 
 # Counts how often a command went in and out of the environment. Going in
 # once is normal, going out again to repair it and back in is possible.
@@ -128,4 +129,5 @@ def _go_on(python: str, arguments: list[str], entries: int) -> int:
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")
+    # A path or the words of an installer may stand in it.
+    sys.stderr.write(safe(sentence) + "\n")

@@ -25,6 +25,7 @@ from workshop.grading.verdict import (
 )
 from workshop.lesson import Lesson
 from workshop.lesson.published import edited_tests
+from workshop.terminal.control_codes import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT = Limits()
@@ -151,7 +152,7 @@ def run_job(
                 last, exit_code, last_words, answer, limits, events[number]
             )
         elif not any(event["event"] == "start" for event in events[number]):
-            said = outputs.get("", "").strip().rpartition("\n")[2]
+            said = plain(outputs.get("", "")).strip().rpartition("\n")[2]
             ending = Ending("error", f"The tests could not be run. {said}".strip())
         judged = decide(
             tests,
@@ -171,6 +172,21 @@ def run_job(
         took = seconds[number] if number < finished else time.monotonic() - began
         parts.append(Part(judged, took, outputs.get("", ""), ending))
     return parts
+
+
+def part_of(
+    lesson: Lesson,
+    names: Sequence[str],
+    events: Sequence[Mapping[str, Any]],
+    ending: Ending,
+) -> Part:
+    """Return what *events* say of the tests with the *names*, printed elsewhere."""
+    tests = [test for test in lesson.tests if test.id in names]
+    uncollected = [event for event in events if event["event"] == "uncollected"]
+    if uncollected:
+        ending = Ending("error", _words_for_uncollected(lesson, uncollected[0]))
+    told = [event for event in events if event["event"] in ("start", "report")]
+    return Part(decide(tests, told, ending, {}), 0.0, "", ending)
 
 
 def _words_for_tampering(
@@ -291,6 +307,13 @@ def _describe_ending(
                 f"app.py started more than {limits.processes} processes, so the run "
                 "was ended. Does it start itself again?",
                 line,
+            )
+        case "breakpoint":
+            return Ending(
+                "stopped",
+                f"app.py stopped at a breakpoint ({last['where']}), where no debugger "
+                "can open. Run the tests with --debug, or take it out.",
+                str(last["line"]),
             )
         case "broken":
             return Ending(

@@ -22,11 +22,14 @@ from workshop.grading.running import Running, Spawned, Stem
 from workshop.grading.signature import Verifier, body_of, new_key
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.temporary import MEMORY, delete, make_temporary_folder
+from workshop.terminal.control_codes import cleaned, sanitize
+from workshop.terminal.output import safe_plain
+from workshop.terminal.secrets import redacted, secrets_of
 
-_LAST = ("done", "gone", "broken", "tampered", "forged")
+_LAST = ("done", "gone", "broken", "tampered", "forged", "breakpoint")
 """Events after which nothing that the worker says counts."""
-_KEPT_BYTES = 64_000
-"""How much of one test's output is kept for showing."""
+_KEPT_BYTES = Limits().output_bytes
+"""How much of one test's output is kept: all, unless the run is ended for it."""
 _ROOM_BYTES = 256_000_000
 _TICK_SECONDS = 0.2
 _BEFORE_THE_KEY = ("ready", "unfit", "broken")
@@ -112,8 +115,8 @@ class WorkerProcess:
         reported for too long), `late` (too long over all), `forged` (somebody
         else wrote a result), `flood` (too much
         output), `swarm` (too many processes), `gone` (the worker ended by
-        itself). *rounds* is how often the job runs the tests: the time over
-        all is for each.
+        itself). With `breakpoint` the worker waits at one, where nobody is.
+        *rounds* is how often the job runs the tests: the time over all is for each.
         """
         order = {"tests": job["tests"]} if self._waiting else dict(job)
         self._say(json.dumps({**order, "key": self._key}))
@@ -203,10 +206,12 @@ class WorkerProcess:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rstrip()
                 try:
-                    event = json.loads(body_of(line))
+                    # What an event quotes may come from the answer: the words of
+                    # an exception, the name of a task.
+                    event: Any = cleaned(json.loads(body_of(line)), safe_plain)
                     kind, pid = event["event"], event["pid"]
                 except (ValueError, KeyError, TypeError):
-                    self.last_words.append(line)
+                    self.last_words.append(safe_plain(line))
                     continue
                 if not self._verifier.is_genuine(line) and (
                     kind not in _BEFORE_THE_KEY
@@ -293,22 +298,33 @@ class Output:
         self._complete.wait(1)
 
     def texts(self) -> dict[str, str]:
-        """Return the output by test id; before and after all tests: ``""``."""
+        """Return the output by test id; before and after all tests: ``""``.
+
+        Of control codes only colours are left in it, and no secrets.
+        """
+        secrets = secrets_of(os.environ)
         with self._lock:
-            return {
-                name: _shorten(part).decode("utf-8", "replace").strip("\n")
-                for name, part in self._parts.items()
-            }
+            parts = {name: _shorten(part) for name, part in self._parts.items()}
+        return {
+            name: redacted(sanitize(part.decode("utf-8", "replace")), secrets).strip(
+                "\n"
+            )
+            for name, part in parts.items()
+        }
 
     def _keep(self, data: bytes) -> None:
         kept = self._parts.get(self._current, b"") + data
-        if len(kept) > 4 * _KEPT_BYTES:
+        if len(kept) > 2 * _KEPT_BYTES:
             kept = _shorten(kept)
         self._parts[self._current] = kept
 
 
 def _shorten(data: bytes) -> bytes:
+    """Return the beginning and the end of *data*, in whole lines where it has any."""
     if len(data) <= _KEPT_BYTES:
         return data
     half = _KEPT_BYTES // 2
-    return data[:half] + b"\n[... output left out ...]\n" + data[-half:]
+    head, tail = data[:half], data[-half:]
+    head = head[: head.rfind(b"\n")] if b"\n" in head else head
+    tail = tail[tail.find(b"\n") + 1 :] if b"\n" in tail[:-1] else tail
+    return head + b"\n[... output left out ...]\n" + tail

@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Reports one round of a job over *channel*."""
+    """Reports one round of a job over *channel*.
+
+    Without *orders* nobody waits to end this process: it ends by itself.
+    """
 
     def __init__(
-        self, channel: Channel, job: dict[str, Any], number: int, orders: Orders
+        self,
+        channel: Channel,
+        job: dict[str, Any],
+        number: int,
+        orders: Orders | None,
     ) -> None:
         self.channel = channel
         self.orders = orders
@@ -77,7 +84,7 @@ class Recorder:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Wait for the answer, and for which tests are to be run on it here."""
         self._changed = self._watch(session)
-        if self.waits:
+        if self.waits and self.orders is not None:
             # What is there now will stay: no collection need look at it again,
             # nor write to its pages, which a forked process would copy.
             gc.collect()
@@ -127,7 +134,7 @@ class Recorder:
         that is about to be ended: a sixth of the time of a run.
         """
         self.finish()
-        if self.is_last:
+        if self.is_last and self.orders is not None:
             rest()
 
     def finish(self) -> None:
@@ -148,7 +155,9 @@ class Recorder:
         self.running = name
         self.channel.mark(name)
         self.channel.send("start", id=name, round=self.number)
-        faulthandler.dump_traceback_later(self.test_seconds, file=self.channel.stream)
+        if self.test_seconds:  # In a debugger there is no limit.
+            seconds = self.test_seconds
+            faulthandler.dump_traceback_later(seconds, file=self.channel.stream)
 
     def _forget_printed(self) -> None:
         self.channel.mark(self.running, again=True)

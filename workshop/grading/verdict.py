@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 from workshop.lesson import ExpectedTest, Lesson
@@ -23,11 +24,13 @@ class Verdict(StrEnum):
     ERROR = "error"
     TIMED_OUT = "timed out"
     CRASHED = "crashed"
+    STOPPED = "stopped"
     NOT_RUN = "not run"
 
 
 # The worst comes first: it is what the learner has to see to first.
 _WORST_FIRST = (
+    Verdict.STOPPED,
     Verdict.CRASHED,
     Verdict.TIMED_OUT,
     Verdict.ERROR,
@@ -42,11 +45,12 @@ class Ending:
     """How the run came to its end.
 
     `kind` is `done` when the worker said that it had finished, otherwise why
-    it was ended or that it ended by itself. `detail` is a sentence for the
-    learner, `line` the line of the answer that was running, if known.
+    it was ended or that it ended by itself; `stopped` is at a breakpoint.
+    `detail` is a sentence for the learner, `line` the line of the answer that
+    was running, if known.
     """
 
-    kind: Literal["done", "timed out", "crashed", "error"]
+    kind: Literal["done", "timed out", "crashed", "error", "stopped"]
     detail: str = ""
     line: str = ""
 
@@ -116,6 +120,7 @@ class LessonVerdict:
     output: str = ""
     ending: Ending = field(default_factory=lambda: Ending("done"))
     edited_tests: tuple[str, ...] = ()
+    output_file: Path | None = None
 
     @property
     def counts(self) -> bool:

@@ -35,6 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from workshop.grading.breakpoints import report_breakpoints
 from workshop.grading.marks import AGAIN, BADGE, MARK
 from workshop.grading.orders import ForkingOrders, Orders, rest
 from workshop.grading.signature import signer
@@ -53,7 +54,8 @@ def main() -> None:
     kind = ForkingOrders if "--stem" in sys.argv else Orders
     orders = kind(control, channel)
     try:
-        _preload()
+        preload()
+        report_breakpoints(channel)
         job = orders.job()
         if not job["waits"]:
             channel.send("ready")
@@ -85,6 +87,11 @@ class Channel:
         self.stream = stream
         self._pid = os.getpid()
         self._badge = os.environ.get(BADGE, "")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the process that reports, and not a child of the answer."""
+        return os.getpid() == self._pid
 
     def sign_with(self, key: str) -> None:
         """Sign each event from now on, so that nobody else can write one."""
@@ -121,7 +128,7 @@ class Channel:
 
         *again* makes what it has printed so far forgotten.
         """
-        if os.getpid() != self._pid:
+        if not self.is_own:
             return
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
@@ -176,7 +183,8 @@ def _detach_standard_streams() -> None:
     os.dup2(1, 2)
 
 
-def _preload() -> None:
+def preload() -> None:
+    """Import what every lesson needs, and have its log lines printed."""
     # As uvicorn would show it, so that a learner sees their own log lines.
     handler = logging.StreamHandler()
     handler.setFormatter(BriefFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -255,6 +263,8 @@ def arguments(job: dict[str, Any]) -> list[str]:
         *("-p", "anyio.pytest_plugin"),
         *("-p", "workshop.lab.plugin"),
         *("-p", "no:terminal"),
+        # It would open a debugger of its own, on the terminal plugin.
+        *("-p", "no:debugging"),
         *("-p", "no:logging"),
         *("-p", "no:warnings"),
         *("-p", "no:faulthandler"),

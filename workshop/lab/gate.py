@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workshop.lab.bell import Bell, on_event_loop
+from workshop.lab.debugging import real_seconds
 from workshop.lab.failures import Never
 from workshop.lab.latch import Latch
 from workshop.lab.limit import LIMIT_SECONDS
@@ -94,7 +95,7 @@ class Gate:
             return self._answer(args, kwargs)
         self._arrive(args, kwargs)
         try:
-            if not self._latch.wait(_THREAD_LIMIT_SECONDS):
+            if not self._latch.wait(real_seconds(_THREAD_LIMIT_SECONDS)):
                 raise Never(
                     f"Whoever asked for {self.what} held up everything else. "
                     "Expected: others can run while somebody waits for it."

@@ -40,8 +40,11 @@ class Latch:
         app = owner.get()
         return lambda: self._open or (app is not None and app in self._let_go)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait in a thread for *seconds* at most; return whether one may pass."""
+    def wait(self, seconds: float | None) -> bool:
+        """Wait in a thread for *seconds* at most; return whether one may pass.
+
+        None is no limit.
+        """
         opens = self.opens_for_me()
         with self._changed:
             return self._changed.wait_for(opens, seconds)

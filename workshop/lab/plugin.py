@@ -24,6 +24,7 @@ from workshop.lab.application import (
 )
 from workshop.lab.clock import Clock, ManualClockLoop
 from workshop.lab.counted import counted
+from workshop.lab.debugging import lift_limits
 from workshop.lab.failures import AppExit
 from workshop.lab.film import choose_film, end_film, film_as_json, forget_film
 from workshop.lab.gate import first_held, forget_gates, open_all_gates
@@ -93,6 +94,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             gc.collect()
+
+
+def pytest_enter_pdb() -> None:
+    """Set no time limits from now on: somebody is looking at the app."""
+    lift_limits()
 
 
 @pytest.fixture

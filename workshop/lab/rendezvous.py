@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workshop.lab.bell import Bell, on_event_loop, running_loop
+from workshop.lab.debugging import real_seconds
 from workshop.lab.failures import Never
 from workshop.lab.latch import Latch
 from workshop.lab.limit import LIMIT_SECONDS, within
@@ -81,7 +82,7 @@ class Rendezvous:
             if on_event_loop() and not self._latch.opens_for_me()():
                 self.held = self.held or held_here()
                 self.release()
-            elif not self._latch.wait(LIMIT_SECONDS):
+            elif not self._latch.wait(real_seconds(LIMIT_SECONDS)):
                 self.release()
         finally:
             self._leave()

@@ -20,6 +20,7 @@ import uvicorn
 
 from workshop.lab.application import RunningApp, let_go
 from workshop.lab.clock import ManualClockLoop
+from workshop.lab.debugging import real_seconds
 from workshop.lab.failures import Never, StartupError
 from workshop.lab.limit import LIMIT_SECONDS, end, within
 
@@ -71,7 +72,8 @@ class Server(uvicorn.Server):
 
         It ignores proxies from the environment: none of them reaches this machine.
         """
-        chosen = {"timeout": LIMIT_SECONDS, "trust_env": False, **options}
+        limit = real_seconds(LIMIT_SECONDS)
+        chosen = {"timeout": limit, "trust_env": False, **options}
         return httpx2.AsyncClient(base_url=self.url, **chosen)
 
     @contextlib.contextmanager

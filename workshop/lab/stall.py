@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from workshop.lab.debugging import is_at_prompt
 from workshop.lab.failures import ENDED_IT, AppExit, Stalled
 from workshop.lab.limit import end
 from workshop.lab.loop import outside_seen
@@ -17,6 +18,9 @@ T = TypeVar("T")
 CYCLES = 400
 # Only where threads or sockets have taken part: how long they must have been silent.
 SILENCE_SECONDS = 2.0
+# Between two looks lies a millisecond. After so long this process itself was stopped,
+# by a debugger or by a laptop that slept, and so were its threads.
+STOPPED_SECONDS = 0.5
 # How many pauses they must have had if it can be seen that all of them only wait.
 PAUSES = 200
 
@@ -73,10 +77,13 @@ async def quiet(
     """
     loop = asyncio.get_running_loop()
     seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()
-    pauses = 0
+    pauses, looked = 0, since
     while not until():
         await asyncio.sleep(0)
         now = _moment(loop, progress)
+        before, looked = looked, time.monotonic()
+        if looked - before > STOPPED_SECONDS or is_at_prompt():
+            since = looked
         if now != seen:
             seen, remaining, since = now, cycles, time.monotonic()
             pauses = 0

@@ -90,9 +90,10 @@ class SupervisedProcess:
     """A command that ends with its block, or with this process, in whatever way.
 
     It gets a session of its own, so that Ctrl-C in the terminal is for this process
-    alone. Leaving the block sends what Ctrl-C would, so the program's own shutdown
-    code runs. After *grace* seconds it is killed; what it has started and left
-    behind is killed in any case. The streams are those of `subprocess.Popen`.
+    alone. *in_foreground* it shares ours, so that it can read from the terminal.
+    Leaving the block sends what Ctrl-C would, so the program's own shutdown code runs.
+    After *grace* seconds it is killed; what it has started and left behind is killed
+    in any case. The streams are those of `subprocess.Popen`.
     """
 
     def __init__(
@@ -102,16 +103,18 @@ class SupervisedProcess:
         environment: Mapping[str, str],
         cwd: Path | None = None,
         grace: float = GRACE_SECONDS,
+        in_foreground: bool = False,
         **streams: Any,
     ) -> None:
         self._name = uuid.uuid4().hex
+        self._has_group = not in_foreground
         self._grace = grace
         self._ended = False
         self.process: subprocess.Popen[Any] = subprocess.Popen(
             command,
             cwd=cwd,
             env={**supervised(environment), PROCESS: self._name},
-            **own_group(),
+            **(own_group() if self._has_group else {}),
             **streams,
         )
 
@@ -138,7 +141,9 @@ class SupervisedProcess:
         if self.poll() is not None:
             return
         with contextlib.suppress(OSError, ValueError):
-            if sys.platform == "win32":
+            if not self._has_group:
+                self.process.send_signal(signal.SIGINT)
+            elif sys.platform == "win32":
                 self.process.send_signal(signal.CTRL_BREAK_EVENT)
             else:
                 os.killpg(self.process.pid, signal.SIGINT)

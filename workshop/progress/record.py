@@ -12,7 +12,9 @@ VERSION = 2
 Version 1 knew nothing of shown steps and of files that came from us.
 """
 
-VERDICTS = frozenset({"passed", "failed", "error", "timed out", "crashed", "not run"})
+VERDICTS = frozenset(
+    {"passed", "failed", "error", "timed out", "crashed", "stopped", "not run"}
+)
 """The words of a verdict, as the grader writes them."""
 
 

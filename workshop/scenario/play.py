@@ -111,6 +111,11 @@ def _words(
                 f"app.py started more than {limits.processes} processes, so all were "
                 "ended. Does it start itself again?"
             )
+        case "breakpoint":
+            return (
+                f"app.py stopped at a breakpoint ({last['where']}), where no debugger "
+                "can open. Take it out, or run the app with --debug."
+            )
         case "broken":
             said = str(last.get("traceback", "")).strip().rpartition("\n")[2]
             return f"The recording broke down, and not by app.py: {said}"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
+
+from workshop.terminal.output import safe_plain, trusted
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, ConsoleRenderable
+    from rich.segment import Segment
 
 # State is told by shape and word; colour only repeats it.
 MARKS = {
@@ -17,6 +21,7 @@ MARKS = {
     "error": ("!", "!", "red"),
     "timed out": ("⧖", "T", "red"),
     "crashed": ("✸", "*", "red"),
+    "stopped": ("‖", "|", "red"),
     "not run": ("·", ".", "dim"),
     "not tried": ("·", ".", "dim"),
 }
@@ -25,20 +30,63 @@ MARKS = {
 @cache
 def out() -> Console:
     """Return the console for standard output."""
-    from rich.console import Console
+    from rich.console import Console, RenderHook
     from rich.theme import Theme
 
     class PipeConsole(Console):
-        """A console that leaves it to its caller when a reader has gone."""
+        """A console that leaves it to its caller when a reader has gone.
+
+        Every text that it writes is `_Safe`, so that it writes to the terminal
+        itself: the colours and links in it are Rich's.
+        """
+
+        @property
+        def file(self) -> IO[str]:
+            """Where it writes."""
+            return trusted(self._file or sys.stdout)
+
+        @file.setter
+        def file(self, new_file: IO[str]) -> None:
+            self._file = new_file
+
+        @file.deleter
+        def file(self) -> None:
+            self._file = None
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
     # Without a terminal nothing is gained by breaking lines at column 80.
     width = None if sys.stdout.isatty() else 100
+
+    class Hook(RenderHook):
+        """Has everything that is printed cleaned."""
+
+        def process_renderables(
+            self, renderables: list[ConsoleRenderable]
+        ) -> list[ConsoleRenderable]:
+            """Return *renderables*, cleaned when they are rendered."""
+            return [_Safe(each) for each in renderables]
+
     # Rich's own style has a black background: dark boxes on a light terminal.
     theme = Theme({"markdown.code": "bold cyan"})
-    return PipeConsole(highlight=False, width=width, theme=theme)
+    console = PipeConsole(highlight=False, width=width, theme=theme)
+    console.push_render_hook(Hook())
+    return console
+
+
+class _Safe:
+    """Something to print, without control codes and secrets in its texts."""
+
+    def __init__(self, renderable: ConsoleRenderable) -> None:
+        self._renderable = renderable
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[Segment]:
+        """Render it."""
+        for segment in console.render(self._renderable, options):
+            yield segment._replace(text=safe_plain(segment.text))
 
 
 def mark(verdict: str) -> str:

@@ -332,10 +332,14 @@ class Lines:
             return
 
         def hear(line: str) -> None:
-            self._inbox.put(lambda: self._say(f"app: {line}"))
+            self._inbox.put(lambda: self._show_line(line))
 
         self._address = self._desk.serve(self._now.lesson, hear)
         self._say(f"App: {self._address}/docs (a stops it)")
+
+    def _show_line(self, line: str) -> None:
+        said = Text.assemble("app: ", Text.from_ansi(line))
+        self._console.print(said, soft_wrap=True)
 
     def _stop_serving(self) -> None:
         if self._address:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, State
 from workshop.screen.console import colour, command, mark, out
+from workshop.terminal.control_codes import plain_line, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -222,8 +223,8 @@ def difference(
 
     lines = list(
         difflib.unified_diff(
-            before.read_text(encoding="utf-8", errors="replace").splitlines(),
-            after.read_text(encoding="utf-8").splitlines(),
+            _lines_of(before),
+            _lines_of(after),
             *names,
             lineterm="",
             n=4,
@@ -235,9 +236,15 @@ def difference(
     ]
 
 
+def _lines_of(file: Path) -> list[str]:
+    """Return the lines of *file*; what would control the terminal shows as escapes."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    return [visible(line) for line in text.removesuffix("\n").split("\n")]
+
+
 def short(path: Path) -> str:
     """Return *path* from here if it lies below: editors make that clickable."""
     try:
-        return os.fspath(path.resolve().relative_to(Path.cwd()))
+        return plain_line(os.fspath(path.resolve().relative_to(Path.cwd())))
     except ValueError:
-        return os.fspath(path)
+        return plain_line(os.fspath(path))

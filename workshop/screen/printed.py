@@ -1,32 +1,53 @@
-"""What an app printed, made short enough to be read."""
+"""What an app printed, made short enough to be read.
+
+Colours (SGR) may be in the texts, each line's own: see `workshop.terminal`.
+"""
 
 from __future__ import annotations
 
 import re
 from itertools import groupby
+from pathlib import Path
+
+from workshop.screen.pages import short
+from workshop.terminal.control_codes import sanitize
 
 _LINES = 30
+_CHARACTERS = 2_000
+"""How much of one line is shown. A screen is about as large."""
 _OTHERS = 3
 
 # The first line of what a request, or the lifespan, has raised.
 _RAISED = re.compile(r"ERROR uvicorn\.error: Exception in (.+)")
 
 
-def printed(text: str) -> str:
-    """Return *text* with what repeats told once, and its middle left out if long."""
-    return clip(folded(text))
+def printed(text: str, whole: Path | None = None) -> str:
+    """Return *text* with what repeats told once, and its middle left out if long.
+
+    *whole* is the file that holds all of it: it is named where something is left out.
+    """
+    return clip(folded(text), whole)
 
 
-def clip(text: str) -> str:
-    """Return *text*, its middle left out when it is long."""
-    lines = text.splitlines()
+def clip(text: str, whole: Path | None = None) -> str:
+    """Return *text*, its middle left out when it is long; *whole* is all of it."""
+    where = f"; all of it: {short(whole)}" if whole else ""
+    lines = [_clip_line(line, where) for line in text.splitlines()]
     if len(lines) <= _LINES:
         return "\n".join(lines)
     half = _LINES // 2
     left_out = len(lines) - 2 * half
-    return "\n".join(
-        [*lines[:half], f"[... {left_out} lines left out ...]", *lines[-half:]]
-    )
+    note = f"[... {left_out} lines left out{where} ...]"
+    return "\n".join([*lines[:half], note, *lines[-half:]])
+
+
+def _clip_line(line: str, where: str) -> str:
+    left_out = len(line) - _CHARACTERS
+    if left_out <= 0:
+        return line
+    # A colour may be on at the cut, or its code be cut in two.
+    head = sanitize(line[:_CHARACTERS])
+    return f"{head} [... {left_out} characters left out{where} ...]"
 
 
 def folded(text: str) -> str:

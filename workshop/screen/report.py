@@ -19,6 +19,9 @@ from workshop.screen.pages import short
 from workshop.screen.printed import printed
 from workshop.timeline import TimelineText
 
+BROKEN = (Verdict.STOPPED, Verdict.CRASHED, Verdict.TIMED_OUT, Verdict.ERROR)
+"""What says more of the app as a whole than of one step."""
+
 
 def verdict_text(verdict: LessonVerdict, answer: Path, width: int) -> str:
     """Return what `make lesson-NN test` prints, plain and *width* wide."""
@@ -75,15 +78,20 @@ def print_verdict(
             ),
             soft_wrap=True,
         )
-        broken = word in (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
+        broken = word in BROKEN
         in_full = every_step or step is current or (broken and only is None)
         if word is not Verdict.PASSED and in_full and common is None:
             _print_step(console, step, verdict, traceback)
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
         console.print(Text("Printed outside the tests", "bold"))
-        console.print(Padding(Text(printed(verdict.output)), (0, 0, 0, 4)))
+        console.print(Padding(said_by_app(verdict.output, verdict), (0, 0, 0, 4)))
     console.print()
     _print_closing(console, verdict, only=only, own=own, make=make)
+
+
+def said_by_app(output: str, verdict: LessonVerdict) -> Text:
+    """Return what the app has printed, shortened, in the colours that it chose."""
+    return Text.from_ansi(printed(output, verdict.output_file))
 
 
 def common_error(verdict: LessonVerdict) -> TestVerdict | None:
@@ -114,14 +122,31 @@ def _is_definition(line: str) -> bool:
 def _print_step(
     console: Console, step: StepVerdict, verdict: LessonVerdict, traceback: bool
 ) -> None:
-    for table in step_tables(step, verdict.lesson, traceback=traceback):
+    for table in step_tables(step, verdict, traceback=traceback):
         console.print()
         console.print(Padding(table, (0, 0, 0, 4), expand=False))
     console.print()
 
 
+def print_step(lesson: Lesson, step: StepVerdict) -> None:
+    """Print what came of *step* alone, whose output has been seen."""
+    console = out()
+    for table in step_tables(step, LessonVerdict(lesson, (step,), 0.0)):
+        console.print()
+        console.print(Padding(table, (0, 0, 0, 4), expand=False))
+    word = str(step.verdict)
+    console.print()
+    console.print(
+        Text.assemble(
+            (f"{mark(word)} Step {step.number} · {step.title}: ", "bold"),
+            (word, colour(word)),
+        ),
+        soft_wrap=True,
+    )
+
+
 def step_tables(
-    step: StepVerdict, lesson: Lesson, *, traceback: bool = False
+    step: StepVerdict, verdict: LessonVerdict, *, traceback: bool = False
 ) -> list[Table]:
     """Return a table for each test of *step* that has not passed."""
     tables = []
@@ -133,7 +158,7 @@ def step_tables(
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
         repeated = test.message in said
-        for name, text in _rows(test, lesson, traceback, repeated=repeated):
+        for name, text in _rows(test, verdict, traceback, repeated=repeated):
             table.add_row(name, escape(text) if isinstance(text, str) else text)
         said.add(test.message)
         tables.append(table)
@@ -141,8 +166,8 @@ def step_tables(
 
 
 def _rows(
-    test: TestVerdict, lesson: Lesson, traceback: bool, *, repeated: bool
-) -> Iterator[tuple[str, str | TimelineText]]:
+    test: TestVerdict, verdict: LessonVerdict, traceback: bool, *, repeated: bool
+) -> Iterator[tuple[str, str | Text | TimelineText]]:
     yield "Test", f"{test.test.id} ({test.verdict})"
     yield "Fact", test.test.fact
     if repeated:
@@ -153,6 +178,8 @@ def _rows(
             yield "Expected", test.expected
         if test.timeline is not None:
             yield "In order", TimelineText([("", test.timeline)], compact=True)
+        if test.verdict is Verdict.STOPPED and test.line:
+            yield "To use it", command("test", verdict.lesson.number, "--debug")
         if test.line:
             yield "Your route" if _is_definition(test.line) else "Your line", test.line
         for raised in test.raised:
@@ -160,10 +187,11 @@ def _rows(
         for forgot in test.forgot:
             yield "Never run", forgot
         if test.output:
-            yield "Printed", printed(test.output)
+            yield "Printed", said_by_app(test.output, verdict)
         if traceback and test.traceback:
             yield "Traceback", test.traceback.rstrip()
-        yield "Read", f"{short(lesson.page)}, and step {test.test.step} of its README"
+        page = short(verdict.lesson.page)
+        yield "Read", f"{page}, and step {test.test.step} of its README"
 
 
 def _print_closing(

@@ -156,8 +156,8 @@ def _identity() -> dict[str, Any]:
     except KeyError:
         raise ServiceError(
             "PostgreSQL refuses to run as root, and this machine has no user "
-            f"{UNPRIVILEGED} to run it as. Run the workshop as another user, or name a PostgreSQL of "
-            "your own in WORKSHOP_DATABASE_URL."
+            f"{UNPRIVILEGED} to run it as. Run the workshop as another user, or name a "
+            "PostgreSQL of your own in WORKSHOP_DATABASE_URL."
         ) from None
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from workshop.terminal.control_codes import plain
 from workshop.timeline.fold import fold
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 from workshop.timeline.palette import DARK, LIGHT, css
@@ -148,8 +149,8 @@ def _document(page: _Page, title: str, told: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="loop-timeline" '
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-labelledby="{uid}-title {uid}-desc">\n'
-        f'<title id="{uid}-title">{html.escape(title)}</title>\n'
-        f'<desc id="{uid}-desc">{html.escape(told)}</desc>\n'
+        f'<title id="{uid}-title">{_escape(title)}</title>\n'
+        f'<desc id="{uid}-desc">{_escape(told)}</desc>\n'
         f"<style>{_CSS}</style>\n"
         f"<defs>{patterns}</defs>\n"
         f'<rect class="paper" width="{width}" height="{height}" rx="6"/>\n'
@@ -432,18 +433,18 @@ def _filled(element: str, pattern: str) -> str:
 
 def _with_title(element: str, text: str) -> str:
     tag = element[1:].partition(" ")[0]
-    return f"{element[:-2]}><title>{html.escape(text)}</title></{tag}>"
+    return f"{element[:-2]}><title>{_escape(text)}</title></{tag}>"
 
 
 def _text(kind: str, x: float, y: float, text: str, most: int = 0) -> str:
     """Return *text*, cut after *most* characters: all of it is in its title."""
     indented = text.startswith(" ")
     shown = shortened(text, most) if most else text
-    whole = f"<title>{html.escape(text.strip())}</title>" if shown != text else ""
+    whole = f"<title>{_escape(text.strip())}</title>" if shown != text else ""
     keep = ' xml:space="preserve"' if indented else ""
     return (
         f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}"{keep}>'
-        f"{html.escape(shown, quote=False)}{whole}</text>"
+        f"{_escape(shown, quote=False)}{whole}</text>"
     )
 
 
@@ -499,3 +500,8 @@ _CSS = (
         }.items()
     )
 )
+
+
+def _escape(text: str, *, quote: bool = True) -> str:
+    """Return *text* for XML, which has no control characters, not even escaped."""
+    return html.escape(plain(text), quote=quote)

@@ -18,6 +18,7 @@ from workshop.screen.pages import short
 from workshop.screen.watch import words
 from workshop.screen.watch.keys import Key
 from workshop.screen.watch.situation import Situation
+from workshop.terminal.output import safe_plain
 
 TALL = 30
 """From so many lines on, each step has a line with its title."""
@@ -150,6 +151,8 @@ class Board(Vertical):
         self._put("keys", words.flow(words.key_caps(keys), width))
 
     def _put(self, name: str, text: Text | RenderableType) -> Static:
+        if isinstance(text, Text) and (clean := safe_plain(text.plain)) != text.plain:
+            text = Text(clean)  # the name of a file, or the words of an exception
         part = self.query_one(f"#{name}", Static)
         part.update(text)
         part.display = bool(text) if isinstance(text, Text) else True

@@ -134,7 +134,7 @@ def served(address: str, log: Sequence[str]) -> RenderableType:
         Text.assemble(("Open ", "bold"), f"{address}/docs"),
         Text("It reloads when you save. a stops it."),
         Text(),
-        *(Text(line.removesuffix(_NOT_HERE)) for line in log),
+        *(Text.from_ansi(line.removesuffix(_NOT_HERE)) for line in log),
     )
 
 

@@ -14,14 +14,12 @@ from workshop.lesson import Lesson
 from workshop.progress import State
 from workshop.screen.console import colour, mark
 from workshop.screen.pages import short
-from workshop.screen.printed import printed
-from workshop.screen.report import common_error, step_tables
+from workshop.screen.report import BROKEN, common_error, said_by_app, step_tables
 from workshop.screen.watch.keys import Key
 from workshop.screen.watch.situation import Situation
 from workshop.screen.watch.texts import prose
 
 SHOW_IT_ALL = "Show our answer to every step? h shows one hint at a time."
-_BROKEN = (Verdict.ERROR, Verdict.TIMED_OUT, Verdict.CRASHED)
 
 
 def style(verdict: str) -> str:
@@ -209,14 +207,14 @@ def report(verdict: LessonVerdict) -> RenderableType:
     else:
         current = verdict.current
         for step in verdict.steps:
-            if step is current or step.verdict in _BROKEN:
+            if step is current or step.verdict in BROKEN:
                 parts.append(heading(step))
-                for table in step_tables(step, verdict.lesson):
+                for table in step_tables(step, verdict):
                     parts += [Text(), Padding(table, (0, 0, 0, 2), expand=False)]
                 parts.append(Text())
     if verdict.output.strip():
         parts.append(Text("Printed outside the tests", "bold"))
-        parts.append(Padding(Text(printed(verdict.output)), (0, 0, 0, 2)))
+        parts.append(Padding(said_by_app(verdict.output, verdict), (0, 0, 0, 2)))
     return Group(*parts)
 
 

@@ -1,0 +1,125 @@
+"""A debugger at the terminal: in the tests of a step, and in the app that is served."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.tiny import GOOD, write_lesson
+from workshop.environment.model import ROOT
+from workshop.lesson import Lesson
+
+if sys.platform == "win32":
+    pytest.skip("There are no pseudo-terminals.", allow_module_level=True)
+
+from tests.screen.terminal import Terminal
+
+STOPS = GOOD.replace("    return", "    free = 41 + 1\n    breakpoint()\n    return")
+HOSTILE = STOPS + '\nprint("\\x1b[2J\\x1b]0;title\\x07\\x1b[31mred")\n'
+
+# The command line on the checkout in this folder.
+PROGRAM = """\
+import sys
+from pathlib import Path
+from workshop.cli import main, place
+place.ROOT = Path.cwd()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def lesson(tmp_path: Path) -> Lesson:
+    """A lesson whose app stops at a breakpoint."""
+    return write_lesson(tmp_path, starter=HOSTILE)
+
+
+def terminal(lesson: Lesson, *words: str) -> Terminal:
+    """Return a terminal in which the command line runs *words*."""
+    folder = lesson.folder.parents[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TERM": "xterm",
+        "PYTHONPATH": str(ROOT),
+    }
+    return Terminal([sys.executable, "-c", PROGRAM, *words], folder, environment)
+
+
+def test_a_breakpoint_in_a_test_opens_a_debugger(lesson: Lesson) -> None:
+    with terminal(lesson, "test", "90", "--debug") as screen:
+        screen.until("(Pdb)", "app.py(10)seats()")
+        screen.type("p free + 1\n")
+        screen.until("43")
+        screen.type("c\n")
+        code = screen.until_ended()
+
+        assert code == 0
+        assert "Step 1 · The free seats are shown: passed" in screen.text
+        assert b"\x1b[2J" not in screen.written
+        assert b"title" not in screen.written
+        assert b"\x1b[31mred" in screen.written
+
+
+def test_quitting_the_debugger_ends_the_run_and_passes_nothing(lesson: Lesson) -> None:
+    with terminal(lesson, "test", "90", "--debug") as screen:
+        screen.until("(Pdb)")
+        screen.type("q\n")
+        if sys.version_info >= (3, 14):
+            screen.type("y\n")
+        code = screen.until_ended()
+
+        assert code == 1
+        assert "You left the debugger." in screen.text
+        assert not (lesson.folder.parents[1] / ".workshop" / "progress.json").exists()
+
+
+def ask(screen: Terminal) -> threading.Thread:
+    """Ask the served app for its seats, in another thread."""
+    address = re.search(r"http://127\.0\.0\.1:\d+", screen.text)
+    assert address is not None
+
+    def get() -> None:
+        with httpx2.Client(trust_env=False) as client:
+            client.get(f"{address[0]}/seats", timeout=60)
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    return thread
+
+
+def test_a_breakpoint_in_a_served_app_opens_a_debugger(lesson: Lesson) -> None:
+    with terminal(lesson, "run", "90", "--debug") as screen:
+        screen.until("Uvicorn running")
+        thread = ask(screen)
+        screen.until("(Pdb)")
+        screen.type("p free + 1\n")
+        screen.until("43")
+        screen.type("c\n")
+        screen.until("200 OK")
+        thread.join()
+        screen.type("\x03")
+
+        assert screen.until_ended() == 0
+
+
+def test_a_served_app_passes_breakpoints_over_and_does_nothing_to_the_terminal(
+    lesson: Lesson,
+) -> None:
+    with terminal(lesson, "run", "90") as screen:
+        screen.until("Application startup complete")
+        thread = ask(screen)
+        screen.until("python -m workshop run 90 --debug", "200 OK")
+        thread.join()
+        screen.type("\x03")
+        code = screen.until_ended()
+
+        assert code == 0
+        assert b"\x1b[2J" not in screen.written
+        assert b"title" not in screen.written
+        assert b"\x1b[31mred" in screen.written

@@ -1,0 +1,31 @@
+"""A breakpoint in a worker ends the run: its standard input is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from workshop.grading.orders import rest
+from workshop.lab.breakpoints import call_at_breakpoints
+from workshop.lab.source import Place
+
+if TYPE_CHECKING:
+    from workshop.grading.worker import Channel
+
+
+def report_breakpoints(channel: Channel) -> None:
+    """Have a breakpoint reported over *channel*, and its thread wait for the end.
+
+    To go on instead would give a verdict on code that was meant to stop there. A
+    process that the app has forked has nobody to report to; there it changes nothing.
+    """
+
+    def report(place: Place) -> None:
+        if not channel.is_own:
+            sys.stderr.write(f"A breakpoint at {place.short} was passed over.\n")
+            return
+        channel.mark("")
+        channel.send("breakpoint", where=place.short, line=place.labelled)
+        rest()
+
+    call_at_breakpoints(report)

@@ -1,0 +1,119 @@
+"""Run tests in the foreground, for somebody with a debugger at the terminal.
+
+`python -m workshop.grading.debugged JOB EVENTS` runs the job in the file JOB as a
+worker would, with two differences: the app has the terminal, and there is no limit in
+time. What happens is written to the file EVENTS, a line of JSON each, because the
+standard streams are the person's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workshop.grading.engine import ROOT, make_job, part_of
+from workshop.grading.limits import Limits
+from workshop.grading.verdict import Ending, StepVerdict
+from workshop.grading.worker import Channel, arguments, preload
+from workshop.lesson import Lesson, Step
+from workshop.processes.environment import environment_of_tests
+from workshop.terminal.control_codes import cleaned
+from workshop.terminal.output import safe_plain, safe_standard_streams
+
+_NO_LIMITS = Limits(test_seconds=0.0)
+_DEBUGGER = "PYTHONBREAKPOINT"
+
+
+def debug(
+    lesson: Lesson, answer: Path, step: Step, environment: Mapping[str, str]
+) -> StepVerdict:
+    """Run the tests of *step* on *answer* at the terminal; return what came of them.
+
+    The person's own debugger, named in `PYTHONBREAKPOINT`, is used if there is one.
+    """
+    tests = [test.id for test in step.tests]
+    job = {**make_job(lesson, answer, limits=_NO_LIMITS), "tests": tests}
+    own = {name: os.environ[name] for name in (_DEBUGGER,) if os.environ.get(name)}
+    with tempfile.TemporaryDirectory(
+        prefix="workshop-run-", ignore_cleanup_errors=True
+    ) as folder:
+        own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
+        job_file, events_file = Path(folder, "job.json"), Path(folder, "events")
+        job_file.write_text(json.dumps(job), encoding="utf-8")
+        events_file.touch()
+        # In this program's own process group: only that may read the terminal.
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(job_file), str(events_file)],
+            cwd=ROOT,
+            env=environment_of_tests({**environment, **own}),
+        )
+        interrupted = False
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted = True  # The tests got it, too, and end because of it.
+        events = _read(events_file)
+    kinds = {event["event"] for event in events}
+    ending = Ending("done")
+    if "quit" in kinds or interrupted:
+        ending = Ending("stopped", "You left the debugger.")
+    elif "done" not in kinds:
+        ending = Ending("crashed", f"The test run ended early, with exit code {code}.")
+    judged = part_of(lesson, tests, events, ending).judged
+    return StepVerdict(step.number, step.title, tuple(judged[name] for name in tests))
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    events: list[Any] = [cleaned(json.loads(line), safe_plain) for line in lines]
+    return events
+
+
+class _ForegroundChannel(Channel):
+    """Writes events to a file, and tells the person which test begins."""
+
+    def mark(self, test: str, *, again: bool = False) -> None:
+        if test and not again:
+            sys.stderr.write(f"--- {test}\n")
+
+
+def main(job_file: Path, events_file: Path) -> None:
+    """Run the job. `quit` in the debugger ends this process at once."""
+    import pytest
+
+    from workshop.grading.recorder import Recorder
+    from workshop.lab.breakpoints import debug_at_breakpoints
+    from workshop.lab.debugging import lift_limits
+
+    job = json.loads(job_file.read_text(encoding="utf-8"))
+    with (
+        events_file.open("a", encoding="utf-8") as stream,
+        safe_standard_streams(),
+    ):
+        channel = _ForegroundChannel(stream)
+        preload()
+
+        def leave() -> None:
+            channel.send("quit")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+        lift_limits()
+        debug_at_breakpoints(leave)
+        sys.dont_write_bytecode = True
+        recorder = Recorder(channel, job, 0, None)
+        pytest.main(arguments(job), plugins=[recorder])
+        recorder.finish()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

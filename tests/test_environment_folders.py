@@ -160,6 +160,18 @@ def test_a_folder_that_the_workshop_did_not_make_stays_as_it_is(
     assert content(place) == before
 
 
+@links
+def test_a_path_that_no_environment_may_have_is_refused_in_words(
+    checkout: Checkout,
+) -> None:
+    root = checkout.root.rename(checkout.root.with_name("check:out"))
+
+    sentence = refused(Checkout(root, checkout.wheels, checkout.settings).run("list"))
+
+    assert "has a `:` in its path" in sentence
+    assert not (root / ".venv").exists()
+
+
 def test_a_set_up_that_was_killed_in_its_first_moment_is_begun_again(
     checkout: Checkout,
 ) -> None:

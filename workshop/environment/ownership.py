@@ -66,6 +66,12 @@ def refusal(environment: Environment) -> str | None:
             "Remove the link (what it points to stays), or set WORKSHOP_VENV to a new "
             "folder, and run the same command again."
         )
+    if os.pathsep in str(place):
+        return (
+            f"{place} has a `{os.pathsep}` in its path, which no Python environment "
+            "may have. Set WORKSHOP_VENV to a folder without one, and run the same "
+            "command again."
+        )
     if not place.is_dir() or is_ours(environment) or _holds_nothing(environment):
         return None
     if _is_environment(place):

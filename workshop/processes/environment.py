@@ -56,6 +56,8 @@ _HOW_TO_REACH_AN_INDEX = frozenset(
         *("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "RESUME_RETRIES"),
         *("REQUEST_TIMEOUT", "OFFLINE", "LINK_MODE"),
         *("CACHE_DIR", "NO_CACHE_DIR", "NO_CACHE"),
+        # Only how they talk, as many containers set it.
+        *("DISABLE_PIP_VERSION_CHECK", "NO_INPUT", "ROOT_USER_ACTION", "NO_COLOR"),
     }
 )
 # UV_INDEX_NAME_PASSWORD, UV_HTTP_TIMEOUT, UV_CONCURRENT_DOWNLOADS and the like.

@@ -243,11 +243,13 @@ def _cells(owners: Iterable[Any]) -> list[tuple[Any, Any, str]]:
 
 
 def _data(modules: Iterable[ModuleType]) -> list[tuple[ModuleType, str, Any]]:
+    """Return what the tests hold as data. What is empty is there to be filled."""
     return [
         (module, name, value)
         for module in modules
         for name, value in vars(module).items()
-        if type(value) in (dict, list, set, tuple) and not name.startswith("__")
+        if type(value) in (dict, list, set, tuple)
+        if value and not name.startswith("__")
     ]
 
 

@@ -447,6 +447,10 @@ ATTEMPTS: dict[str, str] = {
         _UNNAMED + "found('runner', 'pytest_runtest_call').__code__ = "
         "(lambda item: None).__code__"
     ),
+    "a builtin of the client's module alone": at_the_end(
+        _UNNAMED + "found('_models', 'Response').bytes = lambda it: b'{\"free\": 2}'\n"
+        "found('decoder', 'JSONDecoder').len = lambda it: 0"
+    ),
     "the recorder's own method": at_the_end(
         _UNNAMED + "it = found('recorder', '_facts_of')\n"
         "it._facts_of = lambda *a: {'outcome': 'passed'}"
@@ -723,6 +727,14 @@ FAIR: dict[str, str] = {
     "a renderer of its own for the framework": at_the_end(
         "import json\nfrom starlette.responses import JSONResponse\n"
         "JSONResponse.render = lambda self, content: json.dumps(content).encode()",
+        GOOD,
+    ),
+    "a middleware, which imports late": at_the_end(
+        "@app.middleware('http')\n"
+        "async def pass_on(request, call_next):\n"
+        "    response = await call_next(request)\n"
+        "    response.headers['x-seats'] = 'yes'\n"
+        "    return response",
         GOOD,
     ),
     "ASGI messages of its own kinds": at_the_end(

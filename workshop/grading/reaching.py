@@ -101,7 +101,8 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
         elif event == "object.__setattr__":
             file = code_file(args[0])
             if file and file.startswith(trusted) and is_apps(frame):
-                return f"changed {args[0]!r:.80}, which is not its own"
+                name = getattr(args[0], "__qualname__", type(args[0]).__name__)
+                return f"changed {name}, which is not its own"
         elif event == "compile":
             named = args[1]
             if type(named) is str and named.startswith(trusted) and is_apps(frame):

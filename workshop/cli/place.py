@@ -32,14 +32,15 @@ def lessons() -> list[Lesson]:
     For verbs that go through all lessons. Each calls it once, so that a note
     is not repeated.
     """
-    for lesson, gap in catalogue().left_out():
+    complete, left_out = catalogue().complete_and_left_out()
+    for lesson, gap in left_out:
         where = lesson.folder.relative_to(ROOT).as_posix()
         print(  # noqa: T201 -- a note beside the verb's own output
             f"{where} is left out: {first_words(gap)}. All that it needs: "
             f"{draft_command(lesson)}",
             file=sys.stderr,
         )
-    return catalogue().lessons()
+    return complete
 
 
 def whole(lesson: Lesson) -> Lesson:

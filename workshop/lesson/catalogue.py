@@ -27,11 +27,17 @@ class Catalogue:
 
     def lessons(self) -> list[Lesson]:
         """Return the lessons that are complete, by number."""
-        return [it for it, gap in _judged(self.named()) if gap is None]
+        return self.complete_and_left_out()[0]
 
     def left_out(self) -> list[tuple[Lesson, Gap]]:
         """Return what looks like a lesson and is not complete, with its first gap."""
-        return [(it, gap) for it, gap in _judged(self.named()) if gap is not None]
+        return self.complete_and_left_out()[1]
+
+    def complete_and_left_out(self) -> tuple[list[Lesson], list[tuple[Lesson, Gap]]]:
+        """Return both, with each lesson's files read only once."""
+        judged = list(_judged(self.named()))
+        complete = [lesson for lesson, gap in judged if gap is None]
+        return complete, [(it, gap) for it, gap in judged if gap is not None]
 
     def first_gap(self, lesson: Lesson) -> Gap | None:
         """Return the first thing that *lesson* lacks; None if it is complete."""

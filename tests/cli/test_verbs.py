@@ -98,7 +98,9 @@ def test_with_json_nothing_else_goes_to_standard_output(said: Said) -> None:
 
     told = json.loads(out)
     assert code == 1
-    assert list(told) == ["lesson", "verdict", "seconds", "steps"]
+    about_tests = ["edited_tests", "counts"]
+    assert list(told) == ["lesson", "verdict", "seconds", *about_tests, "steps"]
+    assert (told["edited_tests"], told["counts"]) == ([], True)
     assert (told["lesson"], told["verdict"]) == ("90_seats", "failed")
     first = told["steps"][0]
     assert (first["step"], first["title"]) == (1, "The free seats are shown")

@@ -13,6 +13,9 @@ import yaml
 from tests.commands import code_in, unknown_commands
 from workshop.environment.model import ROOT, pins_file
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 JSON = [
     *ROOT.glob("*.json"),
     *(ROOT / ".vscode").glob("*.json"),

@@ -12,6 +12,9 @@ import pytest
 
 from workshop.environment.model import ROOT
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 TEST = """\
 import pytest
 

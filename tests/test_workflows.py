@@ -17,6 +17,9 @@ from tests.commands import goals_in, unknown_commands, verbs_in
 from workshop.environment.model import ROOT
 from workshop.environment.python import NEWEST, OLDEST
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS: dict[str, dict[Any, Any]] = {
     path.name: yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -12,6 +12,9 @@ from workshop.check.finding import Finding
 from workshop.check.rules import broken_rules
 from workshop.lesson import Lesson
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 README = "lessons/08_seats/README.md"
 HINTS = "lessons/08_seats/hints.md"
 TESTS = "lessons/08_seats/test_seats.py"

@@ -12,6 +12,9 @@ import pytest
 from tests.tiny import HINTS, README, TESTS, write_lesson
 from workshop.lesson import Catalogue, Lesson
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 Said = Callable[..., tuple[int, str, str]]
 Damage = Callable[[Lesson], object]
 

@@ -10,6 +10,9 @@ import pytest
 from workshop.check.rules.files import PLACEHOLDER
 from workshop.lesson import Catalogue, Lesson
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 Said = Callable[..., tuple[int, str, str]]
 
 

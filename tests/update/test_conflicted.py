@@ -8,6 +8,9 @@ from tests.update.conftest import APP, MINE, TESTS, Repository
 from workshop.update.git import UpdateError
 from workshop.update.settling import obstacle
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 THEIR_TESTS = "# tests of the course\n"
 
 

@@ -18,6 +18,9 @@ from workshop.update import apply
 from workshop.update.apply import Stage
 from workshop.update.git import Git, UpdateError
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """\
 import sys

@@ -7,6 +7,9 @@ import pytest
 from workshop.update.plan import MISSING, SPECIAL, Entry, Plan, decide
 from workshop.update.source import choose_ref, choose_remote
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 APP, TEST, TOOL = "lessons/01_a/app.py", "lessons/01_a/test_a.py", "workshop/tool.py"
 
 

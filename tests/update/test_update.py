@@ -13,6 +13,9 @@ from tests.update.conftest import APP, MINE, NEW_STARTER, TESTS, Repository
 from workshop.cli import main
 from workshop.update.git import UpdateError
 
+# What these look at is the same on every Python.
+pytestmark = pytest.mark.one_python
+
 CRLF = MINE.replace("\n", "\r\n") + "# no line end"
 
 

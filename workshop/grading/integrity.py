@@ -243,13 +243,12 @@ def _cells(owners: Iterable[Any]) -> list[tuple[Any, Any, str]]:
 
 
 def _data(modules: Iterable[ModuleType]) -> list[tuple[ModuleType, str, Any]]:
-    """Return what the tests hold as data. What is empty is there to be filled."""
+    """Return the constants of the tests. Other names are theirs to change."""
     return [
         (module, name, value)
         for module in modules
         for name, value in vars(module).items()
-        if type(value) in (dict, list, set, tuple)
-        if value and not name.startswith("__")
+        if name.isupper() and type(value) in (dict, list, set, tuple)
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.grading.conftest import REFUSALS
-from tests.grading.reaching import ATTEMPTS, FAIR, TESTS
+from tests.grading.reaching import ATTEMPTS, FAIR, GOOD, TESTS
 from tests.tiny import write_lesson
 from workshop.grading import Limits, grade
 from workshop.lesson import Lesson
@@ -62,3 +62,21 @@ def test_an_unusual_but_fair_answer_passes(
         graded.ending,
         [t.message for s in graded.steps for t in s.tests],
     )
+
+
+def test_a_library_that_another_environment_lends_may_look_at_its_caller(
+    seats: Lesson, answer: Callable[[str], Path], tmp_path: Path
+) -> None:
+    packages = tmp_path / "other" / "lib" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "ticketing.py").write_text(
+        "import sys\n\n\ndef caller():\n    return sys._getframe(1).f_code.co_name\n",
+        encoding="utf-8",
+    )
+    source = f"import ticketing\n\nticketing.caller()\n{GOOD}"
+
+    graded = grade(
+        seats, answer(source), environment={"PYTHONPATH": str(packages)}, limits=LIMITS
+    )
+
+    assert graded.passed, graded.ending

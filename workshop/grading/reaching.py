@@ -56,7 +56,7 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
     trusted = (
         "<frozen ",
         str(Path(os.__file__).parent),
-        *(sysconfig.get_path(name) for name in ("purelib", "platlib")),
+        *_folders_of_libraries(),
         str(Path(__file__).parents[1]),
         *map(str, tests),
     )
@@ -135,6 +135,17 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
         raise PermissionError(f"The app {found}.")
 
     sys.addaudithook(hook)
+
+
+def _folders_of_libraries() -> set[str]:
+    """Return where libraries are, also those that another environment lends us.
+
+    A `.pth` file or `--system-site-packages` adds such a folder, and so do the
+    Pythons of some systems. They all have one of two names.
+    """
+    usual = ("site-packages", "dist-packages")
+    lent = {it for it in sys.path if Path(it).name in usual}
+    return lent | {sysconfig.get_path(name) for name in ("purelib", "platlib")}
 
 
 def _code_file(value: object) -> str:

@@ -149,6 +149,8 @@ def _programs() -> Path:
 
 def _identity() -> dict[str, Any]:
     """Return the arguments that make `subprocess` run as an unprivileged user."""
+    if sys.platform == "win32":  # nobody is root there
+        return {}
     import pwd
 
     try:
@@ -182,9 +184,16 @@ def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
     if libraries.is_dir():
         target = folder / "program" / libraries.name
         shutil.copytree(libraries, target, copy_function=_copy)
+    _give(folder, user, group)
+    return copy / "bin"
+
+
+def _give(folder: Path, user: int, group: int) -> None:
+    """Make *user* and *group* the owners of *folder* and of all that is in it."""
+    if sys.platform == "win32":  # nobody is root there
+        return
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user, group, follow_symlinks=False)
-    return copy / "bin"
 
 
 def _copy(source: str | Path, target: str | Path) -> None:

@@ -131,7 +131,10 @@ def test_a_file_of_the_lesson_with_a_conflict_is_named(
     with pytest.raises(LessonError) as failure:
         _ = lesson.steps
 
-    assert f"{name} has conflict markers in line {line}" in str(failure.value)
+    gap = failure.value.gap
+    assert gap is not None
+    assert (gap.file.name, gap.line) == (name, line)
+    assert "conflict markers" in str(failure.value)
 
 
 def test_serving_an_app_with_a_conflict_names_it(tmp_path: Path) -> None:

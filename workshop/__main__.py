@@ -6,7 +6,6 @@ what it imports before the version is known is written for 3.6 and later.
 """
 
 import os
-import subprocess
 import sys
 
 if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
@@ -30,6 +29,9 @@ is_interrupted = os.path.exists(os.path.join(UPDATE, "journal.json"))
 if is_interrupted and os.path.isdir(CODE) and sys.version_info >= (3, 11):
     # An update was interrupted, and half of the tool may be of another version than
     # the other half. A copy of what can finish it was put aside before it began.
+    # (Imported here: what PYTHONPATH holds under this name must not be needed.)
+    import subprocess
+
     ended = subprocess.call(
         [sys.executable, "-E", "-m", "workshop.update.apply", ROOT], cwd=CODE
     )

@@ -64,7 +64,7 @@ VERBS = (
     ),
     Verb("doctor", "what is wrong with this machine", groups=()),
     Verb("help", "this table", groups=()),
-    Verb("new-lesson", "write a lesson's files (NAME --steps 4)"),
+    Verb("new-lesson", "write the files of a new lesson"),
     Verb(
         "check",
         "is a lesson fit to be handed out?",

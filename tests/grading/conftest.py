@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from workshop.processes.supervised import supervised
+
 
 @pytest.fixture
 def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail when a process that this test started is there afterwards."""
+    # The supervisor lives as long as this process: it is not the test that starts it.
+    supervised({})
     badge = uuid.uuid4().hex
     monkeypatch.setenv("WORKSHOP_STARTED_BY_TEST", badge)
     yield

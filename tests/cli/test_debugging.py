@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -22,6 +23,27 @@ from tests.screen.terminal import Terminal
 
 STOPS = GOOD.replace("    return", "    free = 41 + 1\n    breakpoint()\n    return")
 HOSTILE = STOPS + '\nprint("\\x1b[2J\\x1b]0;title\\x07\\x1b[31mred")\n'
+SHUTS_DOWN = """\
+import asyncio
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    print("The box office is closed.")
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/seats")
+async def seats():
+    print("A customer asks.")
+    FOR_EVER
+"""
 
 # The command line on the checkout in this folder.
 PROGRAM = """\
@@ -85,7 +107,10 @@ def ask(screen: Terminal) -> threading.Thread:
     assert address is not None
 
     def get() -> None:
-        with httpx2.Client(trust_env=False) as client:
+        with (
+            suppress(httpx2.HTTPError),  # the server may end meanwhile
+            httpx2.Client(trust_env=False) as client,
+        ):
             client.get(f"{address[0]}/seats", timeout=60)
 
     thread = threading.Thread(target=get)
@@ -106,6 +131,27 @@ def test_a_breakpoint_in_a_served_app_opens_a_debugger(lesson: Lesson) -> None:
         screen.type("\x03")
 
         assert screen.until_ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("for_ever", "shown"),
+    [("await asyncio.Event().wait()", "A customer asks."), ("breakpoint()", "(Pdb)")],
+)
+def test_one_ctrl_c_shuts_a_debugged_app_down(
+    tmp_path: Path, for_ever: str, shown: str
+) -> None:
+    app = SHUTS_DOWN.replace("FOR_EVER", f"{for_ever}\n    return 2")
+    lesson = write_lesson(tmp_path, starter=app)
+    with terminal(lesson, "run", "90", "--debug") as screen:
+        screen.until("Ctrl-C stops")
+        thread = ask(screen)
+        screen.until(shown)
+        screen.type("\x03")
+        code = screen.until_ended()
+        thread.join()
+
+        assert code == 0
+        assert "The box office is closed." in screen.text
 
 
 def test_a_served_app_passes_breakpoints_over_and_does_nothing_to_the_terminal(

@@ -15,7 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from workshop.processes.environment import environment_of_apps
 from workshop.processes.supervised import SupervisedProcess
@@ -25,6 +26,9 @@ from workshop.terminal.output import (
     safe,
     trusted,
 )
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _ROOT = Path(__file__).resolve().parents[2]
 _DEBUG = "--debug"
@@ -148,19 +152,46 @@ def main(port: int, folder: Path, options: Collection[str]) -> None:
     """Serve the app in *folder*; *options* are those of this module."""
     import uvicorn
 
-    debug = _DEBUG in options
     _accept_ctrl_c()
+    config: dict[str, Any] = {
+        "app": "workshop.cli.own_docs:served",
+        "factory": True,
+        "host": "127.0.0.1",
+        "port": port,
+        "timeout_graceful_shutdown": _CLOSE_SECONDS,
+    }
+    if _DEBUG in options:
+        sys.path.insert(0, str(folder))
+        _serve_at_terminal(uvicorn.Config(**config, use_colors=sys.stdout.isatty()))
+        return
     uvicorn.run(
-        "workshop.cli.own_docs:served",
-        factory=True,
+        **config,
         app_dir=str(folder),
-        host="127.0.0.1",
-        port=port,
-        reload=not debug,
-        reload_dirs=None if debug else [str(folder)],
-        use_colors=sys.stdout.isatty() if debug else _COLOURS in options,
-        timeout_graceful_shutdown=_CLOSE_SECONDS,
+        reload=True,
+        reload_dirs=[str(folder)],
+        use_colors=_COLOURS in options,
     )
+
+
+def _serve_at_terminal(config: uvicorn.Config) -> None:
+    """Serve the app, and let it shut down however often Ctrl-C arrives.
+
+    One Ctrl-C arrives twice: the terminal sends it to all of its programs, and the
+    front end passes on its own. uvicorn would take the second for impatience, and
+    leave the app's shutdown out. A person's second Ctrl-C is for the front end.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if not self.should_exit:
+                super().handle_exit(sig, frame)
+
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
 
 
 def _accept_ctrl_c() -> None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import pdb
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -41,8 +44,9 @@ def call_at_breakpoints(report: Callable[[Place], None]) -> None:
 class Debugger(pdb.Pdb):
     """pdb, for an app that has the terminal. *on_quit* is called by its `quit`.
 
-    Ctrl-C stays with the server or the test run. Without *on_quit* the app's request
-    ends with an exception, and the server goes on.
+    Ctrl-C stays with the server or the test run, and leaves the debugger. Without
+    *on_quit* the app's request ends with an exception, and the server goes on, or
+    shuts down.
     """
 
     def __init__(self, on_quit: Callable[[], None] | None = None) -> None:
@@ -52,18 +56,43 @@ class Debugger(pdb.Pdb):
     def cmdloop(self, intro: Any = None) -> None:
         """Read commands until one lets the app go on."""
         try:
-            with at_prompt():
+            with at_prompt(), _interrupted_by_ctrl_c():
                 super().cmdloop(intro)
         except KeyboardInterrupt:
             if self._on_quit is not None:
                 self._on_quit()
-            raise
+                raise
+            self.set_quit()
 
     def set_quit(self) -> None:
         """Leave the debugger."""
         if self._on_quit is not None:
             self._on_quit()
         super().set_quit()
+
+
+@contextmanager
+def _interrupted_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C raise `KeyboardInterrupt` in the block, whatever else it does.
+
+    A server only notes that it is to end. It would never come to that while the
+    prompt waits for a line in the same thread.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or not callable(before):
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        before(number, frame)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def debug_at_breakpoints(on_quit: Callable[[], None] | None = None) -> None:

@@ -244,8 +244,12 @@ def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
     clone: Repository, course: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The door of the tool does not even start, and is not needed for it."""
-    parts = ("__init__.py", "__main__.py", "environment/__init__.py")
-    for name in (*parts, "environment/python.py"):
+    for name in (
+        *("__init__.py", "__main__.py"),
+        *("environment/__init__.py", "environment/python.py"),
+        *("processes/__init__.py", "processes/isolation.py"),
+        "processes/environment.py",
+    ):
         text = (ROOT / "workshop" / name).read_text(encoding="utf-8")
         course.write({f"workshop/{name}": text})
     course.commit({"workshop/environment/door.py": "import half_of_the_tool\n"})

@@ -79,7 +79,6 @@ def parts(root: Path) -> list[Part]:
         return lambda: lesson_table(of, link)
 
     wanted = [
-        Part(root / "lessons" / CHECKSUMS, "", lambda: checksums(lessons)),
         Part(root / "README.md", "lessons", table("lessons/{}/README.md", lessons)),
         Part(docs / "index.md", "lessons", table("lessons/{}.md")),
         Part(docs / "lessons" / "index.md", "lessons", table("{}.md")),
@@ -102,6 +101,9 @@ def parts(root: Path) -> list[Part]:
         ),
         Part(docs / "teaching" / "index.md", "cuts", lambda: cut_table(shown)),
     ]
+    if lessons:
+        path = root / "lessons" / CHECKSUMS
+        wanted.insert(0, Part(path, "", lambda: checksums(lessons)))
     return [*wanted, *_notebooks(root)]
 
 

@@ -44,7 +44,7 @@ def test_a_fresh_clone_is_told_how_to_begin_and_left_alone(tmp_path: Path) -> No
 
     assert ended.code == 0, ended.out
     assert "warning" in ended.out
-    assert "is not there yet. The first verb makes it" in ended.out
+    assert "does not exist yet. The first verb creates it" in ended.out
     assert not checkout.venv.exists()
     assert "Traceback" not in ended.err
 
@@ -146,7 +146,7 @@ def test_what_is_wrong_with_an_environment_is_said(
 
     assert finding.state is State.PROBLEM
     assert told in finding.text
-    assert finding.text.endswith("The next verb repairs it, and may need the network.")
+    assert finding.text.endswith("The next verb repairs it and may need the network.")
 
 
 def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_an_environment_that_is_not_ours_is_a_problem(tmp_path: Path) -> None:
     finding = machine.set_up(Environment(tmp_path))
 
     assert finding.state is State.PROBLEM
-    assert "the workshop did not make" in finding.text
+    assert "the workshop did not create" in finding.text
 
 
 def test_a_checkout_for_reading_will_do_where_the_rest_is_elsewhere(

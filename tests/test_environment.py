@@ -138,7 +138,7 @@ def test_a_verb_without_packages_has_an_environment_too(fresh: Checkout) -> None
     ended = fresh.run("pins")
 
     assert ended.err.startswith("Setting up the workshop in .venv (once) …")
-    assert "uv is not here" in failed_in_words(ended)
+    assert "uv is not installed" in failed_in_words(ended)
     assert fresh.python.exists()
 
 
@@ -328,7 +328,7 @@ def test_a_file_in_the_way_is_named(fresh: Checkout) -> None:
 
     sentence = failed_in_words(fresh.run("list"))
 
-    assert sentence.startswith(f"{fresh.venv} cannot be made: a file is in its way.")
+    assert sentence.startswith(f"The folder {fresh.venv} cannot be created, because ")
 
 
 def test_the_environment_can_be_elsewhere(fresh: Checkout, tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_ctrl_c_ends_the_set_up_and_the_next_start_repairs(fresh: Checkout) -> N
 
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    assert ended.err.splitlines()[-1] == "Stopped. The next start goes on from here."
+    assert ended.err.splitlines()[-1] == "Stopped. The next start continues from here."
     assert fresh.run("list").code == 0
 
 
@@ -373,8 +373,7 @@ def test_two_at_once_set_up_once(fresh: Checkout) -> None:
 
     assert Ended.of(first).code == 0
     assert heard == (
-        f"Another set-up is at work here (process {first.pid}). "
-        "Waiting for it to end.\n"
+        f"Another set-up is running (process {first.pid}). Waiting for it to finish.\n"
     )
     ended = Ended.of(second)
     assert ended.code == 0

@@ -33,8 +33,8 @@ def test_four_pythons_will_do(version: tuple[int, int], will_do: bool) -> None:
 
 def test_the_refusal_is_one_sentence_that_says_what_to_do() -> None:
     assert python.refusal((3, 8)) == (
-        "The workshop needs Python 3.11 to 3.14, this is 3.8. Install Python 3.13 "
-        "(from python.org or with your package manager) and run the same command "
+        "The workshop needs Python 3.11 to 3.14, but this is 3.8. Install Python "
+        "3.13 (from python.org or with your package manager) and run the same command "
         "again."
     )
 

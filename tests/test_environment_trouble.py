@@ -22,11 +22,14 @@ PLACE, LOG = Path("/course/.venv"), Path("/course/.venv/workshop.log")
         ("NewConnectionError('…: Connection refused')", "cannot be reached"),
         ("invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE and PIP_CERT"),
         ("SSLError(CERTIFICATE_VERIFY_FAILED)", "SSL_CERT_FILE and PIP_CERT"),
-        ("OSError: [Errno 28] No space left on device", "The disk is full."),
+        ("OSError: [Errno 28] No space left on device", "The disk is full"),
         ("error: Read-only file system (os error 30)", "cannot be written"),
         ("ERROR: No matching distribution found for x==1", "for this Python and"),
-        ("\nsomething else\n\n", "last words: something else. The rest is in"),
-        ("", "last words: nothing."),
+        (
+            "\nsomething else\n\n",
+            "last message: something else. Its whole output is in",
+        ),
+        ("", "last message: nothing."),
     ],
 )
 def test_an_installers_trouble_comes_with_a_cure(output: str, told: str) -> None:
@@ -39,10 +42,10 @@ def test_an_installers_trouble_comes_with_a_cure(output: str, told: str) -> None
 @pytest.mark.parametrize(
     ("number", "told"),
     [
-        (errno.ENOSPC, "The disk is full. /course/.venv needs about 250 MB"),
+        (errno.ENOSPC, "The disk is full, and /course/.venv needs about 250 MB"),
         (errno.EROFS, "/course/.venv cannot be written. Copy the checkout"),
-        (errno.EACCES, "or set WORKSHOP_VENV to a folder that you may write"),
-        (errno.EEXIST, "a file is in its way"),
+        (errno.EACCES, "or set WORKSHOP_VENV to a folder that you can write to"),
+        (errno.EEXIST, "a file is in its place"),
         (errno.EIO, "Remove that folder and run the same command again."),
     ],
 )
@@ -61,7 +64,7 @@ def test_a_deleted_part_of_the_checkout_comes_with_a_cure() -> None:
 
     assert explain_missing_part(gone, root) == (
         "solutions/00_seats/app.py is missing. `git checkout "
-        "solutions/00_seats/app.py` in /course brings it back."
+        "solutions/00_seats/app.py` in /course restores it."
     )
     assert "`git checkout workshop`" in (explain_missing_part(part, root) or "")
     assert explain_missing_part(never, root) is None

@@ -53,7 +53,7 @@ def test_goals_say_one_thing_to_do(typed: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("foo", "There is no `foo`. `make help` shows what there is."),
+        ("foo", "There is no `foo`. `make help` lists the goals."),
         ("lsit", "There is no `lsit`. Did you mean `make list`?"),
         ("lern", "There is no `lern`. Did you mean `make learn`?"),
         ("lessons", "There is no `lessons`."),
@@ -71,8 +71,8 @@ def test_goals_say_one_thing_to_do(typed: str, meant: str) -> None:
             "One action at a time, please: `make lesson-01 test`.",
         ),
         ("learn list", "One action at a time, please: `make learn`."),
-        ("run", "`run` needs to know the lesson: `make lesson-01 run`."),
-        ("lesson-01 doctor", "`doctor` goes without a lesson: `make doctor`."),
+        ("run", "`run` needs a lesson: `make lesson-01 run`."),
+        ("lesson-01 doctor", "`doctor` takes no lesson: `make doctor`."),
     ],
 )
 def test_unclear_goals_get_one_sentence(typed: str, told: str) -> None:

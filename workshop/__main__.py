@@ -1,14 +1,14 @@
 """Run the workshop: `python -m workshop VERB …`.
 
-The first thing a learner starts, perhaps with a Python that cannot run the
-rest. So this file is written in the Python that all of them understand, and
-what it imports before the version is known is written for 3.6 and later.
+Learners start this file first, perhaps with a Python that is too old for the rest. So
+it uses only syntax that every Python understands, and the modules that it imports
+before the version is known are written for 3.6 and later.
 """
 
 import os
 import sys
 
-if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
+if sys.version_info < (3, 6):  # noqa: UP036 -- this is the check itself
     sys.stderr.write(
         "The workshop needs Python 3.11 to 3.14, this is {}.{}. Start it with a "
         "newer one: python3.13 -m workshop learn\n".format(*sys.version_info)
@@ -18,8 +18,8 @@ if sys.version_info < (3, 6):  # noqa: UP036 -- that is what is to be found out
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 if not __package__:
-    # Started by its path, perhaps from another folder. Python has put this folder
-    # on its path, where our modules would hide others of the same name.
+    # Started by its path, perhaps from another folder. Python has put this folder on
+    # `sys.path`, where our modules would hide others of the same name.
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != HERE]
     sys.path.insert(0, ROOT)
 
@@ -27,9 +27,9 @@ UPDATE = os.path.join(ROOT, ".workshop", "update")
 CODE = os.path.join(UPDATE, "code")
 is_interrupted = os.path.exists(os.path.join(UPDATE, "journal.json"))
 if is_interrupted and os.path.isdir(CODE) and sys.version_info >= (3, 11):
-    # An update was interrupted, and half of the tool may be of another version than
-    # the other half. A copy of what can finish it was put aside before it began.
-    # (Imported here: what PYTHONPATH holds under this name must not be needed.)
+    # An update was interrupted, so the tool may consist of files of two versions. The
+    # update saved a copy of the code that can finish it before it began. (Imported
+    # here, because PYTHONPATH may hold another module of this name.)
     import subprocess
 
     ended = subprocess.call(
@@ -56,7 +56,7 @@ except ImportError as missing:
         raise
     sys.stderr.write(
         "A part of the workshop is missing or damaged ({}). `git checkout workshop` "
-        "in {} brings it back.\n".format(missing, ROOT)
+        "in {} restores it.\n".format(missing, ROOT)
     )
     code = 3
 except SyntaxError as problem:

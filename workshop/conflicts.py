@@ -1,7 +1,7 @@
 """Conflict markers that git leaves in a file when it cannot combine two versions.
 
-Python reports a file with markers as "invalid decimal literal" or the like, which
-helps nobody. Standard library only: the tool's first steps import this, too.
+Python reports such a file with an unhelpful error such as "invalid decimal literal".
+Standard library only, because the first steps of the tool import this module, too.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import re
 
 _BEGIN, _BASE, _MIDDLE, _END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
-# What `git rebase` writes behind the last marker: a commit and its subject.
+# `git rebase` writes a commit and its subject after the last marker.
 _REBASED = re.compile(r"[0-9a-f]{7,40} \(.*\)")
 
 ADVICE = (
     "`python -m workshop update` keeps your version and saves a copy first; "
-    "`git merge --abort` goes back to before the merge."
+    "`git merge --abort` returns to the state before the merge."
 )
-"""What a learner can do about markers in a file of a lesson."""
+"""Advice on conflict markers in a lesson's file."""
 
 
 def first_marker(text: str) -> int | None:
     """Return the line number of the first whole conflict in *text*, if there is one.
 
-    A conflict is whole with its three markers, in order, each at the start of a line:
-    a heading underlined with seven signs is none.
+    A whole conflict has all three markers in order, each at the start of a line. So a
+    heading that is underlined with seven equals signs does not count.
     """
     begin, has_middle = None, False
     for number, line in enumerate(text.splitlines(), start=1):
@@ -38,12 +38,12 @@ def first_marker(text: str) -> int | None:
 
 
 def is_marker(line: str) -> bool:
-    """Whether *line* is a marker, perhaps the only one that is left of a conflict."""
+    """Return whether *line* is a conflict marker."""
     return _kind(line) != ""
 
 
 def words_for(name: str, line: int) -> str:
-    """Say that the file *name* has a conflict at *line*, and what to do."""
+    """Return the message about a conflict in the file *name* at *line*."""
     return (
         f"{name} has conflict markers in line {line}: git could not combine two "
         f"versions of the file and wrote both into it. {ADVICE}"
@@ -51,25 +51,25 @@ def words_for(name: str, line: int) -> str:
 
 
 def words_for_tool(problem: SyntaxError) -> str:
-    """Say that a file of the tool itself has a conflict, so that it cannot run."""
+    """Return the message about a conflict in a file of the tool itself."""
     return (
         f"{problem.filename} has conflict markers in line {problem.lineno}: git could "
-        "not combine two versions of the file. `git merge --abort` (or `git rebase "
-        "--abort`) goes back to before; then `python -m workshop update` does it "
-        "without conflicts."
+        "not combine two versions of the file. Undo the merge with `git merge --abort` "
+        "(or `git rebase --abort`), then run `python -m workshop update`, which keeps "
+        "your files without conflicts."
     )
 
 
 def own_version(text: str) -> str:
     """Return *text* with the learner's side of each conflict.
 
-    That is the upper side after `git merge` and `git pull`, and the lower side after
-    `git rebase` and `git stash pop`, which begin with the other version.
+    After `git merge` and `git pull`, that is the upper side. After `git rebase` and
+    `git stash pop`, which begin with the other version, it is the lower side.
     """
     kept: list[str] = []
     upper: list[str] = []
     lower: list[str] = []
-    side: list[str] | None = None  # None is outside of a conflict
+    side: list[str] | None = None  # None outside a conflict
     for line in text.splitlines(keepends=True):
         kind = _kind(line)
         if side is None:
@@ -78,7 +78,7 @@ def own_version(text: str) -> str:
             else:
                 kept.append(line)
         elif kind == _BASE:
-            side = []  # what both versions were made from
+            side = []  # the common base of both versions
         elif kind == _MIDDLE:
             side = lower
         elif kind == _END:
@@ -95,7 +95,7 @@ def _is_own(end: str) -> bool:
 
 
 def _kind(line: str) -> str:
-    """Return which marker *line* is, without its label; "" if it is none."""
+    """Return the marker at the start of *line*, without its label, or ""."""
     stripped = line.rstrip()
     if stripped == _MIDDLE:
         return _MIDDLE

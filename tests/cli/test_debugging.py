@@ -97,7 +97,7 @@ def test_quitting_the_debugger_ends_the_run_and_passes_nothing(lesson: Lesson) -
         code = screen.until_ended()
 
         assert code == 1
-        assert "You left the debugger." in screen.text
+        assert "You quit the debugger." in screen.text
         assert not (lesson.folder.parents[1] / ".workshop" / "progress.json").exists()
 
 

@@ -48,7 +48,7 @@ def test_reset_and_undo_say_how_to_go_back_by_a_key(
     after_reset = lesson.app_file.read_text("utf-8")
     desk.undo(lesson)
 
-    assert "app.py is now the starter. To take it back: press u." in said
+    assert "app.py is now the starter. To undo this: press u." in said
     assert "Your files are kept in .workshop" in said
     assert after_reset == STARTER
     assert lesson.app_file.read_text("utf-8") == GOOD
@@ -57,7 +57,7 @@ def test_reset_and_undo_say_how_to_go_back_by_a_key(
 def test_nothing_to_take_back_is_an_error_in_words(
     desk: CheckoutDesk, lesson: Lesson
 ) -> None:
-    with pytest.raises(DeedError, match="nothing to take back"):
+    with pytest.raises(DeedError, match="nothing to undo"):
         desk.undo(lesson)
 
 

@@ -49,7 +49,7 @@ def test_the_file_is_replaced_kept_and_brought_back_as_told(
     assert (code, err) == (0, "")
     assert mine.read_text(encoding="utf-8") == becomes
     done, where = out.splitlines()
-    assert done.endswith("To take it back: python -m workshop undo 90")
+    assert done.endswith("To undo this: python -m workshop undo 90")
     (copy,) = kept(lesson)
     assert where == f"Your files are kept in {copy.parent.relative_to(Path.cwd())}"
     assert copy.read_text(encoding="utf-8") == MINE
@@ -171,7 +171,7 @@ def test_repeated_resets_and_undos_push_out_no_work(
         (["catch-up", "90", "--step", "3"], "there is no step 3"),
         (["catch-up", "90", "--step", "0"], "there is no step 0"),
         (["undo"], "no app.py was ever replaced"),
-        (["undo", "90"], "nothing to take back: app.py of lesson 90"),
+        (["undo", "90"], "nothing to undo: app.py of lesson 90"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
@@ -191,7 +191,7 @@ def test_a_number_that_was_never_kept_is_told(mine: Path, said: Said) -> None:
     code, _, err = said("undo", "90", "--to", "7")
 
     assert code == 2
-    assert "no number 7" in err
+    assert "no saved state 7" in err
 
 
 def test_catching_up_after_the_last_step_asks_which_one(mine: Path, said: Said) -> None:
@@ -284,7 +284,7 @@ def test_what_an_editor_saves_meanwhile_is_not_replaced(
     code, out, err = said("reset", "90")
 
     assert (code, out) == (3, "")
-    assert "saved in this very moment" in err
+    assert "saved in the meantime" in err
     assert mine.read_text(encoding="utf-8") == "# saved meanwhile\n"
 
 

@@ -104,8 +104,8 @@ def test_a_new_lesson_can_be_played_and_its_states_pass_one_step_more(
         (["08_rows\n"], "called like 08_websockets"),
         (["08_" + "a" * 60], "called like 08_websockets"),
         ([""], "called like 08_websockets"),
-        (["90_rows"], "lessons/90_seats has the number 90 already. 91 is free."),
-        (["08_seats"], "lessons/90_seats has that name"),
+        (["90_rows"], "lessons/90_seats already has the number 90. 91 is free."),
+        (["08_seats"], "lessons/90_seats already has that name"),
         (["08_rows", "--steps", "0"], "1 to 9 steps, not 0"),
         (["08_rows", "--steps", "-1"], "1 to 9 steps, not -1"),
         (["08_rows", "--steps", "10"], "1 to 9 steps, not 10"),
@@ -146,7 +146,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(
     code, _, err = said("new-lesson", "08_rows")
 
     assert code == 2
-    assert f"{name} is there already" in err
+    assert f"{name} exists already" in err
     assert below(tmp_path) == before
 
 
@@ -158,7 +158,7 @@ def test_when_a_file_cannot_be_written_none_is(said: Said, tmp_path: Path) -> No
 
     assert code == 2
     assert "cannot be written" in err
-    assert "Nothing was left behind." in err
+    assert "No files were left behind." in err
     assert below(tmp_path) == before
 
 
@@ -177,7 +177,7 @@ def test_a_draft_is_an_ordered_list_with_files_and_lines(
     assert "2 of at least 10 wrong answers" in lines[0]
     assert "notebooks/08_rows.ipynb: is missing" in lines[-2]
     assert any("lessons/08_rows/README.md:5: still to write: " in it for it in lines)
-    assert summary == f"{len(lines)} things to mend in lesson 08."
+    assert summary == f"{len(lines)} problems in lesson 08."
     marked = [
         path
         for path in tmp_path.rglob("*08_rows*/**/*")

@@ -23,7 +23,7 @@ def test_it_says_that_all_is_here(said: Said, monkeypatch: pytest.MonkeyPatch) -
     code, out, _ = said("prepare")
 
     assert code == 0
-    assert out.startswith("All is here: ")
+    assert out.startswith("Everything is installed: ")
 
 
 def test_it_says_why_something_is_not(

@@ -97,7 +97,7 @@ def test_no_file_but_an_earlier_picture_is_replaced(
     code, _, err = said("timeline", "90", "--svg", str(path))
 
     assert (code, len(played)) == (2, 1)
-    assert "is no picture" in err
+    assert "is not an SVG picture" in err
     assert path.read_text(encoding="utf-8") == "the only copy"
 
 
@@ -117,7 +117,7 @@ def test_an_answer_that_cannot_be_played_is_told_of(
     code, out, _ = said("timeline", "90")
 
     assert (code, len(played)) == (1, 1)
-    assert "Nothing could be recorded of " in out
+    assert "could not be recorded. " in out
     assert "app.py called sys.exit()." in out
 
 

@@ -33,7 +33,7 @@ def test_progress_arrives_in_another_clone(
         0,
         [
             "2 passed steps of 1 lesson written to mine.json.",
-            "On the other machine, beside the file: "
+            "On the other machine, where the file is: "
             "python -m workshop progress import mine.json",
         ],
     )
@@ -42,8 +42,8 @@ def test_progress_arrives_in_another_clone(
     assert "0 of 2 steps" in said("list")[1]
     assert said("progress", "import", "mine.json") == (
         0,
-        "mine.json brought 2 passed steps: lesson 90 steps 1, 2.\n"
-        "Your answers stayed where they are: `catch-up` gives ours to go on from.\n",
+        "mine.json added 2 passed steps: lesson 90 steps 1, 2.\n"
+        "Your answers were not moved. To continue, `catch-up` solves earlier steps.\n",
         "",
     )
     assert "2 of 2 steps, finished" in said("list")[1]

@@ -127,7 +127,7 @@ class PlayedDesk:
         return "It is ours."
 
     def undo(self, lesson: Lesson) -> str:
-        raise DeedError("There is nothing to take back.")
+        raise DeedError("There is nothing to undo.")
 
     def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
         self.log = listen

@@ -70,7 +70,7 @@ async def test_a_step_that_passed_before_and_broke_is_told(tmp_path: Path) -> No
         await stage.save(PASSED, FAILED)
         text = await stage.save(FAILED, FAILED)
 
-    assert "✗ Step 1 passed before, and no longer." in text
+    assert "✗ Step 1 passed before, but no longer." in text
 
 
 async def test_a_passed_lesson_stays_until_n(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ async def test_a_deed_that_cannot_be_done_says_why(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.press("u")
 
-    assert "! There is nothing to take back." in text
+    assert "! There is nothing to undo." in text
 
 
 async def test_a_missing_file_is_told_until_it_is_back(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_what_is_saved_in_the_very_moment_is_not_replaced(
 
     monkeypatch.setattr(Stage, "write_journal", save_meanwhile)
 
-    with pytest.raises(UpdateError, match="saved in this very moment"):
+    with pytest.raises(UpdateError, match="saved during the update"):
         clone.update()
 
     assert clone.read(APP) == "# saved meanwhile\n"

@@ -242,7 +242,7 @@ def test_an_undo_goes_back_with_the_file_as_it_is_now(
 
     assert clone.head() == head
     assert clone.files() == {**before, APP: (MINE + "# later\n").encode()}
-    with pytest.raises(UpdateError, match="no update to take back"):
+    with pytest.raises(UpdateError, match="no update to undo"):
         clone.updates().undo()
     clone.update()
     assert is_updated(clone)
@@ -572,7 +572,7 @@ def test_the_command_says_what_came_and_what_to_do(
     assert main(["update", "--undo"]) == 3
     assert main(["update", "--undo", "--check"]) == 2
 
-    assert "would come from origin" in would
+    assert would.startswith("origin")
     assert "python -m workshop reset 90" in done
     assert "python -m workshop update --undo" in done
     assert "nothing new" in again

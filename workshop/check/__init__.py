@@ -1,7 +1,7 @@
-"""The author's gate: is a lesson fit to be handed out?
+"""The author's gate: check whether a lesson is ready to publish.
 
-The authoring rules, the starter, the states after each step, the solution many times
-over, and wrong and right answers, judged by the engine that learners use.
+It checks the authoring rules, the starter, the states after each step, the solution
+(many times), and the wrong and right answers, with the engine that learners use.
 """
 
 from workshop.check.finding import Finding

@@ -1,4 +1,4 @@
-"""Something that must be mended before a lesson is handed out."""
+"""A problem that must be fixed before a lesson is published."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that must be mended before a lesson is handed out.
+    """A problem that must be fixed before a lesson is published.
 
-    `rule` names the rule, `text` says what is wrong. `file`, below the
-    checkout, and `line` say where, if there is one place. `fix` is a sentence
-    that says what to do.
+    `rule` names the rule, and `text` says what is wrong. `file`, relative to the
+    checkout, and `line` are the place, if there is one. `fix` is a sentence that says
+    what to do.
     """
 
     lesson: str
@@ -26,7 +26,7 @@ class Finding:
 
     @property
     def in_words(self) -> str:
-        """The place, what is wrong there, and what to do."""
+        """The place, the problem and the fix."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         text = f"{place}: {self.text}" if place else self.text
         return f"{text}. {self.fix}" if self.fix else text

@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 def no_services() -> AbstractContextManager[Mapping[str, str]]:
-    """Start nothing: each run starts what it needs by itself."""
+    """Start nothing, because each run starts its own services."""
     return nullcontext({})
 
 
@@ -51,20 +51,20 @@ def check_lesson(
     services: Callable[[], AbstractContextManager[Mapping[str, str]]] = no_services,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Finding]:
-    """Return all that is wrong with *lesson*; nothing when it is fit.
+    """Return all problems of *lesson*; none if it is ready to publish.
 
     The authoring rules come first, because they run nothing. The starter is
     judged as published (`solutions/NN/steps/0.py`), so a learner's edits in
     `lessons/` change nothing here. *repeats* is how often the solution has to
-    pass, in random order and with all cores busy. *services* starts what its
-    tests need. *say* is told what is being done.
+    pass, in random order and with all cores busy. *services* starts the services of
+    its tests. *say* is called with progress messages.
     """
     say(f"Lesson {lesson.number}: rules")
     findings = check_draft(lesson, root, say)
     if any(finding.rule in ("readable", "complete") for finding in findings):
         return findings
     with services() as environment:
-        say(f"Lesson {lesson.number}: the starter serves")
+        say(f"Lesson {lesson.number}: serving the starter")
         problem = serving_problem(lesson.state_file(0), environment)
         if problem:
             findings.append(Finding(lesson.slug, "starter serves", problem))
@@ -80,7 +80,7 @@ def check_lesson(
 def check_draft(
     lesson: Lesson, root: Path, say: Callable[[str], None] = lambda sentence: None
 ) -> list[Finding]:
-    """Return what *lesson* lacks by the authoring rules, the most basic first."""
+    """Return the authoring rules that *lesson* breaks, the most basic first."""
     findings = broken_rules(lesson, root)
     if is_file(lesson.app_file) and is_file(lesson.solution / "steps" / "0.py"):
         findings += check_published_starter(lesson, say)

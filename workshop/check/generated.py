@@ -58,9 +58,9 @@ class Part:
     make: Callable[[], str]
 
     def renewed(self, text: str) -> str:
-        """Return the page as it should be, when its text is *text* today.
+        """Return the updated text of a page whose current text is *text*.
 
-        Raises `PageError` when it cannot be made.
+        Raises `PageError` if it cannot be generated.
         """
         try:
             return _put(text, self.name, self.make()) if self.name else self.make()
@@ -72,7 +72,7 @@ def parts(root: Path) -> list[Part]:
     """Return what is made in the checkout *root*."""
     docs = root / "docs"
     lessons = Catalogue(root).lessons()
-    # A link to a page that is not there would stop the site's build.
+    # A link to a missing page would stop the site's build.
     shown = [it for it in lessons if is_file(it.page)]
 
     def table(link: str, of: Iterable[Lesson] = shown) -> Callable[[], str]:
@@ -137,7 +137,7 @@ def _notebook_files(root: Path) -> list[Path]:
 
 
 def _notebook_problem(notebook: Path) -> str:
-    """Say why there can be no page of *notebook*; "" if there can."""
+    """Return why *notebook* cannot have a page; "" if it can."""
     try:
         notebook_page(notebook)
     except NotebookError as problem:
@@ -177,12 +177,15 @@ def planned(
     more: Iterable[Part] = (),
     fill: Callable[[str], str] = lambda text: text,
 ) -> dict[Path, str | None]:
-    """Return the pages of *root* that are stale, each with its text of today.
+    """Return the pages of *root* that are out of date, each with its new text.
 
-    None stands for a page that is to be removed. *fill* renews what else is
-    on a page: its quotes and outputs. Raises `PageError` when a part cannot
-    be made. Nothing is written, so that a page that cannot be made does not
-    leave the others half renewed.
+    None means that the page has to be removed. *fill* updates the other parts of a
+    page, which are its quotes and outputs. This writes nothing, so that an error in one
+    page does not leave the others half updated.
+
+    Raises:
+        PageError: if a part cannot be generated.
+
     """
     texts: dict[Path, str] = {}
     for part in _there(root, more):
@@ -199,7 +202,7 @@ def planned(
 
 
 def write(pages: Mapping[Path, str | None]) -> list[Path]:
-    """Write what `planned` has returned, each file in one step; return the files."""
+    """Write the result of `planned`, each file atomically; return the files."""
     for page, text in pages.items():
         if text is None:
             page.unlink(missing_ok=True)
@@ -211,9 +214,11 @@ def write(pages: Mapping[Path, str | None]) -> list[Path]:
 
 
 def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
-    """Write the made parts of *root*, and *more*, anew; return what changed.
+    """Update the generated parts of *root*, and *more*; return the changed files.
 
-    Raises `PageError`, and then nothing has been written.
+    Raises:
+        PageError: if a part cannot be generated. Then nothing is written.
+
     """
     return write(planned(root, more))
 
@@ -239,7 +244,7 @@ def _stale_parts(root: Path, parts: Iterable[Part]) -> Iterator[Finding]:
 
 
 def check_tables(root: Path, lesson: Lesson) -> Iterator[Finding]:
-    """Yield the stale pages that show *lesson*: tables, agendas, its notebook."""
+    """Yield the outdated pages that show *lesson*: tables, agendas, its notebook."""
     shown = [
         it
         for it in _there(root, ())
@@ -249,7 +254,7 @@ def check_tables(root: Path, lesson: Lesson) -> Iterator[Finding]:
 
 
 def words_on_cutting(page: str) -> str:
-    """Return what a lesson's page says to cut when time is short; "" if nothing."""
+    """Return what to cut from a lesson when time is short, from its page, or ""."""
     said = _CUT.search(page)
     return " ".join(said["words"].split()) if said else ""
 
@@ -267,12 +272,12 @@ def check_cut(lesson: Lesson) -> Iterator[Finding]:
             "page",
             "does not say what to leave out when time is short",
             f"docs/lessons/{lesson.page.name}",
-            fix="Add a line '**Cut.**' and below it the words.",
+            fix="Add a line '**Cut.**' with the text below it.",
         )
 
 
 def _left_out(root: Path) -> Iterator[Finding]:
-    """Yield why a lesson or a notebook is not in the tables that are made of them."""
+    """Yield why a lesson or a notebook is missing from the generated tables."""
     for lesson in Catalogue(root).lessons():
         yield from check_cut(lesson)
     for notebook in _notebook_files(root):
@@ -285,9 +290,9 @@ def _stale(page: Path, what: str, root: Path) -> Finding:
     return Finding(
         page.name,
         "generated",
-        f"{what}: not today's",
+        f"{what}: out of date",
         page.relative_to(root).as_posix(),
-        fix="`python -m workshop pages` renews it.",
+        fix="Run `python -m workshop pages`.",
     )
 
 
@@ -307,9 +312,9 @@ def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
 
 
 def cut_table(lessons: Iterable[Lesson]) -> str:
-    """Return what each lesson's page says about what to cut.
+    """Return what to cut from each lesson, as its page says.
 
-    A page that does not say it has no row, and is found by the check.
+    A page without it has no row. The check reports it.
     """
     rows = ["| lesson | what to cut, and what to keep |", "| --- | --- |"]
     for it in lessons:
@@ -324,8 +329,8 @@ def cut_table(lessons: Iterable[Lesson]) -> str:
 def read_facts(root: Path) -> list[Fact]:
     """Return the facts in `tests/facts`, read without importing anything.
 
-    Raises `PageError` when a file cannot be read, or a fact has no docstring,
-    which is its statement.
+    Raises `PageError` if a file cannot be read, or if a fact has no docstring, which is
+    its statement.
     """
     found = []
     for path in sorted((root / "tests" / "facts").glob("test_*.py")):
@@ -385,7 +390,7 @@ def _read_fact(
 ) -> Fact:
     statement = " ".join((ast.get_docstring(node) or "").split())
     if not statement:
-        raise PageError(f"{path.name}: {node.name} states nothing (no docstring)")
+        raise PageError(f"{path.name}: {node.name} has no docstring")
     packages: list[str] = []
     for argument in decorator.args:
         if isinstance(argument, ast.Starred):
@@ -404,7 +409,7 @@ def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
 def _put(text: str, name: str, part: str) -> str:
     """Return *text* with *part* between its two marks.
 
-    Raises `PageError` when the marks are not there.
+    Raises `PageError` if the marks are missing.
     """
     marks = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", re.DOTALL)
     if not marks.search(text):

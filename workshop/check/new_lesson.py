@@ -1,4 +1,4 @@
-"""Write the files of a new lesson: all of them or none, and never over another."""
+"""Write the files of a new lesson: all or none, without overwriting anything."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ _LONGEST = 40
 
 
 class NewLessonError(Exception):
-    """No lesson can be made of that; nothing was written. The message says why."""
+    """The lesson could not be created; nothing was written. The message says why."""
 
 
 def write_lesson(root: Path, slug: str, steps: int) -> list[Path]:
     """Write a new lesson called *slug* below *root*; return its files.
 
-    Raises `NewLessonError` when the name or the number of steps will not do,
-    when something is there already, or when a file cannot be written.
+    Raises:
+        NewLessonError: if the name or the number of steps is invalid, a file exists
+            already, or a file cannot be written.
+
     """
     _check_name(root, slug)
     if not 1 <= steps <= MOST_STEPS:
         raise NewLessonError(
-            f"A lesson has 1 to {MOST_STEPS} steps, not {steps}; 3 to 6 are usual."
+            f"A lesson has 1 to {MOST_STEPS} steps, not {steps}. Usual are 3 to 6."
         )
     files = {root / name: text for name, text in Skeleton(slug, steps).files().items()}
     there = [path for path in files if path.exists() or path.is_symlink()]
     if there:
         where = there[0].relative_to(root).as_posix()
         raise NewLessonError(
-            f"{where} is there already, and nothing is overwritten. Choose another "
-            "name, or move the file away."
+            f"{where} exists already, and nothing is overwritten. Choose another name, "
+            "or move the file."
         )
     _write_all(files)
     return list(files)
@@ -42,8 +44,9 @@ def write_lesson(root: Path, slug: str, steps: int) -> list[Path]:
 def _check_name(root: Path, slug: str) -> None:
     if not _NAME.fullmatch(slug) or len(slug) > _LONGEST:
         raise NewLessonError(
-            f"A lesson is called like 08_websockets: two digits, then words of small "
-            f"letters with underscores, {_LONGEST} characters at most; {slug!r} is not."
+            f"{slug!r} is not a valid name. A lesson is called like 08_websockets: two "
+            "digits, then lower-case words with underscores, at most "
+            f"{_LONGEST} characters."
         )
     lessons = root / "lessons"
     taken = sorted(path.name for path in lessons.glob("[0-9][0-9]_*"))
@@ -55,11 +58,11 @@ def _check_name(root: Path, slug: str) -> None:
             later = [it for it in free if it > max(numbers)]
             advice = f" {(later or free)[0]} is free." if free else ""
             raise NewLessonError(
-                f"lessons/{name} has the number {slug[:2]} already.{advice}"
+                f"lessons/{name} already has the number {slug[:2]}.{advice}"
             )
         if name[3:] == slug[3:]:
             raise NewLessonError(
-                f"lessons/{name} has that name. People may type the name without its "
+                f"lessons/{name} already has that name. People may type it without the "
                 "number, so it has to be another one."
             )
 
@@ -75,7 +78,7 @@ def _write_all(files: dict[Path, str]) -> None:
             for folder in reversed(missing):
                 folder.mkdir()
                 made.append(folder)
-            # Never over what somebody else has written meanwhile.
+            # Never overwrite a file that was created in the meantime.
             with path.open("x", encoding="utf-8", newline="\n") as file:
                 written.append(path)
                 file.write(text)
@@ -87,6 +90,6 @@ def _write_all(files: dict[Path, str]) -> None:
         if isinstance(problem, OSError):
             raise NewLessonError(
                 f"{problem.filename or 'A file'} cannot be written "
-                f"({problem.strerror}). Nothing was left behind."
+                f"({problem.strerror}). No files were left behind."
             ) from None
         raise

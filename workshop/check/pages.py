@@ -28,7 +28,7 @@ _TYPED = ("console", "sh", "bash", "powershell", "text")
 
 
 class PageError(ValueError):
-    """A page cannot be read or made. The message says which and why."""
+    """A page cannot be read or generated. The message says which page and why."""
 
 
 def read_page(path: Path) -> str:

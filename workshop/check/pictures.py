@@ -49,10 +49,10 @@ def pictures(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
 
 
 def renew(root: Path, lessons: Sequence[Lesson]) -> list[str]:
-    """Write the pictures that have changed, remove those that are nobody's.
+    """Write the changed pictures, and remove those without a scene.
 
-    Returns their names. Those of a lesson that is left out as incomplete stay
-    as they are. Raises as `pictures` does.
+    Returns their names. The pictures of an incomplete lesson stay as they are. Raises
+    the same errors as `pictures`.
     """
     today, there = pictures(root, lessons), _there(root, lessons)
     changed = sorted(it for it in {*today, *there} if today.get(it) != there.get(it))

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 @click.command("new-lesson")
 @click.argument("name")
-@click.option("--steps", type=int, default=4, show_default=True, help="How many steps.")
+@click.option(
+    "--steps", type=int, default=4, show_default=True, help="Number of steps."
+)
 def new_lesson(name: str, steps: int) -> int:
-    """Write the files of a new lesson, as a tiny one that works.
+    """Write the files of a new lesson, as a small one that works.
 
-    NAME is its number and name, like 08_websockets. With make: `make new-lesson
+    NAME is its number and name, such as 08_websockets. With make: `make new-lesson
     ARGS="08_websockets --steps 4"`.
     """
     from workshop.check.new_lesson import NewLessonError, write_lesson
@@ -42,8 +44,8 @@ def new_lesson(name: str, steps: int) -> int:
     number = name[:2]
     click.echo()
     for words, verb, option in (
-        ("It fails, as it should:", "test", ""),
-        ("Its solution passes:", "test", "--solution"),
+        ("The starter fails:", "test", ""),
+        ("The solution passes:", "test", "--solution"),
         ("What to write next:", "check", "--draft"),
     ):
         click.echo(f"{words:<25}{command(verb, number, option)}")
@@ -57,16 +59,17 @@ def new_lesson(name: str, steps: int) -> int:
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="How often the solution has to pass.",
+    help="How many times the solution has to pass.",
 )
-@click.option("--draft", is_flag=True, help="Only what is missing; run nothing.")
+@click.option("--draft", is_flag=True, help="Only list what is missing.")
 @database_option
 def check(
     lesson: tuple[str, ...], repeat: int, draft: bool, database: Choice | None
 ) -> int:
-    """The author's gate: is a lesson fit to be handed out?
+    """Check whether a lesson is ready to publish.
 
-    With --draft, the list of what it lacks, in the order to write it in.
+    With --draft, run nothing, and list what is missing in the order in which to
+    write it.
     """
     from workshop.check import check_draft, check_lesson
     from workshop.cli.services import services_for_tests
@@ -86,31 +89,29 @@ def check(
                 say=say,
             )
         for number, finding in enumerate(found, 1):
-            # A list to work through needs neither the lesson's name nor the rule's.
+            # An author's to-do list needs neither the lesson's nor the rule's name.
             click.echo(f"{number}. {finding.in_words}" if draft else str(finding))
         count += len(found)
     names = ", ".join(it.number for it in chosen)
     lessons = f"lesson {names}" if len(chosen) == 1 else f"lessons {names}"
     if count:
-        click.echo(
-            f"{count} {'thing' if count == 1 else 'things'} to mend in {lessons}."
-        )
+        click.echo(f"{count} {'problem' if count == 1 else 'problems'} in {lessons}.")
         return NOT_PASSED
-    click.echo(f"Nothing to mend in {lessons}.")
+    click.echo(f"No problems in {lessons}.")
     if draft and chosen:
         from workshop.screen.console import command
 
         only = chosen[0].number if len(chosen) == 1 else ""
-        say(f"Now run everything: {command('check', only)}")
+        say(f"Now run the whole check: {command('check', only)}")
     return PASSED
 
 
 def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
-    """Return what on the pages is stale, missing, or from nowhere.
+    """Return what is out of date, missing or without a source on the pages.
 
-    *renewing* first writes anew what can be made: all of it, or nothing when a
-    part cannot be made. *quick* runs nothing: what commands printed is trusted
-    as it stands.
+    With *renewing*, first update the generated parts: all of them, or none if one
+    cannot be generated. With *quick*, run nothing, and do not check the outputs of
+    commands.
     """
     from workshop.check import Finding
     from workshop.check.generated import check_generated, planned, write
@@ -121,7 +122,7 @@ def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
     outputs: dict[str, str] = {}
     lessons = place.lessons()
     for it in () if quick else lessons:
-        say(f"Lesson {it.number}: what its commands print")
+        say(f"Lesson {it.number}: running its commands")
         outputs |= outputs_of(it)
     if renewing:
         try:
@@ -132,7 +133,7 @@ def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
             say("Nothing was written.")
             return [Finding("pages", "generated", str(problem))]
         for path in write(changed):
-            say(f"Renewed {path.relative_to(place.ROOT)}.")
+            say(f"Updated {path.relative_to(place.ROOT)}.")
     findings = list(check_generated(place.ROOT, verbs))
     for path in pages_below(place.ROOT):
         findings += check_page(path, place.ROOT, None if quick else outputs)
@@ -140,10 +141,10 @@ def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
 
 
 @click.command("pages")
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
-@click.option("--quick", is_flag=True, help="Run nothing; trust the outputs.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; only report.")
+@click.option("--quick", is_flag=True, help="Run nothing; keep the outputs.")
 def pages(only_check: bool, quick: bool) -> int:
-    """Renew what pages show of the tree: code, outputs, tables, facts."""
+    """Update what pages quote from the project: code, outputs, tables, facts."""
     findings = pages_findings(quick=quick, renewing=not only_check)
     for finding in findings:
         click.echo(str(finding))
@@ -152,16 +153,18 @@ def pages(only_check: bool, quick: bool) -> int:
 
 @click.command("doctor")
 def doctor() -> int:
-    """Is this machine ready? One plain sentence for each problem."""
+    """Check this machine, and say for each problem what to do."""
     from workshop.doctor import main
 
     return main()
 
 
 @click.command("selftest")
-@click.option("--everywhere", is_flag=True, help="On the oldest and newest Python too.")
+@click.option(
+    "--everywhere", is_flag=True, help="Also on the oldest and newest Python."
+)
 def selftest(everywhere: bool) -> int:
-    """The project's own whole test suite (make test)."""
+    """Run the project's whole test suite (make test)."""
     from workshop.environment.selftest import selftest as run
 
     return run(everywhere)

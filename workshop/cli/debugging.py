@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workshop.cli.services import Choice
 
 COMMAND = "WORKSHOP_DEBUG_COMMAND"
-"""Environment variable of a server: what to type in order to use a breakpoint."""
+"""Environment variable of a server: the command with which breakpoints can be used."""
 
 AT_TERMINAL = "WORKSHOP_DEBUG"
 """Environment variable of a server: whether the app has the terminal."""
@@ -31,10 +31,10 @@ def debug_step(
     *,
     as_json: bool,
 ) -> int:
-    """Run the tests of one step at the terminal, and say what came of them.
+    """Run the tests of one step in this terminal, and print the result.
 
-    By default that is the step to do now, or all of them when each has passed.
-    Nothing is noted: somebody who can change variables can make any test pass.
+    The default is the current step. The result is not recorded, because a debugger can
+    change variables and so make any test pass.
     """
     from workshop.cli.learner import say
     from workshop.cli.services import services_for_tests
@@ -49,26 +49,26 @@ def debug_step(
         step = record.current_step(len(lesson.steps))
     wanted = lesson.steps[step - 1]
     say(f"Step {step} · {wanted.title}: its tests run here, without time limits.")
-    say("At a breakpoint: p NAME prints, n goes on by a line, c goes on, q ends it.")
+    say("At a breakpoint: p NAME prints, n runs a line, c continues, q quits.")
     with services_for_tests(lesson, database, say=say) as environment:
         judged = debug(lesson, answer, wanted, environment)
     print_step(lesson, judged)
     check = command("test", lesson.number)
-    say(f"This was for looking only. For a verdict: {check}")
+    say(f"A debugging run does not count. For a verdict: {check}")
     return PASSED if judged.passed else NOT_PASSED
 
 
 def need_terminal() -> None:
-    """Raise `click.UsageError` where nobody can type to a debugger."""
+    """Raise `click.UsageError` unless a debugger could read from a terminal."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(
-            "--debug needs a terminal: a debugger reads what you type. Run it in a "
-            "terminal window, without a pipe."
+            "--debug needs a terminal, because a debugger reads what you type. Run it "
+            "in a terminal window, without a pipe."
         )
 
 
 def debugging_environment(verb: str, number: str, *, debug: bool) -> dict[str, str]:
-    """Return what tells a server of lesson *number* what to do at a breakpoint."""
+    """Return the variables that say what the app does at a breakpoint."""
     if debug:
         return {AT_TERMINAL: "1"}
     return {COMMAND: command(verb, number, "--debug"), AT_TERMINAL: ""}

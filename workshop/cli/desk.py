@@ -121,15 +121,15 @@ class CheckoutDesk:
         self._store.update(note)
 
     def reset(self, lesson: Lesson) -> str:
-        """Put the starter into the place of the learner's file, and keep that."""
+        """Replace the learner's file by the starter; a copy of it is kept."""
         return _told(lambda: reset(lesson, self._store, self._snapshots))
 
     def catch_up(self, lesson: Lesson, step: int) -> str:
-        """Put our file, as *step* begins, there; the learner's is kept."""
+        """Replace the learner's file by our solution of the steps before *step*."""
         return _told(lambda: catch_up(lesson, step, self._store, self._snapshots))
 
     def undo(self, lesson: Lesson) -> str:
-        """Take the last reset or catch-up back."""
+        """Undo the last reset or catch-up."""
         return _told(lambda: undo(lesson, self._store, self._snapshots))
 
     def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
@@ -186,7 +186,7 @@ class CheckoutDesk:
         except (ServiceError, LessonError, OSError) as problem:
             raise DeedError(str(problem)) from None
         if isinstance(found, Refusal):
-            raise DeedError(f"Nothing could be recorded. {found.words}")
+            raise DeedError(f"The app could not be recorded. {found.words}")
         return found.timeline
 
     def browse(self, lesson: Lesson) -> str:
@@ -234,4 +234,4 @@ def _has_window_browser() -> bool:
 
 
 def _nobody(sentence: str) -> None:
-    """Which service it is has no place on the screen."""
+    """Print nothing: the screen has no place for the services."""

@@ -1,4 +1,4 @@
-"""The verbs that replace the learner's file, and bring it back."""
+"""The verbs that replace the learner's file, and restore it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from workshop.screen.console import command
 @click.command("reset")
 @lesson_argument
 def reset(lesson: tuple[str, ...]) -> int:
-    """The starter back. Your files are kept."""
+    """Restore the starter. Your files are saved first."""
     store = place.store()
     done = make_it_the_starter(named_lesson(lesson), store, place.snapshots())
     return _tell(done, store)
@@ -32,9 +32,9 @@ def reset(lesson: tuple[str, ...]) -> int:
 
 @click.command("catch-up")
 @lesson_argument
-@click.option("--step", type=int, help="As this step begins; else your current one.")
+@click.option("--step", type=int, help="Start this step. Default: your current one.")
 def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
-    """Our file as your step begins. Your files are kept."""
+    """Solve the earlier steps with our solution. Your files are saved first."""
     it = one_lesson(lesson)
     store = place.store()
     if step is None:
@@ -42,13 +42,13 @@ def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
         if record.content and record.content != content_hash(it.app_file):
             raise click.UsageError(
                 "app.py has changed since its last verdict, so your step is not known. "
-                f"First: {command('test', it.number)}. Or say which step: "
+                f"Run {command('test', it.number)} first, or name the step: "
                 f"{command('catch-up', it.number, '--step 2')}"
             )
         step = record.current_step(len(it.steps))
         if record.verdicts.get(step) == "passed":
             raise click.UsageError(
-                f"Every step of lesson {it.number} has passed. To do one again: "
+                f"Every step of lesson {it.number} has passed. To repeat one: "
                 f"{command('catch-up', it.number, '--step 1')}"
             )
     number = step_of(it, step).number
@@ -57,16 +57,16 @@ def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
 
 @click.command("undo")
 @lesson_argument
-@click.option("--list", "only_list", is_flag=True, help="What there is to go back to.")
-@click.option("--to", "number", type=int, help="Back to this one of the list.")
+@click.option("--list", "only_list", is_flag=True, help="List the saved states.")
+@click.option("--to", "number", type=int, help="Restore this state of the list.")
 def undo(lesson: tuple[str, ...], only_list: bool, number: int | None) -> int:
-    """Your file back, as it was before it was replaced. Twice is back again."""
+    """Restore the file that was replaced last. A second undo reverts the first."""
     snapshots = place.snapshots()
     it = named_lesson(lesson) if lesson else _latest_lesson()
     there = snapshots.of(it.slug)
     if not there:
         raise click.UsageError(
-            f"There is nothing to take back: app.py of lesson {it.number} "
+            f"There is nothing to undo: app.py of lesson {it.number} "
             "was never replaced."
         )
     if only_list:
@@ -78,7 +78,7 @@ def undo(lesson: tuple[str, ...], only_list: bool, number: int | None) -> int:
     if number is not None and number not in {one.number for one in there}:
         look = command("undo", it.number, "--list")
         raise click.UsageError(
-            f"Lesson {it.number} has no number {number} to go back to: {look}"
+            f"Lesson {it.number} has no saved state {number}. To list them: {look}"
         )
     store = place.store()
     return _tell(bring_it_back(it, store, snapshots, number), store)
@@ -87,9 +87,7 @@ def undo(lesson: tuple[str, ...], only_list: bool, number: int | None) -> int:
 def _latest_lesson() -> Lesson:
     latest = place.snapshots().latest()
     if latest is None:
-        raise click.UsageError(
-            "There is nothing to take back: no app.py was ever replaced."
-        )
+        raise click.UsageError("There is nothing to undo: no app.py was ever replaced.")
     return place.catalogue().find(latest.slug)
 
 

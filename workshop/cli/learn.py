@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workshop.cli.services import Choice
 
 plain_option = click.option(
-    "--plain", is_flag=True, help="Lines of text instead of the whole screen."
+    "--plain", is_flag=True, help="Print plain lines instead of using the screen."
 )
 
 
@@ -27,7 +27,7 @@ plain_option = click.option(
 @plain_option
 @database_option
 def learn(plain: bool, database: Choice | None) -> int:
-    """Start at the first unfinished lesson, or go on where you were."""
+    """Start with the first unfinished lesson, or continue where you were."""
     state = place.store().load()
     lessons = place.lessons()
     for lesson in lessons:
@@ -51,7 +51,7 @@ def learn(plain: bool, database: Choice | None) -> int:
 @plain_option
 @database_option
 def watch(lesson: tuple[str, ...], plain: bool, database: Choice | None) -> int:
-    """A verdict on your answer at every save."""
+    """Grade your answer at every save."""
     return _watch(one_lesson(lesson), plain, database)
 
 

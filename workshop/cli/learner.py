@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 def one_lesson(words: tuple[str, ...]) -> Lesson:
     """Return the complete lesson that *words* name.
 
-    Raises as `named_lesson` does, and `LessonError` when it is not complete.
+    Raises:
+        LessonError: if it is incomplete.
+        click.UsageError: as in `named_lesson`.
+        UnknownLessonError: as in `named_lesson`.
+
     """
     return place.whole(named_lesson(words))
 
@@ -33,15 +37,17 @@ def one_lesson(words: tuple[str, ...]) -> Lesson:
 def named_lesson(words: tuple[str, ...]) -> Lesson:
     """Return the lesson that *words* name, complete or not.
 
-    Raises `click.UsageError` unless there is exactly one word, and
-    `UnknownLessonError` when it names none.
+    Raises:
+        click.UsageError: unless there is exactly one word.
+        UnknownLessonError: if it names no lesson.
+
     """
     catalogue = place.catalogue()
     if not words:
         there = ", ".join(lesson.number for lesson in catalogue.named())
         raise click.UsageError(f"Which lesson? Add its number, one of: {there}.")
     if len(words) > 1:
-        step = " A step is named by --step." if words[1].isdecimal() else ""
+        step = " For a step, use --step." if words[1].isdecimal() else ""
         raise click.UsageError(
             f"One lesson at a time, please: {' or '.join(words)}, not both.{step}"
         )
@@ -58,7 +64,7 @@ database_option = click.option(
 
 @click.command("list")
 def list_lessons() -> int:
-    """Lessons, minutes, and your progress."""
+    """List the lessons, their minutes and your progress."""
     from workshop.screen.pages import print_list
 
     store = place.store()
@@ -70,7 +76,7 @@ def list_lessons() -> int:
 @click.command("show")
 @lesson_argument
 def show(lesson: tuple[str, ...]) -> int:
-    """A lesson's brief: scene, steps, what is done."""
+    """Show a lesson's brief: the scene, the steps and your progress."""
     from workshop.screen.pages import print_brief
 
     it = one_lesson(lesson)
@@ -90,14 +96,14 @@ def show(lesson: tuple[str, ...]) -> int:
     type=click.Path(path_type=Path),
     help="Grade this file as the answer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--traceback", is_flag=True, help="Show tracebacks too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.option("--traceback", is_flag=True, help="Also show tracebacks.")
 @click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
-@click.option("--step", type=int, help="Only this step counts, and is shown in full.")
+@click.option("--step", type=int, help="Let only this step decide.")
 @click.option(
     "--debug",
     is_flag=True,
-    help="Run your step at the terminal: breakpoint() opens a debugger.",
+    help="Run one step in this terminal; breakpoint() opens a debugger.",
 )
 @database_option
 def test(
@@ -111,7 +117,7 @@ def test(
     debug: bool,
     database: Choice | None,
 ) -> int:
-    """The verdict on your answer, step by step."""
+    """Grade your answer, step by step."""
     it = one_lesson(lesson)
     if solution and file is not None:
         raise click.UsageError("Either --solution or --file, not both.")
@@ -154,11 +160,11 @@ def test(
 @click.command("run")
 @lesson_argument
 @click.option("--solution", is_flag=True, help="Serve our solution instead.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free port.")
 @click.option(
     "--debug",
     is_flag=True,
-    help="Without reloading: breakpoint() opens a debugger here.",
+    help="Do not reload; breakpoint() opens a debugger in this terminal.",
 )
 @database_option
 def run(
@@ -181,8 +187,8 @@ def run(
     if debug:
         need_terminal()
     chosen = wanted_port(port)
-    # Each start has an empty box office, as each test does. What the app writes
-    # lands there too, not beside the lesson.
+    # Each start has an empty box office, as each test does. Files that the app
+    # writes go there, too, and not into the lesson's folder.
     with (
         temporary_folder("app") as folder,
         services_for_app(it, database, folder, say=say) as environment,
@@ -206,17 +212,17 @@ def run(
                         say("It reloads when you save. Ctrl-C stops it.")
                 code = served.wait()
         except KeyboardInterrupt:
-            # That is how it is meant to end, unless the app never started.
+            # Ctrl-C is the normal end, unless the app never started.
             return PASSED if accepted else NOT_PASSED
     return PASSED if code == 0 else NOT_PASSED
 
 
 @click.command("hint")
 @lesson_argument
-@click.option("--step", type=int, help="For this step instead of the current one.")
-@click.option("--show", is_flag=True, help="Show our change for the step.")
+@click.option("--step", type=int, help="Default: your current step.")
+@click.option("--show", is_flag=True, help="Show our change for that step.")
 def hint(lesson: tuple[str, ...], step: int | None, show: bool) -> int:
-    """The next hint for the step you are at."""
+    """Show the next hint for your current step."""
     from workshop.screen.pages import print_hint
 
     it = one_lesson(lesson)
@@ -262,9 +268,9 @@ def _show_change(lesson: Lesson, step: Step, store: Store) -> None:
 
 @click.command("solution")
 @lesson_argument
-@click.option("--step", type=int, help="Only as far as this step.")
+@click.option("--step", type=int, help="Compare with our state after this step.")
 def solution(lesson: tuple[str, ...], step: int | None) -> int:
-    """A readable difference from your file to ours, with the why."""
+    """Show the differences between your file and our solution, with reasons."""
     from workshop.screen.pages import print_solution
 
     it = one_lesson(lesson)
@@ -289,7 +295,7 @@ def solution(lesson: tuple[str, ...], step: int | None) -> int:
 
 
 def step_of(lesson: Lesson, number: int) -> Step:
-    """Return the step; raise `click.UsageError` when there is none such."""
+    """Return the step; raise `click.UsageError` if it does not exist."""
     steps = lesson.steps
     if not 1 <= number <= len(steps):
         raise click.UsageError(
@@ -322,7 +328,7 @@ def _grade(
 
 
 class _Progress:
-    """One line in the terminal that says what the run is at."""
+    """A line in the terminal that shows the progress of the run."""
 
     def __init__(self, total: int, *, shown: bool) -> None:
         self.total = total
@@ -362,12 +368,12 @@ def _words_for_missing(lesson: Lesson, answer: Path) -> str:
         from workshop.screen.console import command
 
         back = command("reset", lesson.number)
-        return f"{answer} is missing. To have the starter back: {back}"
+        return f"{answer} is missing. To restore the starter: {back}"
     return f"There is no file {answer}."
 
 
 def free_port() -> int:
-    """Return a port of this machine where nobody listens."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -375,9 +381,11 @@ def free_port() -> int:
 
 
 def wanted_port(port: int | None) -> int:
-    """Return *port* if nobody listens there, or a free one if none is wanted.
+    """Return *port*, or a free port if it is None.
 
-    Raises `click.UsageError` when it is taken.
+    Raises:
+        click.UsageError: if *port* is taken.
+
     """
     if port is None:
         return free_port()
@@ -385,24 +393,24 @@ def wanted_port(port: int | None) -> int:
 
     if is_taken(port):
         raise click.UsageError(
-            f"Port {port} is taken: another program listens there. Without --port a "
-            "free one is found."
+            f"Port {port} is taken by another program. Leave out --port to use a "
+            "free one."
         )
     return port
 
 
 def now() -> str:
-    """Return the time as the record keeps it."""
+    """Return the current time in the format of the record."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def say(sentence: str) -> None:
-    """Tell the person something that is not the answer: on standard error."""
+    """Print a note to standard error, apart from the verb's output."""
     click.echo(sentence, err=True)
 
 
 def tell_notes(store: Store) -> None:
-    """Tell the person what *store* has found out about its file."""
+    """Print what *store* has noticed about its file."""
     for note in store.notes:
         say(note)
 

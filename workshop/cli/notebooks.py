@@ -1,4 +1,4 @@
-"""The verbs of notebooks: open them, run them anew, compare what they give."""
+"""The verbs for notebooks: open them, regenerate them, check their outputs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from workshop.environment.model import Environment
 
 _KERNEL_SECONDS = 10.0
-"""How long JupyterLab may take to end its kernels."""
+"""How long JupyterLab may take to shut down its kernels."""
 
 _fresh = click.option(
-    "--fresh", is_flag=True, help="A copy as at the beginning; yours is kept."
+    "--fresh", is_flag=True, help="Start from a new copy; yours is kept."
 )
 _browser = click.option(
-    "--browser/--no-browser", default=True, help="Open it, or print its address."
+    "--browser/--no-browser", default=True, help="Open a browser, or print the address."
 )
 
 
@@ -33,7 +33,7 @@ _browser = click.option(
 @_fresh
 @_browser
 def notebook(lesson: tuple[str, ...], fresh: bool, browser: bool) -> int:
-    """Open a lesson's notebook: predict, run, change one thing."""
+    """Open a lesson's notebook in JupyterLab."""
     it = one_lesson(lesson)
     original = place.ROOT / "notebooks" / f"{it.slug}.ipynb"
     if not original.is_file():
@@ -53,7 +53,7 @@ def notebooks(fresh: bool, browser: bool) -> int:
 
 @click.command("notebooks-test")
 def notebooks_test() -> int:
-    """Does every notebook still give what it shows?"""
+    """Check that every notebook still gives its recorded outputs."""
     from workshop.environment.selftest import NOTEBOOKS
 
     command = [sys.executable, "-m", "pytest", *NOTEBOOKS]
@@ -64,7 +64,7 @@ def notebooks_test() -> int:
 @click.command("notebooks-renew")
 @lesson_argument
 def notebooks_renew(lesson: tuple[str, ...]) -> int:
-    """Make notebooks of their texts anew, and run them."""
+    """Regenerate the notebooks from their sources, and run them."""
     from workshop.check.generated import renew
     from workshop.check.pages import PageError
     from workshop.notebooks.execution import ExecutionError
@@ -77,13 +77,13 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
         if wanted in (None, text.stem):
             try:
                 if renewed(text):
-                    say(f"Renewed notebooks/{notebook_of(text).name}.")
+                    say(f"Updated notebooks/{notebook_of(text).name}.")
             except ExecutionError as problem:
                 click.echo(f"notebooks/{text.name} does not run: {problem}")
                 broken = True
     try:
         for page in () if broken else renew(place.ROOT):
-            say(f"Renewed {page.relative_to(place.ROOT)}.")
+            say(f"Updated {page.relative_to(place.ROOT)}.")
     except PageError as problem:
         click.echo(str(problem))
         broken = True
@@ -91,9 +91,11 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
 
 
 def jupyter() -> Environment:
-    """Return the environment that JupyterLab runs in, made if it is not there.
+    """Return the environment of JupyterLab. Create it first if necessary.
 
-    Raises `SetupError` when that cannot be done.
+    Raises:
+        SetupError: if it cannot be created.
+
     """
     from workshop.environment import setup
     from workshop.environment.model import Environment
@@ -115,7 +117,7 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
         try:
             copies.append(own_copy(it, folder, fresh=fresh))
         except NoNotebookError as problem:
-            # A damaged one, or one in the making, does not hold up the others.
+            # A damaged or unfinished notebook must not keep the others from opening.
             say(str(problem))
     if originals and not copies:
         return NOT_PASSED
@@ -125,8 +127,8 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     target = copies[0] if len(copies) == 1 else folder
-    say(f"Your copies are in {folder.name}/: change them as you like.")
-    say("JupyterLab starts. Ctrl-C in this window stops it.")
+    say(f"Your copies are in {folder.name}/. Change them as you like.")
+    say("Starting JupyterLab. Press Ctrl-C in this window to stop it.")
     try:
         code = call(
             command(environment.python, place.ROOT, target, browser=browser),
@@ -135,7 +137,7 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
             grace=_KERNEL_SECONDS,
         )
     except KeyboardInterrupt:
-        return PASSED  # that is how it is meant to end
+        return PASSED  # the normal end
     return NOT_PASSED if code else PASSED
 
 

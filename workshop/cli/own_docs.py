@@ -75,10 +75,10 @@ def _words_for_conflict() -> str:
 
 
 def _serve_breakpoints() -> None:
-    """Open a debugger at breakpoints, or say how to have one that can be used.
+    """Open a debugger at breakpoints, or print the command that allows it.
 
-    With `--reload` another process has the terminal; without a person at it the app
-    would stand still at the first request. So it goes on there.
+    With `--reload`, another process has the terminal, so a debugger would block the app
+    for ever. In that case the app continues past its breakpoints.
     """
     if os.environ.get(AT_TERMINAL):
         sys.stdout = SafeStream(sys.stdout)
@@ -89,8 +89,8 @@ def _serve_breakpoints() -> None:
 
     def say(place: Place) -> None:
         sys.stderr.write(
-            f"app.py did not stop at the breakpoint ({place.short}): no debugger can "
-            f"open here. To use it: {how}\n"
+            f"app.py continued past a breakpoint ({place.short}), because no debugger "
+            f"can open here. To stop there: {how}\n"
         )
 
     call_at_breakpoints(say)

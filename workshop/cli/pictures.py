@@ -13,9 +13,9 @@ from workshop.lesson import Lesson
 
 
 @click.command("pictures")
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; tell.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; only report.")
 def pictures(only_check: bool) -> int:
-    """Record the pictures in docs/pictures/ anew."""
+    """Record the pictures in docs/pictures/ again."""
     from workshop.check.finding import Finding
     from workshop.check.pictures import PictureError, check_pictures, folder, renew
     from workshop.cli.watch_picture import watch_pictures
@@ -47,7 +47,7 @@ def pictures(only_check: bool) -> int:
 
 
 def _can_be_played(lesson: Lesson) -> bool:
-    """Tell whether the scenes of *lesson* can be read, and say so if they cannot."""
+    """Return whether the scenes of *lesson* can be read. Print a note if not."""
     from workshop.scenario import ScriptError, read_scenes
 
     if not lesson.scenario_file.is_file():
@@ -55,7 +55,7 @@ def _can_be_played(lesson: Lesson) -> bool:
     try:
         read_scenes(lesson.scenario_file)
     except ScriptError as problem:
-        say(f"The pictures of lesson {lesson.number} stay as they are: {problem}")
+        say(f"The pictures of lesson {lesson.number} are left as they are: {problem}")
         return False
     return True
 

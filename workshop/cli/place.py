@@ -27,16 +27,16 @@ def catalogue() -> Catalogue:
 
 
 def lessons() -> list[Lesson]:
-    """Return the lessons that are complete; say which folders are left out.
+    """Return the complete lessons, and print a note on each folder that is skipped.
 
-    For verbs that go through all lessons. Each calls it once, so that a note
-    is not repeated.
+    For verbs that process all lessons. Each calls it only once, so that the notes
+    are not repeated.
     """
     complete, left_out = catalogue().complete_and_left_out()
     for lesson, gap in left_out:
         where = lesson.folder.relative_to(ROOT).as_posix()
         print(  # noqa: T201 -- a note beside the verb's own output
-            f"{where} is left out: {first_words(gap)}. All that it needs: "
+            f"Skipping {where}: {first_words(gap)}. To list all its problems: "
             f"{draft_command(lesson)}",
             file=sys.stderr,
         )
@@ -46,26 +46,26 @@ def lessons() -> list[Lesson]:
 def whole(lesson: Lesson) -> Lesson:
     """Return *lesson* if it is complete.
 
-    Raises `LessonError` with the first thing that it lacks.
+    Raises `LessonError` with its first gap otherwise.
     """
     gap = catalogue().first_gap(lesson)
     if gap is None:
         return lesson
     raise LessonError(
         f"Lesson {lesson.number} is not complete: {first_words(gap)}. {gap.fix} "
-        f"All that it needs: {draft_command(lesson)}"
+        f"To list all its problems: {draft_command(lesson)}"
     )
 
 
 def first_words(gap: Gap) -> str:
-    """Return what is wrong and where, with the file's name as seen from here."""
+    """Return the gap's place, relative to the current folder, and what is wrong."""
     file = gap.file
     where = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file
     return f"{where}{f':{gap.line}' if gap.line else ''} {gap.what}"
 
 
 def draft_command(lesson: Lesson) -> str:
-    """Return the command that lists what *lesson* needs."""
+    """Return the command that lists the gaps of *lesson*."""
     return f"`python -m workshop check {lesson.number} --draft`"
 
 

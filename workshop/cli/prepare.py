@@ -10,7 +10,7 @@ from workshop.cli.notebooks import jupyter
 
 @click.command("prepare")
 def prepare() -> int:
-    """Fetch all that any verb may need, for days without a network."""
+    """Download the packages of all verbs, to work without a network."""
     from workshop.environment.model import SetupError
 
     # The other packages are there already: each verb gets its own before it begins.
@@ -20,8 +20,8 @@ def prepare() -> int:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     click.echo(
-        "All is here: lessons, notebooks, PostgreSQL and the site need no network "
-        "from now on."
+        "Everything is installed: lessons, notebooks, PostgreSQL and the site now "
+        "work without a network."
     )
     return PASSED
 

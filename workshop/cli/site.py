@@ -20,11 +20,13 @@ def _needs_material() -> None:
 
 
 def _needs_settings() -> None:
-    (place.ROOT / "mkdocs.yml").stat()  # said in words where it is missing
+    (
+        place.ROOT / "mkdocs.yml"
+    ).stat()  # if it is missing, the command line explains the error
 
 
 @click.command("site")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free port.")
 def site(port: int | None) -> int:
     """Serve the site, reloading when a page changes."""
     from workshop.site.build import serve
@@ -38,9 +40,9 @@ def site(port: int | None) -> int:
 
 
 @click.command("site-build")
-@click.option("--quick", is_flag=True, help="Trust the outputs on the pages.")
+@click.option("--quick", is_flag=True, help="Do not check the outputs on the pages.")
 def site_build(quick: bool) -> int:
-    """Write the site to site/; whatever is stale, missing or broken stops it."""
+    """Build the site into site/, unless something is out of date or broken."""
     from workshop.cli.author import pages_findings
     from workshop.site.build import build, refusal
 

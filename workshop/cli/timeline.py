@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @click.command("timeline")
 @lesson_argument
-@click.option("--scene", "name", help="Another scene than the lesson's first.")
+@click.option("--scene", "name", help="Default: the lesson's first scene.")
 @click.option("--solution", is_flag=True, help="Record our solution instead.")
-@click.option("--compare", is_flag=True, help="Yours, and ours below it.")
+@click.option("--compare", is_flag=True, help="Show our solution below yours.")
 @click.option(
     "--virtual",
     is_flag=True,
-    help="In virtual time: only the outside world takes any.",
+    help="Use virtual time: only the outside world takes time.",
 )
 @click.option(
     "--svg",
     "picture",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the picture to this file, too.",
+    help="Also write the picture to this file.",
 )
 def timeline(
     lesson: tuple[str, ...],
@@ -41,7 +41,7 @@ def timeline(
     virtual: bool,
     picture: Path | None,
 ) -> int:
-    """Who held the event loop, and who waited, in your answer."""
+    """Show which task held the event loop, and which ones waited."""
     from workshop.scenario import Play, Refusal
     from workshop.screen.pages import short
     from workshop.screen.timeline import print_timeline
@@ -52,7 +52,7 @@ def timeline(
     script = it.scenario_file
     if not script.is_file():
         raise click.UsageError(
-            f"Lesson {it.number} has no scene to record. Those that have one: "
+            f"Lesson {it.number} has no scene to record. These lessons have one: "
             f"{', '.join(other.number for other in _with_scenes())}."
         )
     scenes = _scenes(script)
@@ -64,7 +64,7 @@ def timeline(
     for whose, answer in answers.items():
         found = record(it, Play(script, scene.name, answer), exact=virtual)
         if isinstance(found, Refusal):
-            click.echo(f"Nothing could be recorded of {short(answer)}. {found.words}")
+            click.echo(f"{short(answer)} could not be recorded. {found.words}")
             return NOT_PASSED
         panels.append((whose.capitalize() if compare else "", found.timeline))
     print_timeline(it, next(iter(answers.values())), scenes, scene, panels)
@@ -113,7 +113,7 @@ def record(
 
 
 def _quietly(sentence: str) -> None:
-    """Say nothing: which services there are is not what was asked."""
+    """Print nothing: the services are not what the learner asked about."""
 
 
 def _write(picture: Path, title: str, panels: list[tuple[str, Timeline]]) -> None:
@@ -128,15 +128,15 @@ def _write(picture: Path, title: str, panels: list[tuple[str, Timeline]]) -> Non
     try:
         if picture.exists() and not picture.read_bytes().lstrip().startswith(b"<svg"):
             raise click.ClickException(
-                f"{picture} is there already, and is no picture. It is left alone; "
-                "choose another name."
+                f"{picture} exists and is not an SVG picture, so it was not replaced. "
+                "Choose another name."
             )
         picture.write_text(drawn, encoding="utf-8", newline="\n")
     except OSError as problem:
         raise click.ClickException(
             f"{picture} cannot be written: {problem.strerror}."
         ) from None
-    say(f"The picture is in {picture}. A browser shows it.")
+    say(f"The picture is in {picture}. Open it in a browser.")
 
 
 VERBS: tuple[click.Command, ...] = (timeline,)

@@ -23,11 +23,11 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
 @click.group("progress", invoke_without_command=True)
 @click.pass_context
 def progress(ctx: click.Context) -> int:
-    """Take your progress along to another machine or clone.
+    """Move your progress to another machine or clone.
 
     `progress export FILE` writes it, `progress import FILE` adds it there; with
-    make, `make progress ARGS="export FILE"`. Nothing there is lowered. Without
-    either it shows how far you are, as `list` does.
+    make, `make progress ARGS="export FILE"`. An import never lowers your progress.
+    Without either, the verb shows your progress, as `list` does.
     """
     if ctx.invoked_subcommand is not None:
         return PASSED
@@ -51,7 +51,7 @@ def export(file: Path) -> int:
         raise click.UsageError(str(problem)) from None
     click.echo(f"{known(state)} written to {file}.")
     there = command("progress", options=f"import {file.name}")
-    click.echo(f"On the other machine, beside the file: {there}")
+    click.echo(f"On the other machine, where the file is: {there}")
     tell_notes(store)
     return PASSED
 
@@ -59,7 +59,7 @@ def export(file: Path) -> int:
 @progress.command("import")
 @file_argument
 def import_(file: Path) -> int:
-    """Add the progress in FILE to yours. Nothing of yours is lowered."""
+    """Add the progress in FILE to yours. Your progress is never lowered."""
     from workshop.screen.transfer import brought_line
 
     store = place.store()

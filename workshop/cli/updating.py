@@ -1,7 +1,7 @@
-"""The verb that brings the course's new files.
+"""The verb that updates the course.
 
-It replaces the very code that runs. So everything that it needs is imported here, at
-the top, and nothing later.
+It replaces the code that is running, so everything that it needs is imported at the
+top of this module, and nothing later.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from workshop.update.update import Update
 
 
 @click.command("update")
-@click.option("--check", is_flag=True, help="Only show what would come.")
+@click.option("--check", is_flag=True, help="Only show what would change.")
 @click.option(
     "--from",
     "given",
     metavar="SOURCE",
-    help="Another remote, an address, or a clone or bundle on a memory stick.",
+    help="Fetch from this remote, address, or clone or bundle on a memory stick.",
 )
-@click.option("--branch", help="Another branch than the course's main one.")
+@click.option("--branch", help="Default: the course's main branch.")
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace other files that you have changed, too. Copies are kept.",
+    help="Also replace other files that you have changed. Copies are kept.",
 )
-@click.option("--undo", is_flag=True, help="Back to before the last update.")
+@click.option("--undo", is_flag=True, help="Return to before the last update.")
 def update(
     check: bool, given: str | None, branch: str | None, overwrite: bool, undo: bool
 ) -> int:
-    """The course's new files. Your app.py, and all files of your own, stay.
+    """Get the latest version of the course. Your app.py and all your own files stay.
 
-    Copies of your lessons are kept first. A merge that ended in conflicts is ended
-    with your version.
+    Your lessons are copied first. If a merge has ended in conflicts, it is completed
+    with your version of each app.py.
     """
     if undo and (check or given or branch or overwrite):
-        raise click.UsageError("--undo goes alone.")
+        raise click.UsageError("--undo cannot be combined with other options.")
     store = place.store()
     it = Update(open_checkout(place.ROOT), place.home(), store, place.snapshots())
     here = Path.cwd()
@@ -56,8 +56,8 @@ def update(
             lines = update_lines(it.run(given, branch, here, overwrite=overwrite))
     except OSError as problem:
         raise UpdateError(
-            f"The update could not be finished: {problem}. Run the same command again; "
-            "it goes on from here."
+            f"The update could not be finished: {problem}. Run the same command again "
+            "to continue."
         ) from None
     for line in lines:
         click.echo(line)

@@ -64,14 +64,14 @@ def set_up(environment: Environment) -> Finding:
         refused = explain_os_error(error, place)
     if refused is not None:
         return problem(refused)
-    repair = "The next verb repairs it, and may need the network."
+    repair = "The next verb repairs it and may need the network."
     if not place.exists():
         return warning(
-            f"{place} is not there yet. The first verb makes it, and needs the "
+            f"{place} does not exist yet. The first verb creates it and needs the "
             "network: `python -m workshop list`."
         )
     if not os.access(environment.python, os.X_OK):
-        return problem(f"The Python of {place} has gone. {repair}")
+        return problem(f"The Python of {place} is missing. {repair}")
     who = python.identity([str(environment.python)])
     if who is None:
         return problem(f"The Python of {place} does not start. {repair}")
@@ -92,10 +92,10 @@ def set_up(environment: Environment) -> Finding:
 
 
 def writing(folder: Path, *, elsewhere: bool = False) -> Finding:
-    """Try to write in the checkout, and look for room.
+    """Check that the checkout is writable and that there is enough space.
 
-    *elsewhere* says that the environment and the progress are kept in other folders:
-    then verbs work where nothing can be written.
+    *elsewhere* means that the environment and the progress are in other folders, so
+    verbs work even if the checkout is read-only.
     """
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
@@ -104,56 +104,59 @@ def writing(folder: Path, *, elsewhere: bool = False) -> Finding:
     except OSError as error:
         if elsewhere and folder.is_dir():
             return warning(
-                f"Nothing can be written in {folder} ({error.strerror}), so you cannot "
-                "edit lessons there. Verbs work; grade a copy with `test 01 --file`."
+                f"{folder} cannot be written ({error.strerror}), so you cannot edit "
+                "lessons there. Verbs still work: grade a copy with `test 01 --file`."
             )
         return problem(
-            f"Nothing can be written in {folder} ({error.strerror}). Copy the checkout "
-            "to a folder of your own that has room."
+            f"{folder} cannot be written ({error.strerror}). Copy the checkout to a "
+            "folder of your own with enough space."
         )
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < _NEEDED_MB:
-        return warning(f"Only {free} MB are free in {folder}. Make room for 300 MB.")
+        return warning(
+            f"Only {free} MB are free in {folder}. The workshop needs 300 MB."
+        )
     return ok(f"{folder} can be written")
 
 
 def keeping(folder: Path) -> Iterator[Finding]:
-    """Warn where progress and the copies of a learner's files cannot be kept."""
+    """Warn if progress and the copies of a learner's files cannot be saved."""
     folders = [folder, *folder.glob("*")] if folder.exists() else []
     for it in folders:
         if it.is_dir() and not os.access(it, os.W_OK | os.X_OK):
             yield problem(
-                f"{it} cannot be written, so neither progress nor your files can be "
-                "kept. Was it made with sudo? Remove it, or make it yours."
+                f"{it} cannot be written, so your progress and copies of your files "
+                "cannot be saved. Was it created with sudo? Remove it, or make "
+                "yourself its owner."
             )
             return
 
 
 def bytecode(settings: Mapping[str, str]) -> Iterator[Finding]:
-    """Warn of a setting that makes each start compile everything anew."""
+    """Warn of a setting that makes every start compile everything again."""
     if settings.get("PYTHONDONTWRITEBYTECODE"):
         yield warning(
-            "PYTHONDONTWRITEBYTECODE is set: whatever is not compiled yet is compiled "
-            "at each start, which can take seconds. Unset it in this shell."
+            "PYTHONDONTWRITEBYTECODE is set, so every start may compile modules again, "
+            "which can take seconds. Unset it in this shell."
         )
 
 
 def settings(ignored: Sequence[str], given: Mapping[str, str]) -> Iterator[Finding]:
-    """Say which variables the workshop ignores that other programs do not.
+    """Report variables that the workshop ignores but other programs use.
 
-    *ignored* are the names of those that were taken away when it started.
+    *ignored* are the names of those that were removed when the workshop started.
     """
     for name in ignored:
         if name.startswith("PYTHON"):
             yield warning(
                 f"{name} is set. The workshop ignores it, but `pytest`, your editor "
-                f"and other Python programs do not. `unset {name}` in this shell, and "
-                "take it out of the shell's start-up file."
+                f"and other Python programs do not. Run `unset {name}` in this "
+                "shell, and remove it from the shell's start-up file."
             )
         else:
             yield warning(
-                f"{name} names a folder that is not there. The workshop ignores it, "
-                f"but other programs do not. `unset {name}`, or make that folder."
+                f"{name} names a folder that does not exist. The workshop ignores it, "
+                f"but other programs do not. Run `unset {name}`, or create the folder."
             )
     diverting = ", ".join(sorted(name for name in given if diverts_packages(name)))
     if diverting:
@@ -162,8 +165,8 @@ def settings(ignored: Sequence[str], given: Mapping[str, str]) -> Iterator[Findi
     proxies = sorted(name for name in given if name.upper() in _PROXIES and given[name])
     if proxies and not {"*", "127.0.0.1"} & {it.strip() for it in hosts.split(",")}:
         yield warning(
-            f"{', '.join(proxies)} is set. The workshop asks no proxy for 127.0.0.1, "
-            "but other programs do, such as curl. Put 127.0.0.1 and localhost into "
+            f"{', '.join(proxies)} is set. The workshop uses no proxy for 127.0.0.1, "
+            "but other programs such as curl do. Add 127.0.0.1 and localhost to "
             "NO_PROXY."
         )
 

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(sentence: str) -> None:
-    """Print *sentence*, in which a path or the words of a server may stand."""
+    """Print *sentence*, which may quote a path or a server's message."""
     sys.stdout.write(safe(sentence) + "\n")
     sys.stdout.flush()
 

@@ -1,8 +1,8 @@
-"""The set-up: from a fresh clone to a running verb, and back to health.
+"""The set-up: from a fresh clone to a running verb, with repair of a broken one.
 
-Standard library only, because it runs before anything is installed. The two
-modules that also run on too old a Python (this one and `python`) are written
-for 3.6; what they import at their top must be, too.
+Standard library only, because it runs before anything is installed. The two modules
+that also run on a Python that is too old (this one and `python`) are written for 3.6,
+and so is everything that they import at the top.
 
-`setup.ensure(environment, groups)` is what the other rooms may call.
+Other packages call `setup.ensure(environment, groups)`.
 """

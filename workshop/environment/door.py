@@ -1,10 +1,10 @@
-"""Where every command comes in: set up if need be, and go on inside.
+"""The entry point of every command: set up if necessary, then run in the environment.
 
-What only some commands need is imported where they need it: a start that has
-nothing to set up costs next to nothing.
+Modules that only some commands need are imported there, so that a start without a
+set-up stays fast.
 
-Exit codes of its own: 2 for a command that says nothing sensible, 3 when the
-set-up cannot go on, 130 after Ctrl-C. Everything else is the verb's.
+Its own exit codes are 2 for an unknown command, 3 if the set-up fails, and 130 after
+Ctrl-C. All others come from the verb.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from workshop.environment.model import Environment, SetupError, folder_named_by
 from workshop.processes.signals import orderly_end
 from workshop.terminal.output import safe
 
-# Counts how often a command went in and out of the environment. Going in
-# once is normal, going out again to repair it and back in is possible.
+# Counts how often a command has entered the environment. Once is normal. If it has to
+# leave in order to repair the environment, it enters again.
 _ENTRIES = "WORKSHOP_ENTRIES"
 
 
 def enter(arguments: list[str]) -> int:
-    """Carry out the command *arguments* and return its exit code."""
+    """Run the command *arguments* and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     for variable in ("WORKSHOP_VENV", "WORKSHOP_HOME"):
-        # What we start may run in another folder, where `../venv` is another one.
+        # A started process may run in another folder, where a relative path would be
+        # another one.
         folder = folder_named_by(variable)
         if folder is not None:
             os.environ[variable] = str(folder)
@@ -46,7 +47,7 @@ def _enter_and_tell(arguments: list[str]) -> int:
         _say(str(error))
         return 3
     except KeyboardInterrupt:
-        _say("Stopped. The next start goes on from here.")
+        _say("Stopped. The next start continues from here.")
         return 130
 
 
@@ -75,7 +76,7 @@ def _enter(arguments: list[str]) -> int:
 
 
 def _inside(arguments: list[str]) -> int:
-    """Run the verb on the environment's interpreter, made ready for it."""
+    """Run the verb with the environment's interpreter, after a set-up if necessary."""
     environment = Environment.here()
     entries = int(os.environ.pop(_ENTRIES, "0"))
     inside = environment.is_running()
@@ -91,21 +92,21 @@ def _inside(arguments: list[str]) -> int:
                 raise
             from workshop.environment import setup
 
-            # Somebody deleted a part of it. The stamp cannot know.
+            # A part of it was deleted, which the stamp does not show.
             environment.distrust()
             return _go_on(setup.own_base(), arguments, entries)
         return cli.main(arguments)
     if entries > 3:
         raise SetupError(
-            f"{environment.place} does not hold together. Remove that folder and "
-            "run the same command again."
+            f"{environment.place} is still broken after a repair. Remove that folder "
+            "and run the same command again."
         )
     from workshop.environment import setup
 
     if inside:
-        # Repairs are made from outside: an interpreter cannot be replaced
-        # while it runs. Only from here it can be seen that the Python below
-        # has become another one, so that much is noted.
+        # Repairs run outside the environment, because an interpreter cannot be
+        # replaced while it runs. Only here we can see that the base Python has
+        # changed, so record that now.
         environment.distrust_if_other_python()
         return _go_on(setup.own_base(), arguments, entries)
     setup.ensure(environment, verbs.groups(arguments))
@@ -113,7 +114,7 @@ def _inside(arguments: list[str]) -> int:
 
 
 def _go_on(python: str, arguments: list[str], entries: int) -> int:
-    """Carry on with another interpreter, in this process where that is possible."""
+    """Continue with another interpreter, in the same process if possible."""
     os.environ[_ENTRIES] = str(entries + 1)
     command = [python, "-m", "workshop", *arguments]
     if os.name != "nt":
@@ -124,10 +125,10 @@ def _go_on(python: str, arguments: list[str], entries: int) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # The other one got it, too, and decides what it means.
+            # The other process received it, too, and handles it.
             continue
 
 
 def _say(sentence: str) -> None:
-    # A path or the words of an installer may stand in it.
+    # The sentence may quote a path or an installer's output.
     sys.stderr.write(safe(sentence) + "\n")

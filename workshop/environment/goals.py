@@ -1,7 +1,7 @@
-"""What people mean by the goals they give to make.
+"""Translate make's goals into the workshop's arguments.
 
-make would take `make lesson-01 test` as two things to build. Here they are
-one: with an action beside it, `lesson-01` only says which lesson.
+make would build `lesson-01` and `test` as two goals. Here they are one command:
+`lesson-01` names the lesson, and `test` is the action.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BESIDE = [verb.name for verb in VERBS if verb.lesson != "no"]
 
 
 class UnclearGoalsError(Exception):
-    """The goals do not say one thing to do; the message says what would."""
+    """The goals are not one command. The message suggests a valid one."""
 
 
 def translate(goals: Sequence[str]) -> list[str]:
@@ -33,9 +33,11 @@ def translate(goals: Sequence[str]) -> list[str]:
     >>> translate(["lesson-01", "test"])
     ['test', '01']
 
-    The lesson may be written in any way that `lesson_in` knows. Raises
-    `UnclearGoalsError` for goals that do not exist, two lessons or two
-    actions.
+    The lesson may be written in any way that `lesson_in` accepts.
+
+    Raises:
+        UnclearGoalsError: for unknown goals, two lessons or two actions.
+
     """
     lessons = [lesson_in(goal) for goal in goals if lesson_in(goal)]
     actions = [goal for goal in goals if not lesson_in(goal)]
@@ -56,7 +58,7 @@ def translate(goals: Sequence[str]) -> list[str]:
         return ["show", lessons[0]]
     if actions[0] not in _BESIDE:
         raise UnclearGoalsError(
-            f"`{actions[0]}` goes without a lesson: `{_spell([], actions)}`."
+            f"`{actions[0]}` takes no lesson: `{_spell([], actions)}`."
         )
     return [actions[0], lessons[0]]
 
@@ -64,7 +66,7 @@ def translate(goals: Sequence[str]) -> list[str]:
 def _alone(action: str) -> list[str]:
     if action not in _ALONE:
         raise UnclearGoalsError(
-            f"`{action}` needs to know the lesson: `{_spell(['01'], [action])}`."
+            f"`{action}` needs a lesson: `{_spell(['01'], [action])}`."
         )
     return _ALONE[action]
 
@@ -78,11 +80,11 @@ def _unknown(goal: str, lessons: list[str], actions: list[str]) -> str:
         near = same or difflib.get_close_matches(goal, known, n=1)
         meant = _spell(lessons, near) if near else ""
     question = f" Did you mean `{meant}`?" if meant else ""
-    return f"There is no `{goal}`.{question} `make help` shows what there is."
+    return f"There is no `{goal}`.{question} `make help` lists the goals."
 
 
 def _with_lesson(goal: str, actions: list[str]) -> str:
-    """Return what was meant by a *goal* that holds a lesson's number."""
+    """Return the probable meaning of a *goal* that contains a lesson's number."""
     match = _WORD_AND_LESSON.fullmatch(goal)
     if match is None:
         return ""

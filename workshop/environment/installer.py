@@ -50,8 +50,8 @@ class Installer:
         if uv is not None:
             command = [uv, "pip", "install", "--python", str(self.environment.python)]
             command += ["--no-deps", *(["--reinstall"] if again else []), *wanted]
-            # With exact pins the cache has them all or it does not: asking
-            # it first also works on a train, and costs 0.1 s.
+            # Try the cache first, which takes 0.1 s. If it has all the exact pins,
+            # no network is needed.
             if self._run([*command, "--offline"]).ok:
                 return
             answer = self._run(command)
@@ -61,8 +61,8 @@ class Installer:
                 patience = ["--retries=1"]  # uv has waited long enough
         elif fetched is not None and is_offline(fetched.output):
             raise self._failed(fetched)
-        # uv failed or cannot be had. People set up an index, a proxy or a
-        # certificate for pip alone, so pip gets its turn before giving up.
+        # uv failed or is not available. Try pip as well, because people may have
+        # configured an index, a proxy or a certificate for pip alone.
         command = [*self._pip(), "install", "--no-deps", "--no-compile"]
         command += ["--progress-bar=off", *patience]
         answer = self._run(
@@ -72,7 +72,7 @@ class Installer:
             raise self._failed(answer)
 
     def _uv(self) -> tuple[str | None, Answer | None]:
-        """Return uv's path, fetched if need be; else what fetching it said."""
+        """Return uv's path, after a download if necessary, or the failed download."""
         if os.environ.get("WORKSHOP_INSTALLER") == "pip":
             return None, None
         own = self.environment.program("uv")
@@ -86,14 +86,14 @@ class Installer:
         """Return uv's path. Raises `SetupError` when it cannot be had."""
         path, answer = self._uv()
         if path is None:
-            raise self._failed(answer or Answer(ok=False, output="uv is not here"))
+            raise self._failed(answer or Answer(ok=False, output="uv is not installed"))
         return path
 
     def _pip(self) -> list[str]:
-        """Return how to call pip for the environment.
+        """Return the command for pip in the environment.
 
-        The pip of the Python that we run on can install elsewhere since 22.3.
-        Only where it is missing or older, the environment gets its own.
+        Since 22.3, the base Python's pip can install into another environment. If it
+        is missing or older, the environment gets a pip of its own.
         """
         asked = subprocess.run(
             [self.base, "-P", "-c", "import pip; print(pip.__version__)"],
@@ -115,9 +115,9 @@ class Installer:
             if not answer.ok:
                 name = "python{}.{}-venv".format(*sys.version_info)
                 raise SetupError(
-                    "This Python comes without pip, so nothing can be installed. "
-                    f"On Debian and Ubuntu: `sudo apt install {name}`, then run the "
-                    "same command again."
+                    "This Python has no pip, so nothing can be installed. On Debian "
+                    f"and Ubuntu, run `sudo apt install {name}`, then the same "
+                    "command again."
                 )
         return own
 
@@ -126,7 +126,7 @@ class Installer:
         return SetupError(explain(answer.output, place, log))
 
     def _run(self, command: list[str]) -> Answer:
-        """Run an installer to its end, in the log and never on the screen."""
+        """Run an installer to its end. Its output goes to the log only."""
         settings = {
             # The operating system's certificates, as pip and browsers use.
             "UV_SYSTEM_CERTS": "1",

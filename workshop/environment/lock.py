@@ -53,11 +53,15 @@ def held(
     patience_seconds: float = PATIENCE_SECONDS,
     pause_seconds: float = 0.1,
 ) -> Iterator[None]:
-    """Hold the lock file *path*; call `waiting(who)` once if another one does.
+    """Hold the lock file *path* in the block.
 
-    Looks again after each pause. Raises `TimeoutError` when the other one does
-    not end, and OSError when the file cannot be written. A link in the place of the
-    file is removed, because the file that it names is not ours to empty.
+    If another process holds it, call `waiting(who)` once and try again after each
+    pause. If *path* is a link, remove it: its target must not be emptied.
+
+    Raises:
+        TimeoutError: if the other process keeps the lock for too long.
+        OSError: if the file cannot be written.
+
     """
     if path.is_symlink():
         path.unlink(missing_ok=True)

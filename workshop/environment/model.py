@@ -81,10 +81,10 @@ def version_text(version: tuple[int, int]) -> str:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write *text* as the file *path*, in one step.
+    """Replace the file *path* atomically by one with *text*.
 
-    What was there is replaced and never written into: it may be a link, or one file
-    with two names in a copy of the checkout that was made to save room.
+    An existing file is never written to, because it may be a link, or a hard link in a
+    copy of the checkout that was made to save space.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     fresh = Path(name)
@@ -99,14 +99,14 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def folder_named_by(variable: str) -> Path | None:
-    """Return the folder that an environment *variable* names, None without one.
+    """Return the folder that an environment *variable* names, or None.
 
-    A `~` is the home folder, and a relative path begins at the current one.
+    `~` is the home folder. A relative path starts at the current folder.
     """
     value = os.environ.get(variable, "").strip()
     if not value:
         return None
-    # Where there is no home folder, a `~` is a name like any other.
+    # Without a home folder, `~` is an ordinary name.
     return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111
 
 
@@ -134,7 +134,7 @@ class Environment:
 
     @property
     def marker_file(self) -> Path:
-        """The file that says that the workshop made the folder."""
+        """The marker file: the workshop created this folder."""
         return self.place / "workshop.marker"
 
     @property

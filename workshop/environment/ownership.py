@@ -1,7 +1,8 @@
-"""Which folder the set-up may change: one that it has made, and never through a link.
+"""Decide whether the set-up may change a folder.
 
-The set-up empties a folder that cannot be used, and replaces packages. So it touches
-only what carries its own marker, and refuses everything else in words.
+The set-up replaces packages and deletes a broken environment. So it changes only
+folders that carry its own marker, and nothing through a link. For any other folder it
+reports the reason.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _SENTENCE = (
 
 
 def is_link(path: Path) -> bool:
-    """Tell whether *path* is a symbolic link, or a junction of Windows."""
+    """Return whether *path* is a symbolic link, or a junction on Windows."""
     try:
         status = path.lstat()
     except OSError:
@@ -28,17 +29,17 @@ def is_link(path: Path) -> bool:
 
 
 def link_on_the_way(place: Path, root: Path = ROOT) -> Path | None:
-    """Return the link that *place* is or is reached through, from *root* on.
+    """Return the link on the path from *root* to *place*, if there is one.
 
-    What is above the checkout *root* is the user's: a home folder may be a link.
+    Links above the checkout *root* are fine: a home folder may be a link.
     """
     above = [it for it in place.parents if it.is_relative_to(root) and it != root]
     return next((it for it in (*reversed(above), place) if is_link(it)), None)
 
 
 def is_ours(environment: Environment) -> bool:
-    """Tell whether the workshop has made the environment's folder."""
-    # Environments of earlier versions have no marker, but a stamp.
+    """Return whether the workshop created the environment's folder."""
+    # Environments of earlier versions have a stamp instead of a marker.
     if environment.stamp() is not None:
         return True
     try:
@@ -49,46 +50,48 @@ def is_ours(environment: Environment) -> bool:
 
 
 def claim(environment: Environment) -> None:
-    """Mark the environment's folder as ours, before anything is put into it."""
+    """Mark the environment's folder as the workshop's, while it is still empty."""
     replace_text(environment.marker_file, f"{_SENTENCE}\n")
 
 
 def refusal(environment: Environment) -> str | None:
-    """Say why the environment's folder must stay as it is; None if it need not.
+    """Return why the environment's folder may not be changed; None if it may.
 
-    Raises OSError when the folder cannot be looked into.
+    Raises:
+        OSError: if the folder cannot be read.
+
     """
     place = environment.place
     link = link_on_the_way(place)
     if link is not None:
         return (
             f"{link} is a link, and the workshop changes nothing through a link. "
-            "Remove the link (what it points to stays), or set WORKSHOP_VENV to a new "
-            "folder, and run the same command again."
+            "Remove the link (its target stays), or set WORKSHOP_VENV to a new folder. "
+            "Then run the same command again."
         )
     if os.pathsep in str(place):
         return (
-            f"{place} has a `{os.pathsep}` in its path, which no Python environment "
-            "may have. Set WORKSHOP_VENV to a folder without one, and run the same "
+            f"{place} has a `{os.pathsep}` in its path, which Python environments do "
+            "not support. Set WORKSHOP_VENV to a folder without one and run the same "
             "command again."
         )
     if not place.is_dir() or is_ours(environment) or _holds_nothing(environment):
         return None
     if _is_environment(place):
         return (
-            f"{place} is a Python environment that the workshop did not make, so it "
-            "stays as it is. Rename it, or set WORKSHOP_VENV to a new folder, and run "
-            "the same command again."
+            f"{place} is a Python environment that the workshop did not create, so it "
+            "was not changed. Rename it, or set WORKSHOP_VENV to a new folder. Then "
+            "run the same command again."
         )
     return (
-        f"{place} is not empty and not a Python environment. Move it away, or set "
-        "WORKSHOP_VENV to another folder, and run the same command again."
+        f"{place} is not a Python environment, but it is not empty either. Move it, or "
+        "set WORKSHOP_VENV to another folder. Then run the same command again."
     )
 
 
 def _holds_nothing(environment: Environment) -> bool:
-    """Tell whether there is nothing but files that a set-up begins with."""
-    # A set-up that was killed in its first moments has left no more than these.
+    """Return whether the folder holds only the files that a set-up begins with."""
+    # A set-up that was killed early leaves no other files.
     own = {environment.lock_file, environment.log_file}
     return all(
         path in own and path.is_file() and not is_link(path)

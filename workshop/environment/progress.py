@@ -1,4 +1,4 @@
-"""What the set-up says while it works: on standard error, and short."""
+"""Short messages on standard error about the progress of the set-up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Narrator:
         self._shown = False
 
     def begin(self, doing: str) -> None:
-        """Say what starts now."""
+        """Announce what starts now."""
         self._doing = doing
         self._started = self._spoken = time.monotonic()
         if self._live:
@@ -45,18 +45,18 @@ class Narrator:
             self.say(f"… {seconds}  {detail}".rstrip())
 
     def end(self, done: str) -> None:
-        """Say that it is done, and how long it took."""
+        """Announce the end, with the time that it took."""
         self.clear()
         self.say(f"{done} ({time.monotonic() - self._started:.1f} s)")
 
     def clear(self) -> None:
-        """Take the live line away before something else is said."""
+        """Clear the live line before other output."""
         if self._shown:
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write(f"\r{'':<{width}}\r")
             self._shown = False
 
     def say(self, sentence: str) -> None:
-        """Write one line of its own."""
+        """Write one complete line."""
         sys.stderr.write(sentence + "\n")
         sys.stderr.flush()

@@ -25,7 +25,7 @@ def supported(version: "tuple[int, int]") -> bool:
 def refusal(version: "tuple[int, int]") -> str:
     """Say that Python *version* will not do, and what to do about it."""
     return (
-        "The workshop needs Python {}.{} to {}.{}, this is {}.{}. Install "
+        "The workshop needs Python {}.{} to {}.{}, but this is {}.{}. Install "
         "Python {}.{} (from python.org or with your package manager) and run "
         "the same command again.".format(*OLDEST + NEWEST + version + (3, 13))
     )
@@ -40,7 +40,7 @@ def identity(command: "list[str]") -> "tuple[tuple[int, int], str] | None":
     """Start *command* and return its version and path, or None if it won't run."""
     try:
         answer = subprocess.run(
-            # Isolated: its own modules, whatever the environment names.
+            # Isolated: with its own modules, whatever the environment variables say.
             [*command, "-I", "-c", _WHO],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -99,7 +99,7 @@ def go_on_with_another(arguments: "list[str]") -> int:
         return 3
     (major, minor), path = next(iter(others.items()))
     sys.stderr.write(
-        "This is Python {}.{}; the workshop goes on with {}.{} ({}).\n".format(
+        "This is Python {}.{}, so the workshop continues with {}.{} ({}).\n".format(
             *version, major, minor, path
         )
     )

@@ -31,16 +31,17 @@ from workshop.processes.environment import environment_of_installers
 def ensure(
     environment: Environment, groups: tuple[str, ...], base: str | None = None
 ) -> None:
-    """See to it that *environment* has the packages of *groups*, as pinned.
+    """Install the pinned packages of *groups* into *environment*.
 
-    Makes it with the interpreter *base* (by default the one that runs this)
-    where there is none, and anew where one of ours is broken. A folder that is not
-    ours stays as it is. Says on standard error what it does; says nothing when
-    nothing has to be done.
-    Only one process at a time works on an environment: others wait for it.
+    Creates the environment with the interpreter *base* (by default the running one) if
+    there is none, and again if it is broken. A folder that the workshop did not create
+    is not changed. Prints its progress to standard error, and nothing if there is
+    nothing to do. Only one process at a time changes an environment; others wait. After
+    Ctrl-C or a crash, the next call repairs the environment.
 
-    Raises `SetupError` with a sentence that says what to do. After Ctrl-C or
-    a crash the next call repairs.
+    Raises:
+        SetupError: if it fails. The message says what to do.
+
     """
     if _is_ready(environment, groups):
         return
@@ -55,8 +56,8 @@ def ensure(
                 _Work(environment, narrator, base or own_base()).do(groups)
     except TimeoutError:
         raise SetupError(
-            f"Another set-up holds {environment.lock_file} and does not end. End "
-            "that process and run the same command again."
+            f"Another set-up has locked {environment.lock_file} and does not finish. "
+            "End that process and run the same command again."
         ) from None
     except OSError as error:
         raise SetupError(explain_os_error(error, environment.place)) from error
@@ -80,7 +81,7 @@ def uv(environment: Environment) -> str:
 
 
 def _waiting(who: str, narrator: Narrator) -> None:
-    narrator.say(f"Another set-up is at work here ({who}). Waiting for it to end.")
+    narrator.say(f"Another set-up is running ({who}). Waiting for it to finish.")
 
 
 def _refuse_what_is_not_ours(environment: Environment) -> None:
@@ -91,7 +92,7 @@ def _refuse_what_is_not_ours(environment: Environment) -> None:
 
 @dataclass(frozen=True)
 class _Work:
-    """One set-up, under the lock, in a folder that is ours."""
+    """One set-up, with the lock held, in a folder that the workshop created."""
 
     environment: Environment
     narrator: Narrator
@@ -148,7 +149,7 @@ class _Work:
                 raise SetupError(
                     f"{absent[0]} was installed, but not into {environment.place}. "
                     "`pip config list` or uv's configuration file names another "
-                    "place: take that out, and run the same command again."
+                    "target. Remove that setting and run the same command again."
                 )
         self._point_at_checkout()
         stamp.installed = before | pins
@@ -168,15 +169,15 @@ class _Work:
             for group in groups
             for line in pins_file(group).read_text(encoding="utf-8").splitlines()
         ]
-        # What is pinned for some systems or Pythons only may rightly be missing.
+        # Packages that are pinned only for some systems or Pythons may be missing.
         names = [line.partition("==")[0] for line in lines if ";" not in line]
         return [it for it in names if it and _normalized(it) not in there]
 
     def _healthy_version(self, stamp: Stamp | None) -> str | None:
         """Return the version of the environment's Python if it can be kept."""
         environment = self.environment
-        # Without a stamp, an earlier set-up ended before it could say anything.
-        # With a link inside, changing it would change another folder.
+        # Without a stamp, an earlier set-up was interrupted. With a link inside, a
+        # change would affect another folder.
         if stamp is None or any(ownership.is_link(it) for it in self._folders()):
             return None
         who = python.identity([str(environment.python)])
@@ -260,7 +261,7 @@ class _Work:
         return path in own and not ownership.is_link(path)
 
     def _folders(self) -> list[Path]:
-        """Return the folders that installers write into."""
+        """Return the folders to which installers write."""
         return [
             self.environment.python.parent,
             *self._libraries(),
@@ -314,7 +315,7 @@ class _Work:
 def _venv(base: str, place: Path) -> subprocess.CompletedProcess[str]:
     # Without pip this takes 0.1 s instead of 4.5 s.
     return subprocess.run(
-        # Isolated: not with a module of the folder that we happen to be in.
+        # Isolated: without the modules of the current folder.
         [base, "-I", "-m", "venv", "--without-pip", str(place)],
         env=environment_of_installers({}),
         stdin=subprocess.DEVNULL,

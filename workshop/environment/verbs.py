@@ -1,6 +1,6 @@
-"""The verbs: what each is for, what it needs installed, how make spells it.
+"""The verbs: their purpose, the packages they need, and their names in make.
 
-The one table behind `help`, the Makefile's goals and the set-up.
+`help`, the Makefile's goals and the set-up all use this table.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Verb:
-    """One thing to say to the workshop.
+    """One command of the workshop.
 
-    `lesson` tells whether it takes a lesson's number: "no", "must" or "may".
-    `goal` is make's word for it where that differs.
+    Attributes:
+        name: the word on the command line.
+        purpose: a few words for the table of verbs.
+        lesson: whether it takes a lesson's number: "no", "must" or "may".
+        goal: its name in make, if that is different.
+        groups: the groups of packages that it needs.
+
     """
 
     name: str
@@ -28,12 +33,12 @@ class Verb:
 
     @property
     def usage(self) -> str:
-        """How to say it to Python: `test 01`."""
+        """The command line for Python: `test 01`."""
         return self.name + {"no": "", "must": " 01", "may": " [01]"}[self.lesson]
 
     @property
     def make(self) -> str:
-        """How to say it to make: `lesson-01 test`."""
+        """The goals for make: `lesson-01 test`."""
         if self.name == "show":
             return "lesson-01"
         lesson = {"no": "", "must": "lesson-01 ", "may": "[lesson-01] "}[self.lesson]
@@ -41,46 +46,48 @@ class Verb:
 
 
 VERBS = (
-    Verb("learn", "start here, or go on where you were"),
-    Verb("list", "the lessons, and how far you are"),
-    Verb("show", "what the lesson asks for", "must"),
-    Verb("test", "check your answer", "must"),
-    Verb("watch", "check it at every save", "must"),
-    Verb("run", "serve the lesson's app, to try it", "must"),
-    Verb("timeline", "who held the loop, who waited", "must"),
-    Verb("notebook", "predict, run, change one thing", "must"),
-    Verb("hint", "one more hint for your step", "must"),
-    Verb("solution", "a right answer, and why it is one", "must"),
-    Verb("reset", "the starter back; yours is kept", "must"),
-    Verb("catch-up", "your step's start; yours is kept", "must"),
-    Verb("undo", "your file, as it was before that", "may"),
-    Verb("progress", "export FILE, import FILE"),
-    Verb("update", "the course's new files; yours stay"),
-    Verb("notebooks", "all of them, in JupyterLab"),
+    Verb("learn", "start here, or continue"),
+    Verb("list", "the lessons and your progress"),
+    Verb("show", "a lesson's brief: scene and steps", "must"),
+    Verb("test", "grade your app.py, step by step", "must"),
+    Verb("watch", "grade it at every save", "must"),
+    Verb("run", "serve the lesson's app", "must"),
+    Verb("timeline", "see what held the event loop", "must"),
+    Verb("notebook", "open the lesson's notebook", "must"),
+    Verb("hint", "the next hint for your step", "must"),
+    Verb("solution", "our solution, and why it works", "must"),
+    Verb("reset", "restore the starter (saves yours)", "must"),
+    Verb("catch-up", "solve earlier steps (saves yours)", "must"),
+    Verb("undo", "restore the file replaced last", "may"),
+    Verb("progress", "export FILE, or import FILE"),
+    Verb("update", "get the course's latest files"),
+    Verb("notebooks", "open all notebooks in JupyterLab"),
     Verb(
         "prepare",
-        "fetch all, for days offline",
+        "download all, to work offline",
         groups=("core", "postgres", "site", "notebook-tests"),
     ),
-    Verb("doctor", "what is wrong with this machine", groups=()),
-    Verb("help", "this table", groups=()),
-    Verb("new-lesson", "write the files of a new lesson"),
+    Verb("doctor", "check this machine", groups=()),
+    Verb("help", "show this table", groups=()),
+    Verb("new-lesson", "write a new lesson (NAME --steps 4)"),
     Verb(
         "check",
-        "is a lesson fit to be handed out?",
+        "check lessons before release",
         "may",
         groups=("core", "notebook-tests"),
     ),
-    Verb("pages", "renew code and outputs on pages"),
-    Verb("pictures", "record the pages' pictures anew"),
-    Verb("notebooks-renew", "run them anew", groups=("core", "notebook-tests")),
-    Verb("notebooks-test", "do they still hold?", groups=("core", "notebook-tests")),
-    Verb("site", "serve the site, reloading", groups=("core", "site")),
-    Verb("site-build", "write the site to site/", groups=("core", "site")),
-    Verb("pins", "renew requirements/", groups=()),
+    Verb("pages", "update code and outputs on pages"),
+    Verb("pictures", "record the pages' pictures again"),
+    Verb(
+        "notebooks-renew", "regenerate and run them", groups=("core", "notebook-tests")
+    ),
+    Verb("notebooks-test", "check their outputs", groups=("core", "notebook-tests")),
+    Verb("site", "serve the site, with reload", groups=("core", "site")),
+    Verb("site-build", "build the site into site/", groups=("core", "site")),
+    Verb("pins", "update requirements/", groups=()),
     Verb(
         "selftest",
-        "the workshop's own tests",
+        "run the project's own tests",
         goal="test",
         groups=("core", "postgres", "site", "notebook-tests", "dev"),
     ),
@@ -88,8 +95,9 @@ VERBS = (
 BY_NAME = {verb.name: verb for verb in VERBS}
 HELP = ("help", "--help", "-h")
 
-# What people mean a lesson by: lesson-01, lesson01, 01, 01_database_session,
-# and its folder, whole or with a file in it, as the Tab key completes it.
+# The names of a lesson that people type: lesson-01, lesson01, 01,
+# 01_database_session, and the path of its folder or of a file in it, as completed
+# by the Tab key.
 _LESSON = re.compile(
     r"lesson[-_](?P<word>[\w-]+)|(?:lesson)?(?P<number>\d\w*)"
     r"|(?:.*[/\\])?lessons[/\\](?P<path>\w+)(?:[/\\].*)?"
@@ -97,7 +105,7 @@ _LESSON = re.compile(
 
 
 def lesson_in(word: str) -> str:
-    """Return the lesson that *word* means, as verbs take it; "" if it means none.
+    """Return the lesson that *word* names, in the form that verbs take, or "".
 
     >>> lesson_in("lesson1"), lesson_in("lessons/01_seats/"), lesson_in("learn")
     ('01', '01_seats', '')
@@ -127,7 +135,7 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
 
 
 def unknown(words: list[str]) -> str:
-    """Say that *words* begin with no verb, and what was probably meant."""
+    """Return the error for *words* that do not begin with a verb, with a guess."""
     lesson = lesson_in(words[0])
     if lesson:
         verb = words[1] if words[1:] and words[1] in BY_NAME else "show"
@@ -138,7 +146,7 @@ def unknown(words: list[str]) -> str:
     meant = f" Did you mean `{near[0]}`?" if near else ""
     return (
         f"There is no verb `{words[0]}`.{meant} "
-        "`python -m workshop help` shows what there is."
+        "`python -m workshop help` lists the verbs."
     )
 
 
@@ -146,7 +154,7 @@ def table() -> str:
     """Return the help that `make help` and `python -m workshop help` print."""
     rows = [("make …", "python -m workshop …", "")]
     rows += [(verb.make, verb.usage, verb.purpose) for verb in VERBS]
-    rows += [("test-everywhere", "selftest --everywhere", "… on other Pythons, too")]
+    rows += [("test-everywhere", "selftest --everywhere", "… with other Pythons, too")]
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = [f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows]
     return "\n".join(
@@ -155,8 +163,8 @@ def table() -> str:
             "",
             *lines,
             "",
-            "Options go after the verb; with make in ARGS:",
+            "Options go after the verb or, with make, into ARGS:",
             '  make lesson-01 test ARGS="--database postgres"',
-            "What a verb takes: python -m workshop test --help",
+            "The options of a verb: python -m workshop test --help",
         ]
     )

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def report_breakpoints(channel: Channel) -> None:
-    """Have a breakpoint reported over *channel*, and its thread wait for the end.
+    """Report a breakpoint over *channel*, and block its thread until the run ends.
 
-    To go on instead would give a verdict on code that was meant to stop there. A
-    process that the app has forked has nobody to report to; there it changes nothing.
+    If the run continued, its verdict would be about code that was meant to stop there.
+    A process that the app has forked cannot report, so it continues.
     """
 
     def report(place: Place) -> None:
         if not channel.is_own:
-            sys.stderr.write(f"A breakpoint at {place.short} was passed over.\n")
+            sys.stderr.write(f"A breakpoint at {place.short} was skipped.\n")
             return
         channel.mark("")
         channel.send("breakpoint", where=place.short, line=place.labelled)

@@ -1,9 +1,9 @@
-"""Run tests in the foreground, for somebody with a debugger at the terminal.
+"""Run tests in the foreground, with a debugger in the terminal.
 
 `python -m workshop.grading.debugged JOB EVENTS` runs the job in the file JOB as a
-worker would, with two differences: the app has the terminal, and there is no limit in
-time. What happens is written to the file EVENTS, a line of JSON each, because the
-standard streams are the person's.
+worker would, with two differences: the app uses the terminal, and there is no time
+limit. Events are written to the file EVENTS as lines of JSON, because the debugger uses
+the standard streams.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _DEBUGGER = "PYTHONBREAKPOINT"
 def debug(
     lesson: Lesson, answer: Path, step: Step, environment: Mapping[str, str]
 ) -> StepVerdict:
-    """Run the tests of *step* on *answer* at the terminal; return what came of them.
+    """Run the tests of *step* on *answer* in this terminal; return the verdict.
 
-    The person's own debugger, named in `PYTHONBREAKPOINT`, is used if there is one.
+    If `PYTHONBREAKPOINT` names another debugger, that one is used.
     """
     tests = [test.id for test in step.tests]
     job = {**make_job(lesson, answer, limits=_NO_LIMITS), "tests": tests}
@@ -47,7 +47,7 @@ def debug(
         job_file, events_file = Path(folder, "job.json"), Path(folder, "events")
         job_file.write_text(json.dumps(job), encoding="utf-8")
         events_file.touch()
-        # In this program's own process group: only that may read the terminal.
+        # In our own process group, because only that may read from the terminal.
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(job_file), str(events_file)],
             cwd=ROOT,
@@ -59,12 +59,12 @@ def debug(
                 code = process.wait()
                 break
             except KeyboardInterrupt:
-                interrupted = True  # The tests got it, too, and end because of it.
+                interrupted = True  # The tests received it, too, and end.
         events = _read(events_file)
     kinds = {event["event"] for event in events}
     ending = Ending("done")
     if "quit" in kinds or interrupted:
-        ending = Ending("stopped", "You left the debugger.")
+        ending = Ending("stopped", "You quit the debugger.")
     elif "done" not in kinds:
         ending = Ending("crashed", f"The test run ended early, with exit code {code}.")
     judged = part_of(lesson, tests, events, ending).judged
@@ -78,7 +78,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
 
 
 class _ForegroundChannel(Channel):
-    """Writes events to a file, and tells the person which test begins."""
+    """Writes events to a file, and prints the name of each test that starts."""
 
     def mark(self, test: str, *, again: bool = False) -> None:
         if test and not again:

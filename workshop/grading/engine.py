@@ -164,7 +164,7 @@ def run_job(
         if reached:
             line = str(last.get("line", ""))
             ending = Ending("error", reached, line)
-            # Nothing that this run said can be believed.
+            # No result of this run can be trusted.
             judged = {
                 test.id: TestVerdict(test, Verdict.ERROR, seen=reached, line=line)
                 for test in tests
@@ -180,7 +180,10 @@ def part_of(
     events: Sequence[Mapping[str, Any]],
     ending: Ending,
 ) -> Part:
-    """Return what *events* say of the tests with the *names*, printed elsewhere."""
+    """Return the part of a verdict for the tests with the *names*.
+
+    Their output was printed elsewhere.
+    """
     tests = [test for test in lesson.tests if test.id in names]
     uncollected = [event for event in events if event["event"] == "uncollected"]
     if uncollected:
@@ -195,17 +198,17 @@ def _words_for_tampering(
     ending: Ending,
     written: Sequence[Path],
 ) -> str:
-    """Say what the app did to the tests that judge it; nothing if it did nothing."""
+    """Return how the app interfered with its tests, or an empty string."""
     if last["event"] == "tampered":
         return f"app.py {last['what']}. {_NOT_GRADED}"
     if last["event"] == "forged":
-        return f"app.py wrote results of tests itself. {_NOT_GRADED}"
+        return f"app.py wrote test results itself. {_NOT_GRADED}"
     if written:
         names = ", ".join(_short(path) for path in written)
         return (
-            f"{names} changed while the tests ran. If you saved nothing just then, "
-            "app.py did it. `git status` shows what differs from the published "
-            "files, `git checkout -- FILE` restores one."
+            f"{names} changed while the tests ran. Unless you saved it yourself, "
+            "app.py changed it. `git status` shows which files differ from the "
+            "published ones, and `git checkout -- FILE` restores one."
         )
     controls = [
         (str(it["id"]), str(it["outcome"]), str(it["message"]))
@@ -215,18 +218,18 @@ def _words_for_tampering(
     wanted = [(name, "failed", words) for name, words in CONTROLS.items()]
     if ending.kind == "done" and controls != wanted:
         return (
-            "A test that must fail did not, so something in app.py has changed what "
-            f"a test is. {_NOT_GRADED}"
+            "A control test that must fail passed, so app.py has changed how tests "
+            f"work. {_NOT_GRADED}"
         )
     return ""
 
 
-# What `control.py` fails with.
+# The messages of the failures in `control.py`.
 CONTROLS = {
     "test_a_control_fails": "a failure is told",
     "test_a_control_on_the_loop_fails": "418 {'tea': [1, 2]} 418 {'tea': [1, 2]}",
 }
-_NOT_GRADED = "An app that changes its tests is not graded; take that out of app.py."
+_NOT_GRADED = "An app that interferes with its tests is not graded. Remove that code."
 
 
 def _short(path: Path) -> str:
@@ -278,7 +281,7 @@ def _describe_ending(
         case "silent" if not begun:
             return Ending(
                 "error",
-                "The tests did not begin: the libraries could not be imported in "
+                "The tests did not start, because the imports did not end within "
                 f"{limits.start_seconds:.0f} s. Run `python -m workshop doctor`.",
             )
         case "silent":
@@ -286,10 +289,10 @@ def _describe_ending(
                 "timed out",
                 f"The test did not end within {limits.test_seconds:.0f} s.{where} "
                 + (
-                    "A loop that never ends, or a call that never returns, held "
+                    "A loop that never ends, or a call that never returns, blocked "
                     "the whole process."
                     if line
-                    else "Everything was waiting for something that never came."
+                    else "Everything was waiting for something that never happened."
                 ),
                 line,
             )
@@ -297,28 +300,28 @@ def _describe_ending(
             return Ending(
                 "error",
                 "app.py printed more than "
-                f"{limits.output_bytes // 1000} kB, so the run was ended. Is there a "
-                "print in a loop that never ends?",
+                f"{limits.output_bytes // 1000} kB, so the run was stopped. Is there "
+                "a print in a loop that never ends?",
                 line,
             )
         case "swarm":
             return Ending(
                 "error",
                 f"app.py started more than {limits.processes} processes, so the run "
-                "was ended. Does it start itself again?",
+                "was stopped. Does it start itself again?",
                 line,
             )
         case "breakpoint":
             return Ending(
                 "stopped",
                 f"app.py stopped at a breakpoint ({last['where']}), where no debugger "
-                "can open. Run the tests with --debug, or take it out.",
+                "can open. Run the tests with --debug, or remove the breakpoint.",
                 str(last["line"]),
             )
         case "broken":
             return Ending(
                 "crashed",
-                "The test run broke down, and not by app.py: "
+                "The test run failed, but not because of app.py: "
                 + str(last.get("traceback", "")).strip().rpartition("\n")[2]
                 + ". `python -m workshop doctor` looks for the cause.",
             )

@@ -1,9 +1,9 @@
-"""An audit hook that notices an app reaching for the tests that judge it.
+"""An audit hook that detects when an app interferes with its tests.
 
-Python tells its audit hooks when a program asks for a stack frame, searches
-the memory, follows every line, exchanges a function's code, or writes a file.
-A hook cannot be removed again. Whether the app asked is told by the file of
-the code that did; what libraries do for their own ends is not its doing.
+Python calls its audit hooks when a program accesses a stack frame, searches the memory,
+sets a trace function, replaces a function's code, or writes a file. A hook cannot be
+removed. The file of the calling code shows whether the app did it: libraries may do the
+same for their own purposes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MEMORY = frozenset({"gc.get_objects", "gc.get_referrers", "gc.get_referents"})
 _TRACING = frozenset(
     {"sys.settrace", "sys.setprofile", "sys.monitoring.register_callback"}
 )
-# With the positions of the paths among what the hook is told.
+# Events with the positions of the paths among their arguments.
 _FILES = {
     "open": (0,),
     "os.rename": (0, 1),
@@ -40,7 +40,7 @@ _FILES = {
     "os.chmod": (0,),
     "shutil.rmtree": (0,),
 }
-# Functions of the standard library that hand on a frame to their caller.
+# Functions of the standard library that return a frame to their caller.
 _GIVERS = frozenset({"currentframe", "<lambda>", "walk_stack", "walk_tb"}) | {
     "_task_get_stack"
 }
@@ -48,10 +48,13 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -> None:
-    """Call *report* with what an app did and its line, from now on, in this process.
+    """From now on, report and prevent any interference by the app in this process.
 
-    What it tried fails. *tests* are the lesson's own files, whose code may do
-    what the app's may not. No file below *protected* may be written.
+    Args:
+        tests: the lesson's own files. Their code may do what the app may not.
+        protected: folders and files that may not be written.
+        report: called with what the app did and the line.
+
     """
     trusted = (
         "<frozen ",
@@ -74,7 +77,7 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
         return frame is not None and not frame.f_code.co_filename.startswith(trusted)
 
     def for_app(frame: FrameType | None) -> bool:
-        """Whether the app asks, itself or through a function that hands it on."""
+        """Return whether the app asks, directly or through a library function."""
         if frame is None or is_apps(frame):
             return frame is not None
         file = frame.f_code.co_filename
@@ -88,25 +91,25 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
     def offence(event: str, args: tuple[Any, ...], frame: FrameType) -> str | None:
         if event == "object.__getattr__" or event in frames:
             if for_app(frame):
-                return "looked into the stack of the tests that run it"
+                return "inspected the call stack of its tests"
         elif event in memory:
             if is_apps(frame):
-                return f"searched the memory of the tests that run it ({event}())"
+                return f"searched the memory of its tests ({event}())"
         elif event in tracing:
             if is_apps(frame) or (
                 frame.f_code.co_filename.endswith("threading.py")
                 and is_apps(frame.f_back)
             ):
-                return f"had every line of the tests followed ({event}())"
+                return f"traced its tests ({event}())"
         elif event == "object.__setattr__":
             file = code_file(args[0])
             if file and file.startswith(trusted) and is_apps(frame):
                 name = getattr(args[0], "__qualname__", type(args[0]).__name__)
-                return f"changed {name}, which is not its own"
+                return f"changed {name}, which is not part of app.py"
         elif event == "compile":
             named = args[1]
             if type(named) is str and named.startswith(trusted) and is_apps(frame):
-                return f"gave code of its own the name of another file, {named}"
+                return f"compiled code under the name of another file, {named}"
         elif event != "open" or is_written(args):
             for position in files[event]:
                 if path := is_below(args[position], kept):
@@ -149,7 +152,7 @@ def _folders_of_libraries() -> set[str]:
 
 
 def _code_file(value: object) -> str:
-    """Return the file of the function or class that *value* is made by, if known."""
+    """Return the file that defines *value* or its class, if known."""
     code = getattr(value, "__code__", None)
     if code is not None:
         return str(code.co_filename)
@@ -167,7 +170,7 @@ def _is_written(args: tuple[Any, ...]) -> bool:
 
 
 def _is_below(path: object, folders: tuple[str, ...]) -> str:
-    """Return *path* in full if it is one of *folders* or below, else nothing."""
+    """Return the absolute *path* if it is in one of *folders*, else ""."""
     if not isinstance(path, str | bytes | os.PathLike):
         return ""  # a descriptor
     # Links are not followed: the file that is written may not exist yet.

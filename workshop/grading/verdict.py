@@ -42,12 +42,14 @@ _WORST_FIRST = (
 
 @dataclass(frozen=True)
 class Ending:
-    """How the run came to its end.
+    """How the run ended.
 
-    `kind` is `done` when the worker said that it had finished, otherwise why
-    it was ended or that it ended by itself; `stopped` is at a breakpoint.
-    `detail` is a sentence for the learner, `line` the line of the answer that
-    was running, if known.
+    Attributes:
+        kind: `done` if the worker finished. Otherwise the reason for its end; `stopped`
+            means that it reached a breakpoint.
+        detail: a sentence for the learner.
+        line: the line of the answer that was running, if known.
+
     """
 
     kind: Literal["done", "timed out", "crashed", "error", "stopped"]
@@ -124,15 +126,15 @@ class LessonVerdict:
 
     @property
     def counts(self) -> bool:
-        """Whether the verdict says something about the lesson as it was published.
+        """Whether the tests are the published ones, so that the verdict counts.
 
-        It does not when tests were edited, unless an author says that they may be.
+        For authors (`WORKSHOP_AUTHOR`), it counts with edited tests, too.
         """
         return not self.edited_tests or bool(os.environ.get("WORKSHOP_AUTHOR"))
 
     @property
     def note_on_tests(self) -> str:
-        """What is to be said of edited tests, nothing if there are none."""
+        """A note on edited tests, or an empty string if there are none."""
         if not self.edited_tests:
             return ""
         names = " ".join(self.edited_tests)
@@ -142,8 +144,8 @@ class LessonVerdict:
         folder = f"lessons/{self.lesson.slug}"
         paths = " ".join(f"{folder}/{name}" for name in self.edited_tests)
         return (
-            f"{said} So this verdict is not kept, and no pass counts. To restore them: "
-            f"git checkout -- {paths}"
+            f"{said} So this verdict does not count and is not recorded. To restore "
+            f"them: git checkout -- {paths}"
         )
 
     @property

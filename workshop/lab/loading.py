@@ -119,8 +119,8 @@ def _caches_in(module: str) -> list[Any]:
     return [value for value in values if hasattr(value, "cache_clear")]
 
 
-# Attributes that lead from a function, a method or a frame to those around it, and
-# modules that hold what judges an app. A box office needs none of them.
+# Attributes that lead from a function, a method or a frame to its caller or globals,
+# and the modules that grade an app. A lesson's app needs none of them.
 _LEAD_OUT = frozenset(
     {"__self__", "__closure__", "cell_contents", "f_back", "f_locals", "f_globals"}
 )
@@ -129,7 +129,7 @@ _JUDGES = ("workshop.lab", "workshop.grading", "_pytest", "pluggy")
 
 @functools.lru_cache(maxsize=1)
 def reach_of(code: CodeType) -> str | None:
-    """Say what in *code* reaches for its tests, None if nothing does."""
+    """Return how *code* interferes with its tests, or None."""
     todo = [code]
     while todo:
         each = todo.pop()
@@ -138,13 +138,13 @@ def reach_of(code: CodeType) -> str | None:
         for name in (*each.co_names, *said):
             if name in _LEAD_OUT:
                 return (
-                    f"uses `{name}`, which leads out of the app to the tests that "
-                    "judge it. Such an answer is not graded; take that out."
+                    f"uses `{name}`, which gives it access to its tests. An app that "
+                    "interferes with its tests is not graded. Remove that code."
                 )
             if f"{name}.".startswith(tuple(f"{it}." for it in _JUDGES)):
                 return (
-                    f"imports `{name}`, which judges it. Such an answer is not "
-                    "graded; take that out."
+                    f"imports `{name}`, which grades it. An app that interferes with "
+                    "its tests is not graded. Remove that import."
                 )
     return None
 
@@ -170,7 +170,7 @@ def _read(file: Path) -> str:
 
 
 def _refuse_conflict(file: Path, text: str) -> None:
-    """Name a conflict by its name, before Python calls it a wrong number."""
+    """Report conflict markers, which Python would report as an invalid number."""
     number = conflicts.first_marker(text)
     if number is not None:
         line = text.splitlines()[number - 1]

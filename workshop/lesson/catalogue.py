@@ -30,7 +30,7 @@ class Catalogue:
         return self.complete_and_left_out()[0]
 
     def left_out(self) -> list[tuple[Lesson, Gap]]:
-        """Return what looks like a lesson and is not complete, with its first gap."""
+        """Return the incomplete lessons, each with its first gap."""
         return self.complete_and_left_out()[1]
 
     def complete_and_left_out(self) -> tuple[list[Lesson], list[tuple[Lesson, Gap]]]:
@@ -40,13 +40,13 @@ class Catalogue:
         return complete, [(it, gap) for it, gap in judged if gap is not None]
 
     def first_gap(self, lesson: Lesson) -> Gap | None:
-        """Return the first thing that *lesson* lacks; None if it is complete."""
+        """Return the first gap of *lesson*; None if it is complete."""
         rivals = [it for it in self.named() if it.number == lesson.number]
         judged = _judged(rivals or [lesson])
         return next((gap for it, gap in judged if it.folder == lesson.folder), None)
 
     def named(self) -> list[Lesson]:
-        """Return all that has a lesson's name, complete or not, by number."""
+        """Return all folders with a lesson's name, complete or not, by number."""
         try:
             found = sorted((self.root / "lessons").iterdir())
         except OSError:
@@ -62,9 +62,9 @@ class Catalogue:
 
         `1`, `01`, `001`, `lesson-01`, `lesson01`, `01_database_session`,
         `database-session`, the beginning of such a name, and the path of the
-        lesson's folder or of a file in it all mean lesson 01. It need not be
-        complete, but a complete one is preferred. Raises `UnknownLessonError`
-        for anything else, also for a number with the name of another lesson.
+        lesson's folder or of a file in it all mean lesson 01. Complete
+        lessons are preferred to incomplete ones. Raises `UnknownLessonError` for
+        anything else, also for a number with the name of another lesson.
         """
         lessons = self.named()
         meant = [lesson for lesson in lessons if _is_meant(wanted, lesson)]
@@ -76,7 +76,7 @@ class Catalogue:
         if len({lesson.number for lesson in meant}) == 1:
             names = " or ".join(lesson.slug for lesson in meant)
             raise UnknownLessonError(
-                f"Lesson {wanted!r} could be {names}: type the whole name, and give "
+                f"Lesson {wanted!r} could be {names}. Type the whole name, or give "
                 "one of them another number."
             )
         there = ", ".join(lesson.number for lesson in lessons) or "none"
@@ -88,7 +88,7 @@ class Catalogue:
 
 
 def _judged(lessons: Iterable[Lesson]) -> Iterator[tuple[Lesson, Gap | None]]:
-    """Yield each lesson with its first gap. Of two with one number the first counts."""
+    """Yield each lesson with its first gap. If two share a number, the first counts."""
     by_number: dict[str, Lesson] = {}
     for lesson in lessons:
         gap = next(gaps(lesson), None)

@@ -1,8 +1,8 @@
-"""What a folder lacks before it is a lesson that somebody can work on.
+"""Check whether a folder is a complete lesson.
 
-An incomplete folder is left out, so that a lesson in the making, or a file
-that was deleted by mistake, takes nothing else with it. These are the first
-of the authoring rules; the others are in `workshop.check`.
+Incomplete folders are skipped, so that an unfinished lesson, or a file that was deleted
+by mistake, does not break the other lessons. These checks are the first authoring
+rules. The others are in `workshop.check`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ _LEFTOVERS = {"__pycache__", ".DS_Store", ".ipynb_checkpoints", "Thumbs.db"}
 
 
 def gaps(lesson: Lesson) -> Iterator[Gap]:
-    """Yield what *lesson* lacks, the most basic first; nothing if it is complete.
+    """Yield the gaps of *lesson*, the most basic first; none if it is complete.
 
-    Nothing is said twice: where a file cannot be read, what follows from that
-    is left out.
+    Gaps that only follow from an unreadable file are left out.
     """
     if not lesson.folder.is_dir():
         fix = "Make it a folder that holds the lesson's files."
@@ -35,7 +34,7 @@ def gaps(lesson: Lesson) -> Iterator[Gap]:
         lambda: lesson.steps,
         lambda: lesson.hints,
     )
-    # Whatever needs a file that cannot be read says the same about it.
+    # Every check of an unreadable file would report the same gap.
     found = dict.fromkeys(gap for gap in map(_gap_of, parts) if gap is not None)
     yield from found
     if found:
@@ -50,7 +49,7 @@ def gaps(lesson: Lesson) -> Iterator[Gap]:
             continue
         what = f"is missing: the app after {number} of its steps are repaired"
         if number == 0:
-            what = "is missing: the starter, which `reset` brings back"
+            what = "is missing: the starter, which `reset` restores"
         if path == lesson.solution_file:
             what = "is missing: the repaired app"
         yield Gap(path, what, "Write it, or restore it with `git checkout`.")
@@ -76,7 +75,7 @@ def _steps_without_hints(lesson: Lesson) -> Iterator[Gap]:
 
 
 def is_leftover(folder: Path) -> bool:
-    """Tell whether *folder* holds only what other programs have left in it."""
+    """Return whether *folder* holds only files that other programs left behind."""
     try:
         names = {path.name for path in folder.iterdir()}
     except OSError:
@@ -85,7 +84,7 @@ def is_leftover(folder: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether *path* is a file; not if we may not even look."""
+    """Return whether *path* is a file that can be accessed."""
     try:
         return path.is_file()
     except OSError:

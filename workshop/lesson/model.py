@@ -18,15 +18,19 @@ from workshop.lesson.text import (
 )
 
 _LINE = re.compile(r"line (?P<line>\d+): ")
-"""How `read_tests` begins its sentences."""
+"""The beginning of the messages of `read_tests`."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that a lesson lacks before anybody can work on it.
+    """A problem that makes a lesson incomplete.
 
-    `what` goes on after the file's name ("is missing"), `fix` is a sentence
-    that says what to do. `line` is 0 where no line is to blame.
+    Attributes:
+        file: the file with the problem.
+        what: the problem, as words that follow the file's name: "is missing".
+        fix: a sentence that says what to do.
+        line: the number of the line, or 0.
+
     """
 
     file: Path
@@ -42,8 +46,8 @@ class Gap:
 class LessonError(Exception):
     """A lesson's files are missing or cannot be understood.
 
-    The message names the file, what is wrong with it and what to do. `gap`
-    has the same in parts; it is None when the lesson itself is not to blame.
+    The message names the file, the problem and the fix. `gap` has the same as data; it
+    is None if the problem is not in the lesson itself.
     """
 
     def __init__(self, message: str | Gap) -> None:
@@ -176,7 +180,7 @@ class Lesson:
     def step_numbers(self) -> list[int]:
         """The numbers of the README's steps.
 
-        Raises `LessonError` unless they count from 1.
+        Raises `LessonError` unless they are 1, 2, 3 and so on.
         """
         numbers = [section.number for section in self.brief.sections]
         readme = self.folder / "README.md"
@@ -294,12 +298,12 @@ def _conflict(path: Path, line: int) -> Gap:
 
 def _unreadable(path: Path, problem: Exception) -> LessonError:
     if isinstance(problem, UnicodeDecodeError):
-        # The system's words count bytes; a person needs the line.
+        # Python's message has the byte's position, but people need the line.
         line = problem.object.count(b"\n", 0, problem.start) + 1
         return LessonError(Gap(path, "is not UTF-8", "Save it as UTF-8.", line))
     reason = getattr(problem, "strerror", None) or problem
     return LessonError(
-        Gap(path, f"cannot be read ({reason})", "Make it a file that you may read.")
+        Gap(path, f"cannot be read ({reason})", "Make the file readable.")
     )
 
 
@@ -315,6 +319,5 @@ def _misread(path: Path, problem: Exception) -> Gap:
 
 def _restore(path: Path) -> str:
     return (
-        f"If it was fine before, `git checkout -- {path.name}` in its folder "
-        "restores it."
+        f"If it worked before, restore it: `git checkout -- {path.name}` in its folder."
     )

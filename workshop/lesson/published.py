@@ -1,4 +1,4 @@
-"""The tests as they were published, so that edited ones can be told.
+"""Checksums of the published tests, which show whether tests were edited.
 
 `lessons/checksums.txt` holds a digest for each file with tests. `python -m
 workshop pages` renews it; a checkout without git has it too.
@@ -16,7 +16,7 @@ CHECKSUMS = "checksums.txt"
 
 
 def checksums(lessons: Iterable[Lesson]) -> str:
-    """Return what `lessons/checksums.txt` should hold: a digest and a path a line."""
+    """Return the content of `lessons/checksums.txt`: lines of a digest and a path."""
     return "".join(
         f"{_digest(path)}  {lesson.slug}/{path.name}\n"
         for lesson in lessons
@@ -27,7 +27,7 @@ def checksums(lessons: Iterable[Lesson]) -> str:
 def edited_tests(lesson: Lesson) -> tuple[str, ...]:
     """Return the files with tests of *lesson* that differ from the published ones.
 
-    Of a lesson that was never published, none.
+    A lesson that was never published has none.
     """
     try:
         text = (lesson.folder.parent / CHECKSUMS).read_text(encoding="utf-8")
@@ -55,5 +55,5 @@ def _digest(path: Path) -> str:
         content = path.read_bytes()
     except OSError:
         return ""
-    # Git may have written the lines as this system likes them to end.
+    # Git may have converted the line endings for this system.
     return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()

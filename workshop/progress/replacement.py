@@ -77,7 +77,7 @@ def undo(
             raise ReplacementError(
                 f"There is no state {number} of lesson {lesson.number} to go back to."
                 if there
-                else f"Lesson {lesson.number} has nothing to take back: "
+                else f"Lesson {lesson.number} has nothing to undo: "
                 "its app.py was never replaced."
             )
         back_to = wanted[0] if number is not None else _last_other(lesson, wanted)
@@ -130,7 +130,7 @@ def _replace(
             kept = snapshots.take(lesson.folder, there, verb, standing)
             if file.read_bytes() != there:
                 raise ReplacementError(
-                    f"{file} was saved in this very moment. Nothing was changed; "
+                    f"{file} was saved in the meantime. Nothing was changed; "
                     "run the command again."
                 )
         disk.replace(file, content, mode)

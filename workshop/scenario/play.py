@@ -114,7 +114,7 @@ def _words(
         case "breakpoint":
             return (
                 f"app.py stopped at a breakpoint ({last['where']}), where no debugger "
-                "can open. Take it out, or run the app with --debug."
+                "can open. Remove it, or run the app with --debug."
             )
         case "broken":
             said = str(last.get("traceback", "")).strip().rpartition("\n")[2]

@@ -1,4 +1,4 @@
-"""Say what became of the learner's files."""
+"""Lines about the replacement of a learner's files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from workshop.screen.pages import short
 
 
 def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
-    """Return what was done and how to take it back, then where the copies are.
+    """Return what was done, how to undo it, and where the copies are.
 
-    *undo* is how the person says that here; by default it is the command.
+    *undo* says how the learner can undo it here. The default is the command.
     """
     number = it.lesson.number
     if it.back_to is not None:
@@ -18,7 +18,7 @@ def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
     elif it.step == 1:
         became = "the starter"
     else:
-        became = f"ours as step {it.step} begins"
+        became = f"our solution of the steps before step {it.step}"
     if not it.changed:
         return [f"Lesson {number}: app.py is {became} already. Nothing was changed."]
     done = f"Lesson {number}: app.py is now {became}."
@@ -26,13 +26,13 @@ def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
         return [f"{done} There was no app.py before."]
     undo = undo or command("undo", number)
     return [
-        f"{done} To take it back: {undo}",
+        f"{done} To undo this: {undo}",
         f"Your files are kept in {short(it.kept.folder)}",
     ]
 
 
 def snapshot_lines(snapshots: list[Snapshot]) -> list[str]:
-    """Return a line for each of *snapshots*, and how to go back to one."""
+    """Return a line for each of *snapshots*, and how to restore one."""
     width = max(len(str(it.number)) for it in snapshots)
     lines = [
         f"{it.number:>{width}}  {when(it)}  before {it.verb:<8}  {short(it.folder)}"
@@ -40,9 +40,9 @@ def snapshot_lines(snapshots: list[Snapshot]) -> list[str]:
     ]
     last = snapshots[0]
     back = command("undo", last.slug[:2], f"--to {last.number}")
-    return [*lines, "", f"Back to one of them: {back}"]
+    return [*lines, "", f"To restore one of them: {back}"]
 
 
 def when(it: Snapshot) -> str:
-    """Return a snapshot's time as people write it."""
+    """Return a snapshot's time as text."""
     return it.time.strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,4 @@
-"""Say what of a learner's progress has travelled."""
+"""Lines about exported and imported progress."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def known(state: State) -> str:
 def brought_line(brought: Brought, file: Path) -> str:
     """Return what the import of *file* has added."""
     if brought.is_empty:
-        return f"{file} brought nothing new: all of it was known."
+        return f"{file} contains nothing new."
     if not brought.passed:
-        return f"{file} brought no passed steps, but hints and looks at solutions."
+        return f"{file} added no passed steps, only hints and shown solutions."
     count = _count(sum(map(len, brought.passed.values())), "passed step")
     return (
-        f"{file} brought {count}: {_steps(brought.passed)}.\n"
-        "Your answers stayed where they are: `catch-up` gives ours to go on from."
+        f"{file} added {count}: {_steps(brought.passed)}.\n"
+        "Your answers were not moved. To continue, `catch-up` solves earlier steps."
     )
 
 

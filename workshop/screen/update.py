@@ -1,4 +1,4 @@
-"""Say what an update brought, or would bring."""
+"""Lines about what an update changed, or would change."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ from workshop.update.update import Report
 
 
 def check_lines(report: Report) -> list[str]:
-    """Return what would come, and what would become of the learner's files."""
+    """Return what an update would change, also among the learner's files."""
     if report.is_empty:
         return [*report.notes, f"There is nothing new in {report.source}."]
     plan = report.plan
-    lines = [*report.notes, f"{_amount(report)} would come from {report.source}."]
+    lines = [*report.notes, f"{report.source} has {_amount(report)} for you."]
     lines += _lessons(report)
     if plan.kept:
-        lines.append(f"Your app.py would stay: {_numbers(plan.kept)}.")
+        lines.append(f"Your app.py would stay as it is: {_numbers(plan.kept)}.")
     if plan.new_starters:
-        lines.append(f"With a new starter: {_numbers(plan.new_starters)}.")
+        lines.append(f"The starter has changed: {_numbers(plan.new_starters)}.")
     lines += [
-        f"Your app.py of {slug} would be put aside: the course has dropped the lesson."
+        f"The course no longer has {slug}. Your app.py would be moved to the copies."
         for slug in plan.retired
     ]
     lines += [
-        f"{path} would be the course's. A copy of yours would be kept."
+        f"{path} would be replaced by the course's. A copy of yours would be kept."
         for path in plan.replaced
     ]
     lines += [
-        f"{path} would be in the way: you and the course have changed the same lines."
+        f"{path} prevents the update: you and the course changed the same lines."
         for path in plan.conflicts
     ]
     lines += [
-        f"{path} would be in the way: it is not a file." for path in plan.obstacles
+        f"{path} prevents the update: it is not a file." for path in plan.obstacles
     ]
     return [*lines, f"To update: {command('update')}"]
 
 
 def update_lines(report: Report) -> list[str]:
-    """Return what came, what stayed, and how to take it back."""
+    """Return what changed, what stayed, and how to undo it."""
     if report.is_empty:
         lines = [*report.notes, f"There is nothing new in {report.source}."]
         return lines + _copies(report)
     on = "" if report.branch in ("main", "master") else f", on {report.branch}"
-    lines = [*report.notes, f"{_amount(report)} came from {report.source}{on}."]
+    lines = [*report.notes, f"Updated by {_amount(report)} from {report.source}{on}."]
     lines += _lessons(report)
     if report.plan.kept:
         lines.append(f"Your app.py stays as it was: {_numbers(report.plan.kept)}.")
     for slug in report.plan.new_starters:
         span = f"{report.before[:10]} {report.after[:10]}"
         lines += [
-            f"Lesson {slug[:2]} has a new starter, and your app.py may not fit its "
-            f"tests. To begin with it (yours is kept): {command('reset', slug[:2])}",
-            # The starter as such: HEAD may hold the learner's own commit.
-            f"  What is new in it: git diff {span} -- solutions/{slug}/steps/0.py",
+            f"Lesson {slug[:2]} has a new starter, so your app.py may not match its "
+            f"tests. To use it (yours is kept): {command('reset', slug[:2])}",
+            # The copy of the starter, because HEAD may have the learner's own app.py.
+            f"  To see its changes: git diff {span} -- solutions/{slug}/steps/0.py",
         ]
     lines += _replaced(report)
     lines += _copies(report)
-    return [*lines, f"To take the update back: {command('update', options='--undo')}"]
+    return [*lines, f"To undo the update: {command('update', options='--undo')}"]
 
 
 def undo_lines(report: Report) -> list[str]:
-    """Return what an undo of an update has done."""
-    lines = [*report.notes, f"The update was taken back ({report.before[:10]})."]
+    """Return what the undo of an update has changed."""
+    lines = [*report.notes, f"The update was undone ({report.before[:10]})."]
     if report.plan.kept:
         lines.append(f"Your app.py stays as it was: {_numbers(report.plan.kept)}.")
     lines += _replaced(report)
-    return [*lines, *_copies(report), f"To have it again: {command('update')}"]
+    return [*lines, *_copies(report), f"To update again: {command('update')}"]
 
 
 def _amount(report: Report) -> str:
@@ -87,7 +87,7 @@ def _replaced(report: Report) -> list[str]:
     lines = []
     for path, copy in report.kept_in.items():
         gone = path in {f"lessons/{slug}/app.py" for slug in report.plan.retired}
-        why = "is not in the course any more" if gone else "is now the course's"
+        why = "is no longer in the course" if gone else "is now the course's"
         lines.append(f"{path} {why}. Yours is kept: {short(copy)}")
     return lines
 

@@ -32,7 +32,7 @@ _UNREADABLE_REDIS_SCHEMES = ("rediss", "unix", "valkeys")
 # Any other option, such as a timeout, would change what the lessons test.
 _REDIS_OPTIONS = frozenset({"db", "username", "password", "protocol"})
 
-# What both asyncpg and SQLAlchemy's dialect for it take from a URL.
+# Options that both asyncpg and SQLAlchemy's asyncpg dialect accept in a URL.
 _POSTGRES_OPTIONS = frozenset(
     {"user", "password", "host", "port", "dbname", "database"}
     | {"sslmode", "ssl", "passfile", "target_session_attrs"}
@@ -75,7 +75,7 @@ class RedisAddress:
         return replace(self, database=database)
 
     def url(self) -> str:
-        """Return the URL that every client reads alike."""
+        """Return a URL that all clients parse in the same way."""
         login = _login(self.user, self.password)
         path = "" if self.database is None else f"/{self.database}"
         query = "" if self.protocol is None else f"?protocol={self.protocol}"
@@ -98,7 +98,7 @@ class PostgresAddress:
         user: the user name, decoded.
         password: the password, decoded.
         sslmode: libpq's word for how to encrypt, or None.
-        options: what else asyncpg takes from a URL.
+        options: other options of asyncpg.
 
     """
 
@@ -155,12 +155,12 @@ class PostgresAddress:
 
 
 def is_postgres(url: str) -> bool:
-    """Return whether *url* is written as one of a PostgreSQL server."""
+    """Return whether *url* has the scheme of a PostgreSQL server."""
     return url.partition("://")[0].lower() in _POSTGRES_SCHEMES
 
 
 def is_sqlite(url: str) -> bool:
-    """Return whether *url* is written as one of a SQLite file."""
+    """Return whether *url* has the scheme of a SQLite file."""
     return re.match(r"sqlite(\+\w+)?:", url) is not None
 
 
@@ -251,7 +251,7 @@ class _Parts:
 
     @classmethod
     def of(cls, url: str, variable: str) -> _Parts:
-        """Take *url*, the value of *variable*, apart."""
+        """Parse *url*, the value of *variable*."""
         if any(letter.isspace() or not letter.isprintable() for letter in url):
             raise _problem(variable, "holds a space or a control character", _ESCAPES)
         scheme, mark, rest = url.partition("://")
@@ -325,7 +325,7 @@ def _read_server(text: str, variable: str) -> tuple[str, int | None]:
             )
         return found[1], _read_port(found[2], variable)
     if "[" in text or "]" in text:
-        raise _problem(variable, "has a [ or ] that belongs to no IPv6 address")
+        raise _problem(variable, "has a [ or ] that is not part of an IPv6 address")
     if text.count(":") > 1:
         raise _problem(
             variable,
@@ -353,7 +353,7 @@ def _read_port(text: str | None, variable: str) -> int | None:
 
 
 def _number_of_database(option: str | None, path: str) -> int | None:
-    """Return the number that is named; of two, redis-py prefers the *option*."""
+    """Return the database number. Like redis-py, prefer the *option* to the path."""
     text = option if option is not None else unquote(path).strip("/")
     if not text:
         return None

@@ -89,7 +89,8 @@ class Claim:
         text: the value of the marker.
         database: the database that may be emptied.
         marked: the database that holds the marker: the same one, except on an
-            embedded server, where all are ours and apps see an empty database.
+            embedded server, where the marker is elsewhere so that apps see an empty
+            database.
 
     """
 
@@ -189,7 +190,7 @@ def _first_free(
         listening = stack.enter_context(contextlib.closing(_listener(own)))
         listening.subscribe(_channel(claim.text))
         if listening.get_message(timeout=_CONNECT_SECONDS) is None:
-            raise TimeoutError("it does not answer")
+            raise TimeoutError("it does not respond")
         holder = _take(address.at(number), own, claim, is_named=named is not None)
         if holder is None:
             return claim
@@ -230,7 +231,7 @@ def _take(
         if found != 1:
             return ""
         try:
-            # Find out now whether the server lets us empty it later.
+            # Check now whether the server will let us empty it later.
             claim.empty(server)
         except ResponseError:
             with contextlib.suppress(ResponseError):
@@ -310,9 +311,9 @@ def _told(address: RedisAddress) -> Iterator[None]:
         if isinstance(problem, AuthenticationError) or "NOAUTH" in reason:
             cure = f"Are the user name and the password in {REDIS_VARIABLE} right?"
         elif isinstance(problem, NoPermissionError) or "ACL" in reason:
-            cure = "Let the ACL of this user allow it, on all keys and channels."
+            cure = "Allow it in the ACL of this user, for all keys and channels."
         elif isinstance(problem, ResponseError) and _is_about_number(problem):
-            cure = f"End {REDIS_VARIABLE} with the number of a database that it has."
+            cure = f"End {REDIS_VARIABLE} with the number of an existing database."
         elif isinstance(problem, ResponseError):
             cure = "Use a server that allows this."
         else:
@@ -334,7 +335,7 @@ def _words_for_taken(address: RedisAddress, holders: list[str]) -> str:
     if named is not None and holders:
         return (
             f"{which} of {server} is in use by another run of the workshop, "
-            f"{holders[0]}. End that run, or leave the number away. {cure}"
+            f"{holders[0]}. End that run, or leave out the number. {cure}"
         )
     others = " or is used by another run" if holders else ""
     return (

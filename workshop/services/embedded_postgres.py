@@ -1,8 +1,8 @@
 """A real PostgreSQL from a wheel, started without the wheel's own Python code.
 
-As root, that code would add a system user and open the folders above the data and the
-programs to everybody. Here, as root, the server runs as `nobody`, from copies of the
-programs in its own folder.
+If run as root, that code would add a system user and make the folders above the data
+and the programs accessible to all users. Here, the server of root runs as `nobody`,
+from copies of the programs in its own folder.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def embedded_postgres(folder: Path) -> Iterator[Service]:
     """Run a server with all its files in *folder*.
 
     Raises:
-        ServiceError: when it does not start, with its own reason.
+        ServiceError: if it does not start, with the server's reason.
 
     """
     programs = _programs()
@@ -82,7 +82,7 @@ class _Server:
         self._programs = programs
         self._folder = folder
         self._identity = identity
-        # PG… would change the port and more, and a locale may not be installed.
+        # `PG…` would change the port and other settings. A locale may not be installed.
         self._environment = {
             name: value
             for name, value in os.environ.items()

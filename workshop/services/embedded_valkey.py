@@ -24,7 +24,7 @@ _ATTEMPTS = 5
 _READY = "Ready to accept connections"
 _PORT_TAKEN = "Address already in use"
 
-# Process id, role and time, and how important it is.
+# Process id, role, time and level.
 _LOG_PREFIX = re.compile(r"\d+:\w \d+ \w+ \d+ [\d:.]+ [.*#-] ")
 
 
@@ -38,7 +38,7 @@ def embedded_valkey(folder: Path) -> Iterator[Service]:
     """Run a server with its files in *folder*.
 
     Raises:
-        ServiceError: when it does not start, with its own reason.
+        ServiceError: if it does not start, with the server's reason.
 
     """
     host = _loopback()
@@ -71,7 +71,7 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
     command = [
         *(str(_program()), "--port", str(port), "--bind", host),
         *("--protected-mode", "yes", "--daemonize", "no"),
-        # Nothing is written to the disk. `dir` is where it is started.
+        # Nothing is written to the disk. `dir` is the folder that it starts in.
         *("--save", "", "--appendonly", "no"),
     ]
     try:
@@ -93,7 +93,7 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
     try:
         for line in server.stdout:
             told.append(_LOG_PREFIX.sub("", line.strip()))
-            # Only now it listens, so it is this server that answers on the port.
+            # It listens only from now on, so the port belongs to this server.
             if _READY in line:
                 _read_on(server)
                 return server

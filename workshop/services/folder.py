@@ -22,14 +22,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
-    """Make a temporary folder that only its owner can read.
+    """Create a temporary folder that only its owner can read.
 
-    If the name of the system's temporary folder would cause trouble to a server, it
-    is made in /tmp or a similar place. With *for_another_user*, programs can run in
-    the folder as another user: all folders above let everybody pass.
+    If a server cannot use the name of the system's temporary folder, the new folder is
+    created in /tmp or a similar place. With *for_another_user*, the folders above it
+    are accessible to all users, so that another user can run programs in it.
 
     Raises:
-        ServiceError: when no place is suitable.
+        ServiceError: if no place is suitable.
 
     """
     problems = []
@@ -51,7 +51,7 @@ def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
 def _places() -> list[Path]:
     """Return the folders to try, the best one first."""
     places = []
-    with contextlib.suppress(OSError):  # none of those that Python tries is writable
+    with contextlib.suppress(OSError):  # no candidate of Python is writable
         places.append(Path(tempfile.gettempdir()).absolute())
     if sys.platform != "win32":
         places += [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]  # noqa: S108
@@ -70,8 +70,8 @@ def _unsuitable(place: Path, *, for_another_user: bool) -> str:
     if for_another_user:
         folders = [place, *place.parents]
         if not all(folder.stat().st_mode & stat.S_IXOTH for folder in folders):
-            return "other users may not pass through it"
-        # Only Linux and some others say so.
+            return "other users cannot access it"
+        # Only Linux and some other systems report this.
         if os.statvfs(place).f_flag & getattr(os, "ST_NOEXEC", 0):
-            return "programs may not run there"
+            return "it does not allow programs to run"
     return ""

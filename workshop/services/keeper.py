@@ -70,7 +70,7 @@ def kept(kind: str) -> Iterator[Service]:
             keeper.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             keeper.wait(STOP_SECONDS)
-        # A server that its keeper could not stop goes with it.
+        # Also ends a server that its keeper could not stop.
         supervised.close()
 
 
@@ -104,11 +104,11 @@ def main() -> None:
     except ServiceError as problem:
         _tell(problem=str(problem))
     except OSError as problem:
-        # A full disk, above all.
+        # Most likely a full disk.
         words = problem.strerror or str(problem)
         where = f": {problem.filename}" if problem.filename else ""
         _tell(
-            problem=f"The embedded {kind} server did not start: {words}{where}. Make "
+            problem=f"The embedded {kind} server did not start: {words}{where}. Free "
             "room, or set TMPDIR to another folder."
         )
     finally:

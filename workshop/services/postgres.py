@@ -1,9 +1,9 @@
-"""PostgreSQL: one's own or the embedded one, and a database for each test on it.
+"""PostgreSQL, the user's own or an embedded one, with a database for each test.
 
 Each database is called `workshop_…` and has a comment that names its run. The process
 that creates it holds an advisory lock until it is dropped. A database with such a
-comment, but without the lock and without connections, is left over from a process that
-is gone, even if that ran on another machine. The next run drops it, and nothing else.
+comment, but without the lock and without connections, was left behind by a process that
+has ended, even if that ran on another machine. The next run drops only such databases.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ WHERE datname ~ '^workshop_[0-9a-f]{12}$' AND NOT datistemplate
 
 @contextmanager
 def postgres_server(url: str | None = None) -> Iterator[Service]:
-    """Give the server at *url*, or without one an embedded server.
+    """Provide the server at *url*, or an embedded server if it is None.
 
-    The embedded one is a real PostgreSQL from a wheel, with its data in a temporary
-    folder. It listens on a socket in that folder (on Windows on a local port), and
-    ends with the block, or when this process dies.
+    The embedded server is a real PostgreSQL from a wheel, with its data in a temporary
+    folder. It listens on a socket in that folder (on Windows on a local port). It stops
+    at the end of the block, or when this process dies.
 
     Raises:
         ServiceError: when the extra is not installed or the server does not start.
@@ -91,11 +91,11 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
 
 def call(url: str) -> None:
-    """Connect to the server at *url*, and drop what earlier runs have left behind.
+    """Connect to the server at *url*, and drop the databases of earlier runs.
 
     Raises:
-        ServiceError: when it does not answer or refuses. In a test that would look
-            like a fault of the learner's.
+        ServiceError: if it does not respond or refuses. In a test, that would look
+            like a mistake of the learner.
 
     """
 
@@ -120,10 +120,10 @@ def drop_leftovers(url: str, run: str) -> None:
 
 @asynccontextmanager
 async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterator[str]:
-    """Make a database ``workshop_…`` on the server; drop it with the block.
+    """Create a database `workshop_…` on the server; drop it at the end of the block.
 
-    Gives its address as SQLAlchemy wants it: ``postgresql+asyncpg://…``. Whoever is
-    still connected at the end is thrown out. *run* is the run that it belongs to.
+    Yields its URL for SQLAlchemy: `postgresql+asyncpg://…`. Clients that are still
+    connected at the end are disconnected. *run* is the run that it belongs to.
 
     Raises:
         ServiceError: when the server does not answer, or allows no new database.
@@ -152,8 +152,8 @@ async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterat
             ) from None
         except asyncpg.PostgresError as problem:
             raise ServiceError(
-                f"PostgreSQL at {place} makes no database: {problem}. Every test "
-                "needs one of its own. Unset WORKSHOP_DATABASE_URL to use SQLite."
+                f"PostgreSQL at {place} cannot create a database: {problem}. Every "
+                "test needs its own. Unset WORKSHOP_DATABASE_URL to use SQLite."
             ) from None
         try:
             yield sqlalchemy_url(server_url, name)
@@ -201,7 +201,7 @@ def _comment(run: str) -> str:
 
 
 def _in_thread(work: Callable[[], Coroutine[None, None, None]]) -> None:
-    # In a thread of its own: whoever asks may be in a running loop.
+    # In a separate thread, because the caller may be in a running event loop.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(work())).result()
 
@@ -225,7 +225,7 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         *(OSError, TimeoutError, ValueError),
         *(asyncpg.PostgresError, asyncpg.InterfaceError),
     ) as problem:
-        reason = address.conceal(str(problem)).rstrip(".") or "it does not answer"
+        reason = address.conceal(str(problem)).rstrip(".") or "it does not respond"
         raise ServiceError(
             f"PostgreSQL at {address.place} cannot be used: {reason}. "
             "Is it running, and is the address in "

@@ -14,25 +14,25 @@ from workshop.services.keeper import kept
 from workshop.services.service import Service
 
 CLAIM_VARIABLE = "WORKSHOP_REDIS_CLAIM"
-"""Hands a claim over to the processes that run tests.
+"""Passes a claim to the processes that run tests.
 
-It proves nothing alone: the marker in the database is compared before anything is
-deleted.
+The variable alone proves nothing: the marker in the database is compared before
+anything is deleted.
 """
 
 
 @contextmanager
 def redis_server() -> Iterator[Service]:
-    """Give the Redis that ``WORKSHOP_REDIS_URL`` names, or else an embedded one.
+    """Provide the Redis that `WORKSHOP_REDIS_URL` names, or else an embedded one.
 
     Tests empty the database that they use. On the user's own Redis, that is the
     database whose number the URL contains, which must be empty; without a number, it
     is the highest empty one. It is claimed for the block, and empty again afterwards.
-    The embedded server is a real Valkey from a wheel, or an imitation where there is
-    no wheel. It is stopped at the end of the block.
+    The embedded server is a real Valkey from a wheel, or an imitation on systems
+    without a wheel. It is stopped at the end of the block.
 
     Raises:
-        ServiceError: when there is no empty database, or no answer.
+        ServiceError: if no database is empty, or the server does not respond.
 
     """
     given = os.environ.get(VARIABLE, "").strip()
@@ -62,7 +62,7 @@ def empty_database(url: str, claim: str) -> None:
     """Empty the database at *url*, if it is the one that was claimed.
 
     Raises:
-        ServiceError: when it is not.
+        ServiceError: if it is not.
 
     """
     from redis import Redis

@@ -16,9 +16,9 @@ class Service:
     Attributes:
         url: the address to connect to. It may hold a password: do not print it.
         kind: ``"sqlite"``, ``"postgres"`` or ``"redis"``.
-        description: for people, without passwords: ``embedded PostgreSQL 18.0``.
-        claim: what proves that a Redis database may be emptied, or that databases on
-            a PostgreSQL are this run's.
+        description: a description without passwords: `embedded PostgreSQL 18.0`.
+        claim: the proof that a Redis database may be emptied, or that databases on
+            a PostgreSQL belong to this run.
 
     """
 
@@ -29,7 +29,7 @@ class Service:
 
 
 def ended_words(code: int) -> str:
-    """Say how a program ended that said nothing itself."""
+    """Return how a program ended that printed no reason."""
     if code < 0:
-        return f"it was ended by signal {-code}"
-    return f"it said nothing and ended with code {code}"
+        return f"it was stopped by signal {-code}"
+    return f"it ended with code {code} and printed nothing"

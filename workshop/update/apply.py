@@ -116,7 +116,7 @@ class Stage:
                 yield
         except TimeoutError:
             raise UpdateError(
-                "Another update of this checkout is running. Wait for its end."
+                "Another update of this checkout is running. Wait until it ends."
             ) from None
 
 
@@ -160,7 +160,7 @@ def carry_out(git: Git, stage: Stage) -> None:
         for path in paths:
             if sha256(root / path) != expected[path]:
                 raise UpdateError(
-                    f"{path} was saved in this very moment. Run the same command again."
+                    f"{path} was saved during the update. Run the same command again."
                 )
             if expected[path] is not None:
                 _copy(root / path, stage.old / path)
@@ -191,23 +191,25 @@ def finish(git: Git, stage: Stage) -> list[str]:
     except ValueError:
         stage.clear()
         return [
-            "What an interrupted update still had to do cannot be read any more. "
+            "An interrupted update cannot be finished, because its journal is damaged. "
             "`git status` shows what it left behind."
         ]
     head = git.commit("HEAD")
     if head not in (journal["head"], journal["target"]):
         stage.clear()
         return [
-            "An interrupted update was given up, because the branch has moved since. "
+            "An interrupted update was abandoned, because the branch has moved since. "
             "`git status` shows what it left behind."
         ]
-    notes = ["An update that was interrupted has been finished first."]
+    notes = ["An interrupted update has been finished first."]
     rescued = stage.folder / "rescued" / time.strftime("%Y%m%d-%H%M%S")
     for path in [*journal["deletes"], *journal["writes"]]:
         content = sha256(git.root / path)
         if content not in (None, journal["expected"][path], sha256(stage.new / path)):
             _copy(git.root / path, rescued / path)
-            notes.append(f"{path} was edited meanwhile. Your version: {rescued / path}")
+            notes.append(
+                f"{path} was edited in the meantime. Your version: {rescued / path}"
+            )
     try:
         _change_files(git.root, stage, journal)
     except OSError as problem:
@@ -230,8 +232,8 @@ def _unchanged(problem: Exception) -> UpdateError:
     if isinstance(problem, UpdateError):
         return UpdateError(f"{problem} Nothing was changed.")
     return UpdateError(
-        f"The update was not made: {problem}. Nothing was changed. Is the disk full, "
-        "a folder write-protected, or a file in use by another program?"
+        f"The update failed: {problem}. Nothing was changed. Is the disk full, a "
+        "folder write-protected, or a file in use by another program?"
     )
 
 

@@ -14,9 +14,9 @@ from workshop.update.plan import MISSING, SPECIAL, Entry, Tree, is_app, lesson_o
 
 _NO_CLONE = (
     "{root} is not a git clone, perhaps because it was downloaded as a ZIP, so it "
-    "cannot be updated. Get the new version into a folder beside it, and take your "
-    "work along: copy each lessons/*/app.py, and your progress with `python -m "
-    "workshop progress export FILE` here and `progress import FILE` there."
+    "cannot be updated. Download the new version into another folder and copy each "
+    "lessons/*/app.py there. To move your progress, use `python -m workshop progress "
+    "export FILE` here and `progress import FILE` there."
 )
 
 # What git may be in the middle of, by the file that it keeps for that long.
@@ -45,7 +45,7 @@ def open_checkout(root: Path) -> Git:
     except GitError as problem:
         if "dubious ownership" in problem.stderr:
             raise UpdateError(
-                f"{root} belongs to another user, so git does not work in it. If you "
+                f"{root} belongs to another user, so git refuses to work in it. If you "
                 f"trust it: git config --global --add safe.directory '{root}'"
             ) from None
         raise UpdateError(f"Git cannot work in {root}: {problem.said}.") from None
@@ -56,8 +56,8 @@ def open_checkout(root: Path) -> Git:
         )
     if git.path("index.lock").exists():
         raise UpdateError(
-            "Another git command is at work in this checkout. If none is, an earlier "
-            f"one was killed: then remove {git.path('index.lock')}."
+            "Another git command is running in this checkout. If not, an earlier one "
+            f"was killed: remove {git.path('index.lock')}."
         )
     return git
 

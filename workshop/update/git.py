@@ -52,7 +52,7 @@ class GitError(UpdateError):
         # Git repeats addresses, and people write passwords into them.
         self.said = re.sub(r"://[^@/\s]*@", "://", said).rstrip(".")
         self.stderr = stderr
-        super().__init__(f"git {command} has failed: {self.said}")
+        super().__init__(f"git {command} failed: {self.said}")
 
 
 def environment(root: Path, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -88,8 +88,8 @@ class Git:
         program = shutil.which("git")
         if program is None:
             raise UpdateError(
-                "An update needs git, and it is not installed or not on the PATH. "
-                "https://git-scm.com/downloads has it."
+                "An update needs git, but git is not installed or not on the PATH. "
+                "Get it from https://git-scm.com/downloads."
             )
         return cls(root, program)
 
@@ -114,7 +114,9 @@ class Git:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise GitError(arguments[0], f"no end after {_SECONDS} s") from None
+            raise GitError(
+                arguments[0], f"it did not end within {_SECONDS} s"
+            ) from None
         except OSError as problem:
             raise GitError(arguments[0], str(problem)) from None
         if done.returncode not in accepted:

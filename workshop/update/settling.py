@@ -24,21 +24,21 @@ def obstacle(operation: str, unmerged: Mapping[str, object]) -> str:
     if operation not in ("", "merge", "rebase"):
         done = "reset" if operation == "bisect" else "--abort"
         return (
-            f"A {operation} is in progress. Finish it, or `git {operation} {done}`, "
-            "then update again. Nothing was changed."
+            f"A {operation} is in progress. Finish it, or run `git {operation} "
+            f"{done}`. Then update again. Nothing was changed."
         )
     outside = [path for path in unmerged if not lesson_of(path)]
     if outside:
         end = f"`git {operation} --abort`" if operation else "`git reset --merge`"
         return (
-            f"{outside[0]} is in conflict, and it is not a file of a lesson. Resolve "
-            f"and commit it, or go back with {end}. Then update again. Nothing was "
-            "changed."
+            f"{outside[0]} is in conflict, but it is not a lesson's file. Resolve and "
+            f"commit it, or undo the merge with {end}. Then update again. Nothing "
+            "was changed."
         )
     if operation and not unmerged:
         finish = "commit" if operation == "merge" else "rebase --continue"
         return (
-            f"A {operation} is in progress and its conflicts are resolved. Finish it "
+            f"A {operation} is in progress, and its conflicts are resolved. Finish it "
             f"with `git {finish}`, then update again. Nothing was changed."
         )
     return ""
@@ -73,13 +73,13 @@ def settle(
     except GitError as problem:
         raise UpdateError(
             f"The {operation or 'stash'} could not be ended: {problem.said}. "
-            "`git status` says what git is waiting for."
+            "`git status` says what git expects."
         ) from None
     if operation != "rebase":  # which had put its commits on an intermediate state
         for path, content in by_hand.items():
             _write(git.root / path, content)
     ended = f"The {operation} that ended in conflicts was undone"
-    return [f"{ended}; your version stays."] if operation else []
+    return [f"{ended}. Your version was kept."] if operation else []
 
 
 def remove_markers(git: Git) -> list[str]:
@@ -99,8 +99,8 @@ def remove_markers(git: Git) -> list[str]:
             _write(file, own.encode("utf-8", "surrogateescape"))
             name = file.relative_to(git.root).as_posix()
             told.append(
-                f"{name} had conflict markers in line {line}; your side of each "
-                "conflict stays."
+                f"{name} had conflict markers in line {line}. Your side of each "
+                "conflict was kept."
             )
     return told
 

@@ -60,11 +60,11 @@ def find(git: Git, given: str | None, here: Path) -> Source:
         if not name:
             there = ", ".join(remotes)
             raise UpdateError(
-                f"This clone has several remotes ({there}). Say which is the course: "
+                f"This clone has several remotes ({there}). Choose the course's with "
                 "--from NAME"
                 if remotes
-                else "This clone knows no address of the course. Say where it is: "
-                "--from ADDRESS, or --from a folder or a bundle on a memory stick."
+                else "This clone has no remote. Say where the course is: --from "
+                "ADDRESS, or --from with a folder or a bundle on a memory stick."
             )
         return _remote(git, name)
     if given in remotes:
@@ -74,13 +74,13 @@ def find(git: Git, given: str | None, here: Path) -> Source:
         if path.is_dir() and not _is_repository(path):
             raise UpdateError(
                 f"{path} is a folder without git's history, so nothing can be fetched "
-                "from it. A clone will do, or a bundle (`git bundle create`)."
+                "from it. Use a clone or a bundle (`git bundle create`)."
             )
         return Source(str(path), os.path.realpath(path))
     if given.startswith("-") or ":" not in given:
         raise UpdateError(
-            f"There is no folder, bundle or remote {given!r}. A memory stick has to be "
-            "plugged in first."
+            f"There is no folder, bundle or remote {given!r}. If it is on a memory "
+            "stick, plug that in first."
         )
     return Source(given, given)
 
@@ -121,7 +121,7 @@ def fetch(git: Git, source: Source, branch: str | None) -> str:
         raise UpdateError(_words(source, problem)) from None
     commit = git.commit(INCOMING)
     if commit is None:
-        raise UpdateError(f"{source.name} has sent no commit. Nothing was changed.")
+        raise UpdateError(f"{source.name} sent no commit. Nothing was changed.")
     return commit
 
 
@@ -136,11 +136,11 @@ def deepen(git: Git, source: Source) -> None:
 def _words(source: Source, problem: GitError) -> str:
     if "dubious ownership" in problem.stderr:
         return (
-            f"{source.name} belongs to another user, so git does not read it. If you "
+            f"{source.name} belongs to another user, so git refuses to read it. If you "
             f"trust it: git config --global --add safe.directory '{source.address}'"
         )
     return (
         f"Nothing could be fetched from {source.name}: {problem.said}. Nothing was "
-        "changed. Without a network, --from takes a clone or a bundle from a memory "
+        "changed. Without a network, use --from with a clone or a bundle on a memory "
         "stick."
     )

@@ -134,11 +134,11 @@ class Update:
             record = self._record()
             head = Position.of(self.git).commit
             if record is None or self.git.commit(record["before"]) is None:
-                raise UpdateError("There is no update to take back.")
+                raise UpdateError("There is no update to undo.")
             if record["after"] != head:
                 raise UpdateError(
-                    "The branch has moved since the last update, so it cannot be taken "
-                    f"back. The commit before it was {record['before'][:10]}."
+                    "The branch has moved since the last update, so it cannot be "
+                    f"undone. The commit before it was {record['before'][:10]}."
                 )
             kept = self._keep_work()
             notes += self._settle()
@@ -210,8 +210,8 @@ class Update:
         if old == head:
             return head  # the course's history was written anew, and nothing is ours
         raise UpdateError(
-            f"This checkout and {where.name} have no commit in common. Is it the same "
-            "course? Otherwise clone it into a folder beside this one. Nothing was "
+            f"This checkout and {where.name} have no commit in common. Is that the "
+            "same course? If not, clone it into another folder. Nothing was "
             "changed."
         )
 
@@ -315,7 +315,7 @@ class Update:
         for path in paths:
             if now[path] != decided.get(path, committed.get(path, MISSING)):
                 raise UpdateError(
-                    f"{path} was saved in this very moment. Nothing was changed; run "
+                    f"{path} was saved during the update. Nothing was changed. Run "
                     "the same command again."
                 )
 
@@ -416,15 +416,15 @@ class Update:
 def _refuse(plan: Plan) -> None:
     if plan.obstacles:
         raise UpdateError(
-            f"{plan.obstacles[0]} is to be updated, and it is a link or a folder, or "
-            "lies in one. Move it away, then update again. Nothing was changed."
+            f"{plan.obstacles[0]} cannot be updated, because it is a link or a folder, "
+            "or is inside a link. Move it, then update again. Nothing was changed."
         )
     if plan.conflicts:
         others = len(plan.conflicts) - 1
         more = f" (and {others} more)" if others else ""
         raise UpdateError(
-            f"You have changed {plan.conflicts[0]}{more}, and so has the course, in "
-            "the same lines. Nothing was changed. `python -m workshop update "
-            "--overwrite` takes the course's version and keeps a copy of yours; or "
-            f"merge it yourself: `git merge {source.INCOMING}`"
+            f"You and the course have changed the same lines of {plan.conflicts[0]}"
+            f"{more}. Nothing was changed. `python -m workshop update --overwrite` "
+            "uses the course's version and keeps a copy of yours. Or merge them "
+            f"yourself: `git merge {source.INCOMING}`"
         )

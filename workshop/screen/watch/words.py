@@ -108,8 +108,8 @@ def notes(now: Situation) -> Text:
     lines = []
     if now.missing is not None:
         lines.append(
-            f"{mark('error')} {short(now.missing)} is not there any more. Save it "
-            "again, or press x for the starter; u takes a reset back."
+            f"{mark('error')} {short(now.missing)} no longer exists. Save it "
+            "again, or press x for the starter; u undoes a reset."
         )
     if now.trouble:
         lines.append(f"{mark('error')} {now.trouble}")
@@ -122,7 +122,7 @@ def notes(now: Situation) -> Text:
             lines.append(f"{mark('passed')} {named(now.gained)} passed.")
         if now.lost:
             lines.append(
-                f"{mark('failed')} {named(now.lost)} passed before, and no longer."
+                f"{mark('failed')} {named(now.lost)} passed before, but no longer."
             )
     return Text("\n".join(lines))
 

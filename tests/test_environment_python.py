@@ -79,7 +79,9 @@ def test_an_old_python_alone_says_so_in_one_sentence(old: str, tmp_path: Path) -
 
     assert ended.returncode == 3
     assert ended.stdout == ""
-    assert ended.stderr.startswith("The workshop needs Python 3.11 to 3.14, this is ")
+    assert ended.stderr.startswith(
+        "The workshop needs Python 3.11 to 3.14, but this is "
+    )
     assert len(ended.stderr.splitlines()) == 1
 
 

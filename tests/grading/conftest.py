@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from workshop.processes import supervisor
+
 
 @pytest.fixture
 def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -184,7 +184,12 @@ def _difference() -> Callable[[_Part], str | None]:
                 continue
             if old is missing and part.is_module and name not in builtin:
                 continue  # imported late; no code there looks for that name
-            if (part.strict and old is not missing) or has_code(old) or has_code(new):
+            if old is missing:
+                if has_code(new):
+                    return f"{part.name}.{name}"
+            # Libraries fill a name that was empty when they first need it, as
+            # redis-py does with the scripts of its lock.
+            elif part.strict or has_code(old):
                 return f"{part.name}.{name}"
         return None
 

@@ -10,7 +10,7 @@ import sys
 
 if sys.version_info < (3, 6):  # noqa: UP036 -- this is the check itself
     sys.stderr.write(
-        "The workshop needs Python 3.11 to 3.14, this is {}.{}. Start it with a "
+        "The workshop needs Python 3.11 to 3.14, but this is {}.{}. Start it with a "
         "newer one: python3.13 -m workshop learn\n".format(*sys.version_info)
     )
     sys.exit(3)

@@ -143,6 +143,17 @@ def test_a_starter_that_does_not_serve_is_found(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in serving_problem(broken)
 
 
+def test_a_proxy_does_not_keep_a_starter_from_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    good = tmp_path / "app.py"
+    good.write_text(GOOD, encoding="utf-8")
+
+    assert serving_problem(good) == ""
+
+
 def test_learners_edits_are_told_and_not_held_against_them(
     lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:

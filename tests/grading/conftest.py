@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from workshop.processes import supervisor
+
 
 @pytest.fixture
 def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -17,7 +19,10 @@ def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("WORKSHOP_STARTED_BY_TEST") == badge:
+            if process.environ().get("WORKSHOP_STARTED_BY_TEST") != badge:
+                continue
+            # The first test of a session starts it, and it ends with the session.
+            if supervisor.__name__ not in process.cmdline():
                 left.append(process.cmdline())
     assert left == []
 

@@ -70,7 +70,10 @@ class SafeStream(TextIOBase):
 
     def flush(self) -> None:
         """Pass on what is still in memory."""
-        self.trusted.flush()
+        # Python flushes once more when this is collected, perhaps after the end of
+        # the stream below. Since 3.13 it reports the error that this would be.
+        if not getattr(self.trusted, "closed", False):
+            self.trusted.flush()
 
     def fileno(self) -> int:
         """Return the descriptor of the stream."""

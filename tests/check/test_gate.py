@@ -230,7 +230,8 @@ def test_outputs_on_a_page_are_renewed_and_then_agree(
 
     page.write_text(fill_page(stale, tmp_path, outputs), encoding="utf-8")
 
-    assert "Run `python -m workshop pages`" in finding.text
+    assert finding.rule == "page"
+    assert "python -m workshop pages" in finding.text
     assert list(check_page(lesson.page, tmp_path, outputs)) == []
     slower = {"make lesson-90 test": "Failed, in 2.5 s.\n"}
     assert list(check_page(lesson.page, tmp_path, slower)) == []

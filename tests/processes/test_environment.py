@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 
 from workshop.processes.environment import (
     environment_of_apps,
     environment_of_installers,
     environment_of_tests,
+    inherited_environment,
 )
 from workshop.processes.isolation import disturbing_python_settings
 
@@ -120,3 +124,19 @@ def test_installers_keep_what_leads_to_an_index() -> None:
 
     assert wanted <= set(found)
     assert found["OWN"] == "1"
+
+
+class _OneVariableGoes(dict[str, str]):
+    """An environment from which another thread takes GONE while it is read."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*super().__iter__(), "GONE"])
+
+
+def test_a_variable_that_goes_while_the_environment_is_read_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "environ", _OneVariableGoes(PATH="/bin"))
+
+    assert inherited_environment() == {"PATH": "/bin"}
+    assert environment_of_tests({})["PATH"] == "/bin"

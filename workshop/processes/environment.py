@@ -71,6 +71,19 @@ _PYTHON_SETTINGS = {
 }
 
 
+def inherited_environment() -> dict[str, str]:
+    """Return a copy of this process's environment.
+
+    `os.environ.items()` raises KeyError if another thread removes a variable while
+    it is read, as pytest does after each test.
+    """
+    return {
+        name: value
+        for name in list(os.environ)
+        if (value := os.environ.get(name)) is not None
+    }
+
+
 def environment_of_tests(
     own: Mapping[str, str], inherited: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -81,7 +94,7 @@ def environment_of_tests(
     `PG…` come too where `WORKSHOP_DATABASE_URL` names a server, because they may
     hold what the address leaves out. *own* is added last.
     """
-    given = os.environ if inherited is None else inherited
+    given = inherited_environment() if inherited is None else inherited
     own_server = bool(given.get("WORKSHOP_DATABASE_URL"))
     taken = {
         name: value
@@ -103,7 +116,7 @@ def environment_of_apps(
     A proxy stays, because a notebook may reach outside, but is not used for this
     machine itself. *own* is added last.
     """
-    given = os.environ if inherited is None else inherited
+    given = inherited_environment() if inherited is None else inherited
     kept = {name: value for name, value in given.items() if not _disturbs(name)}
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [host.strip() for host in given.get(name, "").split(",")]
@@ -124,7 +137,7 @@ def environment_of_installers(
     and uv that could send packages elsewhere or choose other ones. What a user needs
     to reach a package index stays. *own* is added last.
     """
-    given = os.environ if inherited is None else inherited
+    given = inherited_environment() if inherited is None else inherited
     kept = {
         name: value for name, value in given.items() if not _changes_installers(name)
     }

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from workshop.processes.environment import inherited_environment
 from workshop.processes.temporary import UNPRIVILEGED
 from workshop.services.service import Service, ServiceError, ended_words
 
@@ -85,7 +86,7 @@ class _Server:
         # `PG…` would change the port and other settings. A locale may not be installed.
         self._environment = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in inherited_environment().items()
             if not name.startswith(("PG", "LC_", "LANG"))
         } | {"LC_ALL": "C"}
 

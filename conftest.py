@@ -1,3 +1,3 @@
 """Make the lab's fixtures known to every lesson, also for plain ``pytest``."""
 
-pytest_plugins = ["workshop.lab.plugin"]
+pytest_plugins = ["workshop.testing.plugin"]

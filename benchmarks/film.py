@@ -1,6 +1,6 @@
 """What does it cost to record the lesson tests that show a timeline?
 
-    python -m benchmarks.film [LESSON ...] [--rounds 7]
+    python -m benchmarks.failure_recording [LESSON ...] [--rounds 7]
 
 Grades each lesson's solution with and without recording, in turn, in warm
 processes. Prints the median round of both, in seconds, and their ratio.
@@ -14,13 +14,13 @@ import statistics
 from benchmarks.inside import HERE, enter
 
 if __name__ == "__main__":
-    enter("benchmarks.film", ("core",))
+    enter("benchmarks.failure_recording", ("core",))
 
+from workshop.actions.services import services_for_tests
 from workshop.cli.place import catalogue
-from workshop.cli.services import services_for_tests
 from workshop.grading.engine import grade_rounds
-from workshop.lab.film import OFF
 from workshop.lesson import Lesson
+from workshop.testing.reporting.failure_recording import OFF
 
 TURNS = 3
 

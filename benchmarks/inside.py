@@ -22,7 +22,7 @@ def enter(module: str, groups: tuple[str, ...]) -> None:
     if HERE in sys.argv:
         return
     environment = Environment.here()
-    if environment.is_running() and not environment.lacks(groups):
+    if environment.is_running() and not environment.missing(groups):
         return
     setup.ensure(environment, groups, base=setup.own_base())
     command = [str(environment.python), "-m", module, *sys.argv[1:]]

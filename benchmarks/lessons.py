@@ -18,9 +18,9 @@ from benchmarks.inside import HERE, enter
 if __name__ == "__main__":
     enter("benchmarks.lessons", ("core",))
 
+from workshop.actions.services import Choice, services_for_tests
 from workshop.check.load import busy_cores
 from workshop.cli.place import catalogue
-from workshop.cli.services import Choice, services_for_tests
 from workshop.grading import Limits, grade
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson

@@ -279,9 +279,9 @@ def started_anew(command: list[str], copies: Copies) -> Iterator[Save]:
 @contextlib.contextmanager
 def warm(copies: Copies, lesson: Lesson) -> Iterator[Save]:
     """Yield how to run the tests in a process that is warm already."""
-    from workshop.cli.services import services_for_tests
+    from workshop.actions.services import services_for_tests
     from workshop.grading.engine import make_job
-    from workshop.grading.process import quick_folder
+    from workshop.sandbox.worker_process import quick_folder
 
     copy = copies.make("warm")
     answer = copies.answer(copy)

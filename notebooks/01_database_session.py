@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from workshop.notebooks import play
-from workshop.scenario.visitor import Door
+from workshop.scenario.transport import StreamingTransport
 from workshop.timeline import NameRequests, record
 
 # %% [markdown]
@@ -94,7 +94,7 @@ async def function(name: str, book: Annotated[AsyncConnection, Sooner]):
 
 # %% [markdown]
 # The scene: a guest signs, and as soon as the answer is there, a second connection reads the book.
-# `Door` serves the app as a server does: answers leave when they are sent.
+# `StreamingTransport` serves the app as a server does: answers leave when they are sent.
 # httpx2's own in-process transport would wait until the app has returned, and hide what we want to see.
 
 
@@ -104,8 +104,8 @@ async def signing(path):
     async with engine.begin() as book:
         await book.execute(text("drop table if exists guests"))
         await book.execute(text("create table guests (name)"))
-    door = Door(NameRequests(app))
-    async with AsyncClient(transport=door, base_url="http://x") as me:
+    transport = StreamingTransport(NameRequests(app))
+    async with AsyncClient(transport=transport, base_url="http://x") as me:
         async with record(title=path, here="guest") as picture:
             answer = await me.post(path)
             diary.append(f"answered {answer.status_code}")

@@ -15,7 +15,7 @@ from fastapi import BackgroundTasks, FastAPI, HTTPException
 from httpx2 import ASGITransport, AsyncClient
 
 from workshop.notebooks import play
-from workshop.scenario.visitor import Door
+from workshop.scenario.transport import StreamingTransport
 from workshop.timeline import NameRequests, record
 
 # %% [markdown]
@@ -55,14 +55,14 @@ async def lost(rows: str, later: BackgroundTasks) -> str:
 
 # %% [markdown]
 # The scene: a visitor reports, and calls again as soon as the answer is there.
-# `Door` serves the app as a server does: an answer leaves when it is sent.
+# `StreamingTransport` serves the app as a server does: an answer leaves when it is sent.
 
 
 # %%
 async def visit(*paths):
     diary.clear()
-    door = Door(NameRequests(app))
-    async with AsyncClient(transport=door, base_url="http://x") as me:
+    transport = StreamingTransport(NameRequests(app))
+    async with AsyncClient(transport=transport, base_url="http://x") as me:
         async with record(title=paths[0], here="visitor") as picture:
             for path in paths:
                 answer = await me.post(path)

@@ -17,7 +17,7 @@ from httpx2 import AsyncClient, HTTPError
 from uvicorn import Config, Server
 
 from workshop.notebooks import play
-from workshop.scenario.visitor import Door
+from workshop.scenario.transport import StreamingTransport
 from workshop.timeline import NameRequests, record
 
 # %% [markdown]
@@ -47,7 +47,7 @@ async def display() -> StreamingResponse:
 
 # %% [markdown]
 # The scene: somebody reads, part by part, and perhaps leaves early.
-# `Door` serves the app as a server does: parts arrive when they are sent, and who leaves is gone.
+# `StreamingTransport` serves the app as a server does: parts arrive when they are sent, and who leaves is gone.
 # (httpx2's own in-process transport hands an answer over when it is whole, so it cannot stream.)
 
 
@@ -57,8 +57,8 @@ def now():
 
 
 async def reading(path, leave_after=99):
-    door = Door(NameRequests(app))
-    async with AsyncClient(transport=door, base_url="http://x") as me:
+    transport = StreamingTransport(NameRequests(app))
+    async with AsyncClient(transport=transport, base_url="http://x") as me:
         async with record(title=path, here="reader") as picture:
             with suppress(HTTPError):
                 await read(me, path, leave_after)

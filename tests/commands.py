@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from workshop.environment.goals import UnclearGoalsError, translate
-from workshop.environment.verbs import BY_NAME, HELP
+from workshop.commands import BY_NAME, HELP
+from workshop.entry.goals import UnclearGoalsError, translate
 
 _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _MAKE = re.compile(r"(?:^|&&|\|\|)\s*(?:\w+=\S*\s+)*make +([^\n&|;#]+)", re.MULTILINE)

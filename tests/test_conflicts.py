@@ -11,9 +11,9 @@ import pytest
 from workshop import conflicts
 from workshop.cli.learner import free_port
 from workshop.grading import grade
-from workshop.lab import AppLoadError
-from workshop.lab.loading import LoadedFile
 from workshop.lesson import Lesson, LessonError
+from workshop.testing import AppLoadError
+from workshop.testing.app.loading import LoadedFile
 
 MERGED = """\
 from fastapi import FastAPI
@@ -142,7 +142,7 @@ def test_serving_an_app_with_a_conflict_names_it(tmp_path: Path) -> None:
     server = subprocess.run(
         [
             *(sys.executable, "-m", "uvicorn"),
-            *("--factory", "workshop.cli.own_docs:served"),
+            *("--factory", "workshop.actions.offline_docs:served"),
             *("--app-dir", str(tmp_path), "--port", str(free_port())),
         ],
         capture_output=True,

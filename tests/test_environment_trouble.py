@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.environment import verbs
+from workshop import commands
 from workshop.environment.model import Stamp
 from workshop.environment.trouble import explain, explain_missing_part, explain_os_error
 
@@ -59,7 +59,9 @@ def test_a_deleted_part_of_the_checkout_comes_with_a_cure() -> None:
     root = Path("/course")
     gone = FileNotFoundError(2, "No such file", "/course/solutions/00_seats/app.py")
     never = FileNotFoundError(2, "No such file", "/course/.workshop/x")
-    part = ModuleNotFoundError("No module named 'workshop.lab'", name="workshop.lab")
+    part = ModuleNotFoundError(
+        "No module named 'workshop.testing'", name="workshop.testing"
+    )
     package = ModuleNotFoundError("No module named 'click'", name="click")
 
     assert explain_missing_part(gone, root) == (
@@ -89,7 +91,7 @@ def test_a_verb_needs_no_more_than_its_groups(
 ) -> None:
     monkeypatch.delenv("WORKSHOP_DATABASE_URL", raising=False)
 
-    assert verbs.groups(command.split()) == groups
+    assert commands.groups(command.split()) == groups
 
 
 def test_a_postgres_of_ones_own_needs_its_driver(
@@ -97,7 +99,7 @@ def test_a_postgres_of_ones_own_needs_its_driver(
 ) -> None:
     monkeypatch.setenv("WORKSHOP_DATABASE_URL", "postgresql://box@office/shows")
 
-    assert verbs.groups(["test", "01"]) == ("core", "postgres")
+    assert commands.groups(["test", "01"]) == ("core", "postgres")
 
 
 def test_a_stamp_is_read_as_it_was_written() -> None:
@@ -112,13 +114,13 @@ def test_anything_else_is_no_stamp(text: str) -> None:
 
 
 def test_the_help_fits_a_terminal() -> None:
-    assert max(len(line) for line in verbs.table().splitlines()) <= 80
+    assert max(len(line) for line in commands.table().splitlines()) <= 80
 
 
 def test_the_help_names_every_verb_of_the_command_line() -> None:
     from workshop.cli.app import command_line
 
-    commands = set(command_line().commands)
+    known = set(command_line().commands)
 
-    assert commands <= set(verbs.BY_NAME)
-    assert set(verbs.BY_NAME) - commands <= {"help", "pins"}
+    assert known <= set(commands.BY_NAME)
+    assert set(commands.BY_NAME) - known <= {"help", "pins"}

@@ -46,9 +46,9 @@ try:
     from workshop.environment import python
 
     if python.supported(sys.version_info[:2]):
-        from workshop.environment import door
+        from workshop.entry import dispatch
 
-        code = door.enter(sys.argv[1:])
+        code = dispatch.run(sys.argv[1:])
     else:
         code = python.go_on_with_another(sys.argv[1:])
 except ImportError as missing:

@@ -11,7 +11,7 @@ import json
 import httpx2
 import pytest
 
-from workshop.lab import (
+from workshop.testing import (
     Exchange,
     Gate,
     Journal,

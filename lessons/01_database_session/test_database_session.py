@@ -16,7 +16,14 @@ from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.util import await_only
 
-from workshop.lab import Database, Gate, Rendezvous, RunningApp, exchange, within
+from workshop.testing import (
+    Database,
+    Gate,
+    Rendezvous,
+    RunningApp,
+    exchange,
+    fail_after,
+)
 
 
 def order(customer: str, seat: str = "A1", show: int = 1) -> dict[str, object]:
@@ -440,7 +447,7 @@ async def bob_pays(
         return card_is_good
 
     app.replace("charge_card", charge_card)
-    return await within(
+    return await fail_after(
         client.post("/orders/bob-1/payment"),
         never="While Ann's card was being charged, Bob wanted to pay and was "
         "never answered. "

@@ -17,15 +17,15 @@ import anyio
 import httpx2
 import pytest
 
-from workshop.lab import (
+from workshop.testing import (
     Clock,
     Gate,
     Journal,
     Leaks,
-    Never,
     RunningApp,
     ShutdownError,
     StartupError,
+    TimeLimitExceeded,
     cases,
     settle,
 )
@@ -219,7 +219,7 @@ async def start(app: RunningApp, stuck: str = STUCK) -> None:
             f"The box office did not start: {failed.__cause__!r}. "
             "Expected: it starts, since everybody it connects to answers."
         ) from failed
-    except Never as never:
+    except TimeLimitExceeded as never:
         raise AssertionError(stuck) from never
 
 
@@ -232,7 +232,7 @@ async def end(app: RunningApp) -> None:
             f"The box office ended with an error: {failed.__cause__!r}. "
             "Expected: it ends in good order, since nothing was broken."
         ) from failed
-    except Never as never:
+    except TimeLimitExceeded as never:
         raise AssertionError(
             "The box office was told to end. No customer was left and no price list "
             "was being read, and yet it did not end. A deploy waits for it, and then "
@@ -250,7 +250,7 @@ async def try_to_end(app: RunningApp) -> bool:
         await app.shutdown()
     except ShutdownError:
         return True
-    except Never:
+    except TimeLimitExceeded:
         return False
     return True
 
@@ -261,7 +261,7 @@ async def leave(app: RunningApp) -> None:
     for task in [task for task, owner in owners.items() if owner is app]:
         task.cancel()
     await settle(300)
-    with suppress(ShutdownError, Never):
+    with suppress(ShutdownError, TimeLimitExceeded):
         await app.shutdown()
 
 
@@ -308,7 +308,7 @@ async def get(app: RunningApp, path: str) -> httpx2.Response:
     async with app.client() as client:
         try:
             return await client.get(path)
-        except Never as never:
+        except TimeLimitExceeded as never:
             raise AssertionError(
                 f"Somebody asked for {path} and got no answer. The price list was "
                 "not there yet. Expected: an answer at once, whatever it is."
@@ -604,7 +604,7 @@ async def read_again(world: World) -> None:
     """Wait until somebody asks for prices, a minute after the first reading."""
     try:
         await world.price_list.entered()
-    except Never as never:
+    except TimeLimitExceeded as never:
         read = "reading prices" in world.journal.events
         raise AssertionError(
             "The box office started and ran for a minute. "

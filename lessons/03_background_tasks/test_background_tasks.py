@@ -19,22 +19,22 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 
-from workshop.lab import (
+from workshop.testing import (
     Exchange,
     Gate,
     Journal,
     Leaks,
-    Never,
     RunningApp,
     ShutdownError,
     StartupError,
+    TimeLimitExceeded,
     exchange,
+    fail_after,
     settle,
-    within,
 )
-from workshop.lab.database import Database
-from workshop.lab.plugin import RunApp
-from workshop.lab.stall import quiet
+from workshop.testing.plugin import RunApp
+from workshop.testing.services.database import Database
+from workshop.testing.sync.idle import wait_until_idle
 
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
 CAROL = "carol@example.com"
@@ -320,7 +320,7 @@ async def test_what_was_begun_is_finished_before_the_box_office_closes(
         request = buys(app, ANN, "A3")
         await line.entered()
         closing = tell_to_stop(app, request)
-        await quiet(lambda: None, until=closing.done)
+        await wait_until_idle(lambda: None, until=closing.done)
         assert not closing.done(), (
             "The venue was being told of seat A3 when the server was told to stop. "
             "The box office closed before the venue knew, and the seat will be sold "
@@ -423,8 +423,8 @@ async def test_a_job_that_was_begun_is_kept_and_its_failure_is_told(
             jobs.append(prints(app))
             try:
                 await heard.reached("out of ink")
-            except Never:
-                raise Never(
+            except TimeLimitExceeded:
+                raise TimeLimitExceeded(
                     "The printer failed with OSError('out of ink'). As long as the "
                     "server runs, its log does not say so, and the manager waits for "
                     f"the tickets. {TOLD}"
@@ -529,7 +529,7 @@ async def test_a_confirmation_sent_after_a_crash_is_like_any_other(
             "another one was started. Ann was never sent her confirmation. "
             "Expected: it is sent after the crash."
         )
-        await quiet(lambda: None, until=opening.done)
+        await wait_until_idle(lambda: None, until=opening.done)
         if not opening.done():
             mail.open()  # It may be sent before the box office opens.
         app = await opening
@@ -546,7 +546,7 @@ async def test_a_confirmation_sent_after_a_crash_is_like_any_other(
             "Expected: others can buy while a confirmation is on its way.",
         )
         closing = tell_to_stop(app, carol)
-        await quiet(lambda: None, until=closing.done)
+        await wait_until_idle(lambda: None, until=closing.done)
         assert mail.is_open or not closing.done(), (
             "After the crash, Ann's confirmation was on its way when the server was "
             "told to stop. The box office closed before it was sent. "
@@ -626,11 +626,11 @@ async def closing_time(*gates: Gate) -> AsyncIterator[None]:
     finally:
         for gate in gates:
             gate.open()
-        with contextlib.suppress(Never):
+        with contextlib.suppress(TimeLimitExceeded):
             for request in in_flight:
                 await request.finished()
             if shutdowns:
-                await within(asyncio.wait(shutdowns), never="")
+                await fail_after(asyncio.wait(shutdowns), never="")
 
 
 async def an_order(
@@ -681,8 +681,8 @@ async def answered(request: Exchange, otherwise: str) -> None:
     """Wait for the end of the answer, background tasks not included."""
     try:
         await request.response_complete()
-    except Never:
-        raise Never(otherwise) from None
+    except TimeLimitExceeded:
+        raise TimeLimitExceeded(otherwise) from None
 
 
 def said(journal: Journal, event: str) -> Callable[[], Awaitable[bool]]:
@@ -705,13 +705,13 @@ async def eventually(
             over = not tasks and all(request.done for request in requests)
             if over and not await true():
                 # A thread that no task waits for may still be at work.
-                await quiet(lambda: None)
+                await wait_until_idle(lambda: None)
                 over = not await leaks.tasks()
             if await true() or over:
                 return await true()
 
-    with contextlib.suppress(Never):
-        return await within(look(), never="")
+    with contextlib.suppress(TimeLimitExceeded):
+        return await fail_after(look(), never="")
     return False
 
 
@@ -742,7 +742,7 @@ async def closed_early(
 
 async def closed_well(closing: asyncio.Task[None]) -> None:
     """Wait for the end of the shutdown, which must be without an error."""
-    await within(asyncio.wait({closing}), never="The box office never closed.")
+    await fail_after(asyncio.wait({closing}), never="The box office never closed.")
     error = closing.exception()
     assert error is None, (
         f"The box office was told to stop, and its shutdown failed: {error} "

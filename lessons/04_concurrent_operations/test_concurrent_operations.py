@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from workshop.lab import (
+from workshop.testing import (
     LIMIT_SECONDS,
     Clock,
     Database,

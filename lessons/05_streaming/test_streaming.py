@@ -18,19 +18,19 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.util import await_only
 
-from workshop.lab import (
+from workshop.testing import (
     Clock,
     Exchange,
     Gate,
     exchange,
+    fail_after,
     settle,
     until_stalled,
-    within,
 )
-from workshop.lab.application import RunningApp
-from workshop.lab.database import Database
-from workshop.lab.exchange import Asgi, Message, Receive, Send
-from workshop.lab.plugin import Serve
+from workshop.testing.app.application import RunningApp
+from workshop.testing.app.exchange import Asgi, Message, Receive, Send
+from workshop.testing.plugin import Serve
+from workshop.testing.services.database import Database
 
 BOARD = "/shows/1/board"
 
@@ -133,7 +133,7 @@ async def test_a_closed_tab_gives_its_line_back(app: RunningApp, serve: Serve) -
     async with serve(watched) as server, server.client() as browser:
         async with browser.stream("GET", BOARD):
             await quiet_day.waits()
-        await within(
+        await fail_after(
             watched.request_over.wait(),
             never="Ann closed her tab, and the server went on with her board. "
             "Expected: nobody works for a tab that is closed.",

@@ -22,7 +22,7 @@ import pytest
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 
-from workshop.lab import (
+from workshop.testing import (
     Clock,
     Exchange,
     Gate,
@@ -30,8 +30,8 @@ from workshop.lab import (
     RunningApp,
     StartupError,
     exchange,
+    fail_after,
     settle,
-    within,
 )
 
 RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
@@ -69,7 +69,7 @@ async def test_no_connection_outlives_the_app(
             "Expected: 500, nobody knows which seats are free."
         )
         await app.shutdown()
-        await door.hears(lambda: door.open == 0)
+        await door.wait_for(lambda: door.open == 0)
         assert door.open == 0, (
             "Three customers saw a page, a fourth got an error, and the box office "
             "was shut down. Connections to Redis that were still open: "
@@ -94,7 +94,7 @@ async def test_an_opening_that_fails_half_way_leaves_nothing_open(
                 await moving(clock, redis, app.startup())
                 await moving(clock, redis, client.get("/shows/1"))
                 await app.shutdown()
-            await door.hears(lambda: door.open == 0)
+            await door.wait_for(lambda: door.open == 0)
             assert door.open == 0, (
                 "Redis let the box office in, then refused its first command, so "
                 f"nothing came of it. Connections that were left open: {door.open}. "
@@ -134,7 +134,7 @@ async def test_pages_share_their_connections(
             "Expected: once for each show, a busy hour is what the cache is for."
         )
         await app.shutdown()
-        await door.hears(lambda: door.open == 0)
+        await door.wait_for(lambda: door.open == 0)
         assert door.open == 0, (
             "Sixty customers came, and the box office was shut down. Connections to "
             f"Redis that were still open: {door.open}. {door.what_was_closed}"
@@ -645,7 +645,7 @@ class Door:
             command in commands if commands is not None else command not in but
         )
 
-    async def hears(self, happened: Callable[[], bool]) -> None:
+    async def wait_for(self, happened: Callable[[], bool]) -> None:
         """Return when it has *happened*, or when all that was on its way is there."""
         for _ in range(50):
             if happened():
@@ -796,7 +796,7 @@ async def moving(
     """Return the result of *awaitable*, for which time may have to pass."""
     task = asyncio.ensure_future(awaitable)
     await pass_time(clock, redis, 5, until=task.done)
-    return await within(task, never)
+    return await fail_after(task, never)
 
 
 def let_other_clocks_follow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,18 +22,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from workshop.lab import (
+from workshop.testing import (
     Clock,
     Exchange,
     Gate,
-    Never,
     RedisServer,
     RunningApp,
+    TimeLimitExceeded,
     exchange,
+    fail_after,
     settle,
-    within,
 )
-from workshop.lab.plugin import RunApp
+from workshop.testing.plugin import RunApp
 
 ANN, BOB, CLEO, DAN = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"
 SCALPER = "203.0.113.66"
@@ -233,7 +233,7 @@ async def test_a_burst_is_no_way_around_the_limit(
     burst = [asyncio.create_task(seats(app, SCALPER)) for _ in range(10)]
     await slow.entered()
     await settle()
-    bob = await within(
+    bob = await fail_after(
         seats(app, BOB),
         never="The blocklist took its time over a scalper. Meanwhile Bob asked for "
         "seats and was never answered. "
@@ -382,7 +382,7 @@ async def test_no_worker_decides_while_another_is_deciding(
                     "whole worker stood still, and nobody was served. "
                     "Expected: others are served while Redis is thinking."
                 )
-                second = await within(
+                second = await fail_after(
                     guess(both.second, customer),
                     never="One worker was waiting for Redis. Meanwhile a guess at the "
                     "other worker was never answered. "
@@ -651,7 +651,7 @@ class Conversation(socketserver.BaseRequestHandler):
         """Pass on what both sides say, until one of them or the wire has enough."""
         app: socket.socket = self.request
         with (
-            contextlib.suppress(OSError, Never),
+            contextlib.suppress(OSError, TimeLimitExceeded),
             socket.create_connection(self.server.redis) as redis,
         ):
             self.server.live.add(app)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.tiny import GOOD, STARTER
-from workshop.cli.desk import CheckoutDesk
+from workshop.actions.checkout import CheckoutActions
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.screen import console
@@ -91,11 +91,11 @@ def typed(lesson: Lesson) -> Callable[..., str]:
 
     def type_lines(engine: Engine, *lines: str) -> str:
         page = Console(file=io.StringIO(), width=100, highlight=False)
-        desk = CheckoutDesk()
+        actions = CheckoutActions()
         try:
-            Lines(desk, engine.open, lesson, page).run(lines)
+            Lines(actions, engine.open, lesson, page).run(lines)
         finally:
-            desk.close()
+            actions.close()
         assert isinstance(page.file, io.StringIO)
         return page.file.getvalue()
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from workshop.cli import prepare
+from workshop.commands import BY_NAME, VERBS
 from workshop.environment.model import SetupError
-from workshop.environment.verbs import BY_NAME, VERBS
 
 Said = Callable[..., tuple[int, str, str]]
 

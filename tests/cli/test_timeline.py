@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workshop.lesson import Lesson
-from workshop.scenario import Performance, Play, Refusal
+from workshop.scenario import NotRecorded, Recorded, ScenarioRun
 from workshop.timeline import Lane, Span, State, Timeline
 
 Said = Callable[..., tuple[int, str, str]]
@@ -22,27 +22,27 @@ async def crowd(stage):
 
 
 @pytest.fixture
-def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[Play]:
+def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[ScenarioRun]:
     """The plays that were asked for; each takes 10 ms more than the one before."""
     (lesson.folder / "scenario.py").write_text(SCRIPT, encoding="utf-8")
-    asked: list[Play] = []
+    asked: list[ScenarioRun] = []
 
     def play(
-        plays: list[Play], *, exact: bool, **_: object
-    ) -> list[Performance | Refusal]:
+        plays: list[ScenarioRun], *, exact: bool, **_: object
+    ) -> list[Recorded | NotRecorded]:
         asked.extend(plays)
         if "sys" in plays[0].answer.read_text(encoding="utf-8"):
-            return [Refusal("app.py called sys.exit().")]
+            return [NotRecorded("app.py called sys.exit().")]
         took = 1000.0 if exact else 10.0 * len(asked)
         lane = Lane("#1 GET /seats", (Span(State.AWAITING, 0, took),))
-        return [Performance(Timeline((lane,), took))]
+        return [Recorded(Timeline((lane,), took))]
 
-    monkeypatch.setattr("workshop.scenario.play", play)
+    monkeypatch.setattr("workshop.scenario.run", play)
     return asked
 
 
 def test_the_first_scene_is_played_with_the_learners_file(
-    said: Said, lesson: Lesson, played: list[Play]
+    said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     code, out, err = said("timeline", "90")
 
@@ -55,7 +55,7 @@ def test_the_first_scene_is_played_with_the_learners_file(
 
 
 def test_ours_can_be_seen_below_it(
-    said: Said, lesson: Lesson, played: list[Play]
+    said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     code, out, _ = said("timeline", "90", "--compare", "--scene", "crowd")
 
@@ -65,12 +65,16 @@ def test_ours_can_be_seen_below_it(
     assert "Ours: 20 ms\n" in out
 
 
-def test_ours_can_be_seen_alone(said: Said, lesson: Lesson, played: list[Play]) -> None:
+def test_ours_can_be_seen_alone(
+    said: Said, lesson: Lesson, played: list[ScenarioRun]
+) -> None:
     assert said("timeline", "90", "--solution")[0] == 0
     assert [it.answer for it in played] == [lesson.solution_file]
 
 
-def test_it_can_be_played_in_virtual_time(said: Said, played: list[Play]) -> None:
+def test_it_can_be_played_in_virtual_time(
+    said: Said, played: list[ScenarioRun]
+) -> None:
     assert "in 10 ms" in said("timeline", "90")[1]
     assert "in 1000 ms" in said("timeline", "90", "--virtual")[1]
     assert len(played) == 2
@@ -78,7 +82,7 @@ def test_it_can_be_played_in_virtual_time(said: Said, played: list[Play]) -> Non
 
 @pytest.mark.parametrize("options", [[], ["--compare"]])
 def test_the_picture_can_be_kept(
-    said: Said, tmp_path: Path, played: list[Play], options: list[str]
+    said: Said, tmp_path: Path, played: list[ScenarioRun], options: list[str]
 ) -> None:
     path = tmp_path / "seats.svg"
     code, _, err = said("timeline", "90", "--svg", str(path), *options)
@@ -89,7 +93,7 @@ def test_the_picture_can_be_kept(
 
 
 def test_no_file_but_an_earlier_picture_is_replaced(
-    said: Said, tmp_path: Path, played: list[Play]
+    said: Said, tmp_path: Path, played: list[ScenarioRun]
 ) -> None:
     path = tmp_path / "app.py"
     path.write_text("the only copy", encoding="utf-8")
@@ -102,7 +106,7 @@ def test_no_file_but_an_earlier_picture_is_replaced(
 
 
 def test_a_picture_that_cannot_be_written_is_told_of(
-    said: Said, tmp_path: Path, played: list[Play]
+    said: Said, tmp_path: Path, played: list[ScenarioRun]
 ) -> None:
     code, _, err = said("timeline", "90", "--svg", str(tmp_path / "no" / "x.svg"))
 
@@ -111,7 +115,7 @@ def test_a_picture_that_cannot_be_written_is_told_of(
 
 
 def test_an_answer_that_cannot_be_played_is_told_of(
-    said: Said, lesson: Lesson, played: list[Play]
+    said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     lesson.app_file.write_text("import sys; sys.exit()", encoding="utf-8")
     code, out, _ = said("timeline", "90")
@@ -129,7 +133,7 @@ def test_an_answer_that_cannot_be_played_is_told_of(
     ],
 )
 def test_wrong_use_is_one_sentence(
-    said: Said, played: list[Play], words: list[str], sentence: str
+    said: Said, played: list[ScenarioRun], words: list[str], sentence: str
 ) -> None:
     code, out, err = said("timeline", "90", *words)
 

@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.facts import fact
-from workshop.lab import Gate, Journal, exchange, settle
-from workshop.lab.exchange import Exchange
+from workshop.testing import Gate, Journal, exchange, settle
+from workshop.testing.app.exchange import Exchange
 
 TOPIC = "background tasks"
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from tests.facts import fact
 from tests.facts.test_dependencies import client_of
-from workshop.lab import Clock, Gate, Journal, settle
+from workshop.testing import Clock, Gate, Journal, settle
 
 TOPIC = "concurrent operations"
 PACKAGES = ("sqlalchemy", "aiosqlite")

@@ -15,7 +15,7 @@ from fastapi.exceptions import DependencyScopeError
 from fastapi.responses import StreamingResponse
 
 from tests.facts import fact
-from workshop.lab import Journal, exchange
+from workshop.testing import Journal, exchange
 
 TOPIC = "dependencies with yield"
 

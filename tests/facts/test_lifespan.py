@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 
 from tests.facts import fact
 from tests.facts.test_dependencies import client_of
-from workshop.lab import Journal, StartupError
-from workshop.lab.server import Server
+from workshop.testing import Journal, StartupError
+from workshop.testing.app.server import Server
 
 TOPIC = "lifespan"
 

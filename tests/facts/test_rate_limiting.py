@@ -16,7 +16,7 @@ from uvicorn import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tests.facts import fact
-from workshop.lab import RedisServer, exchange
+from workshop.testing import RedisServer, exchange
 
 ADDRESSES = "the customer's address"
 DECORATORS = "decorators and dependencies"

@@ -15,7 +15,7 @@ from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 
 from tests.facts import fact
-from workshop.lab import Clock, RedisServer, settle
+from workshop.testing import Clock, RedisServer, settle
 
 counts_connections = pytest.mark.skipif(
     sys.platform == "win32", reason="the imitation of Redis there makes up CLIENT LIST"

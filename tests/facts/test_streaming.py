@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from tests.facts import fact
-from workshop.lab import Clock, Gate, Journal, exchange, settle
-from workshop.lab.exchange import Message, Receive, Send
+from workshop.testing import Clock, Gate, Journal, exchange, settle
+from workshop.testing.app.exchange import Message, Receive, Send
 
 TOPIC = "streaming"
 

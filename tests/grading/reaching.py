@@ -3,7 +3,7 @@
 TESTS = '''\
 import pytest
 
-from workshop.lab import Gate, exchange
+from workshop.testing import Gate, exchange
 
 EXPECTED = {"free": 2}
 
@@ -380,13 +380,13 @@ ATTEMPTS: dict[str, str] = {
         BLOCKING,
     ),
     "a gate that never says that it was held": at_the_end(
-        "import workshop.lab.gate as g\n"
+        "import workshop.testing.sync.gate as g\n"
         "g.Gate.held = property(lambda s: None, lambda s, v: None)",
         BLOCKING,
     ),
     "a gate that takes every thread for another": at_the_end(
-        "import workshop.lab.gate as g\n"
-        "import workshop.lab.bell as b\n"
+        "import workshop.testing.sync.gate as g\n"
+        "import workshop.testing.sync.condition as b\n"
         "b.on_event_loop = g.on_event_loop = lambda: False",
         BLOCKING,
     ),
@@ -407,14 +407,14 @@ ATTEMPTS: dict[str, str] = {
         "httpx2.AsyncClient.send = lambda self, request, **k: handle(self, request)"
     ),
     "an exchange's answer": at_the_end(
-        "import workshop.lab.exchange as e\n"
+        "import workshop.testing.app.exchange as e\n"
         "e.Exchange.json = lambda self: {'sold': 3}\n",
         BLOCKING.replace("ask_venue()}", "ask_venue() * 0}").replace(
             "async def sold", "def sold"
         ),
     ),
     "a closure of the kit": at_the_end(
-        "import workshop.lab as lab\n"
+        "import workshop.testing as lab\n"
         "real = lab.Gate.entered\n"
         "async def entered(self, *a, **k):\n"
         "    await real(self, *a, **k)\n"
@@ -428,7 +428,7 @@ ATTEMPTS: dict[str, str] = {
         BLOCKING,
     ),
     "a gate that takes every thread for another, unnamed": at_the_end(
-        _UNNAMED + "found('bell', 'Bell').on_event_loop = lambda: False\n"
+        _UNNAMED + "found('bell', 'Condition').on_event_loop = lambda: False\n"
         "found('gate', 'Gate').on_event_loop = lambda: False",
         BLOCKING,
     ),

@@ -11,9 +11,9 @@ import pytest
 from tests.tiny import GOOD
 from workshop.grading import Limits, Verdict, grade
 from workshop.grading.engine import ROOT, grade_rounds
-from workshop.grading.marks import MARK
-from workshop.grading.process import Output
 from workshop.lesson import Lesson
+from workshop.sandbox.markers import MARK
+from workshop.sandbox.worker_process import Output
 
 
 def test_a_good_answer_passes(lesson: Lesson, answer: Callable[[str], Path]) -> None:
@@ -166,7 +166,7 @@ def test_what_was_printed_in_a_case_that_passed_is_not_told(
 ) -> None:
     text = lesson.test_file.read_text(encoding="utf-8")
     lesson.test_file.write_text(
-        text + "\n\nfrom workshop.lab import cases\n"
+        text + "\n\nfrom workshop.testing import cases\n"
         "@pytest.mark.step(1)\nasync def test_it(client):\n"
         '    """It is."""\n    for seat in cases((1, 2, 3)):\n'
         '        found = (await client.get(f"/seats?seat={seat}")).json()\n'

@@ -8,9 +8,9 @@ import pytest
 
 from workshop.grading import Limits
 from workshop.scenario import (
-    Performance,
-    Play,
-    Refusal,
+    NotRecorded,
+    Recorded,
+    ScenarioRun,
     ScriptError,
     play,
     read_scenes,
@@ -118,25 +118,25 @@ def script(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def played(folder: Path, script: Path) -> dict[str, Performance | Refusal]:
+def played(folder: Path, script: Path) -> dict[str, Recorded | NotRecorded]:
     """What came of every answer, all in one process and in virtual time."""
     answers = {"right": APP, "again": APP, **WRONG}
     plays = [
-        Play(script, "two", written(folder, name, text))
+        ScenarioRun(script, "two", written(folder, name, text))
         for name, text in answers.items()
     ]
     outside = folder / "outside.py"
     outside.write_text(OUTSIDE, encoding="utf-8")
-    plays.append(Play(outside, "customer", written(folder, "served", SERVED)))
+    plays.append(ScenarioRun(outside, "customer", written(folder, "served", SERVED)))
     return dict(zip([*answers, "served"], play(plays, exact=True), strict=True))
 
 
-def timeline_of(found: Performance | Refusal) -> Timeline:
-    assert isinstance(found, Performance), found.words
+def timeline_of(found: Recorded | NotRecorded) -> Timeline:
+    assert isinstance(found, Recorded), found.words
     return found.timeline
 
 
-Played = dict[str, Performance | Refusal]
+Played = dict[str, Recorded | NotRecorded]
 
 
 def test_a_scene_is_a_public_coroutine_with_a_stage(script: Path) -> None:
@@ -206,15 +206,15 @@ def test_a_file_that_cannot_be_played_is_told_of_in_words(
 ) -> None:
     found = played[name]
 
-    assert isinstance(found, Refusal)
+    assert isinstance(found, NotRecorded)
     assert words in found.words
 
 
 def test_a_process_that_is_ended_is_told_of(folder: Path, script: Path) -> None:
     text = APP.replace("    ask()", "    __import__('os')._exit(7)")
-    (found,) = play([Play(script, "two", written(folder, "gone", text))])
+    (found,) = play([ScenarioRun(script, "two", written(folder, "gone", text))])
 
-    assert isinstance(found, Refusal)
+    assert isinstance(found, NotRecorded)
     assert "exit code 7" in found.words
 
 
@@ -224,9 +224,9 @@ def test_a_loop_that_is_held_for_ever_is_ended_and_its_line_told(
     text = APP.replace("    ask()", "    while True: ask()")
     answer = written(folder, "held", text)
     limits = Limits(test_seconds=5)
-    (found,) = play([Play(script, "two", answer)], limits=limits)
+    (found,) = play([ScenarioRun(script, "two", answer)], limits=limits)
 
-    assert isinstance(found, Refusal)
+    assert isinstance(found, NotRecorded)
     assert "There was no end after 5 s" in found.words
     assert "app.py:10  while True: ask()" in found.words
 

@@ -1,4 +1,4 @@
-"""Watch mode without an engine: a session and a desk that tests play."""
+"""Watch mode without an engine: a session and a actions that tests play."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.tiny import write_lesson
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.progress import State
+from workshop.screen.watch.actions import ActionError
 from workshop.screen.watch.app import WatchApp
-from workshop.screen.watch.desk import DeedError
 from workshop.timeline import Lane, Span, Timeline
 from workshop.timeline import State as TimelineState
 from workshop.watch import Event, Finished, Reported, Started, Watching
@@ -78,7 +78,7 @@ class PlayedSession:
 
 @dataclass
 class PlayedDesk:
-    """A desk that keeps its state in memory and notes what was asked of it."""
+    """A actions that keeps its state in memory and notes what was asked of it."""
 
     there: list[Lesson]
     known: State = field(default_factory=State)
@@ -97,7 +97,7 @@ class PlayedDesk:
 
     def enter(self, lesson: Lesson) -> Mapping[str, str]:
         if self.trouble:
-            raise DeedError(self.trouble)
+            raise ActionError(self.trouble)
         self.done.append(f"enter {lesson.number}")
         return {}
 
@@ -127,7 +127,7 @@ class PlayedDesk:
         return "It is ours."
 
     def undo(self, lesson: Lesson) -> str:
-        raise DeedError("There is nothing to undo.")
+        raise ActionError("There is nothing to undo.")
 
     def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
         self.log = listen
@@ -155,7 +155,7 @@ class Stage:
 
     pilot: Pilot[None]
     app: WatchApp
-    desk: PlayedDesk
+    actions: PlayedDesk
     session: PlayedSession
 
     @property
@@ -231,13 +231,13 @@ async def raised(
     root: Path,
     *,
     size: tuple[int, int] = (80, 24),
-    desk: PlayedDesk | None = None,
+    actions: PlayedDesk | None = None,
     tried: bool = True,
 ) -> AsyncIterator[Stage]:
     """Open watch mode at lesson 90, which was *tried* before."""
-    desk = desk or PlayedDesk(write_lessons(root))
+    actions = actions or PlayedDesk(write_lessons(root))
     if tried:
-        desk.known.of(desk.there[0].slug).verdicts = {1: "failed", 2: "failed"}
+        actions.known.of(actions.there[0].slug).verdicts = {1: "failed", 2: "failed"}
     sessions: list[PlayedSession] = []
 
     def open_session(
@@ -248,13 +248,15 @@ async def raised(
         sessions.append(PlayedSession(lesson, listen))
         return sessions[-1]
 
-    app = WatchApp(desk, open_session, desk.there[0])
+    app = WatchApp(actions, open_session, actions.there[0])
     async with app.run_test(size=size) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
-        session = sessions[0] if sessions else PlayedSession(desk.there[0], app._listen)
-        stage = Stage(pilot, app, desk, session)
-        lesson = desk.there[0]
+        session = (
+            sessions[0] if sessions else PlayedSession(actions.there[0], app._listen)
+        )
+        stage = Stage(pilot, app, actions, session)
+        lesson = actions.there[0]
         if sessions:
             await stage.tell(Watching(lesson.slug, lesson.app_file, False, ""))
         yield stage

@@ -102,9 +102,9 @@ async def test_n_says_what_is_left_when_a_lesson_has_not_passed(
 
 
 async def test_n_after_the_last_open_lesson_congratulates(tmp_path: Path) -> None:
-    desk = PlayedDesk(write_lessons(tmp_path))
-    desk.known.of("91_halls").passed = {1: "then", 2: "then"}
-    async with raised(tmp_path, desk=desk) as stage:
+    actions = PlayedDesk(write_lessons(tmp_path))
+    actions.known.of("91_halls").passed = {1: "then", 2: "then"}
+    async with raised(tmp_path, actions=actions) as stage:
         passed = await stage.save(PASSED, PASSED)
         text = await stage.press("n")
 
@@ -166,7 +166,7 @@ async def test_hints_come_one_by_one_and_then_our_change_when_asked_for(
         third = await stage.press("h", "h")
         asked = await stage.press("h")
         refused = await stage.press("x")
-        shown_before = dict(stage.desk.known.of("90_seats").shown)
+        shown_before = dict(stage.actions.known.of("90_seats").shown)
         shown = await stage.press("h", "y")
 
     assert "Look." in first
@@ -176,7 +176,7 @@ async def test_hints_come_one_by_one_and_then_our_change_when_asked_for(
     assert "Nothing was changed." in refused
     assert not shown_before
     assert '+    return {"free": 2}' in shown
-    assert stage.desk.known.of("90_seats").shown == {1: "now"}
+    assert stage.actions.known.of("90_seats").shown == {1: "now"}
 
 
 async def test_hints_that_were_seen_open_again_before_a_new_one_does(
@@ -200,7 +200,7 @@ async def test_a_solution_is_shown_and_noted(tmp_path: Path) -> None:
     assert '+    return {"free": 2}' in text
     assert "Two seats are free." in text
     assert "Two seats are free." not in closed
-    assert stage.desk.done.count("solution") == 1
+    assert stage.actions.done.count("solution") == 1
 
 
 async def test_a_solution_asks_first_while_there_is_something_to_find(
@@ -210,7 +210,7 @@ async def test_a_solution_asks_first_while_there_is_something_to_find(
         await stage.save(FAILED, FAILED)
         asked = await stage.press("s")
         refused = await stage.press("n")
-        noted = stage.desk.done.count("solution")
+        noted = stage.actions.done.count("solution")
         await stage.press("s", "y", "s")
         again = await stage.press("s")
 
@@ -239,14 +239,14 @@ async def test_any_key_but_y_leaves_the_file_alone(tmp_path: Path, key: str) -> 
 
     assert "Put the starter back as lessons/90_seats/app.py?" in asked
     assert "Nothing was changed." in text
-    assert "reset" not in stage.desk.done
+    assert "reset" not in stage.actions.done
 
 
 async def test_a_reset_says_where_the_file_is_kept(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.press("x", "y")
 
-    assert "reset" in stage.desk.done
+    assert "reset" in stage.actions.done
     assert "Your file is kept in a safe place." in text
 
 
@@ -349,7 +349,7 @@ async def test_a_verdict_is_recorded_before_it_is_shown(tmp_path: Path) -> None:
         await stage.begin()
         lesson = stage.session.lesson
         await stage.finish(PASSED, FAILED)
-        record = stage.desk.known.of(lesson.slug)
+        record = stage.actions.known.of(lesson.slug)
 
     assert record.verdicts == {1: "passed", 2: "failed"}
     assert record.content == "content 1"
@@ -369,15 +369,15 @@ async def test_a_verdict_on_a_lesson_left_behind_is_recorded_and_not_shown(
     assert "Lesson 91 · Halls" in text
     assert "passed   " not in text
     assert "Missing" not in text
-    assert stage.desk.known.of(left.slug).is_finished(2)
+    assert stage.actions.known.of(left.slug).is_finished(2)
 
 
 async def test_the_app_is_served_shown_and_stopped(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         await stage.save(FAILED, FAILED)
         served = await stage.press("a")
-        assert stage.desk.log is not None
-        stage.desk.log("Ann bought seat A1")
+        assert stage.actions.log is not None
+        stage.actions.log("Ann bought seat A1")
         printed = await stage.settled()
         stopped = await stage.press("a")
 
@@ -386,7 +386,7 @@ async def test_the_app_is_served_shown_and_stopped(tmp_path: Path) -> None:
     assert "Ann bought seat A1" in printed
     assert "7357" not in stopped
     assert "The app is stopped." in stopped
-    assert stage.desk.done[-2:] == ["serve", "stop serving"]
+    assert stage.actions.done[-2:] == ["serve", "stop serving"]
 
 
 async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
@@ -399,7 +399,9 @@ async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
         await stage.save(FAILED, FAILED)
         await stage.press("escape")
         await stage.save(FAILED, FAILED)
-        recorded = [deed for deed in stage.desk.done if deed.startswith("timeline")]
+        recorded = [
+            action for action in stage.actions.done if action.startswith("timeline")
+        ]
 
     assert "The doors open" in first
     assert "ask_venue()" in first
@@ -417,7 +419,7 @@ async def test_an_app_that_starts_when_its_lesson_is_left_is_stopped(
             assert go.wait(60)
             return "http://127.0.0.1:7357"
 
-        monkeypatch.setattr(stage.desk, "serve", serve)
+        monkeypatch.setattr(stage.actions, "serve", serve)
         stage.app.post_message(Key("a", "a"))
         for key in ("l", "9", "1", "enter"):
             stage.app.post_message(Key(key, key if len(key) == 1 else None))
@@ -426,27 +428,27 @@ async def test_an_app_that_starts_when_its_lesson_is_left_is_stopped(
 
     assert "Lesson 91 · Halls" in text
     assert "7357" not in text
-    assert "stop serving" in stage.desk.done
+    assert "stop serving" in stage.actions.done
 
 
 async def test_a_service_that_does_not_start_is_told_and_tried_again(
     tmp_path: Path,
 ) -> None:
-    desk = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
-    async with raised(tmp_path, desk=desk) as stage:
+    actions = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
+    async with raised(tmp_path, actions=actions) as stage:
         text = await stage.settled()
-        desk.trouble = ""
+        actions.trouble = ""
         again = await stage.press("r")
 
     assert "! Redis did not start." in text
     assert "The tests are not running. r tries again." in text
     assert "Redis" not in again
-    assert desk.done[-1] == "enter 90"
+    assert actions.done[-1] == "enter 90"
 
 
 async def test_a_lesson_that_cannot_be_read_is_not_gone_to(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
-        stage.desk.there[1].test_file.write_text("", encoding="utf-8")
+        stage.actions.there[1].test_file.write_text("", encoding="utf-8")
         await stage.press("l")
         text = await stage.press("down", "enter")
 

@@ -100,7 +100,7 @@ def test_without_a_folder_that_can_be_written_the_reasons_are_given(
 ) -> None:
     gone = tmp_path / "gone"
     odd = tmp_path / "odd name"
-    monkeypatch.setattr(folders, "_places", lambda: [gone, odd])
+    monkeypatch.setattr(folders, "_lines_of", lambda: [gone, odd])
     with pytest.raises(ServiceError) as failure:
         folders.new_folder("redis")
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from tests.services.owner import killed_owner
+from workshop.actions.services import services_for_tests
 from workshop.cli import place
-from workshop.cli.services import services_for_tests
 from workshop.services import Service, ServiceError, database_server
 from workshop.services.postgres import (
     call,

@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from tests.services.owner import killed_owner
-from workshop.lab.redis_server import empty_redis
 from workshop.services import Service, ServiceError, redis_server
 from workshop.services.claim import MARKER
 from workshop.services.keeper import kept
+from workshop.testing.services.redis import empty_redis
 
 VARIABLE = "WORKSHOP_REDIS_URL"
 HANDED_OVER = "WORKSHOP_REDIS_CLAIM"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from workshop.environment.verbs import Verb
+from workshop.commands import Verb
 from workshop.site.reference import command_line_page, fixtures_page, package_page
 
 INIT = """\
@@ -34,7 +34,7 @@ class Gate:
         """Wait for callers.
 
         Raises:
-            Never: when nobody
+            TimeLimitExceeded: when nobody
                 has come.
         """
 
@@ -65,7 +65,7 @@ def test_a_package_tells_what_it_offers(package: Path) -> None:
     assert "| `what` | Who is held \\| and why. |" in page
     assert "| `count` | How many have come. |" in page
     assert "### entered\n\n`await gate.entered(times=1, _quiet=…)`" in page
-    assert "**Raises**\n\n- `Never`: when nobody\n  has come." in page
+    assert "**Raises**\n\n- `TimeLimitExceeded`: when nobody\n  has come." in page
     assert "private" not in page
 
 

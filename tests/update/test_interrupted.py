@@ -252,10 +252,10 @@ def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
     ):
         text = (ROOT / "workshop" / name).read_text(encoding="utf-8")
         course.write({f"workshop/{name}": text})
-    course.commit({"workshop/environment/door.py": "import half_of_the_tool\n"})
+    course.commit({"workshop/entry/dispatch.py": "import half_of_the_tool\n"})
     clone.update()
     door = "def enter(words):\n    print('new', *words)\n"
-    course.commit({"workshop/environment/door.py": door, APP: NEW_STARTER})
+    course.commit({"workshop/entry/dispatch.py": door, APP: NEW_STARTER})
     with stopping(3, Killed()) as steps, pytest.raises(Killed):
         clone.update()
     assert "_move_head" not in steps

@@ -79,8 +79,8 @@ class Watched:
     def until_ready(self) -> None:
         """Wait until the next run's processes have done all that can be done before."""
         self.until_tidy()
-        assert self.session._supply is not None
-        for spare in self.session._supply._spares:
+        assert self.session._pool is not None
+        for spare in self.session._pool._idle:
             event = spare._queue.get(timeout=SECONDS)
             assert event["event"] == "ready"
             spare._queue.put(event)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.watch.conftest import watch
-from workshop.cli.services import services_for_tests
+from workshop.actions.services import services_for_tests
 from workshop.grading import Verdict
 from workshop.grading.engine import ROOT
 from workshop.lesson import Catalogue, Lesson

@@ -28,8 +28,8 @@ from workshop.watch import (
     session,
 )
 from workshop.watch.session import ASKED, BY_KEY, SUPERSEDED
-from workshop.watch.supply import FORKS
 from workshop.watch.watcher import POLLING
+from workshop.watch.worker_pool import FORKS
 
 ENDLESS = "import sys\nprint('here I hang', flush=True)\nwhile True: pass\n"
 

@@ -15,11 +15,11 @@ from workshop.check.rules import broken_rules
 from workshop.check.serving import serving_problem
 from workshop.check.variants import VariantError, misjudged, read_variants
 from workshop.grading import LessonVerdict, Limits, Verdict, grade
-from workshop.grading.cores import cores
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
 from workshop.lesson.completeness import is_file
 from workshop.processes.temporary import temporary_folder
+from workshop.sandbox.cores import cores
 
 AUTHOR = "WORKSHOP_AUTHOR"
 """Set where the lessons are published: there an edited starter is an error."""

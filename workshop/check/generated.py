@@ -87,8 +87,8 @@ def parts(root: Path) -> list[Part]:
             "facts",
             lambda: fact_tables(read_facts(root)),
         ),
-        Part(docs / "reference" / "lab.md", "fixtures", lambda: _fixtures(root)),
-        Part(docs / "reference" / "lab.md", "lab", lambda: _package(root, "lab")),
+        Part(docs / "reference" / "test_kit.md", "fixtures", lambda: _fixtures(root)),
+        Part(docs / "reference" / "test_kit.md", "lab", lambda: _package(root, "lab")),
         Part(
             docs / "reference" / "timeline.md",
             "timeline",
@@ -112,7 +112,7 @@ def _package(root: Path, name: str) -> str:
 
 
 def _fixtures(root: Path) -> str:
-    return fixtures_page(root / "workshop" / "lab" / "plugin.py")
+    return fixtures_page(root / "workshop" / "testing" / "plugin.py")
 
 
 def _notebooks(root: Path) -> list[Part]:

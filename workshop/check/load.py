@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from workshop.grading.cores import cores
 from workshop.processes.supervised import SupervisedProcess
+from workshop.sandbox.cores import cores
 
 
 @contextmanager

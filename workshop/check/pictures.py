@@ -21,7 +21,7 @@ from typing import Any
 
 from workshop.check.finding import Finding
 from workshop.lesson import Catalogue, Lesson
-from workshop.scenario import Performance, Play, Scene, play, read_scenes
+from workshop.scenario import Recorded, ScenarioRun, Scene, play, read_scenes
 from workshop.scenario.source import loaded
 from workshop.services import redis_server
 from workshop.services.redis import CLAIM_VARIABLE
@@ -136,7 +136,7 @@ def _recorder_of(example: Any) -> Any:
 
 
 def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
-    wanted: list[tuple[str, Scene, Play, Play]] = []
+    wanted: list[tuple[str, Scene, ScenarioRun, ScenarioRun]] = []
     for lesson in lessons:
         script = lesson.scenario_file
         if not script.is_file():
@@ -144,7 +144,7 @@ def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
         for number, scene in enumerate(read_scenes(script)):
             own = f"-{scene.name}" if number else ""
             before, after = (
-                Play(script, scene.name, answer)
+                ScenarioRun(script, scene.name, answer)
                 for answer in (lesson.state_file(0), lesson.solution_file)
             )
             wanted.append((f"{lesson.number}{own}", scene, before, after))
@@ -174,8 +174,8 @@ def _services(lessons: Sequence[Lesson]) -> Iterator[dict[str, str]]:
         yield environment
 
 
-def _timeline(name: str, wanted: Play, found: object) -> Timeline:
-    if isinstance(found, Performance):
+def _timeline(name: str, wanted: ScenarioRun, found: object) -> Timeline:
+    if isinstance(found, Recorded):
         return found.timeline
     words = getattr(found, "words", "")
     raise PictureError(f"{name}: {wanted.answer} cannot be recorded: {words}")

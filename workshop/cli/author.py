@@ -17,8 +17,8 @@ from workshop.cli.learner import (
 )
 
 if TYPE_CHECKING:
+    from workshop.actions.services import Choice
     from workshop.check import Finding
-    from workshop.cli.services import Choice
 
 
 @click.command("new-lesson")
@@ -71,8 +71,8 @@ def check(
     With --draft, run nothing, and list what is missing in the order in which to
     write it.
     """
+    from workshop.actions.services import services_for_tests
     from workshop.check import check_draft, check_lesson
-    from workshop.cli.services import services_for_tests
 
     every = place.catalogue().named()
     chosen = [named_lesson(lesson)] if lesson else every

@@ -14,7 +14,7 @@ from workshop.lesson import Lesson
 from workshop.screen.console import command
 
 if TYPE_CHECKING:
-    from workshop.cli.services import Choice
+    from workshop.actions.services import Choice
 
 COMMAND = "WORKSHOP_DEBUG_COMMAND"
 """Environment variable of a server: the command with which breakpoints can be used."""
@@ -36,8 +36,8 @@ def debug_step(
     The default is the current step. The result is not recorded, because a debugger can
     change variables and so make any test pass.
     """
+    from workshop.actions.services import services_for_tests
     from workshop.cli.learner import say
-    from workshop.cli.services import services_for_tests
     from workshop.grading.debugged import debug
     from workshop.screen.report import print_step
 

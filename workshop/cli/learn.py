@@ -16,7 +16,7 @@ from workshop.cli.learner import (
 from workshop.lesson import Lesson
 
 if TYPE_CHECKING:
-    from workshop.cli.services import Choice
+    from workshop.actions.services import Choice
 
 plain_option = click.option(
     "--plain", is_flag=True, help="Print plain lines instead of using the screen."

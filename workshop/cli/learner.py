@@ -18,7 +18,7 @@ from workshop.progress import LessonRecord, State, Store, content_hash
 from workshop.terminal.output import trusted
 
 if TYPE_CHECKING:
-    from workshop.cli.services import Choice
+    from workshop.actions.services import Choice
     from workshop.grading import LessonVerdict
 
 
@@ -175,9 +175,9 @@ def run(
     database: Choice | None,
 ) -> int:
     """Serve the lesson's app, reloading when you save."""
+    from workshop.actions.services import services_for_app
+    from workshop.actions.serving import Served
     from workshop.cli.debugging import debugging_environment, need_terminal
-    from workshop.cli.served import Served
-    from workshop.cli.services import services_for_app
     from workshop.processes.temporary import temporary_folder
 
     it = one_lesson(lesson)
@@ -312,8 +312,8 @@ def _grade(
     *,
     quiet: bool = False,
 ) -> LessonVerdict:
+    from workshop.actions.services import services_for_tests
     from workshop.cli.printouts import with_kept_output
-    from workshop.cli.services import services_for_tests
     from workshop.grading import grade
 
     progress = _Progress(len(lesson.tests), shown=not quiet and sys.stderr.isatty())
@@ -389,7 +389,7 @@ def wanted_port(port: int | None) -> int:
     """
     if port is None:
         return free_port()
-    from workshop.cli.served import is_taken
+    from workshop.actions.serving import is_taken
 
     if is_taken(port):
         raise click.UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from workshop.check.gate import grade_source
 from workshop.check.generated import Part
 from workshop.cli.app import command_line
-from workshop.environment.verbs import VERBS
+from workshop.commands import VERBS
 from workshop.lesson import Lesson
 from workshop.screen.report import verdict_text
 from workshop.site.reference import command_line_page

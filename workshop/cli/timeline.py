@@ -13,7 +13,7 @@ from workshop.cli.learner import lesson_argument, one_lesson, say
 from workshop.lesson import Lesson
 
 if TYPE_CHECKING:
-    from workshop.scenario import Performance, Play, Refusal, Scene
+    from workshop.scenario import NotRecorded, Recorded, ScenarioRun, Scene
     from workshop.timeline import Timeline
 
 
@@ -42,7 +42,7 @@ def timeline(
     picture: Path | None,
 ) -> int:
     """Show which task held the event loop, and which ones waited."""
-    from workshop.scenario import Play, Refusal
+    from workshop.scenario import NotRecorded, ScenarioRun
     from workshop.screen.pages import short
     from workshop.screen.timeline import print_timeline
 
@@ -62,8 +62,8 @@ def timeline(
         answers.pop("yours" if solution else "ours")
     panels: list[tuple[str, Timeline]] = []
     for whose, answer in answers.items():
-        found = record(it, Play(script, scene.name, answer), exact=virtual)
-        if isinstance(found, Refusal):
+        found = record(it, ScenarioRun(script, scene.name, answer), exact=virtual)
+        if isinstance(found, NotRecorded):
             click.echo(f"{short(answer)} could not be recorded. {found.words}")
             return NOT_PASSED
         panels.append((whose.capitalize() if compare else "", found.timeline))
@@ -98,10 +98,10 @@ def _chosen(lesson: Lesson, scenes: tuple[Scene, ...], name: str | None) -> Scen
 
 
 def record(
-    lesson: Lesson, wanted: Play, *, exact: bool = False
-) -> Performance | Refusal:
+    lesson: Lesson, wanted: ScenarioRun, *, exact: bool = False
+) -> Recorded | NotRecorded:
     """Record one answer: a process and services of its own. *exact*: virtual time."""
-    from workshop.cli.services import services_for_app
+    from workshop.actions.services import services_for_app
     from workshop.processes.temporary import temporary_folder
     from workshop.scenario import play
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from workshop.actions.checkout import CheckoutActions
 from workshop.check.gate import grade_source
 from workshop.cli import place
-from workshop.cli.desk import CheckoutDesk
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson
 from workshop.progress import Store
@@ -85,9 +85,9 @@ def _draw(verdict: LessonVerdict, size: tuple[int, int], keys: list[str]) -> str
         return _Graded(verdict, listen)
 
     with tempfile.TemporaryDirectory() as folder:
-        desk = CheckoutDesk(store=Store(Path(folder) / "progress.json"))
-        app = WatchApp(desk, open_session, verdict.lesson)
+        actions = CheckoutActions(store=Store(Path(folder) / "progress.json"))
+        app = WatchApp(actions, open_session, verdict.lesson)
         try:
             return asyncio.run(picture(app, keys, size=size, title="make learn"))
         finally:
-            desk.close()
+            actions.close()

@@ -17,9 +17,9 @@ from workshop.processes.signals import leaving_by
 from workshop.services import ServiceError
 
 if TYPE_CHECKING:
-    from workshop.cli.desk import CheckoutDesk
-    from workshop.cli.services import Choice
-    from workshop.screen.watch.desk import OpenSession
+    from workshop.actions.checkout import CheckoutActions
+    from workshop.actions.services import Choice
+    from workshop.screen.watch.actions import OpenSession
     from workshop.watch import Event, Session
 
 
@@ -38,15 +38,15 @@ def terminal_is_whole() -> bool:
 
 def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
     """Watch *lesson*, and those that the person goes on to, until they quit."""
-    with _desk_and_sessions(lesson, database) as (desk, open_session):
+    with _actions_and_sessions(lesson, database) as (actions, open_session):
         from workshop.screen.watch.app import WatchApp, parting_words
 
-        app = WatchApp(desk, open_session, lesson)
+        app = WatchApp(actions, open_session, lesson)
         # The mouse stays the terminal's: it selects, copies and opens links.
         with leaving_by(app.leave):
             app.run(mouse=False)
-    print(parting_words(desk.state(), app.lesson))  # noqa: T201 -- the last word
-    for note in desk.notes():
+    print(parting_words(actions.state(), app.lesson))  # noqa: T201 -- the last word
+    for note in actions.notes():
         print(note, file=sys.stderr)  # noqa: T201 -- see above
 
 
@@ -55,32 +55,32 @@ def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
 
     Lines typed are taken from standard input, and it ends with them.
     """
-    with _desk_and_sessions(lesson, database) as (desk, open_session):
+    with _actions_and_sessions(lesson, database) as (actions, open_session):
         from workshop.screen.console import out
         from workshop.screen.lines import Lines
-        from workshop.screen.watch.desk import DeedError
+        from workshop.screen.watch.actions import ActionError
 
-        lines = Lines(desk, open_session, lesson, out())
+        lines = Lines(actions, open_session, lesson, out())
         try:
             return lines.run(sys.stdin or ())
-        except DeedError as problem:
+        except ActionError as problem:
             raise ServiceError(str(problem)) from None
 
 
 @contextmanager
-def _desk_and_sessions(
+def _actions_and_sessions(
     lesson: Lesson, database: Choice | None
-) -> Iterator[tuple[CheckoutDesk, OpenSession]]:
+) -> Iterator[tuple[CheckoutActions, OpenSession]]:
     """Yield what both faces are put together from, and end it all afterwards.
 
     The session for *lesson* begins at once, and is handed over when it is
     asked for: importing a face takes as long as importing what tests need.
     """
-    from workshop.cli.desk import CheckoutDesk
+    from workshop.actions.checkout import CheckoutActions
     from workshop.watch import Session
 
-    desk = CheckoutDesk(database)
-    begun = _Begun(desk, lesson)
+    actions = CheckoutActions(database)
+    begun = _Begun(actions, lesson)
     sessions: list[Session] = []
 
     def open_session(
@@ -100,11 +100,11 @@ def _desk_and_sessions(
         return session
 
     try:
-        yield desk, open_session
+        yield actions, open_session
     finally:
         for session in (*sessions, *begun.sessions()):
             session.close()
-        desk.close()
+        actions.close()
 
 
 def _with_kept_output(event: Event) -> Event:
@@ -120,8 +120,8 @@ def _with_kept_output(event: Event) -> Event:
 class _Begun:
     """A session that has begun before there is anybody to listen."""
 
-    def __init__(self, desk: CheckoutDesk, lesson: Lesson) -> None:
-        self._desk = desk
+    def __init__(self, actions: CheckoutActions, lesson: Lesson) -> None:
+        self._actions = actions
         self._lesson = lesson
         self._session: Session | None = None
         self._told: list[Event] = []
@@ -131,15 +131,15 @@ class _Begun:
         self._thread.start()
 
     def _begin(self) -> None:
-        from workshop.screen.watch.desk import DeedError
+        from workshop.screen.watch.actions import ActionError
         from workshop.watch import Session
 
         # Who asks for the lesson anew is told why it cannot be entered.
-        with contextlib.suppress(DeedError):
+        with contextlib.suppress(ActionError):
             self._session = Session(
                 self._lesson,
                 root=place.ROOT,
-                environment=self._desk.enter(self._lesson),
+                environment=self._actions.enter(self._lesson),
                 listen=self._hear,
             )
             self._session.start()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.environment.model import Environment, SetupError
-from workshop.environment.progress import Narrator
+from workshop.environment.progress_line import ProgressLine
 from workshop.environment.trouble import explain, is_offline
 from workshop.processes.environment import environment_of_installers
 
@@ -36,7 +36,7 @@ class Installer:
 
     environment: Environment
     base: str
-    narrator: Narrator
+    progress_line: ProgressLine
 
     def install(self, files: Sequence[Path], *, again: bool) -> None:
         """Install what the *files* pin; *again* also over what seems to be there.
@@ -152,7 +152,7 @@ class Installer:
                         code = process.wait(timeout=1)
                         break
                     except subprocess.TimeoutExpired:
-                        self.narrator.tick(_last_line(sink.fileno()))
+                        self.progress_line.tick(_last_line(sink.fileno()))
             finally:
                 if process.poll() is None:
                     process.terminate()

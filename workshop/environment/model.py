@@ -175,21 +175,21 @@ class Environment:
             and not self._runs_other_python(stamp)
         )
 
-    def lacks(self, groups: tuple[str, ...]) -> list[str]:
+    def missing(self, groups: tuple[str, ...]) -> list[str]:
         """Return those of *groups* that are not installed as pinned."""
         stamp = self.stamp()
         if stamp is None or not self.is_whole():
             return list(groups)
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
 
-    def distrust(self) -> None:
+    def mark_stale(self) -> None:
         """Note that the packages are not what they should be: install them again."""
         stamp = self.stamp()
         if stamp is not None:
             stamp.installed = dict.fromkeys(stamp.installed, "begun")
             replace_text(self.stamp_file, stamp.text())
 
-    def distrust_if_other_python(self) -> None:
+    def mark_stale_if_other_python(self) -> None:
         """Remove the stamp if it speaks of another Python than the one inside."""
         stamp = self.stamp()
         if stamp is not None and self._runs_other_python(stamp):

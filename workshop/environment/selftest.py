@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workshop.commands import BY_NAME
 from workshop.environment import python, setup
 from workshop.environment.model import ROOT, Environment, SetupError, version_text
-from workshop.environment.verbs import BY_NAME
 from workshop.processes.supervised import call
 
 NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")

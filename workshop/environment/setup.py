@@ -23,7 +23,7 @@ from workshop.environment.model import (
     replace_text,
     version_text,
 )
-from workshop.environment.progress import Narrator
+from workshop.environment.progress_line import ProgressLine
 from workshop.environment.trouble import explain_disk, explain_os_error
 from workshop.processes.environment import environment_of_installers
 
@@ -45,15 +45,15 @@ def ensure(
     """
     if _is_ready(environment, groups):
         return
-    narrator = Narrator()
+    progress_line = ProgressLine()
     try:
         _refuse_what_is_not_ours(environment)
         environment.place.mkdir(parents=True, exist_ok=True)
-        with lock.held(environment.lock_file, lambda who: _waiting(who, narrator)):
+        with lock.held(environment.lock_file, lambda who: _waiting(who, progress_line)):
             if not _is_ready(environment, groups):
                 _refuse_what_is_not_ours(environment)
                 ownership.claim(environment)
-                _Work(environment, narrator, base or own_base()).do(groups)
+                _Work(environment, progress_line, base or own_base()).do(groups)
     except TimeoutError:
         raise SetupError(
             f"Another set-up has locked {environment.lock_file} and does not finish. "
@@ -62,12 +62,12 @@ def ensure(
     except OSError as error:
         raise SetupError(explain_os_error(error, environment.place)) from error
     finally:
-        narrator.clear()
+        progress_line.clear()
 
 
 def _is_ready(environment: Environment, groups: tuple[str, ...]) -> bool:
     # A verb that needs no packages needs the environment all the same.
-    return environment.is_whole() and not environment.lacks(groups)
+    return environment.is_whole() and not environment.missing(groups)
 
 
 def own_base() -> str:
@@ -77,11 +77,11 @@ def own_base() -> str:
 
 def uv(environment: Environment) -> str:
     """Return a path of uv, put into *environment* if the PATH has none."""
-    return Installer(environment, own_base(), Narrator()).uv()
+    return Installer(environment, own_base(), ProgressLine()).uv()
 
 
-def _waiting(who: str, narrator: Narrator) -> None:
-    narrator.say(f"Another set-up is running ({who}). Waiting for it to finish.")
+def _waiting(who: str, progress_line: ProgressLine) -> None:
+    progress_line.say(f"Another set-up is running ({who}). Waiting for it to finish.")
 
 
 def _refuse_what_is_not_ours(environment: Environment) -> None:
@@ -95,7 +95,7 @@ class _Work:
     """One set-up, with the lock held, in a folder that the workshop created."""
 
     environment: Environment
-    narrator: Narrator
+    progress_line: ProgressLine
     base: str
 
     def do(self, groups: tuple[str, ...]) -> None:
@@ -111,19 +111,19 @@ class _Work:
             if not self._move_in(stamp, version):
                 stamp = None
                 version = self._build()
-        elif not stamp.installed or not environment.lacks(groups):
+        elif not stamp.installed or not environment.missing(groups):
             self._begin(f"Setting up the workshop in {_short(environment.place)}")
         elif "begun" in stamp.installed.values():
             self._begin("The last set-up was interrupted: repairing it")
-        elif set(environment.lacks(groups)) & set(stamp.installed):
+        elif set(environment.missing(groups)) & set(stamp.installed):
             self._begin("The pinned packages changed: bringing them up to date")
         else:
-            missing = ", ".join(environment.lacks(groups))
+            missing = ", ".join(environment.missing(groups))
             self._begin(f"Adding the packages for {missing}")
         if stamp is None:
             stamp = Stamp(version, str(environment.place), str(ROOT))
         self._install(groups, stamp)
-        self.narrator.end("The workshop is set up.")
+        self.progress_line.end("The workshop is set up.")
 
     def _install(self, groups: tuple[str, ...], stamp: Stamp) -> None:
         environment = self.environment
@@ -135,7 +135,7 @@ class _Work:
         stamp.installed = before | dict.fromkeys(missing, "begun")
         self._write(stamp)
         if missing:
-            installer = Installer(environment, self.base, self.narrator)
+            installer = Installer(environment, self.base, self.progress_line)
             try:
                 installer.install([pins_file(name) for name in missing], again=again)
             except SetupError:
@@ -277,7 +277,7 @@ class _Work:
         return list(place.glob(pattern))
 
     def _begin(self, doing: str) -> None:
-        self.narrator.begin(doing)
+        self.progress_line.begin(doing)
 
     def _write(self, stamp: Stamp) -> None:
         replace_text(self.environment.stamp_file, stamp.text())

@@ -6,13 +6,13 @@ This room knows nothing of terminals.
 """
 
 from workshop.grading.engine import grade
-from workshop.grading.limits import Limits
 from workshop.grading.verdict import (
     LessonVerdict,
     StepVerdict,
     TestVerdict,
     Verdict,
 )
+from workshop.sandbox.limits import Limits
 
 __all__ = [
     "LessonVerdict",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from workshop.grading.orders import rest
-from workshop.lab.breakpoints import call_at_breakpoints
-from workshop.lab.source import Place
+from workshop.sandbox.control_channel import rest
+from workshop.testing.app.breakpoints import call_at_breakpoints
+from workshop.testing.reporting.source import SourceLine
 
 if TYPE_CHECKING:
     from workshop.grading.worker import Channel
@@ -20,7 +20,7 @@ def report_breakpoints(channel: Channel) -> None:
     A process that the app has forked cannot report, so it continues.
     """
 
-    def report(place: Place) -> None:
+    def report(place: SourceLine) -> None:
         if not channel.is_own:
             sys.stderr.write(f"A breakpoint at {place.short} was skipped.\n")
             return

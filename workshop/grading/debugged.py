@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from workshop.grading.engine import ROOT, make_job, part_of
-from workshop.grading.limits import Limits
 from workshop.grading.verdict import Ending, StepVerdict
 from workshop.grading.worker import Channel, arguments, preload
 from workshop.lesson import Lesson, Step
 from workshop.processes.environment import environment_of_tests
+from workshop.sandbox.limits import Limits
 from workshop.terminal.control_codes import cleaned
 from workshop.terminal.output import safe_plain, safe_standard_streams
 
@@ -90,8 +90,8 @@ def main(job_file: Path, events_file: Path) -> None:
     import pytest
 
     from workshop.grading.recorder import Recorder
-    from workshop.lab.breakpoints import debug_at_breakpoints
-    from workshop.lab.debugging import lift_limits
+    from workshop.testing.app.breakpoints import debug_at_breakpoints
+    from workshop.testing.time.debugging import lift_limits
 
     job = json.loads(job_file.read_text(encoding="utf-8"))
     with (

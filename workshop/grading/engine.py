@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.grading import files
-from workshop.grading.limits import Limits
-from workshop.grading.process import WorkerProcess
+from workshop.grading import file_integrity
 from workshop.grading.verdict import (
     Ending,
     LessonVerdict,
@@ -25,6 +23,8 @@ from workshop.grading.verdict import (
 )
 from workshop.lesson import Lesson
 from workshop.lesson.published import edited_tests
+from workshop.sandbox.limits import Limits
+from workshop.sandbox.worker_process import WorkerProcess
 from workshop.terminal.control_codes import plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def make_job(
         "seed": seed,
         "test_seconds": limits.test_seconds,
         "waits": False,
-        "protected": [str(it) for it in files.protected(ROOT, lesson, answer)],
+        "protected": [str(it) for it in file_integrity.protected(ROOT, lesson, answer)],
     }
 
 
@@ -121,7 +121,7 @@ def run_job(
     Ending the worker is left to whoever started it.
     """
     tests = [test for test in lesson.tests if test.id in job["tests"]]
-    before = files.stamps(ROOT, lesson, answer)
+    before = file_integrity.stamps(ROOT, lesson, answer)
     began = time.monotonic()
     events: dict[int, list[dict[str, Any]]] = defaultdict(list)
     seconds: list[float] = []
@@ -142,7 +142,9 @@ def run_job(
     ]
     parts = []
     finished = len(seconds)
-    written = files.changed(before, files.stamps(ROOT, lesson, answer))
+    written = file_integrity.changed(
+        before, file_integrity.stamps(ROOT, lesson, answer)
+    )
     for number in range(finished if last["event"] == "done" else finished + 1):
         ending = Ending("done")
         if uncollected:
@@ -224,7 +226,7 @@ def _words_for_tampering(
     return ""
 
 
-# The messages of the failures in `control.py`.
+# The messages of the failures in `control_tests.py`.
 CONTROLS = {
     "test_a_control_fails": "a failure is told",
     "test_a_control_on_the_loop_fails": "418 {'tea': [1, 2]} 418 {'tea': [1, 2]}",
@@ -273,18 +275,18 @@ def _describe_ending(
     where = f" It was at {line}." if line else ""
     begun = any(event["event"] == "start" for event in events)
     match last["event"]:
-        case "late":
+        case "timed_out":
             return Ending(
                 "timed out",
                 f"All tests together took longer than {limits.run_seconds:.0f} s.",
             )
-        case "silent" if not begun:
+        case "stalled" if not begun:
             return Ending(
                 "error",
                 "The tests did not start, because the imports did not end within "
                 f"{limits.start_seconds:.0f} s. Run `python -m workshop doctor`.",
             )
-        case "silent":
+        case "stalled":
             return Ending(
                 "timed out",
                 f"The test did not end within {limits.test_seconds:.0f} s.{where} "
@@ -296,7 +298,7 @@ def _describe_ending(
                 ),
                 line,
             )
-        case "flood":
+        case "output_limit":
             return Ending(
                 "error",
                 "app.py printed more than "
@@ -304,7 +306,7 @@ def _describe_ending(
                 "a print in a loop that never ends?",
                 line,
             )
-        case "swarm":
+        case "process_limit":
             return Ending(
                 "error",
                 f"app.py started more than {limits.processes} processes, so the run "

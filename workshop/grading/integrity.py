@@ -61,8 +61,9 @@ _NEAR = frozenset(
         "_pytest.outcomes",
         "_pytest.raises",
         "pluggy",
-        "workshop.lab",
+        "workshop.testing",
         "workshop.grading",
+        "workshop.sandbox",
         "__main__",
         "anyio.pytest_plugin",
         "anyio._backends._asyncio",
@@ -76,8 +77,8 @@ _EVERYTHING = ("workshop",)
 # Names that may stand for something else later.
 _FREE = {
     # Set by the test kit itself.
-    "workshop.lab.timekeeper._keeper",
-    "workshop.lab.cases._listener",
+    "workshop.testing.time.watchdog._keeper",
+    "workshop.testing.reporting.cases._listener",
     # Set by pytest for each test.
     "_pytest.assertion.util._reprcompare",
     "_pytest.assertion.util._assertion_pass",
@@ -234,7 +235,7 @@ def _cells(owners: Iterable[Any]) -> list[tuple[Any, Any, str]]:
     found = []
     for owner in owners:
         module = owner.__name__ if isinstance(owner, ModuleType) else owner.__module__
-        if not _below(module, ("workshop.lab",)):
+        if not _below(module, ("workshop.testing",)):
             continue
         for value in vars(owner).values():
             if isinstance(value, FunctionType):

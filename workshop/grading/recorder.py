@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workshop.grading import integrity, reaching
-from workshop.grading.orders import rest
-from workshop.lab.cases import on_passed_case
-from workshop.lab.group import leaves
+from workshop.grading import audit, integrity
+from workshop.sandbox.control_channel import rest
+from workshop.testing.reporting.cases import on_passed_case
+from workshop.testing.reporting.exception_groups import leaves
 
 if TYPE_CHECKING:
-    from workshop.grading.orders import Orders
     from workshop.grading.worker import Channel
+    from workshop.sandbox.control_channel import ControlChannel
 
 
 class Recorder:
@@ -34,10 +34,10 @@ class Recorder:
         channel: Channel,
         job: dict[str, Any],
         number: int,
-        orders: Orders | None,
+        control: ControlChannel | None,
     ) -> None:
         self.channel = channel
-        self.orders = orders
+        self.control = control
         self._send = channel.send
         self._alarm = channel.alarm()
         self._changed: Callable[[bool], str | None] = _nothing
@@ -84,17 +84,17 @@ class Recorder:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Wait for the answer, and for which tests are to be run on it here."""
         self._changed = self._watch(session)
-        if self.waits and self.orders is not None:
+        if self.waits and self.control is not None:
             # What is there now will stay: no collection need look at it again,
             # nor write to its pages, which a forked process would copy.
             gc.collect()
             gc.freeze()
-            wanted = self.orders.await_go()
+            wanted = self.control.wait_for_start()
             session.items[:] = [
                 it for it in session.items if it.name in wanted or _is_control(it)
             ]
         if self.number == 0:
-            reaching.watch(
+            audit.watch(
                 tests=[self._files[0], self._files[0].with_name("world.py")],
                 protected=self._protected,
                 report=self._alarm,
@@ -134,7 +134,7 @@ class Recorder:
         that is about to be ended: a sixth of the time of a run.
         """
         self.finish()
-        if self.is_last and self.orders is not None:
+        if self.is_last and self.control is not None:
             rest()
 
     def finish(self) -> None:
@@ -216,7 +216,7 @@ class Recorder:
         return report
 
 
-_CONTROL = "workshop/grading/control.py"
+_CONTROL = "workshop/grading/control_tests.py"
 
 
 def _is_control(item: pytest.Item) -> bool:

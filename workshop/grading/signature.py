@@ -1,7 +1,7 @@
 """Signatures of events: what shows that a line came from the recorder.
 
 The app under test runs in the worker's process and can write to the pipe of
-events. It does not know the key, which the worker is given with its orders
+events. It does not know the key, which the worker is given with its control
 and which never travels on that pipe. Each signature covers the number of its
 event, so an event that was overheard cannot be sent again.
 """

@@ -36,27 +36,27 @@ from types import TracebackType
 from typing import IO, Any
 
 from workshop.grading.breakpoints import report_breakpoints
-from workshop.grading.marks import AGAIN, BADGE, MARK
-from workshop.grading.orders import ForkingOrders, Orders, rest
 from workshop.grading.signature import signer
-from workshop.grading.warm import warm_up, warm_up_database
+from workshop.grading.warm_up import warm_up, warm_up_database
+from workshop.sandbox.control_channel import ControlChannel, ForkingControlChannel, rest
+from workshop.sandbox.markers import AGAIN, MARK, RUN_ID
 
 
 def main() -> None:
     """Take one job and run it. Never returns by itself."""
-    control = os.dup(0)
+    descriptor = os.dup(0)
     # Duplicated descriptors are not inherited: a child process that the
     # answer starts cannot hold the event pipe open.
     events = os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
     _detach_standard_streams()
     faulthandler.enable(events)
     channel = Channel(events)
-    kind = ForkingOrders if "--stem" in sys.argv else Orders
-    orders = kind(control, channel)
+    kind = ForkingControlChannel if "--stem" in sys.argv else ControlChannel
+    control = kind(descriptor, channel)
     try:
         preload()
         report_breakpoints(channel)
-        job = orders.job()
+        job = control.job()
         if not job["waits"]:
             channel.send("ready")
         if "done_by" in job:  # something else than tests
@@ -64,7 +64,7 @@ def main() -> None:
             channel.mark("")
             channel.send("done")
         else:
-            _run(job, channel, orders)
+            _run(job, channel, control)
     except BaseException:  # noqa: BLE001 -- every end of this process is reported
         channel.send("broken", traceback=traceback.format_exc())
     rest()
@@ -86,7 +86,7 @@ class Channel:
         """Use *stream* from now on, in this process and in no other."""
         self.stream = stream
         self._pid = os.getpid()
-        self._badge = os.environ.get(BADGE, "")
+        self._badge = os.environ.get(RUN_ID, "")
 
     @property
     def is_own(self) -> bool:
@@ -153,8 +153,12 @@ class BriefFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 -- logging's name
         """Return the learner's frames and the last line; of a group, of its errors."""
-        from workshop.lab.counted import counted
-        from workshop.lab.group import full_name, in_its_group, leaves
+        from workshop.testing.reporting.exception_groups import (
+            full_name,
+            in_its_group,
+            leaves,
+        )
+        from workshop.testing.reporting.shortened import counted
 
         _, error, tb = ei
         told = []
@@ -167,7 +171,7 @@ class BriefFormatter(logging.Formatter):
 
 
 def _learners_lines(tb: TracebackType | None) -> list[str]:
-    from workshop.lab.source import is_learner_file
+    from workshop.testing.reporting.source import is_learner_file
 
     return [
         f"  {Path(frame.filename).name}:{frame.lineno}  {frame.line}"
@@ -195,7 +199,7 @@ def preload() -> None:
     import httpx2
     import pytest
 
-    import workshop.lab.plugin
+    import workshop.testing.plugin
 
     del fastapi, httpx2, pytest, workshop
 
@@ -208,10 +212,10 @@ _COSTLY = {
     "aiosqlite": ("aiosqlite",),
     "postgres": ("sqlalchemy.dialects.postgresql.asyncpg",),
     "asyncpg": ("asyncpg",),
-    "redis": ("redis.asyncio", "workshop.lab.redis_server"),
-    "serve": ("uvicorn", "workshop.lab.server"),
-    "database": ("workshop.lab.database",),
-    "thread_pool": ("workshop.lab.thread_pool",),
+    "redis": ("redis.asyncio", "workshop.testing.services.redis"),
+    "serve": ("uvicorn", "workshop.testing.app.server"),
+    "database": ("workshop.testing.services.database",),
+    "thread_pool": ("workshop.testing.app.thread_pool",),
 }
 
 
@@ -228,7 +232,7 @@ def _preload_for(job: dict[str, Any]) -> None:
                     importlib.import_module(module)
 
 
-def _run(job: dict[str, Any], channel: Channel, orders: Orders) -> None:
+def _run(job: dict[str, Any], channel: Channel, control: ControlChannel) -> None:
     import pytest
 
     from workshop.grading.recorder import Recorder
@@ -242,7 +246,7 @@ def _run(job: dict[str, Any], channel: Channel, orders: Orders) -> None:
             warm_up_database()
     sys.dont_write_bytecode = True
     for number in range(job["rounds"]):
-        recorder = Recorder(channel, job, number, orders)
+        recorder = Recorder(channel, job, number, control)
         pytest.main(arguments(job), plugins=[recorder])
         recorder.finish()
 
@@ -251,7 +255,7 @@ def arguments(job: dict[str, Any]) -> list[str]:
     """Return pytest's arguments: all that is needed, and nothing of its own show."""
     return [
         job["test_file"],
-        os.fspath(Path(__file__).with_name("control.py")),
+        os.fspath(Path(__file__).with_name("control_tests.py")),
         *("-c", os.fspath(Path(__file__).with_name("pytest.ini"))),
         *("--rootdir", job["root"]),
         *("--app", job["app_file"]),
@@ -261,7 +265,7 @@ def arguments(job: dict[str, Any]) -> list[str]:
         "--assert=plain",
         "--disable-plugin-autoload",
         *("-p", "anyio.pytest_plugin"),
-        *("-p", "workshop.lab.plugin"),
+        *("-p", "workshop.testing.plugin"),
         *("-p", "no:terminal"),
         # It would open a debugger of its own, on the terminal plugin.
         *("-p", "no:debugging"),

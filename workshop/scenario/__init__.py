@@ -1,4 +1,4 @@
-"""Play a lesson's scenes against an answer, and record what the loop did.
+"""ScenarioRun a lesson's scenes against an answer, and record what the loop did.
 
 `lessons/NN_name/scenario.py` says who calls what when, and gives the outside
 world short, known times. Each of its public `async def` functions that takes a
@@ -12,14 +12,14 @@ stage is a scene. Its docstring is the title of the picture::
 `WORLD` maps names in `app.py` to the functions that stand in for them.
 """
 
-from workshop.scenario.play import Performance, Play, Refusal, play
+from workshop.scenario.run import NotRecorded, Recorded, ScenarioRun, play
 from workshop.scenario.script import Scene, ScriptError, read_scenes
 from workshop.scenario.stage import Stage
 
 __all__ = [
-    "Performance",
-    "Play",
-    "Refusal",
+    "NotRecorded",
+    "Recorded",
+    "ScenarioRun",
     "Scene",
     "ScriptError",
     "Stage",

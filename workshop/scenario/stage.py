@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx2
 
-    from workshop.lab import RunningApp
-    from workshop.scenario.visitor import Door, Visit
+    from workshop.scenario.transport import RequestRun, StreamingTransport
+    from workshop.testing import RunningApp
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Answer:
     request: str
     status: int
     at: float
-    visit: Visit
+    visit: RequestRun
     began: float
 
     @property
@@ -45,10 +45,12 @@ class Stage:
 
     """
 
-    def __init__(self, app: RunningApp, client: httpx2.AsyncClient, door: Door) -> None:
+    def __init__(
+        self, app: RunningApp, client: httpx2.AsyncClient, transport: StreamingTransport
+    ) -> None:
         self.app = app
         self.client = client
-        self._door = door
+        self._door = transport
         self.answers: list[Answer] = []
         self.told: list[tuple[str, float]] = []
         self.requests: list[asyncio.Future[httpx2.Response]] = []
@@ -105,7 +107,7 @@ class Stage:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read(
-        self, answer: asyncio.Future[httpx2.Response], visit: Visit, name: str
+        self, answer: asyncio.Future[httpx2.Response], visit: RequestRun, name: str
     ) -> None:
         try:
             response = await visit.begun
@@ -118,6 +120,6 @@ class Stage:
             self._note(name, response.status_code, visit)
             answer.set_result(response)
 
-    def _note(self, name: str, status: int, visit: Visit) -> None:
+    def _note(self, name: str, status: int, visit: RequestRun) -> None:
         at = 1000 * (asyncio.get_running_loop().time() - self._began)
         self.answers.append(Answer(name, status, at, visit, self._began))

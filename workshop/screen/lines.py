@@ -19,9 +19,14 @@ from workshop.screen.console import mark
 from workshop.screen.pages import print_list, short
 from workshop.screen.report import print_verdict
 from workshop.screen.watch import texts, words
-from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
+from workshop.screen.watch.actions import (
+    ActionError,
+    LearnerActions,
+    OpenSession,
+    Session,
+)
 from workshop.screen.watch.keys import KEYS
-from workshop.screen.watch.situation import Situation, following, take
+from workshop.screen.watch.state import WatchState, following, take
 from workshop.timeline import TimelineText
 from workshop.watch import (
     Ended,
@@ -47,12 +52,16 @@ class Lines:
     """
 
     def __init__(
-        self, desk: Desk, open_session: OpenSession, lesson: Lesson, console: Console
+        self,
+        actions: LearnerActions,
+        open_session: OpenSession,
+        lesson: Lesson,
+        console: Console,
     ) -> None:
-        self._desk = desk
+        self._actions = actions
         self._open_session = open_session
         self._session: Session | None = None
-        self._now = Situation(lesson)
+        self._now = WatchState(lesson)
         self._console = console
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._asked: Callable[[], None] | None = None
@@ -80,7 +89,7 @@ class Lines:
                 continue
             try:
                 task()
-            except (DeedError, LessonError, OSError) as problem:
+            except (ActionError, LessonError, OSError) as problem:
                 if isinstance(problem, BrokenPipeError):
                     raise
                 self._say(f"{mark('error')} {problem}")
@@ -146,8 +155,8 @@ class Lines:
                 self._say(f"Type {on}s for our answer, q to quit.")
             else:
                 self._say("Type h for a hint, ? for all keys, q to quit.")
-        self._desk.record(event)
-        for note in self._desk.notes():
+        self._actions.record(event)
+        for note in self._actions.notes():
             self._say(note)
 
     # Lessons
@@ -159,22 +168,22 @@ class Lines:
         if now.verdict is not None and now.verdict.current is not None:
             return now.lesson.steps[now.verdict.current.number - 1]
         steps = now.lesson.steps
-        record = self._desk.state().of(now.lesson.slug)
+        record = self._actions.state().of(now.lesson.slug)
         return steps[record.current_step(len(steps)) - 1]
 
     def _is_finished(self, lesson: Lesson) -> bool:
-        record = self._desk.state().of(lesson.slug)
+        record = self._actions.state().of(lesson.slug)
         return record.is_finished(len(lesson.brief.sections))
 
     def _following(self) -> Lesson | None:
-        lessons = list(self._desk.lessons())
+        lessons = list(self._actions.lessons())
         unfinished = {it.slug for it in lessons if not self._is_finished(it)}
         return following(self._now.lesson, lessons, unfinished)
 
     def _enter(self, lesson: Lesson) -> None:
         self._stop_serving()
-        self._now = Situation(lesson)
-        environment = self._desk.enter(lesson)
+        self._now = WatchState(lesson)
+        environment = self._actions.enter(lesson)
         if self._session is None:
             self._session = self._open_session(lesson, environment, self._listen)
             self._session.start()
@@ -206,13 +215,13 @@ class Lines:
         else:
             getattr(self, f"_{action}")()
 
-    def _ask(self, question: str, deed: Callable[[], None]) -> None:
-        self._asked = deed
+    def _ask(self, question: str, action: Callable[[], None]) -> None:
+        self._asked = action
         self._say(f"{question} Type y for yes.")
 
     def _go(self, wanted: str) -> None:
         number = wanted.strip().zfill(2)
-        for lesson in self._desk.lessons():
+        for lesson in self._actions.lessons():
             if number in (lesson.number, lesson.slug):
                 self._enter(lesson)
                 return
@@ -234,7 +243,7 @@ class Lines:
             self._enter(then)
 
     def _list(self) -> None:
-        print_list(self._desk.lessons(), self._desk.state())
+        print_list(self._actions.lessons(), self._actions.state())
         self._say("To go to one: l and its number, like l 03.")
 
     def _hint(self) -> None:
@@ -242,10 +251,10 @@ class Lines:
             self._say("Every step has passed: s shows ours, n goes on.")
             return
         lesson, step = self._now.lesson, self._step
-        record = self._desk.state().of(lesson.slug)
+        record = self._actions.state().of(lesson.slug)
         seen = record.hints.get(step.number, 0)
         if seen < len(step.hints):
-            self._desk.next_hint(lesson, step.number)
+            self._actions.next_hint(lesson, step.number)
         elif not record.has_before_them(step.number):
             self._ask(
                 f"Show our change for step {step.number}? It is noted as shown.",
@@ -255,18 +264,18 @@ class Lines:
         self._read_hints(lesson, step)
 
     def _show_step(self, lesson: Lesson, step: Step) -> None:
-        self._desk.note_shown(lesson, step.number)
+        self._actions.note_shown(lesson, step.number)
         self._read_hints(lesson, step)
 
     def _read_hints(self, lesson: Lesson, step: Step) -> None:
-        record = self._desk.state().of(lesson.slug)
+        record = self._actions.state().of(lesson.slug)
         seen = record.hints.get(step.number, 0)
         shown = record.has_before_them(step.number)
         self._say(f"Step {step.number} · {step.title}")
         self._console.print(texts.hints(lesson, step, seen, shown=shown))
 
     def _solution(self) -> None:
-        seen = self._desk.state().of(self._now.lesson.slug).solution_seen
+        seen = self._actions.state().of(self._now.lesson.slug).solution_seen
         if seen or self._now.passed:
             self._show_solution()
         else:
@@ -275,13 +284,13 @@ class Lines:
     def _show_solution(self) -> None:
         lesson = self._now.lesson
         self._console.print(texts.solution(lesson))
-        self._desk.note_solution(lesson)
+        self._actions.note_solution(lesson)
 
     def _brief(self) -> None:
         self._console.print(texts.brief(self._now.lesson, self._step))
 
     def _docs(self) -> None:
-        where = self._desk.browse(self._now.lesson)
+        where = self._actions.browse(self._now.lesson)
         if where:
             self._say(f"Opened in your browser: {where}")
         else:
@@ -291,18 +300,18 @@ class Lines:
         lesson = self._now.lesson
         self._ask(
             f"Put the starter back as {short(lesson.app_file)}? Your file is kept.",
-            lambda: self._say(self._desk.reset(lesson)),
+            lambda: self._say(self._actions.reset(lesson)),
         )
 
     def _catch_up(self) -> None:
         lesson, step = self._now.lesson, self._step
         self._ask(
             f"Put our file there, as step {step.number} begins? Your file is kept.",
-            lambda: self._say(self._desk.catch_up(lesson, step.number)),
+            lambda: self._say(self._actions.catch_up(lesson, step.number)),
         )
 
     def _undo(self) -> None:
-        self._say(self._desk.undo(self._now.lesson))
+        self._say(self._actions.undo(self._now.lesson))
 
     def _rerun(self) -> None:
         if self._session is not None:
@@ -316,12 +325,12 @@ class Lines:
 
     def _timeline(self) -> None:
         lesson = self._now.lesson
-        titles = self._desk.timelines(lesson)
+        titles = self._actions.timelines(lesson)
         if not titles:
             self._say("This lesson has no scene to record.")
         for scene, title in enumerate(titles):
             self._console.print(
-                TimelineText([("", self._desk.timeline(lesson, scene))], title=title)
+                TimelineText([("", self._actions.timeline(lesson, scene))], title=title)
             )
             self._console.print()
 
@@ -334,7 +343,7 @@ class Lines:
         def hear(line: str) -> None:
             self._inbox.put(lambda: self._show_line(line))
 
-        self._address = self._desk.serve(self._now.lesson, hear)
+        self._address = self._actions.serve(self._now.lesson, hear)
         self._say(f"App: {self._address}/docs (a stops it)")
 
     def _show_line(self, line: str) -> None:
@@ -344,7 +353,7 @@ class Lines:
     def _stop_serving(self) -> None:
         if self._address:
             self._address = ""
-            self._desk.stop_serving()
+            self._actions.stop_serving()
 
     def _keys(self) -> None:
         for key in KEYS:

@@ -112,7 +112,9 @@ def _pattern(secrets: Secrets) -> re.Pattern[str]:
             words |= _spellings(run)
     # The longest comes first: a part of a password may be another secret.
     ordered = sorted(words, key=lambda it: (-len(it), it))
-    return re.compile("|".join(each for it in ordered for each in _places(it, secrets)))
+    return re.compile(
+        "|".join(each for it in ordered for each in _lines_of(it, secrets))
+    )
 
 
 def _runs(password: str) -> Iterator[str]:
@@ -140,7 +142,7 @@ def _spellings(word: str) -> set[str]:
     return {it for it in decoded | encoded | written if it.strip()}
 
 
-def _places(word: str, secrets: Secrets) -> Iterator[str]:
+def _lines_of(word: str, secrets: Secrets) -> Iterator[str]:
     """Yield regular expressions for the places where *word* is a secret."""
     it = re.escape(word)
     yield rf"(?<=//):{it}(?=@)"

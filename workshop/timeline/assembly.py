@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
-from workshop.timeline.places import Place, Quotes, name_of
+from workshop.timeline.places import CodeLocation, Quotes, name_of
 from workshop.timeline.tracks import Kind, Slice, Track
 
 # In milliseconds. Waiting shorter than this for one's turn is the usual thing on a
@@ -197,8 +197,8 @@ def _spans(
 
 
 def _deepest(
-    sources: tuple[Track, ...], parked: dict[Track, tuple[Place, ...]]
-) -> tuple[Place, ...]:
+    sources: tuple[Track, ...], parked: dict[Track, tuple[CodeLocation, ...]]
+) -> tuple[CodeLocation, ...]:
     """Return where the last begun of *sources* waits that waits in user's code."""
     return next((parked[s] for s in reversed(sources) if parked.get(s)), ())
 
@@ -207,7 +207,7 @@ def _waiting(
     now: float,
     ready: float,
     start: float,
-    parked: tuple[Place, ...],
+    parked: tuple[CodeLocation, ...],
     scale: Scale,
 ) -> Iterator[Span]:
     """Yield what lies between two slices: awaiting something, then one's turn."""

@@ -50,7 +50,7 @@ _MOST_FRAMES = 200
 _SHORT = 20
 
 
-class Place(NamedTuple):
+class CodeLocation(NamedTuple):
     """An instruction of some code."""
 
     code: CodeType
@@ -137,7 +137,7 @@ class Files:
         """Tell whether *code* is the user's."""
         return code is not None and self._users(code.co_filename)
 
-    def nearest(self, frames: list[FrameType]) -> tuple[Place, ...]:
+    def nearest(self, frames: list[FrameType]) -> tuple[CodeLocation, ...]:
         """Return the user's frames that are nearest to what goes on.
 
         These are the innermost ones that call each other without a library in
@@ -156,7 +156,7 @@ class Files:
             if self._is_preferred(frame):
                 preferred = [f for f in group if self._is_preferred(f)]
         chosen = preferred or group
-        return tuple([Place(frame.f_code, frame.f_lasti) for frame in chosen])
+        return tuple([CodeLocation(frame.f_code, frame.f_lasti) for frame in chosen])
 
     def _is_preferred(self, frame: FrameType) -> bool:
         return (
@@ -173,7 +173,9 @@ class Quotes:
         self._words: dict[tuple[int, int, bool], tuple[str, str]] = {}
         self._checked: set[str] = set()
 
-    def words_of(self, places: tuple[Place, ...], *, waiting: bool) -> tuple[str, str]:
+    def words_of(
+        self, places: tuple[CodeLocation, ...], *, waiting: bool
+    ) -> tuple[str, str]:
         """Return the code at the outermost of *places*, and where that is."""
         if not places:
             return "", ""
@@ -193,7 +195,7 @@ def _file(filename: str) -> str:
     return "cell" if path.parent.name.startswith("ipykernel_") else path.name
 
 
-def _words(place: Place, waiting: bool) -> tuple[str, str]:
+def _words(place: CodeLocation, waiting: bool) -> tuple[str, str]:
     code, instruction = place
     first, last, start, end = _position(code, instruction)
     where = f"{_file(code.co_filename)}:{first}"

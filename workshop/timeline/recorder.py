@@ -17,8 +17,8 @@ from typing import Any
 
 from workshop.timeline.model import Outcome
 from workshop.timeline.places import (
+    CodeLocation,
     Files,
-    Place,
     frames_above,
     frames_of,
     name_of,
@@ -42,11 +42,11 @@ class Open:
     start: float
     task: Task | None = None
     making: object = None
-    held: tuple[Place, ...] = ()
+    held: tuple[CodeLocation, ...] = ()
     longest: float = 0.0
     blocks: bool = False
 
-    def close(self, end: float, parked: tuple[Place, ...] = ()) -> None:
+    def close(self, end: float, parked: tuple[CodeLocation, ...] = ()) -> None:
         """Add the slice to its track."""
         if self.track is not None:
             self.track.slices.append(
@@ -360,7 +360,9 @@ class Recorder:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             _finish(answer, now, None)
 
-    def _switch(self, track: Track, now: float, parked: tuple[Place, ...] = ()) -> None:
+    def _switch(
+        self, track: Track, now: float, parked: tuple[CodeLocation, ...] = ()
+    ) -> None:
         """Let *track* take over the step that is running."""
         opened = self.running[-1]
         opened.close(now, parked)
@@ -456,7 +458,7 @@ class Recorder:
 
     def _waits_in(
         self, coroutine: object, tracks: int, kind: Kind
-    ) -> tuple[Place, ...]:
+    ) -> tuple[CodeLocation, ...]:
         """Return the user's frames that a parked coroutine waits in.
 
         With a request under way (two *tracks*), only those within the request.
@@ -471,13 +473,15 @@ class Recorder:
             return ()
         return self._nearest(parts[-1], kind)
 
-    def _nearest(self, frames: list[FrameType], kind: Kind | None) -> tuple[Place, ...]:
+    def _nearest(
+        self, frames: list[FrameType], kind: Kind | None
+    ) -> tuple[CodeLocation, ...]:
         if kind is Kind.HERE:
             within = [n for n, f in enumerate(frames) if f.f_code is self._block]
             frames = frames[within[-1] :] if within else frames
         return self.files.nearest(frames)
 
-    def _here(self, frame: FrameType | None) -> tuple[Place, ...]:
+    def _here(self, frame: FrameType | None) -> tuple[CodeLocation, ...]:
         track = self._current_track()
         frames = frames_above(frame, Tap.run.__code__)
         return self._nearest(frames, track.kind if track else None)

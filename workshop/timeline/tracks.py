@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from workshop.timeline.model import Outcome
-from workshop.timeline.places import Place
+from workshop.timeline.places import CodeLocation
 
 
 class Kind(Enum):
@@ -36,8 +36,8 @@ class Slice:
     ready: float
     start: float
     end: float
-    parked: tuple[Place, ...] = ()
-    held: tuple[Place, ...] = ()
+    parked: tuple[CodeLocation, ...] = ()
+    held: tuple[CodeLocation, ...] = ()
     blocks: bool = False
 
 
@@ -55,7 +55,7 @@ class Track:
     born: float
     users: bool
     chosen: bool = False
-    parked: tuple[Place, ...] = ()
+    parked: tuple[CodeLocation, ...] = ()
     slices: list[Slice] = field(default_factory=list)
     queued: float | None = None
     ended: float | None = None

@@ -13,9 +13,9 @@ from typing import Any
 
 from workshop.grading import Limits
 from workshop.grading.engine import Part, put_together, run_job
-from workshop.grading.process import WorkerProcess
 from workshop.lesson import Lesson, LessonError
 from workshop.progress import content_hash
+from workshop.sandbox.worker_process import WorkerProcess
 from workshop.watch.events import (
     Ended,
     Event,
@@ -26,8 +26,8 @@ from workshop.watch.events import (
     Trouble,
     Watching,
 )
-from workshop.watch.supply import Supply, shares
 from workshop.watch.watcher import Watcher
+from workshop.watch.worker_pool import WorkerPool, partition
 
 SUPERSEDED = "A newer save took its place."
 ASKED = "You asked for another one."
@@ -89,7 +89,7 @@ class Session:
         self._run: _Run | None = None
         self._over: list[_Run] = []
         self._watcher: Watcher | None = None
-        self._supply: Supply | None = None
+        self._pool: WorkerPool | None = None
         self._told: Trouble | None = None
         self._tests = ""
         self._losses = 0
@@ -200,9 +200,9 @@ class Session:
         Raises `LessonError` when the lesson cannot be understood.
         """
         tests = content_hash(self._lesson.test_file)
-        if self._supply is not None and tests in (self._tests, ""):
+        if self._pool is not None and tests in (self._tests, ""):
             return
-        if self._supply is not None:
+        if self._pool is not None:
             self._end_run(OTHER_TESTS)
             self._unequip()
             self._content = None
@@ -210,13 +210,13 @@ class Session:
         self._lesson = Lesson(self._lesson.folder, self._lesson.solution)
         assert self._lesson.steps
         self._tests = tests
-        self._supply = Supply(self._lesson, self._environment, self._limits)
+        self._pool = WorkerPool(self._lesson, self._environment, self._limits)
         self._told = None
 
     def _unequip(self) -> None:
-        if self._supply is not None:
-            self._supply.close()
-            self._supply = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     def _look(self) -> None:
         """Compare the file with what the last run was about, and act on it."""
@@ -257,16 +257,16 @@ class Session:
         self._end_run(reason)
         # Nothing of the run before may be left when the next verdict comes.
         self._tidy()
-        assert self._supply is not None
+        assert self._pool is not None
         self._content = content
         self._runs += 1
-        workers = self._supply.take()
+        workers = self._pool.take()
         run = self._run = _Run(self._runs, content, workers)
-        names = self._supply.job["tests"]
+        names = self._pool.job["tests"]
         for worker, tests in zip(
-            workers, shares(names, self._seconds, len(workers)), strict=True
+            workers, partition(names, self._seconds, len(workers)), strict=True
         ):
-            job = {**self._supply.job, "tests": tests}
+            job = {**self._pool.job, "tests": tests}
             thread = threading.Thread(
                 target=self._grade, args=(run, worker, job, self._lesson), daemon=True
             )
@@ -315,8 +315,8 @@ class Session:
             slug = self._lesson.slug
             self._listen(Finished(slug, run.number, verdict, run.content))
             self._put_aside()
-            assert self._supply is not None
-            self._supply.prepare()
+            assert self._pool is not None
+            self._pool.prepare()
 
     def _end_run(self, reason: str) -> None:
         if self._run is not None:

@@ -1,4 +1,4 @@
-"""The application: keys in, deeds and events on, the situation out."""
+"""The application: keys in, actions and events on, the state out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from workshop.progress import State
 from workshop.screen.console import command, mark
 from workshop.screen.pages import again_lines, short
 from workshop.screen.watch import texts, words
-from workshop.screen.watch.board import Board
-from workshop.screen.watch.desk import DeedError, Desk, OpenSession, Session
+from workshop.screen.watch.actions import (
+    ActionError,
+    LearnerActions,
+    OpenSession,
+    Session,
+)
 from workshop.screen.watch.keys import KEYS, footer
 from workshop.screen.watch.lessons import Lessons, standing
 from workshop.screen.watch.messages import (
@@ -34,7 +38,8 @@ from workshop.screen.watch.messages import (
     Served,
     Told,
 )
-from workshop.screen.watch.situation import Situation, following, take
+from workshop.screen.watch.state import WatchState, following, take
+from workshop.screen.watch.view import WatchView
 from workshop.watch import Event, Finished
 
 _LOG_LINES = 200
@@ -62,19 +67,21 @@ class WatchApp(App[None]):
         Binding("ctrl+c,ctrl+d", "quit", "quit", priority=True),
     ]
 
-    def __init__(self, desk: Desk, open_session: OpenSession, lesson: Lesson) -> None:
+    def __init__(
+        self, actions: LearnerActions, open_session: OpenSession, lesson: Lesson
+    ) -> None:
         # The terminal's own colours: readable wherever its other texts are.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.animation_level = "none"
         # Rich's own style has a black background: dark boxes on a light terminal.
         self.console.push_theme(Theme({"markdown.code": "bold cyan"}))
-        self._desk = desk
+        self._actions = actions
         self._open_session = open_session
         self._session: Session | None = None
         self._entered = ""
-        self._now = Situation(lesson)
-        self._state: State = desk.state()
+        self._now = WatchState(lesson)
+        self._state: State = actions.state()
         self._said = ""
         self._said_at = ""
         """The content that was graded last when it was said, once that is known."""
@@ -86,7 +93,7 @@ class WatchApp(App[None]):
         self._ticket = 0
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._log_told = False
-        self._board = Board()
+        self._board = WatchView()
         self._event_loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -128,7 +135,7 @@ class WatchApp(App[None]):
         with self.batch_update():
             self._board.show(
                 now,
-                lessons=self._desk.lessons(),
+                lessons=self._actions.lessons(),
                 state=self._state,
                 address=self._address,
                 said=self._said,
@@ -161,7 +168,7 @@ class WatchApp(App[None]):
         return steps[record.current_step(len(steps)) - 1]
 
     def _following(self) -> Lesson | None:
-        lessons = list(self._desk.lessons())
+        lessons = list(self._actions.lessons())
         unfinished = {
             it.slug for it in lessons if standing(it, self._state) != "finished"
         }
@@ -172,17 +179,17 @@ class WatchApp(App[None]):
     def _listen(self, event: Event) -> None:
         """Take an event in the engine's thread."""
         if isinstance(event, Finished):
-            self._desk.record(event)
+            self._actions.record(event)
         # The screen may be gone while the engine is being closed.
         with contextlib.suppress(RuntimeError):
             self.post_message(Told(event))
 
     def on_told(self, message: Told) -> None:
-        """Make what the engine told part of the situation."""
+        """Make what the engine told part of the state."""
         before = self._now
         self._now = take(before, message.event)
         if isinstance(message.event, Finished):
-            self._state = self._desk.state()
+            self._state = self._actions.state()
             self._drop_what_was_said_before(message.event.content)
             # A hint ends with its step; nothing hides that a lesson has passed.
             ended = self._board.reading == "hint" and self._moved(before)
@@ -201,7 +208,7 @@ class WatchApp(App[None]):
             self._said = ""
         self._said_at = content
 
-    def _moved(self, before: Situation) -> bool:
+    def _moved(self, before: WatchState) -> bool:
         if before.verdict is None or self._now.verdict is None:
             return False
         old, new = before.verdict.current, self._now.verdict.current
@@ -213,8 +220,8 @@ class WatchApp(App[None]):
     def _enter(self, lesson: Lesson) -> None:
         """Start what *lesson* needs; that may take seconds."""
         try:
-            environment = self._desk.enter(lesson)
-        except DeedError as problem:
+            environment = self._actions.enter(lesson)
+        except ActionError as problem:
             self.post_message(NotEntered(lesson, str(problem)))
         else:
             self.post_message(Entered(lesson, environment))
@@ -247,9 +254,9 @@ class WatchApp(App[None]):
         self._stop_serving()
         self._close()
         self._said = ""
-        self._now = Situation(lesson)
-        with contextlib.suppress(DeedError):
-            self._has_scenes = bool(self._desk.timelines(lesson))
+        self._now = WatchState(lesson)
+        with contextlib.suppress(ActionError):
+            self._has_scenes = bool(self._actions.timelines(lesson))
         self._draw()
         if not self._state.of(lesson.slug).verdicts:
             self.action_brief()
@@ -293,7 +300,7 @@ class WatchApp(App[None]):
 
     def action_solution(self) -> None:
         """Show our solution; ask first, while there is still something to find."""
-        self._state = self._desk.state()
+        self._state = self._actions.state()
         seen = self._state.of(self._now.lesson.slug).solution_seen
         if seen or self._now.passed or self._board.reading == "solution":
             self._show_solution()
@@ -304,7 +311,7 @@ class WatchApp(App[None]):
         lesson = self._now.lesson
         self._toggle("solution", "Our solution", lambda: texts.solution(lesson))
         if self._board.reading == "solution":
-            self._desk.note_solution(lesson)
+            self._actions.note_solution(lesson)
 
     def action_hint(self) -> None:
         """Show the hints seen so far, or one more if they are open."""
@@ -312,14 +319,14 @@ class WatchApp(App[None]):
             self._say("Every step has passed: s shows ours, n goes on.")
             return
         # Somebody may have asked for hints in another terminal, too.
-        self._state = self._desk.state()
+        self._state = self._actions.state()
         lesson, step = self._now.lesson, self._step
         record = self._state.of(lesson.slug)
         seen = record.hints.get(step.number, 0)
         if self._board.reading == "hint" or seen == 0:
             if seen < len(step.hints):
-                seen = self._desk.next_hint(lesson, step.number)
-                self._state = self._desk.state()
+                seen = self._actions.next_hint(lesson, step.number)
+                self._state = self._actions.state()
             elif not self._is_shown(step):
                 self._ask(
                     f"Show our change for step {step.number}? It is noted as shown.",
@@ -334,8 +341,8 @@ class WatchApp(App[None]):
 
     def _show_step(self) -> None:
         lesson, step = self._now.lesson, self._step
-        self._desk.note_shown(lesson, step.number)
-        self._state = self._desk.state()
+        self._actions.note_shown(lesson, step.number)
+        self._state = self._actions.state()
         self._read_hints(lesson, step)
 
     def _read_hints(self, lesson: Lesson, step: Step) -> None:
@@ -351,7 +358,7 @@ class WatchApp(App[None]):
             self.action_close()
             return
         lesson = self._now.lesson
-        where = self._desk.browse(lesson)
+        where = self._actions.browse(lesson)
         if where:
             self._say(f"Opened in your browser: {where}")
         else:
@@ -366,11 +373,11 @@ class WatchApp(App[None]):
         self._draw()
 
     def on_said(self, message: Said) -> None:
-        """Show what came of a deed."""
+        """Show what came of an action."""
         self._say(message.text, trouble=message.trouble)
 
-    def _ask(self, question: str, deed: Callable[[], None]) -> None:
-        self._question = question, deed
+    def _ask(self, question: str, action: Callable[[], None]) -> None:
+        self._question = question, action
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -389,14 +396,14 @@ class WatchApp(App[None]):
 
     def _answer(self, key: str) -> None:
         assert self._question is not None
-        deed = self._question[1]
+        action = self._question[1]
         self._question = None
         if key.lower() != "y":
             self._say("Nothing was changed.")
             return
         try:
-            deed()
-        except (DeedError, LessonError, OSError) as problem:
+            action()
+        except (ActionError, LessonError, OSError) as problem:
             self._say(str(problem), trouble=True)
 
     def action_next(self) -> None:
@@ -419,12 +426,12 @@ class WatchApp(App[None]):
         """Show all lessons, and go to the chosen one."""
 
         def chosen(slug: str | None) -> None:
-            for lesson in self._desk.lessons():
+            for lesson in self._actions.lessons():
                 if lesson.slug == slug and slug != self._now.lesson.slug:
                     self._go(lesson)
 
-        self._state = self._desk.state()
-        lessons = self._desk.lessons()
+        self._state = self._actions.state()
+        lessons = self._actions.lessons()
         here = self._now.lesson.slug
         # What is typed right behind the `l` is for the list already.
         await self.push_screen(Lessons(lessons, self._state, here), chosen)
@@ -435,7 +442,7 @@ class WatchApp(App[None]):
         self._ask(
             f"Put the starter back as {short(lesson.app_file)}? "
             "Your file is kept, and u brings it back.",
-            lambda: self._say(self._desk.reset(lesson)),
+            lambda: self._say(self._actions.reset(lesson)),
         )
 
     def action_catch_up(self) -> None:
@@ -444,14 +451,14 @@ class WatchApp(App[None]):
         self._ask(
             f"Put our file there, as step {step.number} begins? "
             "Your file is kept, and u brings it back.",
-            lambda: self._say(self._desk.catch_up(lesson, step.number)),
+            lambda: self._say(self._actions.catch_up(lesson, step.number)),
         )
 
     def action_undo(self) -> None:
         """Take the last reset or catch-up back."""
         try:
-            self._say(self._desk.undo(self._now.lesson))
-        except DeedError as problem:
+            self._say(self._actions.undo(self._now.lesson))
+        except ActionError as problem:
             self._say(str(problem), trouble=True)
 
     def action_rerun(self) -> None:
@@ -473,8 +480,8 @@ class WatchApp(App[None]):
     def action_timeline(self) -> None:
         """Show what the event loop did in a scene; then in the next one."""
         try:
-            scenes = self._desk.timelines(self._now.lesson)
-        except DeedError as problem:
+            scenes = self._actions.timelines(self._now.lesson)
+        except ActionError as problem:
             self._say(str(problem), trouble=True)
             return
         if not scenes:
@@ -493,9 +500,9 @@ class WatchApp(App[None]):
     @work(thread=True, group="timeline")
     def _record(self, lesson: Lesson, scene: int, ticket: int) -> None:
         try:
-            titles = self._desk.timelines(lesson)
-            found = self._desk.timeline(lesson, scene)
-        except DeedError as problem:
+            titles = self._actions.timelines(lesson)
+            found = self._actions.timeline(lesson, scene)
+        except ActionError as problem:
             self.post_message(Said(str(problem), trouble=True))
             return
         text = texts.timeline(found, titles[scene], scene + 1, len(titles))
@@ -532,14 +539,14 @@ class WatchApp(App[None]):
                     self.post_message(Logged())
 
         try:
-            self.post_message(Served(lesson, self._desk.serve(lesson, hear)))
-        except DeedError as problem:
+            self.post_message(Served(lesson, self._actions.serve(lesson, hear)))
+        except ActionError as problem:
             self.post_message(Said(str(problem), trouble=True))
 
     def on_served(self, message: Served) -> None:
         """Show where the app answers, unless the person has left its lesson."""
         if message.lesson.slug != self._now.lesson.slug:
-            self._desk.stop_serving()
+            self._actions.stop_serving()
             return
         self._address = message.address
         self._said = ""
@@ -555,7 +562,7 @@ class WatchApp(App[None]):
     def _stop_serving(self) -> None:
         if self._address:
             self._address = ""
-            self._desk.stop_serving()
+            self._actions.stop_serving()
             if self._board.reading == "app":
                 self._close()
 

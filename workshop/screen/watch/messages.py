@@ -38,7 +38,7 @@ class NotEntered(Message):
 
 
 class Said(Message):
-    """A deed was done, or could not be done: a sentence about it."""
+    """A action was done, or could not be done: a sentence about it."""
 
     def __init__(self, text: str, *, trouble: bool = False) -> None:
         super().__init__()

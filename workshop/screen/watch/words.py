@@ -1,4 +1,4 @@
-"""Say a situation: the lines around the verdict, and the verdict itself."""
+"""Say a state: the lines around the verdict, and the verdict itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workshop.screen.console import colour, mark
 from workshop.screen.pages import short
 from workshop.screen.report import BROKEN, common_error, said_by_app, step_tables
 from workshop.screen.watch.keys import Key
-from workshop.screen.watch.situation import Situation
+from workshop.screen.watch.state import WatchState
 from workshop.screen.watch.texts import prose
 
 SHOW_IT_ALL = "Show our answer to every step? h shows one hint at a time."
@@ -36,7 +36,7 @@ def two_sides(left: Text, right: Text) -> Table:
     return line
 
 
-def title(now: Situation) -> Table:
+def title(now: WatchState) -> Table:
     """Return the first line: which lesson, and that its file is watched."""
     lesson = now.lesson
     watching = "polling" if now.polling else "watching" if now.watched else "starting"
@@ -45,7 +45,7 @@ def title(now: Situation) -> Table:
     )
 
 
-def steps(now: Situation, passed: Sequence[int], *, tall: bool) -> list[Text]:
+def steps(now: WatchState, passed: Sequence[int], *, tall: bool) -> list[Text]:
     """Return a word and a shape for each step; with titles if there is room.
 
     Before the first verdict it is what was known of *passed* ones.
@@ -69,7 +69,7 @@ def steps(now: Situation, passed: Sequence[int], *, tall: bool) -> list[Text]:
     return found
 
 
-def status(now: Situation) -> Text:
+def status(now: WatchState) -> Text:
     """Return the line that says how things stand."""
     verdict = now.verdict
     if now.running:
@@ -103,7 +103,7 @@ def status(now: Situation) -> Text:
     return text
 
 
-def notes(now: Situation) -> Text:
+def notes(now: WatchState) -> Text:
     """Return what must not be missed, a sentence a line; often nothing."""
     lines = []
     if now.missing is not None:
@@ -145,7 +145,7 @@ def bar(done: int, total: int, width: int) -> Text:
     return Text.assemble((full * filled, "green"), empty * (width - filled))
 
 
-def bars(now: Situation, lessons: Sequence[Lesson], state: State, width: int) -> Text:
+def bars(now: WatchState, lessons: Sequence[Lesson], state: State, width: int) -> Text:
     """Return the progress in the lesson and in the course, on one line."""
     record = state.of(now.lesson.slug)
     total = len(now.lesson.brief.sections)

@@ -1,0 +1,1 @@
+"""What learners can do, asked of the actions themselves."""

@@ -1,0 +1,395 @@
+"""The app under test, from its loading to its end."""
+
+import asyncio
+import gc
+import os
+import sys
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.testing.conftest import WriteApp, shortened
+from workshop.testing import (
+    Gate,
+    Rendezvous,
+    RunApp,
+    RunningApp,
+    ShutdownError,
+    Spy,
+    StartupError,
+    TimeLimitExceeded,
+    settle,
+)
+from workshop.testing.app.application import running
+from workshop.testing.sync.idle import wait_until_idle
+
+APP = '''
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from fastapi import FastAPI, Request
+
+log = []
+
+
+async def fetch():
+    """The outside world."""
+    return "fetched"
+
+
+def ask():
+    return "asked"
+
+
+async def stream():
+    yield "streamed"
+
+
+LIMIT = 10
+
+
+@asynccontextmanager
+async def lifespan(app):
+    log.append("up")
+    yield {"greeting": await fetch(), "url": os.environ.get("DATABASE_URL")}
+    log.append("down")
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/")
+async def home(request: Request):
+    return request.state.greeting
+
+
+@app.get("/boom")
+async def boom():
+    raise LookupError("no such show")
+
+
+@app.get("/whoami")
+async def whoami(request: Request):
+    return request.client.host
+
+
+@app.get("/wait")
+async def wait():
+    return await fetch()
+
+
+@app.get("/wait-in-a-thread")
+def wait_in_a_thread():
+    return ask()
+
+
+@app.get("/stuck")
+async def stuck():
+    await asyncio.Event().wait()
+
+
+@app.get("/forget")
+async def forget():
+    async def job():
+        raise OSError("mail server is down")
+
+    app.state.job = asyncio.create_task(job())
+    return "thanks"
+'''
+
+
+async def test_start_up_has_run_and_its_state_reaches_requests(
+    app: RunningApp, client: httpx2.AsyncClient
+) -> None:
+    assert app.module.log == ["up"]
+    assert (await client.get("/")).json() == "fetched"
+
+
+async def test_a_client_may_come_from_any_address(app: RunningApp) -> None:
+    async with app.client(client=("203.0.113.1", 50000)) as client:
+        assert (await client.get("/whoami")).json() == "203.0.113.1"
+
+
+async def test_shutdown_runs_once(app: RunningApp) -> None:
+    log = app.module.log
+    await app.shutdown()
+    await app.shutdown()
+
+    assert log == ["up", "down"]
+
+
+async def test_shutdown_runs_at_the_end_if_the_test_has_not_asked(
+    run_app: RunApp,
+) -> None:
+    async with run_app() as app:
+        log = app.module.log
+
+    assert log == ["up", "down"]
+
+
+async def test_each_instance_is_its_own_and_nothing_of_it_is_left(
+    run_app: RunApp,
+) -> None:
+    async with run_app() as app:
+        first = weakref.ref(app.module)
+        fastapi_app = weakref.ref(app.module.app)
+        async with app.client() as client:
+            await client.get("/")
+    async with run_app() as app:
+        assert app.module is not first()
+
+    assert (first(), fastapi_app()) == (None, None)
+    assert "app" not in sys.modules
+
+
+async def test_the_database_is_never_the_learners_own_file(
+    app: RunningApp,
+) -> None:
+    """Although this test asks for no database."""
+    assert app.state["url"].startswith("sqlite+aiosqlite:///")
+    assert Path(app.state["url"].partition(":///")[2]).is_absolute()
+
+
+async def test_stand_ins_may_be_put_in_place_before_start_up(run_app: RunApp) -> None:
+    gate = Gate("the greeting", result="faked")
+    gate.open()
+    async with run_app(replace={"fetch": gate}) as app:
+        assert app.state["greeting"] == "faked"
+
+
+async def test_the_environment_is_set_for_start_up_and_put_back(
+    run_app: RunApp,
+) -> None:
+    before = os.environ["DATABASE_URL"]
+    async with run_app(env={"DATABASE_URL": "elsewhere"}) as app:
+        assert app.state["url"] == "elsewhere"
+
+    assert os.environ["DATABASE_URL"] == before
+
+
+async def test_start_up_may_be_left_to_the_test(run_app: RunApp) -> None:
+    async with run_app(start=False) as app:
+        assert (app.module.log, app.started) == ([], False)
+        await app.startup()
+        assert (app.module.log, app.started) == (["up"], True)
+
+
+async def test_errors_are_kept_and_logged(
+    app: RunningApp, client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (await client.get("/boom")).status_code == 500
+    assert [str(error) for error in app.errors] == ["no such show"]
+    assert "Exception in GET /boom" in caplog.text
+    assert str(app.learner_line()).endswith('raise LookupError("no such show")')
+
+
+async def test_what_a_forgotten_task_raises_is_kept_too(
+    app: RunningApp, client: httpx2.AsyncClient
+) -> None:
+    """It does not become the failure of whatever runs when it is collected."""
+    await client.get("/forget")
+    del app.module.app.state.job
+    gc.collect()
+
+    assert [str(error) for error in app.errors] == ["mail server is down"]
+
+
+async def test_a_request_that_is_never_answered_fails_in_words(
+    client: httpx2.AsyncClient,
+) -> None:
+    never_answered = r"^GET /stuck was never answered\. Expected"
+    with shortened(), pytest.raises(TimeLimitExceeded, match=never_answered):
+        await client.get("/stuck")
+
+
+async def test_what_is_in_flight_at_the_end_is_cancelled(run_app: RunApp) -> None:
+    async with run_app() as app, app.client() as client:
+        request = asyncio.create_task(client.get("/stuck"))
+        await settle()
+        assert not request.done()
+
+    assert request.cancelled()
+
+
+async def test_a_name_that_is_gone_is_asked_back(app: RunningApp) -> None:
+    with pytest.raises(AssertionError, match=r"app.py has no mainframe any more.*back"):
+        app.replace("mainframe", Gate("it"))
+
+
+async def _stream() -> AsyncIterator[str]:
+    yield ""
+
+
+@pytest.mark.parametrize(
+    ("name", "fake", "was", "now"),
+    [
+        ("ask", Gate("it"), "async def", "def"),
+        ("ask", Rendezvous(2, "calls"), "async def", "def"),
+        ("fetch", Gate("it").blocking, "def", "async def"),
+        ("fetch", Spy(len, "it"), "def", "async def"),
+        ("stream", Gate("it"), "async def", "async def … yield"),
+        ("fetch", _stream, "async def … yield", "async def"),
+    ],
+)
+async def test_a_function_of_another_kind_is_refused(
+    app: RunningApp, name: str, fake: object, was: str, now: str
+) -> None:
+    with pytest.raises(AssertionError) as failure:
+        app.replace(name, fake)
+
+    assert f"was `{was}`; now it is `{now}`. Put it back" in str(failure.value)
+
+
+async def test_stand_ins_of_the_same_kind_are_put_in_place(app: RunningApp) -> None:
+    fakes = {
+        "fetch": Gate("it"),
+        "ask": Rendezvous(2, "calls").blocking,
+        "stream": _stream,
+        "LIMIT": 3,
+    }
+    for name, fake in fakes.items():
+        app.replace(name, fake)
+
+    assert {name: getattr(app.module, name) for name in fakes} == fakes
+
+
+STARTUP_FAILS = """
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+
+@asynccontextmanager
+async def lifespan(app):
+    raise ConnectionError("no database")
+    yield
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
+async def test_a_start_up_that_fails_says_why_and_where(write_app: WriteApp) -> None:
+    with pytest.raises(StartupError) as failure:
+        async with running(write_app(STARTUP_FAILS)):
+            pytest.fail("it has not started")
+
+    assert "app.py failed in its start-up: ConnectionError('no database')" in str(
+        failure.value
+    )
+    assert 'app.py:7  raise ConnectionError("no database")' in str(failure.value)
+    assert isinstance(failure.value.__cause__, ConnectionError)
+
+
+async def test_a_start_up_that_never_ends_fails_in_words(
+    write_app: WriteApp, short_limit: None
+) -> None:
+    text = STARTUP_FAILS.replace(
+        'raise ConnectionError("no database")',
+        "import asyncio; await asyncio.Event().wait()",
+    )
+    with pytest.raises(
+        TimeLimitExceeded, match=r"^app.py never finished its start-up.$"
+    ):
+        async with running(write_app(text)):
+            pytest.fail("it has not started")
+
+
+async def test_a_shutdown_that_fails_says_why(write_app: WriteApp) -> None:
+    text = STARTUP_FAILS.replace("    yield\n", "").replace(
+        "    raise", "    yield\n    raise"
+    )
+    with pytest.raises(ShutdownError, match=r"shutdown: ConnectionError"):
+        async with running(write_app(text)) as app:
+            await app.shutdown()
+
+
+async def test_a_shutdown_that_never_ends_fails_in_words(write_app: WriteApp) -> None:
+    text = STARTUP_FAILS.replace("    yield\n", "").replace(
+        '    raise ConnectionError("no database")',
+        "    yield\n    import asyncio; await asyncio.Event().wait()",
+    )
+    never_finished = r"^app.py never finished its shutdown.$"
+    with ExitStack() as started, pytest.raises(TimeLimitExceeded, match=never_finished):
+        async with running(write_app(text)):
+            started.enter_context(shortened())
+
+
+async def ask_for(app: RunningApp, path: str) -> str:
+    """Return what a customer of *app* is answered."""
+    async with app.client() as client:
+        return str((await client.get(path)).json())
+
+
+@pytest.mark.parametrize("path", ["/wait", "/wait-in-a-thread"])
+async def test_an_app_that_ends_lets_nobody_go_who_waits_in_another(
+    run_app: RunApp, path: str
+) -> None:
+    """Also when it ends because the test has failed."""
+    venue = Gate("the venue", result="late")
+    fakes = {"fetch": venue, "ask": venue.blocking}
+    async with run_app(start=False, replace=fakes) as outer:
+        with suppress(ValueError):
+            async with run_app(start=False, replace=fakes) as inner:
+                outers = asyncio.create_task(ask_for(outer, path))
+                inners = asyncio.create_task(ask_for(inner, path))
+                await venue.entered(2)
+                raise ValueError("the test failed")
+
+        await asyncio.wait({inners})
+        # A thread that was let go may not have had its turn yet.
+        await wait_until_idle(lambda: venue.waiting, until=lambda: venue.waiting < 2)
+        assert (venue.waiting, venue.is_open, outers.done()) == (1, False, False)
+        venue.open("opened")
+        assert await outers == "opened"
+
+
+async def test_an_app_that_ends_lets_nobody_go_who_waits_for_others_to_come(
+    run_app: RunApp,
+) -> None:
+    venues = Rendezvous(3, "venue calls", result="met")
+    async with run_app(start=False, replace={"fetch": venues}) as outer:
+        async with run_app(start=False, replace={"fetch": venues}) as inner:
+            outers = asyncio.create_task(ask_for(outer, "/wait"))
+            inners = asyncio.create_task(ask_for(inner, "/wait"))
+            while venues.count < 2:
+                await settle(1)
+
+        await asyncio.wait({inners})
+        assert (venues.waiting, outers.done()) == (1, False)
+        venues.release()
+        assert await outers == "met"
+
+
+async def test_an_app_that_ends_cancels_nothing_that_goes_on_in_another(
+    run_app: RunApp,
+) -> None:
+    async with run_app() as outer, outer.client() as client:
+        async with run_app() as inner:
+            outers = asyncio.create_task(client.get("/stuck"))
+            inners = asyncio.create_task(ask_for(inner, "/stuck"))
+            tests_own = asyncio.create_task(settle(1000))
+            await settle()
+        await settle()
+
+        assert inners.cancelled()
+        assert not outers.done()
+        await tests_own
+    assert outers.cancelled()
+
+
+async def test_each_app_hears_of_its_tasks_after_another_has_ended(
+    run_app: RunApp,
+) -> None:
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    async with run_app() as outer:
+        async with run_app():
+            pass
+        await ask_for(outer, "/forget")
+        del outer.module.app.state.job
+        gc.collect()
+
+        assert [str(error) for error in outer.errors] == ["mail server is down"]
+    assert loop.get_exception_handler() == handler

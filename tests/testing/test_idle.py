@@ -1,0 +1,75 @@
+"""Noticing that nobody can make progress."""
+
+import asyncio
+import threading
+
+import pytest
+
+from workshop.testing import Stalled, settle, until_stalled
+from workshop.testing.sync import idle
+
+
+async def test_a_result_that_takes_many_turns_is_returned() -> None:
+    async def slow() -> str:
+        await settle(300)
+        return "done"
+
+    assert await until_stalled(slow()) == "done"
+
+
+async def test_two_who_wait_for_each_other_are_stalled() -> None:
+    a, b = asyncio.Event(), asyncio.Event()
+
+    async def one() -> None:
+        await a.wait()
+        b.set()
+
+    async def other() -> None:
+        await b.wait()
+        a.set()
+
+    with pytest.raises(Stalled, match=r"everyone waits for another"):
+        await until_stalled(asyncio.gather(one(), other()))
+
+
+async def test_the_words_may_be_the_lessons_own() -> None:
+    with pytest.raises(Stalled, match=r"^the permit was lost$"):
+        await until_stalled(asyncio.Event().wait(), otherwise="the permit was lost")
+
+
+async def test_what_is_stalled_is_cancelled() -> None:
+    task = asyncio.create_task(asyncio.Event().wait())
+    with pytest.raises(Stalled):
+        await until_stalled(task)
+
+    assert task.cancelled()
+
+
+async def test_work_in_a_thread_is_not_taken_for_a_stall() -> None:
+    """The thread needs more turns of the loop than a stall in the loop would get."""
+    loop, go = asyncio.get_running_loop(), threading.Event()
+
+    async def let_go_much_later() -> None:
+        await settle(500)
+        go.set()
+
+    helper = asyncio.create_task(let_go_much_later())
+    assert await until_stalled(loop.run_in_executor(None, go.wait, 3)) is True
+    await helper
+
+
+async def test_nobody_waits_for_threads_that_all_wait_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idle, "SILENCE_SECONDS", 3600)
+    await asyncio.to_thread(int)
+
+    with pytest.raises(Stalled):
+        await until_stalled(asyncio.Event().wait())
+
+
+@pytest.mark.usefixtures("short_limit")
+async def test_a_stall_is_noticed_although_threads_have_taken_part() -> None:
+    await asyncio.to_thread(int)
+    with pytest.raises(Stalled):
+        await until_stalled(asyncio.Event().wait())

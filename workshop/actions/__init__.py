@@ -1,0 +1,1 @@
+"""What a learner can do, once: the command line and watch mode call it."""

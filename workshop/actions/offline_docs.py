@@ -1,0 +1,107 @@
+"""The learner's app as it is served by hand: its /docs page asks nobody outside.
+
+The page on which FastAPI lets people try an app fetches its script from a content
+delivery network, and stays empty where there is none: in a train, or in a room with
+thirty people and one weak network. Here the script comes from an installed package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import sys
+from importlib import resources
+from pathlib import Path
+
+import fastapi.openapi.docs
+from starlette.routing import Mount, Router
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from workshop import conflicts
+from workshop.cli.debugging import AT_TERMINAL, COMMAND
+from workshop.terminal.output import SafeStream
+from workshop.testing.app.breakpoints import call_at_breakpoints, debug_at_breakpoints
+from workshop.testing.reporting.source import SourceLine
+
+_PREFIX = "/-docs"
+_ELSEWHERE = {
+    "swagger_js_url": "swagger-ui-bundle.js",
+    "swagger_css_url": "swagger-ui.css",
+    "swagger_favicon_url": "favicon.png",
+    "redoc_js_url": "redoc.standalone.js",
+    "redoc_favicon_url": "favicon.png",
+}
+
+
+def served() -> ASGIApp:
+    """Return the object ``app`` of the module ``app``, with what /docs needs.
+
+    For ``uvicorn --factory``. Ends the process with code 1 when there is no such
+    object, as uvicorn does, and when git's conflict markers are in it; whatever the
+    module raises is passed on.
+    """
+    from uvicorn.importer import ImportFromStringError, import_from_string
+
+    _use_own_files()
+    conflict = _words_for_conflict()
+    if conflict:
+        logging.getLogger("uvicorn.error").error("%s", conflict)
+        sys.exit(1)
+    _serve_breakpoints()
+    try:
+        app: ASGIApp = import_from_string("app:app")
+    except ImportFromStringError as problem:
+        logging.getLogger("uvicorn.error").error("The app is not there. %s", problem)
+        sys.exit(1)
+    static = resources.files("fastapi_offline") / "static"
+    files = Router([Mount(_PREFIX, StaticFiles(directory=str(static)))])
+
+    async def with_files(scope: Scope, receive: Receive, send: Send) -> None:
+        own = scope["type"] == "http" and scope["path"].startswith(f"{_PREFIX}/")
+        await (files if own else app)(scope, receive, send)
+
+    return with_files
+
+
+def _words_for_conflict() -> str:
+    spec = importlib.util.find_spec("app")
+    if spec is None or not spec.origin:
+        return ""
+    text = Path(spec.origin).read_text(encoding="utf-8", errors="replace")
+    line = conflicts.first_marker(text)
+    return conflicts.words_for("app.py", line) if line is not None else ""
+
+
+def _serve_breakpoints() -> None:
+    """Open a debugger at breakpoints, or print the command that allows it.
+
+    With `--reload`, another process has the terminal, so a debugger would block the app
+    for ever. In that case the app continues past its breakpoints.
+    """
+    if os.environ.get(AT_TERMINAL):
+        sys.stdout = SafeStream(sys.stdout)
+        sys.stderr = SafeStream(sys.stderr)
+        debug_at_breakpoints()
+        return
+    how = os.environ.get(COMMAND, "python -m workshop run --debug")
+
+    def say(place: SourceLine) -> None:
+        sys.stderr.write(
+            f"app.py continued past a breakpoint ({place.short}), because no debugger "
+            f"can open here. To stop there: {how}\n"
+        )
+
+    call_at_breakpoints(say)
+
+
+def _use_own_files() -> None:
+    """Change where the pages look if nobody says otherwise."""
+    for page in ("get_swagger_ui_html", "get_redoc_html"):
+        defaults = getattr(fastapi.openapi.docs, page).__kwdefaults__
+        for name, file in _ELSEWHERE.items():
+            if name in defaults:
+                defaults[name] = f"{_PREFIX}/{file}"
+        if "with_google_fonts" in defaults:
+            defaults["with_google_fonts"] = False

@@ -1,0 +1,1 @@
+"""What `python -m workshop` does before anything is installed."""

@@ -1,0 +1,134 @@
+"""The entry point of every command: set up if necessary, then run in the environment.
+
+Modules that only some commands need are imported there, so that a start without a
+set-up stays fast.
+
+Its own exit codes are 2 for an unknown command, 3 if the set-up fails, and 130 after
+Ctrl-C. All others come from the verb.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+from workshop import commands
+from workshop.environment.model import Environment, SetupError, folder_named_by
+from workshop.processes.signals import orderly_end
+from workshop.terminal.output import safe
+
+# Counts how often a command has entered the environment. Once is normal. If it has to
+# leave in order to repair the environment, it enters again.
+_ENTRIES = "WORKSHOP_ENTRIES"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command *arguments* and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    for variable in ("WORKSHOP_VENV", "WORKSHOP_HOME"):
+        # A started process may run in another folder, where a relative path would be
+        # another one.
+        folder = folder_named_by(variable)
+        if folder is not None:
+            os.environ[variable] = str(folder)
+    with orderly_end() as end:
+        return end.exit_code(_enter_and_tell(arguments))
+
+
+def _enter_and_tell(arguments: list[str]) -> int:
+    try:
+        return _run(arguments)
+    except SetupError as error:
+        _say(str(error))
+        return 3
+    except KeyboardInterrupt:
+        _say("Stopped. The next start continues from here.")
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["--goals"]:
+        from workshop.entry import goals
+
+        cut = arguments.index("--") if "--" in arguments else len(arguments)
+        try:
+            arguments = goals.translate(arguments[1:cut]) + arguments[cut + 1 :]
+        except goals.UnclearGoalsError as unclear:
+            _say(str(unclear))
+            return 2
+    verb = arguments[0] if arguments else "help"
+    if verb in commands.HELP:
+        sys.stdout.write(commands.table() + "\n")
+        return 0
+    if verb not in commands.BY_NAME:
+        _say(commands.unknown(arguments))
+        return 2
+    if verb == "doctor":
+        from workshop import doctor
+
+        return doctor.main(arguments[1:])
+    return _inside(arguments)
+
+
+def _inside(arguments: list[str]) -> int:
+    """Run the verb with the environment's interpreter, after a set-up if necessary."""
+    environment = Environment.here()
+    entries = int(os.environ.pop(_ENTRIES, "0"))
+    inside = environment.is_running()
+    if inside and not environment.missing(commands.groups(arguments)):
+        if arguments[0] == "pins":
+            from workshop.environment import pins
+
+            return pins.refresh(environment)
+        try:
+            from workshop import cli
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("workshop"):
+                raise
+            from workshop.environment import setup
+
+            # A part of it was deleted, which the stamp does not show.
+            environment.mark_stale()
+            return _go_on(setup.own_base(), arguments, entries)
+        return cli.main(arguments)
+    if entries > 3:
+        raise SetupError(
+            f"{environment.place} is still broken after a repair. Remove that folder "
+            "and run the same command again."
+        )
+    from workshop.environment import setup
+
+    if inside:
+        # Repairs run outside the environment, because an interpreter cannot be
+        # replaced while it runs. Only here we can see that the base Python has
+        # changed, so record that now.
+        environment.mark_stale_if_other_python()
+        return _go_on(setup.own_base(), arguments, entries)
+    setup.ensure(environment, commands.groups(arguments))
+    return _go_on(str(environment.python), arguments, entries)
+
+
+def _go_on(python: str, arguments: list[str], entries: int) -> int:
+    """Continue with another interpreter, in the same process if possible."""
+    os.environ[_ENTRIES] = str(entries + 1)
+    command = [python, "-m", "workshop", *arguments]
+    if os.name != "nt":
+        os.execv(python, command)  # noqa: S606 -- the interpreter we just made
+    # Windows' exec gives the terminal back before the new process ends.
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The other process received it, too, and handles it.
+            continue
+
+
+def _say(sentence: str) -> None:
+    # The sentence may quote a path or an installer's output.
+    sys.stderr.write(safe(sentence) + "\n")

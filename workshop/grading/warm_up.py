@@ -1,0 +1,101 @@
+"""Do once, before anybody waits for it, what a first request does only once."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx2
+
+SAMPLE = Path(__file__).with_name("sample.py")
+
+
+def warm_up() -> None:
+    """Put requests to the sample.
+
+    FastAPI imports a part of pydantic at the first route that it sees, and
+    much is looked up and kept at the first request. So are the lines that a
+    traceback shows. No thread is started.
+    """
+    import httpx2
+
+    from workshop.grading.sample import app
+    from workshop.testing.app.loading import empty_caches
+
+    async def ask() -> None:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://box-office"
+        ) as client:
+            await _ask(client)
+            try:
+                await client.get("/broken")
+            except RuntimeError as error:
+                traceback.format_exception(error)
+
+    asyncio.run(ask())
+    empty_caches()
+
+
+def rehearse() -> None:
+    """Go through what a test does, with the sample: load it, ask it, end it.
+
+    A process that was forked gets a copy of each page of memory when it first
+    writes there, as Python does to whatever it looks at. That is half the time of
+    a small test; so it is done while nobody waits. A thread of the lab may stay.
+    """
+    from workshop.testing.app.application import running
+    from workshop.testing.app.exchange import exchange
+    from workshop.testing.app.loading import empty_caches
+    from workshop.testing.reporting.failure_recording import (
+        choose_recording,
+        forget_recording,
+        recording_as_json,
+    )
+    from workshop.testing.time.event_loop import LabLoop
+
+    async def play() -> None:
+        async with running(SAMPLE) as app:
+            await exchange(app, "GET", "/nowhere").finished()
+            async with app.client() as client:
+                await _ask(client)
+            recording_as_json()
+
+    choose_recording(True)
+    with asyncio.Runner(loop_factory=LabLoop) as runner:
+        runner.run(play())
+    forget_recording()
+    empty_caches()
+
+
+async def _ask(client: httpx2.AsyncClient) -> None:
+    await client.post("/shows/1", json={"seat": "A1"})
+    await client.get("/nowhere")
+
+
+def warm_up_database() -> None:
+    """Store and find a row in a throw-away database.
+
+    SQLAlchemy makes itself ready with the first of each kind of statement.
+    """
+    from sqlalchemy import create_engine, select
+    from sqlalchemy.orm import Session, joinedload
+
+    from workshop.grading.sample_tables import Base, Order, Show
+
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+    with Session(engine) as session:
+        session.add(Order(seat="A1", show=Show(id=1)))
+        session.commit()
+        wanted = select(Order).where(Order.seat == "A1")
+        order = session.scalars(wanted.options(joinedload(Order.show))).one()
+        order.seat = "A2"
+        session.flush()
+        session.delete(order)
+        session.rollback()
+    engine.dispose()

@@ -1,0 +1,330 @@
+"""Start a worker, listen to it, and end it with everything it started."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workshop.grading.signature import Verifier, body_of, new_key
+from workshop.processes.environment import environment_of_tests
+from workshop.processes.temporary import MEMORY, delete, make_temporary_folder
+from workshop.sandbox.limits import Limits
+from workshop.sandbox.markers import AGAIN, MARK, RUN_ID
+from workshop.sandbox.process import ForkServer, Running, Spawned
+from workshop.terminal.control_codes import cleaned, sanitize
+from workshop.terminal.output import safe_plain
+from workshop.terminal.secrets import redacted, secrets_of
+
+_LAST = ("done", "gone", "broken", "tampered", "forged", "breakpoint")
+"""Events after which nothing that the worker says counts."""
+_KEPT_BYTES = Limits().output_bytes
+"""How much of one test's output is kept: all, unless the run is ended for it."""
+_ROOM_BYTES = 256_000_000
+_TICK_SECONDS = 0.2
+_BEFORE_THE_KEY = ("ready", "unfit", "broken")
+"""Events that a worker may report before it has the key to sign them with."""
+
+
+class WorkerProcess:
+    """One worker, from its start to its sure end. Use it with `with`.
+
+    The constructor starts the process, which imports what it needs while the
+    caller goes on. `run` hands it its only job and yields what it reports.
+    Leaving the `with` block ends the process group, every descendant, and
+    every process that carries the run's badge in its environment, and deletes
+    the folder for temporary files that the run was given.
+
+    A worker that is told its *job* at the start makes everything ready for
+    it, and `run` says when, and which of its tests. One forked from a *stem*
+    is ready at once.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        *,
+        job: Mapping[str, Any] | None = None,
+        stem: ForkServer | None = None,
+    ) -> None:
+        self._badges = {uuid.uuid4().hex}
+        self._began = time.time()
+        # A run that is cut short cannot tidy up; a folder of its own can go whole.
+        self._folder = make_temporary_folder("run", quick_folder())
+        own = {RUN_ID: next(iter(self._badges))}
+        self.output = Output(own[RUN_ID])
+        own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._folder))
+        self._stem = stem
+        self._process: Running
+        if stem is not None:
+            # A fork shows the environment of the process that it was made from.
+            self._badges.add(stem.badge)
+            self._process = stem.fork(own)
+        else:
+            self._process = Spawned(root, environment_of_tests({**environment, **own}))
+        self._waiting = job is not None
+        self._begun = self._gone = False
+        self._key = new_key()
+        self._verifier = Verifier(self._key)
+        if job is not None and stem is None:
+            self._say(json.dumps({**job, "waits": True}))
+        self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.last_words: list[str] = []
+        self._readers = [
+            threading.Thread(target=target, daemon=True)
+            for target in (self._read_events, self._read_output)
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> WorkerProcess:
+        """Return the worker itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """End everything that belongs to the run."""
+        self.end()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The worker's exit code, None while it runs."""
+        return self._process.poll()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it ended while it waited: no answer can have to do with that."""
+        return self._waiting and self._gone and not self._begun
+
+    def run(
+        self, job: Mapping[str, Any], limits: Limits, rounds: int = 1
+    ) -> Iterator[dict[str, Any]]:
+        """Hand over *job* and yield events until the run has ended.
+
+        The last event is `done`, or one of our own: `stalled` (nothing was
+        reported for too long), `timed_out` (too long over all), `forged` (somebody
+        else wrote a result), `output_limit` (too much
+        output), `process_limit` (too many processes), `gone` (the worker ended by
+        itself). With `breakpoint` the worker waits at one, where nobody is.
+        *rounds* is how often the job runs the tests: the time over all is for each.
+        """
+        order = {"tests": job["tests"]} if self._waiting else dict(job)
+        self._say(json.dumps({**order, "key": self._key}))
+        overall = time.monotonic() + limits.run_seconds * rounds
+        due = deadline = time.monotonic() + limits.start_seconds
+        heard = False
+        while True:
+            try:
+                event = self._queue.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                event = {}
+            if event:
+                self._begun |= event["event"] == "start"
+                self._gone |= event["event"] == "gone"
+                if event["event"] == "gone" and heard and time.monotonic() >= due:
+                    # Python was telling where it hangs. It reads the stack of a
+                    # thread that runs, and now and then falls over it.
+                    yield {"event": "stalled"}
+                    return
+                heard = True
+                yield event
+                if event["event"] in _LAST:
+                    self.output.wait_until_complete()
+                    return
+                # One second more than the worker's own limit: it tells where
+                # it hangs when its time is up.
+                deadline = time.monotonic() + limits.test_seconds + 1
+                due = deadline - 1 - _TICK_SECONDS
+            elif time.monotonic() > deadline:
+                yield {"event": "stalled"}
+                return
+            elif self._count_processes() > limits.processes:
+                yield {"event": "process_limit"}
+                return
+            if time.monotonic() > overall:
+                yield {"event": "timed_out"}
+                return
+            if self.output.total > limits.output_bytes * rounds:
+                yield {"event": "output_limit"}
+                return
+
+    def kill(self) -> None:
+        """End the worker and its group at once. `end` is still to be called."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """End the worker, its group and all that it started; wait for it."""
+        doomed = self._descendants()
+        self._process.kill()
+        for process in (*doomed, *self._badged()):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self._process.close()
+        for reader in self._readers:
+            reader.join(1)
+        delete(self._folder)
+
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._process.control.write(line.encode() + b"\n")
+            self._process.control.flush()
+
+    def _descendants(self) -> list[psutil.Process]:
+        pid = self._process.pid
+        if pid is None:
+            return []
+        try:
+            return list(psutil.Process(pid).children(recursive=True))
+        except psutil.Error:
+            return []
+
+    def _badged(self) -> Iterator[psutil.Process]:
+        """Find what left the group and lost its parent: a double fork, say."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                young = process.create_time() >= self._began - 1
+                if not young or process.environ().get(RUN_ID) not in self._badges:
+                    continue
+                if self._stem is None or not self._stem.owns(process):
+                    yield process
+
+    def _count_processes(self) -> int:
+        return len(self._descendants())
+
+    def _read_events(self) -> None:
+        with self._process.events as pipe:
+            for raw in pipe:
+                line = raw.decode("utf-8", "replace").rstrip()
+                try:
+                    # What an event quotes may come from the answer: the words of
+                    # an exception, the name of a task.
+                    event: Any = cleaned(json.loads(body_of(line)), safe_plain)
+                    kind, pid = event["event"], event["pid"]
+                except (ValueError, KeyError, TypeError):
+                    self.last_words.append(safe_plain(line))
+                    continue
+                if not self._verifier.is_genuine(line) and (
+                    kind not in _BEFORE_THE_KEY
+                ):
+                    event = {"event": "forged"}
+                elif pid != self._process.pid and self._process.pid is not None:
+                    continue
+                self._queue.put(event)
+        self._process.wait()
+        self._queue.put({"event": "gone"})
+
+    def _read_output(self) -> None:
+        with self._process.output as pipe:
+            while chunk := os.read(pipe.fileno(), 65_536):
+                self.output.add(chunk)
+        self.output.finish()
+
+
+def quick_folder() -> Path | None:
+    """Return where files are kept in memory, if there is room; else None.
+
+    The tests make many small databases, and wait for each to reach the disk:
+    on a laptop that is a third of the time of a run.
+    """
+    try:
+        free = shutil.disk_usage(MEMORY).free
+    except OSError:
+        return None
+    writable = os.access(MEMORY, os.W_OK | os.X_OK)
+    return MEMORY if writable and free > _ROOM_BYTES else None
+
+
+class Output:
+    """What a run printed, kept test by test, head and tail of each."""
+
+    def __init__(self, badge: object) -> None:
+        self.total = 0
+        self._mark = f"{MARK}{badge} ".encode()
+        self._parts: dict[str, bytes] = {"": b""}
+        self._current = ""
+        self._pending = b""
+        self._complete = threading.Event()
+        self._lock = threading.Lock()
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        with self._lock:
+            self.total += len(chunk)
+            self._pending += chunk
+            while True:
+                before, mark, after = self._pending.partition(self._mark)
+                if not mark:
+                    break
+                name, end, rest = after.partition(b"\n")
+                if not end:
+                    return  # The rest of the marker is still on its way.
+                self._keep(before)
+                self._current, _, again = name.decode().partition(" ")
+                if again == AGAIN:
+                    self._parts[self._current] = b""
+                self._pending = rest
+                if not self._current:
+                    self._complete.set()
+            # A marker may be cut anywhere; hold back what could begin one.
+            cut = self._pending.rfind(self._mark[:1])
+            held = self._pending[cut:] if cut >= 0 else b""
+            if len(held) > len(self._mark):
+                held = b""
+            self._keep(self._pending[: len(self._pending) - len(held)])
+            self._pending = held
+
+    def finish(self) -> None:
+        """Note that nothing more will come."""
+        with self._lock:
+            self._keep(self._pending)
+            self._pending = b""
+        self._complete.set()
+
+    def wait_until_complete(self) -> None:
+        """Wait until the last test's output is here, a second at most.
+
+        A process that the answer left behind may hold the pipe open for ever.
+        """
+        self._complete.wait(1)
+
+    def texts(self) -> dict[str, str]:
+        """Return the output by test id; before and after all tests: ``""``.
+
+        Of control codes only colours are left in it, and no secrets.
+        """
+        secrets = secrets_of(os.environ)
+        with self._lock:
+            parts = {name: _shorten(part) for name, part in self._parts.items()}
+        return {
+            name: redacted(sanitize(part.decode("utf-8", "replace")), secrets).strip(
+                "\n"
+            )
+            for name, part in parts.items()
+        }
+
+    def _keep(self, data: bytes) -> None:
+        kept = self._parts.get(self._current, b"") + data
+        if len(kept) > 2 * _KEPT_BYTES:
+            kept = _shorten(kept)
+        self._parts[self._current] = kept
+
+
+def _shorten(data: bytes) -> bytes:
+    """Return the beginning and the end of *data*, in whole lines where it has any."""
+    if len(data) <= _KEPT_BYTES:
+        return data
+    half = _KEPT_BYTES // 2
+    head, tail = data[:half], data[-half:]
+    head = head[: head.rfind(b"\n")] if b"\n" in head else head
+    tail = tail[tail.find(b"\n") + 1 :] if b"\n" in tail[:-1] else tail
+    return head + b"\n[... output left out ...]\n" + tail

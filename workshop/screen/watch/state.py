@@ -1,0 +1,122 @@
+"""What is on the screen, and what an event of the engine makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workshop.grading import LessonVerdict, Verdict
+from workshop.lesson import Lesson
+from workshop.watch import (
+    Ended,
+    Event,
+    Finished,
+    Missing,
+    Reported,
+    Started,
+    Trouble,
+    Watching,
+)
+from workshop.watch.session import SUPERSEDED
+
+
+@dataclass(frozen=True)
+class WatchState:
+    """All that the screen shows of one lesson.
+
+    `verdict` is the last one; it is `stale` when the file has been saved
+    since. `run` is the number of the run that is on, 0 when none is, and
+    `test` the number of its test, 0 before the first. `gained` and `lost` are
+    the steps that have passed, or broken, since the verdict before the last.
+    """
+
+    lesson: Lesson
+    verdict: LessonVerdict | None = None
+    stale: bool = False
+    run: int = 0
+    test: int = 0
+    tests: int = 0
+    watched: bool = False
+    polling: str = ""
+    missing: Path | None = None
+    trouble: str = ""
+    ended: str = ""
+    gained: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is on."""
+        return self.run > 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the last verdict is a pass."""
+        return self.verdict is not None and self.verdict.passed
+
+
+def take(now: WatchState, event: Event) -> WatchState:
+    """Return what *event* makes of the state *now*.
+
+    What is told of another lesson, or of an earlier run, changes nothing.
+    """
+    if event.lesson != now.lesson.slug:
+        return now
+    match event:
+        case Watching(polling=polling, reason=reason):
+            why = reason or "The file system does not tell of changes."
+            return replace(now, watched=True, polling=why if polling else "")
+        case Started(run=run, number_of_tests=tests):
+            return replace(
+                now,
+                run=run,
+                test=0,
+                tests=tests,
+                stale=now.verdict is not None,
+                missing=None,
+                trouble="",
+                ended="",
+            )
+        case Reported(run=run, event=report) if run == now.run:
+            if report.get("event") == "start":
+                return replace(now, test=now.test + 1)
+        case Finished(run=run, verdict=verdict) if run == now.run:
+            new = _passed(verdict)
+            old = _passed(now.verdict) if now.verdict else new
+            return replace(
+                now,
+                run=0,
+                verdict=verdict,
+                stale=False,
+                gained=() if verdict.passed else tuple(sorted(new - old)),
+                lost=tuple(sorted(old & _failed(verdict))),
+            )
+        case Ended(run=run, reason=reason) if run == now.run and reason != SUPERSEDED:
+            return replace(now, run=0, ended=reason)
+        case Missing(path=path):
+            return replace(now, run=0, missing=path, stale=now.verdict is not None)
+        case Trouble(text=text):
+            return replace(now, trouble=text)
+    return now
+
+
+def _failed(verdict: LessonVerdict) -> set[int]:
+    """Return the steps that were tested and failed: a typing error proves nothing."""
+    return {it.number for it in verdict.steps if it.verdict is Verdict.FAILED}
+
+
+def _passed(verdict: LessonVerdict) -> set[int]:
+    return {s.number for s in verdict.steps if s.verdict is Verdict.PASSED}
+
+
+def following(lesson: Lesson, lessons: list[Lesson], open_: set[str]) -> Lesson | None:
+    """Return the lesson to go on with: the next of the *open_* slugs after this.
+
+    After the last one it begins again from the front; None when none is open.
+    """
+    slugs = [other.slug for other in lessons]
+    at = slugs.index(lesson.slug) + 1 if lesson.slug in slugs else 0
+    for other in lessons[at:] + lessons[:at]:
+        if other.slug in open_ and other.slug != lesson.slug:
+            return other
+    return None

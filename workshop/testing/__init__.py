@@ -1,0 +1,81 @@
+"""What lesson tests use to see what an app does, and not what it seems to do."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from workshop.testing.app.application import RunningApp
+from workshop.testing.app.exchange import Exchange, exchange
+from workshop.testing.app.leaks import Leaks
+from workshop.testing.reporting.cases import cases
+from workshop.testing.reporting.failures import (
+    AppExit,
+    AppLoadError,
+    ShutdownError,
+    Stalled,
+    StartupError,
+    TimeLimitExceeded,
+)
+from workshop.testing.reporting.source import Held, SourceLine
+from workshop.testing.sync.gate import Gate
+from workshop.testing.sync.idle import settle, until_stalled
+from workshop.testing.sync.journal import Journal
+from workshop.testing.sync.rendezvous import Rendezvous
+from workshop.testing.sync.spy import Spy
+from workshop.testing.time.clock import Clock
+from workshop.testing.time.limits import LIMIT_SECONDS, fail_after
+
+if TYPE_CHECKING:
+    from workshop.testing.app.server import Server
+    from workshop.testing.app.thread_pool import ThreadPool
+    from workshop.testing.plugin import RunApp, Serve
+    from workshop.testing.services.database import Database
+    from workshop.testing.services.redis import RedisServer
+
+__all__ = [
+    "LIMIT_SECONDS",
+    "AppExit",
+    "AppLoadError",
+    "Clock",
+    "Database",
+    "Exchange",
+    "Gate",
+    "Held",
+    "Journal",
+    "Leaks",
+    "RedisServer",
+    "Rendezvous",
+    "RunApp",
+    "RunningApp",
+    "Serve",
+    "Server",
+    "ShutdownError",
+    "SourceLine",
+    "Spy",
+    "Stalled",
+    "StartupError",
+    "ThreadPool",
+    "TimeLimitExceeded",
+    "cases",
+    "exchange",
+    "fail_after",
+    "settle",
+    "until_stalled",
+]
+
+
+# Where these live is imported only when a test uses them: they are not cheap.
+_LATE = {
+    "Database": "workshop.testing.services.database",
+    "RedisServer": "workshop.testing.services.redis",
+    "RunApp": "workshop.testing.plugin",
+    "Serve": "workshop.testing.plugin",
+    "Server": "workshop.testing.app.server",
+    "ThreadPool": "workshop.testing.app.thread_pool",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a costly class when it is first asked for."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)

@@ -1,0 +1,1 @@
+"""The app under test: loaded, started, asked, served, ended."""

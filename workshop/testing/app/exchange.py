@@ -1,0 +1,254 @@
+"""One HTTP request against an app, seen message by message as the app sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json as json_text
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from workshop.testing.reporting.failures import TimeLimitExceeded
+from workshop.testing.sync.condition import Condition
+from workshop.testing.sync.journal import Journal
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class HasAsgi(Protocol):
+    """Something that carries an ASGI app, such as the ``app`` fixture."""
+
+    @property
+    def asgi(self) -> Asgi:
+        """The app itself."""
+
+
+class Exchange:
+    """A request in flight. Make one with ``exchange``.
+
+    It behaves like uvicorn: after ``disconnect`` what the app sends is dropped without
+    an error, and ``receive`` tells ``http.disconnect`` when the customer has left or
+    the response is complete.
+    """
+
+    def __init__(
+        self,
+        app: Asgi,
+        scope: MutableMapping[str, Any],
+        body: bytes,
+        journal: Journal | None,
+        probe: Callable[[], Awaitable[Any]] | None,
+    ) -> None:
+        """Prepare the request; ``start`` sends it."""
+        self.messages: list[Message] = []
+        self.probed: list[tuple[str, Any]] = []
+        self.error: BaseException | None = None
+        self.name = f"{scope['method']} {scope['path']}"
+        self._app, self._scope, self._body = app, scope, body
+        self._journal, self._probe = journal, probe
+        self._condition = Condition()
+        self._asked = False
+        self._gone = False
+        self._cursor = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The status code, once the response has started."""
+        start = self._start
+        return None if start is None else int(start["status"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The response's headers, by lower-case name."""
+        pairs = self._start["headers"] if self._start else []
+        return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in pairs}
+
+    @property
+    def body(self) -> bytes:
+        """What has been sent of the body so far."""
+        return b"".join(
+            message.get("body", b"")
+            for message in self.messages
+            if message["type"] == "http.response.body"
+        )
+
+    @property
+    def started(self) -> bool:
+        """Whether the status and headers have been sent."""
+        return self._start is not None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last piece of the response has been sent."""
+        return any(
+            message["type"] == "http.response.body" and not message.get("more_body")
+            for message in self.messages
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether the app has returned, background tasks and clean-up included."""
+        return self._task is not None and self._task.done()
+
+    def json(self) -> Any:
+        """Return the body so far, read as JSON."""
+        return json_text.loads(self.body)
+
+    def start(self) -> Exchange:
+        """Send the request: the app runs in a task of its own. Returns itself."""
+        # A context of its own, as with a real server: what an app's task starts by
+        # driving an exchange is not the app's.
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(), context=contextvars.Context(), name=self.name
+        )
+        return self
+
+    async def response_started(self) -> None:
+        """Wait until the status and headers have been sent, or the app has returned.
+
+        Raises:
+            TimeLimitExceeded: when neither happened within the outer limit, or no response came.
+
+        """
+        await self._until(lambda: self.started, "was never answered")
+
+    async def response_complete(self) -> None:
+        """Wait until the last piece of the response has been sent.
+
+        Raises:
+            TimeLimitExceeded: when it was not within the outer limit, or the app returned first.
+
+        """
+        await self._until(lambda: self.complete, "was never answered to the end")
+
+    async def next_message(self) -> Message | None:
+        """Return the next message that the app sends; None when it has returned.
+
+        Raises:
+            TimeLimitExceeded: when neither happened within the outer limit.
+
+        """
+        await self._condition.wait_for(
+            lambda: len(self.messages) > self._cursor or self.done,
+            f"{self.name}: nothing more was ever sent, and it never ended.",
+        )
+        if len(self.messages) <= self._cursor:
+            return None
+        self._cursor += 1
+        return self.messages[self._cursor - 1]
+
+    def disconnect(self) -> None:
+        """Let the customer leave: close the connection without waiting."""
+        self._gone = True
+        self._condition.notify_all()
+
+    async def finished(self) -> None:
+        """Wait until the app has returned, background tasks and clean-up included.
+
+        What it raised, if anything, is in ``error``.
+
+        Raises:
+            TimeLimitExceeded: when it did not return within the outer limit.
+
+        """
+        await self._condition.wait_for(lambda: self.done, f"{self.name} never ended.")
+
+    @property
+    def _start(self) -> Message | None:
+        return next(
+            (m for m in self.messages if m["type"] == "http.response.start"), None
+        )
+
+    async def _until(self, true: Callable[[], bool], never: str) -> None:
+        words = f"{self.name} {never}. Expected: an answer."
+        await self._condition.wait_for(lambda: true() or self.done, words)
+        if not true():
+            because = f" The app raised {self.error!r}." if self.error else ""
+            raise TimeLimitExceeded(
+                f"{self.name} {never}.{because} Expected: an answer."
+            )
+
+    async def _run(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _: self._condition.notify_all())
+        try:
+            await self._app(self._scope, self._receive, self._send)
+        except asyncio.CancelledError as exc:
+            self.error = exc
+            raise
+        except Exception as exc:  # noqa: BLE001 -- told by `error`; the test decides
+            self.error = exc
+
+    async def _receive(self) -> Message:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+        await self._condition.until(lambda: self._gone or self.complete)
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if self._gone:
+            return
+        if self._probe is not None:
+            self.probed.append((message["type"], await self._probe()))
+        self.messages.append(message)
+        if self._journal is not None:
+            self._journal.record(message["type"])
+        self._condition.notify_all()
+
+
+def exchange(
+    app: HasAsgi | Asgi,
+    method: str,
+    path: str,
+    *,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    journal: Journal | None = None,
+    probe: Callable[[], Awaitable[Any]] | None = None,
+    body: bytes = b"",
+    client: tuple[str, int] = ("127.0.0.1", 50000),
+) -> Exchange:
+    """Start a request against *app* and return it at once.
+
+    Every message that the app sends is recorded in *journal* by its type, for example
+    ``"http.response.start"``. *probe* is awaited inside ``send``, before the message
+    counts as sent: what it sees is what is true while the customer has nothing yet.
+    Its results are in ``Exchange.probed``.
+
+    Needs a running event loop. Nothing has to be cleaned up: what is still in flight
+    when the app is unloaded is cancelled.
+    """
+    pairs = {"host": "box-office"} | {k.lower(): v for k, v in (headers or {}).items()}
+    if json is not None:
+        body = json_text.dumps(json).encode()
+        pairs.setdefault("content-type", "application/json")
+    if body:
+        pairs.setdefault("content-length", str(len(body)))
+    location, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        # What uvicorn announces. It makes Starlette listen for disconnects itself.
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method.upper(),
+        "path": unquote(location),
+        "raw_path": location.encode(),
+        "root_path": "",
+        "scheme": "http",
+        "query_string": query.encode(),
+        "headers": [
+            (k.encode("latin-1"), v.encode("latin-1")) for k, v in pairs.items()
+        ],
+        "client": client,
+        "server": ("box-office", 80),
+        "state": {},
+    }
+    asgi = app.asgi if hasattr(app, "asgi") else app
+    return Exchange(asgi, scope, body, journal, probe).start()

@@ -1,0 +1,33 @@
+"""What an app leaves behind: tasks, coroutines and resources."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+from workshop.testing.app.application import running_apps
+from workshop.testing.app.tasks import describe
+from workshop.testing.sync.idle import settle
+
+
+class Leaks:
+    """Asks the loop and the garbage collector; use it after ``app.shutdown()``."""
+
+    async def tasks(self) -> list[str]:
+        """Return the tasks that the app made and that are still alive, described."""
+        gc.collect()
+        await settle()
+        loop = asyncio.get_running_loop()
+        owners: dict[asyncio.Task[Any], object] = dict(getattr(loop, "owners", {}))
+        return sorted(describe(task) for task in owners if not task.done())
+
+    def never_awaited(self) -> list[str]:
+        """Return the coroutines that nobody awaited, with the line that made them."""
+        gc.collect()
+        return [each for app in running_apps() for each in app.forgotten.coroutines]
+
+    def unclosed(self) -> list[str]:
+        """Return what Python warned of as never closed: sockets, files, connections."""
+        gc.collect()
+        return [each for app in running_apps() for each in app.forgotten.resources]

@@ -1,0 +1,353 @@
+"""The pytest plugin: the fixtures of lesson tests, and what a report says."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import os
+import tempfile
+import traceback
+import warnings
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from workshop.testing.app.application import (
+    RunningApp,
+    raise_exits,
+    running,
+    running_apps,
+)
+from workshop.testing.app.exits import as_app_exit
+from workshop.testing.app.leaks import Leaks
+from workshop.testing.reporting.exception_groups import full_name, in_its_group, leaves
+from workshop.testing.reporting.failure_recording import (
+    choose_recording,
+    end_recording,
+    forget_recording,
+    recording_as_json,
+)
+from workshop.testing.reporting.failures import AppExit
+from workshop.testing.reporting.shortened import counted
+from workshop.testing.reporting.source import line_of_error
+from workshop.testing.sync.gate import first_held, forget_gates, open_all_gates
+from workshop.testing.sync.rendezvous import (
+    first_held_meeting,
+    forget_meetings,
+    release_all_meetings,
+)
+from workshop.testing.sync.spy import first_held_call, forget_spies
+from workshop.testing.time.clock import Clock, ManualClockLoop
+from workshop.testing.time.debugging import lift_limits
+from workshop.testing.time.event_loop import LabLoop
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from workshop.services import Service
+    from workshop.testing.app.server import Server
+    from workshop.testing.app.thread_pool import ThreadPool
+    from workshop.testing.services.database import Database
+    from workshop.testing.services.redis import RedisServer
+
+# How many different errors are told. Of more than that nobody reads the last.
+_MOST = 8
+
+Serve = Callable[..., AbstractAsyncContextManager["Server"]]
+RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--app`` and ``--database``."""
+    group = parser.getgroup("workshop")
+    group.addoption("--app", metavar="FILE", help="the file under test")
+    group.addoption(
+        "--database",
+        choices=["sqlite", "postgres"],
+        help="the database of the lessons; by default WORKSHOP_DATABASE_URL, or SQLite",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the lessons' marker known where the project's settings are not read."""
+    config.addinivalue_line(
+        "markers", "step(number): the lesson step that this test belongs to"
+    )
+    config.addinivalue_line(
+        "markers", "timeline: show with its failure who waited for whom, in order"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a warning in a learner's app be a warning, however strict the settings."""
+    for item in items:
+        if item.get_closest_marker("step") is not None:
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let what a learner's app forgot to close be told by the tests alone.
+
+    Collected later, it would be an error of the whole run where warnings are errors.
+    """
+    if any(item.get_closest_marker("step") for item in session.items):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+
+
+def pytest_enter_pdb() -> None:
+    """Set no time limits from now on: somebody is looking at the app."""
+    lift_limits()
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run async tests on asyncio, on a loop of their own."""
+    if "clock" in request.fixturenames:
+        return "asyncio", {"loop_factory": ManualClockLoop}
+    return "asyncio", {"loop_factory": LabLoop}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until the test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def app_file(request: pytest.FixtureRequest) -> Path:
+    """The file under test: --app, else WORKSHOP_APP, else app.py beside the test."""
+    given = request.config.getoption("--app") or os.environ.get("WORKSHOP_APP")
+    return Path(given).resolve() if given else request.path.with_name("app.py")
+
+
+@pytest.fixture
+def surroundings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What must be there before the app is loaded: its database, above all."""
+    with tempfile.TemporaryDirectory(
+        prefix="workshop-", ignore_cleanup_errors=True
+    ) as folder:
+        # Never the learner's own file, also where a test asks for no database.
+        file = Path(folder, "box_office.db").as_posix()
+        monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{file}")
+        for name in ("database", "redis"):
+            if name in request.fixturenames:
+                request.getfixturevalue(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def database_service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """The database server of this session, started when first needed."""
+    from workshop.services import database_server
+
+    with database_server(request.config.getoption("--database")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def redis_service() -> Iterator[Service]:
+    """The Redis of this session, started when first needed."""
+    from workshop.services import redis_server
+
+    with redis_server() as service:
+        yield service
+
+
+@pytest.fixture
+async def redis(
+    redis_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RedisServer]:
+    """An empty Redis for this test, named in REDIS_URL."""
+    from workshop.testing.services.redis import empty_redis
+
+    async with empty_redis(redis_service) as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        yield server
+
+
+@pytest.fixture
+async def database(
+    database_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
+    """A database for this test alone, and a second connection to look into it."""
+    from workshop.testing.services.database import fresh_database
+
+    with tempfile.TemporaryDirectory(
+        prefix="workshop-", ignore_cleanup_errors=True
+    ) as folder:
+        async with fresh_database(
+            database_service.url, Path(folder), database_service.claim
+        ) as database:
+            monkeypatch.setenv("DATABASE_URL", database.url)
+            yield database
+
+
+@pytest.fixture
+async def app(app_file: Path, surroundings: None) -> AsyncIterator[RunningApp]:
+    """The app under test, loaded afresh and started; ended after the test."""
+    async with running(app_file) as app:
+        yield app
+
+
+@pytest.fixture
+def run_app(app_file: Path, surroundings: None, anyio_backend: object) -> RunApp:
+    """Loads and starts the app when the test says so.
+
+    ``async with run_app(replace={…}, env={…}, start=True) as app:``
+    """
+    return functools.partial(running, app_file)
+
+
+@pytest.fixture
+async def client(app: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
+    """An in-process client of ``app``."""
+    async with app.client() as client:
+        yield client
+
+
+@pytest.fixture
+def serve(anyio_backend: object) -> Serve:
+    """Serves an app with a real uvicorn.
+
+    ``async with serve(app) as server:``
+    """
+    from workshop.testing.app.server import serving
+
+    return serving
+
+
+@pytest.fixture
+def thread_pool(anyio_backend: object) -> ThreadPool:
+    """The pool of threads that ``def`` routes share."""
+    from workshop.testing.app.thread_pool import ThreadPool
+
+    return ThreadPool()
+
+
+@pytest.fixture
+def leaks() -> Leaks:
+    """What the app has left behind."""
+    return Leaks()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Keep the app from ending the test: neither as passed, nor as skipped."""
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = _guarded(pyfuncitem.obj)
+    return (yield)
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def guarded(**arguments: Any) -> None:
+        try:
+            await function(**arguments)
+        except BaseException as exc:
+            # A test may skip itself. The app may not skip the test.
+            if line_of_error(exc) and (ended := as_app_exit(exc, "during the test")):
+                raise ended from exc
+            raise
+        raise_exits()
+
+    return guarded
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Record the test if it asks for it."""
+    choose_recording(item.get_closest_marker("timeline") is not None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Let everyone go who still waits in a thread or in the loop."""
+    open_all_gates()
+    release_all_meetings()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Forget what the test that is over has recorded."""
+    forget_recording()
+    forget_gates()
+    forget_meetings()
+    forget_spies()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell as properties what explains a failure: line, errors, attempts to exit."""
+    if call.when != "setup":
+        end_recording()
+    failed = call.excinfo is not None and not isinstance(
+        call.excinfo.value, pytest.skip.Exception
+    )
+    if failed:
+        # A forgotten task found by the garbage collector prints its traceback. In the
+        # middle of pytest's own reading of the source that upsets Python 3.11.
+        gc.collect()
+    report = yield
+    if failed:
+        assert call.excinfo is not None
+        item.user_properties += _app_properties()
+        line = _learner_line(call.excinfo.value)
+        if line and not any(name == "learner_line" for name, _ in item.user_properties):
+            item.user_properties.append(("learner_line", line))
+        if call.when == "call" and (timeline := recording_as_json()):
+            item.user_properties.append(("timeline", timeline))
+        report.user_properties = item.user_properties
+    return report
+
+
+def _app_properties() -> list[tuple[str, object]]:
+    """Say what the apps that run now have raised, and whether one tried to exit."""
+    properties: list[tuple[str, object]] = []
+    for app in running_apps():
+        for error in app.errors:
+            if isinstance(error, AppExit):
+                properties.append(("app_exit", str(error).partition("\n")[0]))
+        raised = [error for error in app.errors if not isinstance(error, AppExit)]
+        properties += [("app_error", text) for text in _told(raised)]
+        wholes = [
+            "".join(traceback.format_exception(error)).rstrip() for error in raised
+        ]
+        properties += [("app_traceback", text) for text in counted(wholes, _MOST)]
+        # SQLAlchemy's refusal to wait leaves a coroutine of its own behind.
+        if not any("MissingGreenlet" in str(error) for error in app.errors):
+            made = [it for it in app.forgotten.coroutines if " made in " in it]
+            properties += [("app_forgot", it) for it in dict.fromkeys(made)]
+    return properties
+
+
+def _told(errors: list[BaseException]) -> list[str]:
+    """Say what each of *errors* was, in a line; of a group, what is in it."""
+    texts = []
+    for error in errors:
+        for leaf in leaves(error):
+            ours = type(leaf).__module__.startswith("workshop.")
+            text = ": ".join(filter(None, ("" if ours else full_name(leaf), str(leaf))))
+            place = line_of_error(leaf) or line_of_error(error)
+            where = f" ({place.short})" if place else ""
+            short = " ".join(text.split())[:300]
+            texts.append(f"{short}{where}{in_its_group(leaf, error)}")
+    return counted(texts, _MOST)
+
+
+def _learner_line(error: BaseException) -> str | None:
+    held = first_held() or first_held_meeting() or first_held_call()
+    place = held or line_of_error(error)
+    if place is None:
+        lines = [app.learner_line() for app in running_apps()]
+        place = next((line for line in reversed(lines) if line), None)
+    return place.labelled if place else None

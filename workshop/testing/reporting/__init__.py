@@ -1,0 +1,1 @@
+"""What a failing test reports: where, what was raised, in which order."""

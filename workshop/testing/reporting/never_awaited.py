@@ -1,0 +1,99 @@
+"""Warnings about things left behind: caught while an app is loaded."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import TextIO
+
+from workshop.testing.reporting.source import SourceLine, is_learner_file, line_of_code
+
+_NEVER_AWAITED = re.compile(r"coroutine '(?P<name>[^']+)' was never awaited")
+_ORIGIN = re.compile(
+    r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)'
+)
+_LEFT_BEHIND = (
+    r"(?s)unclosed|.*was never closed|.*not closed"
+    r"|The garbage collector is trying to clean up"
+)
+
+# How many frames a coroutine remembers of where it was made.
+_ORIGIN_DEPTH = 12
+
+
+@dataclass
+class Forgotten:
+    """What was left behind while an app was loaded."""
+
+    coroutines: list[str] = field(default_factory=list)
+    resources: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
+    """Collect warnings about forgotten coroutines and resources.
+
+    They would otherwise turn up, or be turned into an error, wherever the garbage
+    collector happens to find them: perhaps in the next test. Other warnings take
+    their usual way. *codes* knows the app's functions by qualified name; it may be
+    filled later.
+    """
+    found = Forgotten()
+    depth = sys.get_coroutine_origin_tracking_depth()
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "always", r"(?s)coroutine '.*' was never awaited", RuntimeWarning
+        )
+        warnings.simplefilter("always", ResourceWarning)
+        warnings.filterwarnings("always", _LEFT_BEHIND)
+        usual = warnings.showwarning
+        usual_shown = warnings._showwarnmsg_impl  # type: ignore[attr-defined]
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            text = str(message)
+            if name := _NEVER_AWAITED.match(text):
+                found.coroutines.append(_describe(name["name"], text, codes))
+            elif issubclass(category, ResourceWarning) or re.match(_LEFT_BEHIND, text):
+                found.resources.append(text)
+            elif usual is not warnings._showwarning_orig:  # type: ignore[attr-defined]
+                usual(message, category, filename, lineno, file, line)
+            else:
+                usual_shown(
+                    warnings.WarningMessage(
+                        message, category, filename, lineno, file, line
+                    )
+                )
+
+        warnings.showwarning = show
+        sys.set_coroutine_origin_tracking_depth(_ORIGIN_DEPTH)
+        try:
+            yield found
+        finally:
+            sys.set_coroutine_origin_tracking_depth(depth)
+
+
+def _describe(name: str, text: str, codes: dict[str, CodeType]) -> str:
+    """Say which coroutine, and on which line of the learner's it was made."""
+    short = name.rpartition("<locals>.")[2]
+    origins = [
+        SourceLine(m["file"], int(m["line"]), m["function"])
+        for m in _ORIGIN.finditer(text)
+        if is_learner_file(m["file"])
+    ]
+    if origins:
+        return f"{short}() made in {origins[-1]}"
+    # Made in a worker thread, where Python does not keep track.
+    defined = line_of_code(codes[name]) if name in codes else None
+    return f"{short}() defined at {defined.labelled}" if defined else f"{short}()"

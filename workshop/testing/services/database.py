@@ -1,0 +1,196 @@
+"""A fresh database for each test, and a second connection that sees what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from workshop.testing.services.pool import PoolCounters
+from workshop.testing.time.limits import LIMIT_SECONDS
+
+Row = Mapping[str, Any]
+
+
+class Witness(Protocol):
+    """A connection of its own, which sees only what has been committed."""
+
+    async def run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
+        """Run one statement, commit it, return its rows."""
+
+    def words(self, error: Exception) -> str | None:
+        """Return what *error* means when it is about a missing table, else None."""
+
+
+class Database:
+    """A database that only this test uses.
+
+    What it fetches is what a second customer would see: it reads through a connection
+    of its own, outside SQLAlchemy, so uncommitted rows are not there.
+
+    Attributes:
+        url: the address, as SQLAlchemy wants it; also in ``DATABASE_URL``.
+        kind: ``"sqlite"`` or ``"postgres"``.
+
+    """
+
+    def __init__(
+        self, url: str, kind: str, witness: Witness, counters: PoolCounters
+    ) -> None:
+        """Wrap *witness*. Use the ``database`` fixture rather than this."""
+        self.url = url
+        self.kind = kind
+        self._witness = witness
+        self._counters = counters
+
+    @property
+    def checkouts(self) -> int:
+        """How often the app took a connection from any pool."""
+        return self._counters.checkouts
+
+    @property
+    def checkins(self) -> int:
+        """How often the app gave one back. The garbage collector's help counts not."""
+        return self._counters.checkins
+
+    @property
+    def out(self) -> int:
+        """How many connections the app has taken and not given back."""
+        return self._counters.out
+
+    @property
+    def connections_open(self) -> int:
+        """How many connections the app's pools hold open, in use or idle."""
+        return self._counters.connections_open
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]:
+        """Return the committed rows that *sql* finds. Parameters are written ``?``.
+
+        Raises:
+            AssertionError: when there is no such table (yet).
+
+        """
+        try:
+            return await self._witness.run(sql, args)
+        except Exception as exc:
+            words = self._witness.words(exc)
+            if words is None:
+                raise
+            raise AssertionError(words) from exc
+
+    async def execute(self, sql: str, *args: Any) -> None:
+        """Run *sql* and commit it. Parameters are written ``?``."""
+        await self.fetch(sql, *args)
+
+    async def count(self, table: str, **where: Any) -> int:
+        """Return how many committed rows *table* has with these values."""
+        sql = f"SELECT count(*) AS n FROM {_quoted(table)}"  # noqa: S608 -- quoted
+        if where:
+            sql += " WHERE " + " AND ".join(f"{_quoted(name)} = ?" for name in where)
+        rows = await self.fetch(sql, *where.values())
+        return int(rows[0]["n"])
+
+
+class SqliteWitness:
+    """The standard library's sqlite3, on a connection of its own for each statement."""
+
+    def __init__(self, file: Path) -> None:
+        """Look at *file*."""
+        self._file = file
+
+    async def run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
+        """Run one statement in a thread: it may have to wait for the app's lock."""
+        return await asyncio.to_thread(self._run, sql, args)
+
+    def words(self, error: Exception) -> str | None:
+        """Return what a missing table means."""
+        missing = re.match(r"no such table: (\w+)", str(error))
+        return _no_table(missing[1]) if missing else None
+
+    def _run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
+        connection = sqlite3.connect(
+            self._file, timeout=LIMIT_SECONDS, isolation_level=None
+        )
+        with contextlib.closing(connection):
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql, args).fetchall()]
+
+
+class PostgresWitness:
+    """asyncpg, on one connection of its own."""
+
+    def __init__(self, connection: Any) -> None:
+        """Look through *connection*."""
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    async def run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
+        """Run one statement."""
+        async with self._lock:
+            rows = await self._connection.fetch(_numbered(sql), *args)
+        return [dict(row) for row in rows]
+
+    def words(self, error: Exception) -> str | None:
+        """Return what a missing table means."""
+        missing = re.match(r'relation "([^"]+)" does not exist', str(error))
+        return _no_table(missing[1]) if missing else None
+
+
+@asynccontextmanager
+async def fresh_database(
+    server_url: str, folder: Path, claim: str = ""
+) -> AsyncIterator[Database]:
+    """Make a database for one test and remove it afterwards.
+
+    For a SQLite *server_url* it is a new file in *folder*, for a PostgreSQL one it is
+    a new database on that server, called ``workshop_…``. *claim* names the run that
+    it belongs to.
+
+    Raises:
+        ServiceError: when the server cannot be reached, or allows no new database.
+
+    """
+    from workshop.testing.services.pool import counted_pools
+
+    with counted_pools() as counters:
+        if server_url.startswith("sqlite"):
+            file = folder / "box_office.db"
+            url = f"sqlite+aiosqlite:///{file.as_posix()}"
+            yield Database(url, "sqlite", SqliteWitness(file), counters)
+            return
+        from workshop.services.postgres import connected, fresh_postgres_database
+
+        async with (
+            fresh_postgres_database(server_url, claim) as url,
+            connected(url) as connection,
+        ):
+            witness = PostgresWitness(connection)
+            yield Database(url, "postgres", witness, counters)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _numbered(sql: str) -> str:
+    """Write parameters as PostgreSQL does: ``?, ?`` becomes ``$1, $2``."""
+    numbers = iter(range(1, sql.count("?") + 1))
+    pieces = re.split(r"('(?:[^']|'')*')", sql)  # what is quoted stays as it is
+    return "".join(
+        piece
+        if piece.startswith("'")
+        else re.sub(r"\?", lambda _: f"${next(numbers)}", piece)
+        for piece in pieces
+    )
+
+
+def _no_table(name: str) -> str:
+    return (
+        f"The database has no table {name!r}. The app's start-up makes the tables; "
+        "did it run, and in the database that DATABASE_URL names?"
+    )

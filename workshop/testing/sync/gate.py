@@ -1,0 +1,198 @@
+"""A stand-in for the slow outside world that answers only when a test says so."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from workshop.testing.reporting.failures import TimeLimitExceeded
+from workshop.testing.reporting.source import Held, held_here
+from workshop.testing.sync.condition import Condition, on_event_loop
+from workshop.testing.sync.latch import Latch
+from workshop.testing.time.debugging import real_seconds
+from workshop.testing.time.limits import LIMIT_SECONDS
+
+if TYPE_CHECKING:
+    from workshop.testing.sync.remote_function import RemoteFunction
+
+_gates: weakref.WeakSet[Gate] = weakref.WeakSet()
+
+# A thread at a gate that nobody opens must not outlive the test for ever.
+_THREAD_LIMIT_SECONDS = 2 * LIMIT_SECONDS
+
+_UNSET: Any = object()
+
+
+class Gate:
+    """Holds its callers until it is opened, and tells who has come.
+
+    ``await gate(…)`` stands in for an ``async def``, ``gate.blocking(…)`` for a
+    ``def``. Whoever calls is counted and then waits for ``open`` or ``fail``; once
+    the gate is open, callers pass at once. At the end of every test all gates open.
+
+    A ``blocking`` call on the event loop's own thread cannot be waited for: nothing
+    else, not even the test, would ever run again. It is recorded as ``held`` and
+    returns at once, so that the test can say which line held the loop.
+    """
+
+    def __init__(self, what: str, *, result: Any = None) -> None:
+        """Make a closed gate in front of *what*, for example ``"the mainframe"``."""
+        self.what = what
+        self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        self.waiting = 0
+        self.cancelled = 0
+        self.held: Held | None = None
+        self._result = result
+        self._compute: Callable[..., Any] | None = None
+        self._error: BaseException | None = None
+        self._door: RemoteFunction | None = None
+        self._lock = threading.Lock()
+        self._condition = Condition()
+        self._latch = Latch(self._condition)
+        _gates.add(self)
+
+    @property
+    def count(self) -> int:
+        """How many calls have arrived so far, answered or not."""
+        return len(self.calls)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether callers pass at once."""
+        return self._latch.is_open
+
+    def results(self, compute: Callable[..., Any]) -> Gate:
+        """Answer each call with ``compute(*args, **kwargs)``. Returns the gate."""
+        self._compute = compute
+        return self
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Wait in the event loop until the gate opens, then answer."""
+        self._arrive(args, kwargs)
+        try:
+            await self._condition.until(self._latch.opens_for_me())
+        except BaseException:
+            self.cancelled += 1
+            raise
+        finally:
+            self._leave()
+        return self._answer(args, kwargs)
+
+    def blocking(self, *args: Any, **kwargs: Any) -> Any:
+        """Wait in a thread until the gate opens, then answer.
+
+        Raises:
+            TimeLimitExceeded: when the test has not opened the gate within six seconds.
+
+        """
+        if on_event_loop() and not self._latch.opens_for_me()():
+            self.held = self.held or held_here()
+            self._arrive(args, kwargs)
+            self._leave()
+            return self._answer(args, kwargs)
+        self._arrive(args, kwargs)
+        try:
+            if not self._latch.wait(real_seconds(_THREAD_LIMIT_SECONDS)):
+                raise TimeLimitExceeded(
+                    f"Whoever asked for {self.what} held up everything else. "
+                    "Expected: others can run while somebody waits for it."
+                )
+        finally:
+            self._leave()
+        return self._answer(args, kwargs)
+
+    async def entered(self, times: int = 1) -> None:
+        """Wait until *times* calls have arrived.
+
+        Raises:
+            TimeLimitExceeded: when they have not within the outer limit.
+
+        """
+        try:
+            await self._condition.wait_for(lambda: self.count >= times, "")
+        except TimeLimitExceeded:
+            raise TimeLimitExceeded(self._missing(times)) from None
+
+    def open(self, result: Any = _UNSET) -> None:
+        """Let everyone through, now and from now on. Safe in any thread."""
+        if result is not _UNSET:
+            self._result = result
+        self._latch.open()
+
+    def fail(self, error: BaseException) -> None:
+        """Answer everyone, now and from now on, with *error*. Safe in any thread."""
+        self._error = error
+        self.open()
+
+    def __enter__(self) -> Gate:
+        """Return the gate; it opens at the end of the block, come what may."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Open the gate."""
+        self.open()
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Let another process, one of a pool, wait here too."""
+        from workshop.testing.sync.remote_function import RemoteFunction
+
+        with self._lock:
+            self._door = self._door or RemoteFunction(self.blocking)
+        return self._door.handle
+
+    def _arrive(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        with self._lock:
+            self.calls.append((args, kwargs))
+            self.waiting += 1
+        self._condition.notify_all()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.waiting -= 1
+
+    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._error is not None:
+            raise self._error
+        if self._compute is not None:
+            return self._compute(*args, **kwargs)
+        return self._result
+
+    def _missing(self, times: int) -> str:
+        if not self.count:
+            found = f"Nobody ever asked for {self.what}."
+        else:
+            found = f"Only {self.count} of {times} calls ever asked for {self.what}."
+        return f"{found} Expected: the app asks, by the function that stands for it."
+
+
+def open_all_gates() -> None:
+    """Let every caller of every gate go, so that no thread outlives its test."""
+    for gate in list(_gates):
+        gate.open()
+
+
+def let_go_at_gates(app: object) -> None:
+    """Let go, at every gate, who waits there on behalf of *app*."""
+    for gate in list(_gates):
+        gate._latch.let_go(app)
+
+
+def first_held() -> Held | None:
+    """Return the line that held the loop at any gate of this test."""
+    return next((gate.held for gate in list(_gates) if gate.held), None)
+
+
+def forget_gates() -> None:
+    """Forget the gates of the test that is over."""
+    for gate in list(_gates):
+        if gate._door is not None:
+            gate._door.close()
+    _gates.clear()

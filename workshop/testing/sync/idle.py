@@ -1,0 +1,105 @@
+"""Noticing that nobody can make progress any more, without a stopwatch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from workshop.testing.reporting.failures import ENDED_IT, AppExit, Stalled
+from workshop.testing.sync.quiescence import is_quiescent
+from workshop.testing.time.debugging import is_at_prompt
+from workshop.testing.time.event_loop import outside_seen
+from workshop.testing.time.limits import end
+
+T = TypeVar("T")
+
+CYCLES = 400
+# Only where threads or sockets have taken part: how long they must have been silent.
+SILENCE_SECONDS = 2.0
+# Between two looks lies a millisecond. After so long this process itself was stopped,
+# by a debugger or by a laptop that slept, and so were its threads.
+STOPPED_SECONDS = 0.5
+# How many pauses they must have had if it can be seen that all of them only wait.
+PAUSES = 200
+
+
+async def settle(cycles: int = 50) -> None:
+    """Let everything that is ready run: *cycles* turns of the event loop."""
+    for _ in range(cycles):
+        await asyncio.sleep(0)
+
+
+async def until_stalled(
+    awaitable: Awaitable[T],
+    cycles: int = CYCLES,
+    *,
+    otherwise: str = "Nobody can make progress any more: everyone waits for another.",
+) -> T:
+    """Return the result of *awaitable*, or fail when it can never come.
+
+    For code that lives in the loop: *cycles* turns of the loop without a result mean
+    that everybody waits for somebody else. Where threads or sockets have taken part
+    in this test they must also have been silent for two seconds, or all wait to be
+    woken.
+
+    Raises:
+        Stalled: with *otherwise* as its words. The awaitable is cancelled.
+
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await wait_until_idle(lambda: None, cycles, until=task.done)
+    except asyncio.CancelledError:
+        await end(task)
+        raise
+    if not task.done():
+        await end(task)
+        raise Stalled(otherwise)
+    try:
+        return task.result()
+    except SystemExit as exc:
+        raise AppExit(f"app.py {ENDED_IT}.") from exc
+
+
+async def wait_until_idle(
+    progress: Callable[[], object],
+    cycles: int = CYCLES,
+    *,
+    until: Callable[[], bool] = lambda: False,
+) -> None:
+    """Return when *until* holds, or when *progress* has stopped changing.
+
+    Stopped means: not for *cycles* turns of the loop and, if the loop has ever heard
+    of threads or sockets, not for two seconds either. There is no need to wait that
+    long when nothing outside can say a word any more; see `is_quiescent`.
+    """
+    loop = asyncio.get_running_loop()
+    seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()
+    pauses, looked = 0, since
+    while not until():
+        await asyncio.sleep(0)
+        now = _moment(loop, progress)
+        before, looked = looked, time.monotonic()
+        if looked - before > STOPPED_SECONDS or is_at_prompt():
+            since = looked
+        if now != seen:
+            seen, remaining, since = now, cycles, time.monotonic()
+            pauses = 0
+        remaining -= 1
+        if remaining <= 0:
+            if not outside_seen(loop) or time.monotonic() - since >= SILENCE_SECONDS:
+                return
+            if pauses and pauses % PAUSES == 0 and is_quiescent(loop):
+                return
+            pauses += 1
+            # Give the processor to the threads we wait for. A timer of the loop
+            # would not do: under a clock moved by hand it never fires.
+            time.sleep(0.001)  # noqa: ASYNC251 -- the pause is for other threads
+
+
+def _moment(
+    loop: asyncio.AbstractEventLoop, progress: Callable[[], object]
+) -> tuple[int, object]:
+    return outside_seen(loop), progress()

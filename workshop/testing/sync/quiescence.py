@@ -1,0 +1,72 @@
+"""Can anything still happen that the event loop does not do by itself?
+
+Whoever waits for threads or sockets has to be patient, unless it can be seen that
+none of them will ever say a word: every thread stands where only somebody else can
+wake it, and every connection has both its ends in this loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import re
+import sys
+import threading
+from types import CodeType, FrameType
+
+from workshop.testing.sync.latch import Latch
+from workshop.testing.time.event_loop import WatchedLoop, owner
+from workshop.testing.time.watchdog import Watchdog
+
+# A thread in such a line goes on when it is given something, and not before: there
+# is no time after which it would go on by itself.
+_WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
+_HELD: frozenset[CodeType] = frozenset({Latch.wait.__code__})
+
+
+def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether nothing but *loop*'s own doing can change anything.
+
+    No means: perhaps not.
+    """
+    return (
+        isinstance(loop, WatchedLoop)
+        and not loop.strangers
+        and not _has_timer_of_an_app(loop)
+        and _threads_are_parked(loop)
+    )
+
+
+def _has_timer_of_an_app(loop: WatchedLoop) -> bool:
+    timers = getattr(loop, "_scheduled", ())
+    return any(
+        not timer.cancelled() and timer._context.get(owner) is not None
+        for timer in timers
+    )
+
+
+def _threads_are_parked(loop: WatchedLoop) -> bool:
+    frames = sys._current_frames()
+    return all(
+        _is_parked(frames.get(thread.ident or 0))
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread()
+        and thread not in loop.threads_before
+        and not isinstance(thread, Watchdog)
+    )
+
+
+def _is_parked(frame: FrameType | None) -> bool:
+    if frame is None:
+        return False
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    return bool(_WAITS.search(line)) or _is_held(frame)
+
+
+def _is_held(frame: FrameType | None) -> bool:
+    """Whether the thread stands at a gate or a rendezvous of the test."""
+    while frame is not None:
+        if frame.f_code in _HELD:
+            return True
+        frame = frame.f_back
+    return False

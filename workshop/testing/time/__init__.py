@@ -1,0 +1,1 @@
+"""Time in tests: the clock moved by hand, the outer limit, the event loop."""

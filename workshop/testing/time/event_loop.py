@@ -1,0 +1,157 @@
+"""The event loop that tests run on.
+
+It is asyncio's own loop with three additions: it remembers which tasks the app made,
+it notices that the outside world (threads, sockets) takes part, and a ``SystemExit``
+in one of the app's tasks is reported instead of stopping the loop in mid-flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from workshop.testing.time.watchdog import Watchdog
+
+if TYPE_CHECKING or sys.platform != "win32":
+    from asyncio import SelectorEventLoop as PlatformLoop
+else:
+    from asyncio import ProactorEventLoop as PlatformLoop
+
+# Who is responsible for what runs now: the running app, or None for the test itself.
+# Tasks inherit it, because a task copies the context that it was made in.
+owner: ContextVar[object | None] = ContextVar("owner", default=None)
+
+
+class WatchedLoop(asyncio.BaseEventLoop):
+    """What the lab adds to a loop; see the module. Mixed into a real loop.
+
+    Attributes:
+        outside: how often a thread, a process or a connection has taken part.
+        strangers: whether one of them is not part of this process.
+        threads_before: the threads that were alive before this loop.
+        tasks: every task made by a test or an app, as long as it lives.
+        owners: the app on whose behalf a task was made, for those that have one.
+        on_exit: told of a ``SystemExit`` in a task or callback; True swallows it.
+
+    """
+
+    def __init__(self, *args: Any) -> None:
+        """Make the loop that is mixed with, with *args*."""
+        self.outside = 0
+        self.strangers = False
+        self._doors: set[int] = set()
+        self.threads_before = weakref.WeakSet(threading.enumerate())
+        self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.owners: weakref.WeakKeyDictionary[asyncio.Task[Any], object] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.on_exit: Callable[[BaseException], bool] | None = None
+        super().__init__(*args)
+
+    def create_task(self, *args: Any, **options: Any) -> asyncio.Task[Any]:
+        """Make a task and remember on whose behalf."""
+        task: asyncio.Task[Any] = super().create_task(*args, **options)
+        responsible = owner.get()
+        # What the test runner itself starts is made outside any task.
+        if responsible is not None or asyncio.current_task(self) is not None:
+            self.tasks.add(task)
+        if responsible is not None:
+            self.owners[task] = responsible
+        return task
+
+    def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
+        self, *args: Any, **options: Any
+    ) -> asyncio.Handle:
+        """Count a word from another thread. After the loop's end nobody hears it.
+
+        A database driver's thread may still be finishing when its test is over; that
+        must not become an error of the next test.
+        """
+        if self.is_closed():
+            late = asyncio.Handle(args[0], args[1:], self)
+            late.cancel()
+            return late
+        self.outside += 1
+        return super().call_soon_threadsafe(*args, **options)
+
+    def run_in_executor(  # type: ignore[override]  # passed on as they are
+        self, *args: Any
+    ) -> Any:
+        """Count a job given to another thread or process."""
+        self.outside += 1
+        return super().run_in_executor(*args)
+
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        """Count a connection to the outside world."""
+        self.outside += 1
+        port = args[2] if len(args) > 2 else options.get("port")
+        self.strangers |= port not in self._doors
+        return await super().create_connection(*args, **options)
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        """Count a door to the outside world."""
+        self.outside += 1
+        server = await super().create_server(*args, **options)
+        self._doors.update(it.getsockname()[1] for it in server.sockets)
+        return server
+
+    async def create_unix_connection(self, *args: Any, **options: Any) -> Any:
+        """Count a connection to the outside world."""
+        self.outside += 1
+        self.strangers = True
+        return await super().create_unix_connection(*args, **options)
+
+    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
+        """Count a process."""
+        self.outside += 1
+        self.strangers = True
+        return await super().subprocess_exec(*args, **options)
+
+    async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
+        """Count a process."""
+        self.outside += 1
+        self.strangers = True
+        return await super().subprocess_shell(*args, **options)
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        # Every answer of a server, not only the first connection to it, shows that
+        # somebody outside is still at work.
+        self.outside += len(event_list)
+        super()._process_events(event_list)  # type: ignore[misc]  # as _run_once
+
+    def _run_once(self) -> None:
+        # asyncio lets SystemExit and KeyboardInterrupt of any task or callback fly
+        # through run_forever(). What is ready stays ready, so the loop can go on.
+        try:
+            super()._run_once()  # type: ignore[misc]  # private, unchanged since 3.4
+        except (SystemExit, KeyboardInterrupt) as exc:
+            if self.on_exit is None or not self.on_exit(exc):
+                raise
+            for task in list(self.tasks):
+                if task.done() and not task.cancelled():
+                    task.exception()  # it has been told; not again when collected
+
+
+class LabLoop(WatchedLoop, PlatformLoop):
+    """The loop of an ordinary lesson test, in real time."""
+
+
+def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how often threads or sockets have taken part in what *loop* did.
+
+    anyio starts its threads past the loop, and so does an app that has a pool. The
+    loop hears of them only when they are done. One that is alive counts.
+    """
+    before = getattr(loop, "threads_before", None)
+    alive = sum(
+        thread.name.startswith("AnyIO worker")
+        if before is None
+        else thread not in before and not isinstance(thread, Watchdog)
+        for thread in threading.enumerate()
+    )
+    return int(getattr(loop, "outside", 0)) + alive

@@ -66,7 +66,8 @@ class WatchView(Vertical):
     WatchView Pane Static { width: 100%; height: auto; }
     WatchView #text { display: none; }
     WatchView.reading #text { display: block; }
-    WatchView.reading.narrow #verdict, WatchView.reading.alone #verdict { display: none; }
+    WatchView.reading.narrow #verdict { display: none; }
+    WatchView.reading.alone #verdict { display: none; }
     WatchView #notes { height: auto; max-height: 7; padding: 0 1; }
     WatchView #notes.asking { border: heavy ansi_default; text-style: bold; }
     WatchView #bars, WatchView #status { height: 1; padding: 0 1; }

@@ -112,7 +112,8 @@ class Exchange:
         """Wait until the status and headers have been sent, or the app has returned.
 
         Raises:
-            TimeLimitExceeded: when neither happened within the outer limit, or no response came.
+            TimeLimitExceeded: when neither happened within the outer limit, or no
+                response came.
 
         """
         await self._until(lambda: self.started, "was never answered")
@@ -121,7 +122,8 @@ class Exchange:
         """Wait until the last piece of the response has been sent.
 
         Raises:
-            TimeLimitExceeded: when it was not within the outer limit, or the app returned first.
+            TimeLimitExceeded: when it was not within the outer limit, or the app
+                returned first.
 
         """
         await self._until(lambda: self.complete, "was never answered to the end")

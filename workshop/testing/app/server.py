@@ -141,7 +141,8 @@ async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
 
     Raises:
         StartupError: when the app's start-up failed.
-        TimeLimitExceeded: when the server did not start, or did not stop, within the outer limit.
+        TimeLimitExceeded: when the server did not start, or did not stop, within the
+            outer limit.
 
     """
     assert not isinstance(asyncio.get_running_loop(), ManualClockLoop), (

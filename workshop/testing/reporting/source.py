@@ -62,7 +62,7 @@ def held_here() -> Held:
     """
     frame: FrameType | None = sys._getframe(1)
     nearest: FrameType | None = None
-    package = str(Path(__file__).parent)
+    package = str(Path(__file__).parents[1])
     while frame is not None:
         if is_learner_file(frame.f_code.co_filename):
             nearest = frame

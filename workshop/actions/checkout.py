@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from workshop.actions.services import services_for_app, services_for_tests
 from workshop.cli import place
 from workshop.cli.debugging import debugging_environment
-from workshop.cli.learner import free_port, now
+from workshop.cli.learner import now
 from workshop.lesson import Lesson, LessonError
+from workshop.processes.loopback import free_port, loopback
 from workshop.processes.temporary import temporary_folder
 from workshop.progress import ReplacementError, State, catch_up, reset, undo
 from workshop.screen.keeping import replacement_lines
@@ -148,9 +149,11 @@ class CheckoutActions:
                 environment = stack.enter_context(
                     services_for_app(lesson, self._database, scratch, say=listen)
                 )
+                host = loopback()
                 served = Served(
                     lesson.folder,
-                    free_port(),
+                    host,
+                    free_port(host),
                     environment={
                         **environment,
                         **debugging_environment("run", lesson.number, debug=False),

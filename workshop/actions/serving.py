@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import bdb
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -22,6 +24,7 @@ from workshop.processes.environment import environment_of_apps
 from workshop.processes.loopback import bracketed
 from workshop.processes.supervised import SupervisedProcess
 from workshop.terminal.output import (
+    SafeStream,
     colours_are_wanted,
     copy_sanitized,
     safe,
@@ -186,16 +189,59 @@ def _serve_at_terminal(config: uvicorn.Config) -> None:
     """
     import uvicorn
 
+    from workshop.testing.app.breakpoints import debug_at_breakpoints
+
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if not self.should_exit:
                 super().handle_exit(sig, frame)
 
     server = Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
+    sys.stdout = SafeStream(sys.stdout)
+    sys.stderr = SafeStream(sys.stderr)
+    end = _EndByDebugger(server)
+    debug_at_breakpoints(end)
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).addFilter(end)
+    with contextlib.suppress(KeyboardInterrupt, bdb.BdbQuit):
         server.run()
     if not server.started:
         sys.exit(1)
+
+
+class _EndByDebugger(logging.Filter):
+    """Ends *server* when its debugger is quit, without a traceback of that."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        super().__init__()
+        self._server = server
+        self._has_quit = False
+
+    def __call__(self) -> None:
+        """Say that the debugger was quit, and let the server shut down."""
+        if not self._has_quit:
+            self._has_quit = True
+            sys.stderr.write("You quit the debugger, so the app shuts down.\n")
+        self._server.should_exit = True
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether *record* may be shown."""
+        error = record.exc_info[1] if record.exc_info else None
+        # uvicorn reports what failed at startup as text.
+        if (
+            _is_quit(error)
+            or f"{bdb.BdbQuit.__module__}.BdbQuit" in record.getMessage()
+        ):
+            self()
+            return False
+        # After a quit at startup, "Application startup failed" would be misleading.
+        return self._server.started or not self._has_quit
+
+
+def _is_quit(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_quit, error.exceptions))
+    return isinstance(error, bdb.BdbQuit)
 
 
 def _accept_ctrl_c() -> None:

@@ -209,7 +209,7 @@ def run(
                 if accepted:
                     say(f"Lesson {it.number} · {it.title}: {served.address}/docs")
                     if debug:
-                        say("breakpoint() opens a debugger here. Ctrl-C stops the app.")
+                        say("breakpoint() opens a debugger; q or Ctrl-C stops the app.")
                     else:
                         say("It reloads when you save. Ctrl-C stops it.")
                 code = served.wait()

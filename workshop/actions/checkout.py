@@ -25,6 +25,7 @@ from workshop.services import ServiceError
 
 if TYPE_CHECKING:
     from workshop.actions.services import Choice
+    from workshop.actions.serving import Served
     from workshop.progress import LessonRecord, Replacement, Store
     from workshop.scenario import Scene
     from workshop.timeline import Timeline
@@ -133,12 +134,23 @@ class CheckoutActions:
         """Undo the last reset or catch-up."""
         return _told(lambda: undo(lesson, self._store, self._snapshots))
 
-    def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
-        """Serve the learner's app and return its address. One at a time."""
+    def serve(
+        self,
+        lesson: Lesson,
+        listen: Callable[[str], None],
+        accept: Callable[[str], None],
+    ) -> None:
+        """Start to serve the learner's app. One at a time."""
         with self._starting:
-            return self._serve(lesson, listen)
+            served = self._serve(lesson, listen)
 
-    def _serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
+        def wait() -> None:
+            if served.wait_until_it_accepts():
+                accept(served.address)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    def _serve(self, lesson: Lesson, listen: Callable[[str], None]) -> Served:
         from workshop.actions.serving import Served
 
         self.stop_serving()
@@ -166,7 +178,7 @@ class CheckoutActions:
             stack.callback(served.close)
             with self._turn:
                 self._serving = stack.pop_all()
-        return served.address
+        return served
 
     def stop_serving(self) -> None:
         """End the server, if there is one."""

@@ -107,7 +107,7 @@ def test_no_variable_lets_a_process_stay(parts: str) -> None:
         child = psutil.Process(int(told(process)))
 
     try:
-        assert psutil.wait_procs([child], timeout=5)[1] == []
+        assert psutil.wait_procs([child], timeout=30)[1] == []
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
@@ -116,11 +116,10 @@ def test_no_variable_lets_a_process_stay(parts: str) -> None:
 def test_a_command_within_a_command_ends_with_it() -> None:
     """The inner one has a supervisor of its own, which ends last, by itself."""
     program = OWNER.replace("sys.argv[1]", repr(POLITE))
-    process = start(program, grace=0)
-    told(process)
-    family = psutil.Process(process.process.pid).children(recursive=True)
-    supervisors = [it for it in family if is_supervisor(it)]
-    process.close()
+    with start(program, grace=0) as process:
+        told(process)
+        family = psutil.Process(process.process.pid).children(recursive=True)
+        supervisors = [it for it in family if is_supervisor(it)]
 
     assert len(supervisors) == 1
     assert psutil.wait_procs(family, timeout=60)[1] == []

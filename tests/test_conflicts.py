@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from workshop import conflicts
-from workshop.cli.learner import free_port
 from workshop.grading import grade
 from workshop.lesson import Lesson, LessonError
+from workshop.processes.loopback import free_port, loopback
 from workshop.testing import AppLoadError
 from workshop.testing.app.loading import LoadedFile
 
@@ -143,7 +143,7 @@ def test_serving_an_app_with_a_conflict_names_it(tmp_path: Path) -> None:
         [
             *(sys.executable, "-m", "uvicorn"),
             *("--factory", "workshop.actions.offline_docs:served"),
-            *("--app-dir", str(tmp_path), "--port", str(free_port())),
+            *("--app-dir", str(tmp_path), "--port", str(free_port(loopback()))),
         ],
         capture_output=True,
         encoding="utf-8",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkouts import Checkout, Ended, interrupt, kill
+from workshop.commands import BY_NAME
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX process group")
 
@@ -132,6 +133,30 @@ def test_more_packages_come_with_the_verb_that_needs_them(ready: Checkout) -> No
     assert ended.err.splitlines()[0] == "Adding the packages for postgres …"
     assert "group postgres" in stamp(ready)
     assert ready.run("list").err == ""
+
+
+@pytest.mark.parametrize("words", ["test --help", "site -h", "pins --help"])
+def test_help_sets_nothing_up(fresh: Checkout, words: str) -> None:
+    ended = fresh.run(*words.split())
+
+    assert ended.code == 0
+    assert BY_NAME[words.split()[0]].purpose in ended.out
+    assert ended.err == ""
+    assert not fresh.venv.exists()
+
+
+def test_help_adds_no_packages(ready: Checkout) -> None:
+    ended = ready.run("site", "--help")
+
+    assert "Adding the packages" not in ended.err
+    assert "group site" not in stamp(ready)
+
+
+def test_pins_refuses_words_that_it_does_not_know(fresh: Checkout) -> None:
+    ended = fresh.run("pins", "--hlep")
+
+    assert ended.code == 2
+    assert not fresh.venv.exists()
 
 
 def test_a_verb_without_packages_has_an_environment_too(fresh: Checkout) -> None:

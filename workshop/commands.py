@@ -94,6 +94,7 @@ VERBS = (
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
 HELP = ("help", "--help", "-h")
+HELP_OPTIONS = HELP[1:]
 
 # The names of a lesson that people type: lesson-01, lesson01, 01,
 # 01_database_session, and the path of its folder or of a file in it, as completed
@@ -124,6 +125,8 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
     ('core', 'postgres')
     """
     needed = BY_NAME[arguments[0]].groups
+    if asks_for_help(arguments):
+        return needed[:1]
     wants_postgres = (
         "--database=postgres" in arguments
         or ("--database", "postgres") in itertools.pairwise(arguments)
@@ -132,6 +135,26 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
     if wants_postgres and needed and "postgres" not in needed:
         return (*needed, "postgres")
     return needed
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    """Return whether *arguments*, a verb and what follows it, ask for its help.
+
+    >>> asks_for_help(["pins", "--help"]), asks_for_help(["selftest", "--", "-h"])
+    (True, False)
+    """
+    options = itertools.takewhile(lambda word: word != "--", arguments[1:])
+    return any(word in HELP_OPTIONS for word in options)
+
+
+def help_of(name: str) -> str:
+    """Return the help of the verb *name* that needs no packages."""
+    verb = BY_NAME[name]
+    lines = [f"Usage: python -m workshop {verb.usage}", "", f"  {verb.purpose}"]
+    if verb.groups:
+        lines += ["", "Its options are shown when the workshop is set up, which"]
+        lines += ["`python -m workshop learn` does."]
+    return "\n".join(lines)
 
 
 def unknown(words: list[str]) -> str:

@@ -6,6 +6,7 @@ import queue
 import threading
 import webbrowser
 
+import httpx2
 import pytest
 
 from tests.tiny import GOOD, STARTER
@@ -71,7 +72,7 @@ def test_an_app_that_is_started_twice_at_once_is_served_once(
     actions: CheckoutActions, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: set[object] = set()
-    again = threading.Thread(target=actions.serve, args=(lesson, print))
+    again = threading.Thread(target=actions.serve, args=(lesson, print, print))
 
     class Played:
         address = "http://127.0.0.1:7357"
@@ -82,17 +83,42 @@ def test_an_app_that_is_started_twice_at_once_is_served_once(
                 again.join(0.2)  # the second start gets all the time it needs
             served.add(self)
 
+        def wait_until_it_accepts(self) -> bool:
+            return False
+
         def close(self) -> None:
             served.discard(self)
 
     monkeypatch.setattr("workshop.actions.serving.Served", Played)
-    actions.serve(lesson, print)
+    actions.serve(lesson, print, print)
     again.join()
     running = len(served)
     actions.close()
 
     assert running == 1
     assert not served
+
+
+def test_an_address_is_told_when_the_app_answers_there(
+    actions: CheckoutActions, lesson: Lesson
+) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    lesson.app_file.write_text("broken(", encoding="utf-8")
+    log: queue.SimpleQueue[str] = queue.SimpleQueue()
+    actions.serve(lesson, log.put, told.put)
+    try:
+        while "SyntaxError" not in log.get(timeout=60):
+            pass
+        early = told.empty()
+        lesson.app_file.write_text(GOOD, encoding="utf-8")
+        address = told.get(timeout=60)
+        with httpx2.Client(trust_env=False) as client:
+            answer = client.get(f"{address}/seats").json()
+    finally:
+        actions.close()
+
+    assert early
+    assert answer == {"free": 2}
 
 
 @pytest.mark.parametrize("window", [True, False])

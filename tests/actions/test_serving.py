@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from workshop.actions.serving import Served
-from workshop.cli.learner import free_port
+from workshop.processes.loopback import free_port, loopback
 from workshop.processes.supervised import supervised
 
 APP = """\
@@ -37,7 +37,8 @@ from pathlib import Path
 from workshop.actions.serving import Served
 
 folder = Path(sys.argv[1])
-Served(folder, int(sys.argv[2]), environment={}, scratch=folder, listen=print)
+place = sys.argv[2], int(sys.argv[3])
+Served(folder, *place, environment={}, scratch=folder, listen=print)
 sys.stdin.read()
 """
 
@@ -69,8 +70,12 @@ def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
 
     supervised({})  # a process that stays as long as this one
     others = psutil.Process().children(recursive=True)
+    host = loopback()
     served = Served(
-        folder, free_port(), environment={}, scratch=folder, listen=said.put
+        *(folder, host, free_port(host)),
+        environment={},
+        scratch=folder,
+        listen=said.put,
     )
     try:
         hear_of("startup complete")
@@ -91,8 +96,12 @@ def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
 
 
 def test_the_page_to_try_an_app_needs_no_network(folder: Path) -> None:
+    host = loopback()
     served = Served(
-        folder, free_port(), environment={}, scratch=folder, listen=lambda _: None
+        *(folder, host, free_port(host)),
+        environment={},
+        scratch=folder,
+        listen=lambda _: None,
     )
     try:
         with httpx2.Client(base_url=served.address) as client:
@@ -114,8 +123,9 @@ def test_the_page_to_try_an_app_needs_no_network(folder: Path) -> None:
 
 
 def test_no_server_outlives_its_owner(folder: Path) -> None:
+    host = loopback()
     with subprocess.Popen(
-        [sys.executable, "-u", "-c", OWNER, str(folder), str(free_port())],
+        [sys.executable, "-u", "-c", OWNER, str(folder), host, str(free_port(host))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",

@@ -145,7 +145,7 @@ def test_one_ctrl_c_shuts_a_debugged_app_down(
     app = SHUTS_DOWN.replace("FOR_EVER", f"{for_ever}\n    return 2")
     lesson = write_lesson(tmp_path, starter=app)
     with terminal(lesson, "run", "90", "--debug") as screen:
-        screen.until("Ctrl-C stops")
+        screen.until("stops the app")
         thread = ask(screen)
         screen.until(shown)
         screen.type("\x03")
@@ -154,6 +154,56 @@ def test_one_ctrl_c_shuts_a_debugged_app_down(
 
         assert code == 0
         assert "The box office is closed." in screen.text
+
+
+WAYS_TO_STOP = {
+    "in a coroutine": (
+        "async def seats():\n",
+        "async def seats():\n    breakpoint()\n",
+    ),
+    "in a thread": ("async def seats():\n", "def seats():\n    breakpoint()\n"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_STOP)
+def test_quitting_the_debugger_shuts_a_served_app_down(
+    tmp_path: Path, way: str
+) -> None:
+    app = SHUTS_DOWN.replace("FOR_EVER", "return 2").replace(*WAYS_TO_STOP[way])
+    lesson = write_lesson(tmp_path, starter=app)
+    with terminal(lesson, "run", "90", "--debug") as screen:
+        screen.until("stops the app")
+        thread = ask(screen)
+        screen.until("(Pdb)")
+        screen.type("q\n")
+        code = screen.until_ended()
+        thread.join()
+
+        assert code == 0
+        assert "The box office is closed." in screen.text
+        assert screen.text.count("You quit the debugger") == 1
+        assert b"Traceback" not in screen.written
+        assert b"BdbQuit" not in screen.written
+
+
+@pytest.mark.parametrize(
+    "place", ["app = FastAPI(lifespan=lifespan)\n", "async def lifespan(app):\n"]
+)
+def test_quitting_the_debugger_at_startup_ends_the_run(
+    tmp_path: Path, place: str
+) -> None:
+    stop = "breakpoint()\n" if place.startswith("app") else "    breakpoint()\n"
+    app = SHUTS_DOWN.replace("FOR_EVER", "return 2").replace(place, place + stop)
+    lesson = write_lesson(tmp_path, starter=app)
+    with terminal(lesson, "run", "90", "--debug") as screen:
+        screen.until("(Pdb)")
+        screen.type("q\n")
+        code = screen.until_ended()
+
+        assert code == 1
+        assert screen.text.count("You quit the debugger") == 1
+        assert b"Traceback" not in screen.written
+        assert b"BdbQuit" not in screen.written
 
 
 def test_a_served_app_passes_breakpoints_over_and_does_nothing_to_the_terminal(

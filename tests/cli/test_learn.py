@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from rich.console import Console
@@ -114,6 +115,49 @@ def failed(lesson: Lesson) -> Engine:
         Started(slug, 1, 2),
         verdict(lesson, Verdict.PASSED, Verdict.FAILED),
     )
+
+
+class AwaitedDesk(CheckoutActions):
+    """A actions that knows when its app accepts connections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted = threading.Event()
+
+    def serve(
+        self,
+        lesson: Lesson,
+        listen: Callable[[str], None],
+        accept: Callable[[str], None],
+    ) -> None:
+        def told(address: str) -> None:
+            accept(address)
+            self.accepted.set()
+
+        super().serve(lesson, listen, told)
+
+
+def test_the_address_of_the_app_is_written_when_it_accepts_connections(
+    failed: Engine, lesson: Lesson
+) -> None:
+    page = io.StringIO()
+    actions = AwaitedDesk()
+
+    def typed() -> Iterator[str]:
+        yield "a"
+        assert actions.accepted.wait(60)
+        yield "a"
+
+    try:
+        Lines(actions, failed.open, lesson, Console(file=page, width=100)).run(typed())
+    finally:
+        actions.close()
+    written = page.getvalue()
+    told = [written.find(it) for it in ("Starting", "startup complete", "/docs (a")]
+
+    assert -1 not in told
+    assert told == sorted(told)
+    assert "The app is stopped." in written
 
 
 def test_hints_come_rung_by_rung_and_the_change_only_to_those_who_say_yes(

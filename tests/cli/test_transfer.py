@@ -1,5 +1,6 @@
 """Progress goes from one clone to another by a file."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,83 @@ def test_progress_arrives_in_another_clone(
     )
     assert "2 of 2 steps, finished" in said("list")[1]
     assert "nothing new" in said("progress", "import", "mine.json")[1]
+
+
+def pass_steps(lesson: Lesson, *steps: int) -> None:
+    """Record a verdict in which *steps* passed."""
+    verdicts = dict.fromkeys(steps, "passed")
+    now = "2026-01-02T10:00:00+00:00"
+    place.store().update(lambda it: it.of(lesson.slug).judge(verdicts, "", now))
+
+
+@pytest.mark.usefixtures("passed")
+def test_two_learners_become_one_only_if_that_is_wanted(
+    lesson: Lesson, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said("progress", "export", "mine.json")
+    monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
+    pass_steps(lesson, 1)
+    before = place.store().load()
+
+    code, out, err = said("progress", "import", "mine.json")
+
+    assert (code, out) == (2, "")
+    assert "python -m workshop progress import mine.json --merge" in err
+    assert "2 passed steps" in err
+    assert place.store().load() == before
+
+    assert said("progress", "import", "mine.json", "--merge")[0] == 0
+    assert set(place.store().load().of(lesson.slug).passed) == {1, 2}
+
+
+@pytest.mark.usefixtures("passed")
+def test_progress_goes_back_and_forth_between_clones_of_one_learner(
+    lesson: Lesson, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = place.store().path.parent
+    said("progress", "export", "mine.json")
+    monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
+    said("progress", "import", "mine.json")
+    pass_steps(lesson, 1, 2, 3)
+    said("progress", "export", "back.json")
+    monkeypatch.setenv("WORKSHOP_HOME", str(here))
+    code, out, _ = said("progress", "import", "back.json")
+
+    assert code == 0
+    assert "step 3" in out
+
+
+@pytest.mark.usefixtures("passed")
+def test_merged_learners_stay_merged(
+    lesson: Lesson, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = place.store().path.parent
+    said("progress", "export", "mine.json")
+    monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
+    pass_steps(lesson, 3)
+    said("progress", "import", "mine.json", "--merge")
+    monkeypatch.setenv("WORKSHOP_HOME", str(here))
+    pass_steps(lesson, 4)
+    said("progress", "export", "mine.json")
+    monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
+
+    assert said("progress", "import", "mine.json")[0] == 0
+
+
+@pytest.mark.usefixtures("passed")
+def test_an_export_of_an_earlier_release_that_adds_nothing_is_no_question(
+    tmp_path: Path, said: Said
+) -> None:
+    said("progress", "export", "mine.json")
+    file = tmp_path / "mine.json"
+    data = json.loads(file.read_text("utf-8"))
+    del data["learners"]
+    file.write_text(json.dumps(data), encoding="utf-8")
+
+    code, out, _ = said("progress", "import", "mine.json")
+
+    assert code == 0
+    assert "nothing new" in out
 
 
 @pytest.mark.usefixtures("passed")

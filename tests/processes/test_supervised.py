@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from workshop.environment.model import ROOT
+from workshop.processes.family import is_supervisor
 from workshop.processes.supervised import SupervisedProcess, call
 
 # Starts a process in a session of its own, with nothing in its environment.
@@ -43,6 +45,7 @@ threading.Event().wait()
 """
 OWNER = """
 import os, sys
+from workshop.processes.family import is_supervisor
 from workshop.processes.supervised import SupervisedProcess
 
 SupervisedProcess([sys.executable, "-c", sys.argv[1]], environment=os.environ)
@@ -91,6 +94,35 @@ def test_what_it_has_started_ends_too() -> None:
         child = psutil.Process(int(told(process)))
 
     assert psutil.wait_procs([child], timeout=30)[1] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows needs an environment")
+@pytest.mark.parametrize("parts", ["", "**os.environ, "])
+def test_no_variable_lets_a_process_stay(parts: str) -> None:
+    """An app may copy or set any variable, those of our supervisors included."""
+    stays = STAYS.replace("import subprocess", "import os, subprocess").replace(
+        "env={}", f"env={{{parts}'WORKSHOP_SUPERVISOR': '1'}}"
+    )
+    with start(stays, grace=0) as process:
+        child = psutil.Process(int(told(process)))
+
+    try:
+        assert psutil.wait_procs([child], timeout=30)[1] == []
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def test_a_command_within_a_command_ends_with_it() -> None:
+    """The inner one has a supervisor of its own, which ends last, by itself."""
+    program = OWNER.replace("sys.argv[1]", repr(POLITE))
+    with start(program, grace=0) as process:
+        told(process)
+        family = psutil.Process(process.process.pid).children(recursive=True)
+        supervisors = [it for it in family if is_supervisor(it)]
+
+    assert len(supervisors) == 1
+    assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs an environment")

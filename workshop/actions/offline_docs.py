@@ -21,8 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workshop import conflicts
 from workshop.cli.debugging import AT_TERMINAL, COMMAND
-from workshop.terminal.output import SafeStream
-from workshop.testing.app.breakpoints import call_at_breakpoints, debug_at_breakpoints
+from workshop.testing.app.breakpoints import call_at_breakpoints
 from workshop.testing.reporting.source import SourceLine
 
 _PREFIX = "/-docs"
@@ -75,16 +74,13 @@ def _words_for_conflict() -> str:
 
 
 def _serve_breakpoints() -> None:
-    """Open a debugger at breakpoints, or print the command that allows it.
+    """Print at breakpoints which command opens a debugger there.
 
     With `--reload`, another process has the terminal, so a debugger would block the app
     for ever. In that case the app continues past its breakpoints.
     """
     if os.environ.get(AT_TERMINAL):
-        sys.stdout = SafeStream(sys.stdout)
-        sys.stderr = SafeStream(sys.stderr)
-        debug_at_breakpoints()
-        return
+        return  # the server opens one
     how = os.environ.get(COMMAND, "python -m workshop run --debug")
 
     def say(place: SourceLine) -> None:

@@ -1,12 +1,14 @@
 """Serve a learner's app, reloaded when it is saved, until its owner ends it.
 
-``python -m workshop.actions.serving PORT FOLDER`` serves the app in FOLDER. With
+``python -m workshop.actions.serving HOST PORT FOLDER`` serves the app in FOLDER. With
 ``--colours`` the server's own words have some; ``--debug`` is for a debugger.
 """
 
 from __future__ import annotations
 
+import bdb
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -19,8 +21,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from workshop.processes.environment import environment_of_apps
+from workshop.processes.loopback import bracketed
 from workshop.processes.supervised import SupervisedProcess
 from workshop.terminal.output import (
+    SafeStream,
     colours_are_wanted,
     copy_sanitized,
     safe,
@@ -48,6 +52,8 @@ _SHUTDOWN_SECONDS = 10.0
 class Served:
     """The app in *folder*, served at `address` and reloaded when it is saved.
 
+    *host* is this machine's loopback address.
+
     What the server and the app write is sanitized: *listen* is called with each line,
     from a thread; without it everything goes to standard output. With *debug* the app
     has the terminal instead, for a debugger, and is not reloaded. Relative paths in
@@ -57,6 +63,7 @@ class Served:
     def __init__(
         self,
         folder: Path,
+        host: str,
         port: int,
         *,
         environment: Mapping[str, str],
@@ -64,8 +71,8 @@ class Served:
         listen: Callable[[str], None] | None = None,
         debug: bool = False,
     ) -> None:
-        self.address = f"http://127.0.0.1:{port}"
-        self._port = port
+        self.address = f"http://{bracketed(host)}:{port}"
+        self._place = host, port
         # It runs in another folder, where a relative path leads nowhere.
         paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
         in_colours = listen is None and colours_are_wanted() and sys.stdout.isatty()
@@ -78,7 +85,7 @@ class Served:
                 "stderr": subprocess.STDOUT,
             }
         self._supervised = SupervisedProcess(
-            [sys.executable, "-m", __name__, str(port), str(folder), *options],
+            [sys.executable, "-m", __name__, host, str(port), str(folder), *options],
             cwd=scratch,
             environment=environment_of_apps({**environment, "PYTHONPATH": paths}),
             grace=_SHUTDOWN_SECONDS,
@@ -118,7 +125,7 @@ class Served:
         loaded again when it is saved, so this may take until then.
         """
         while self._supervised.poll() is None:
-            if is_taken(self._port):
+            if is_taken(*self._place):
                 return True
             time.sleep(_TICK_SECONDS)
         return False
@@ -135,10 +142,10 @@ class Served:
         self._supervised.close()
 
 
-def is_taken(port: int) -> bool:
-    """Return whether a server accepts connections at *port* of this machine."""
+def is_taken(host: str, port: int) -> bool:
+    """Return whether a server accepts connections at *port* of *host*."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False
@@ -148,7 +155,7 @@ def _options(debug: bool, in_colours: bool) -> list[tuple[str, bool]]:
     return [(_DEBUG, debug), (_COLOURS, in_colours)]
 
 
-def main(port: int, folder: Path, options: Collection[str]) -> None:
+def main(host: str, port: int, folder: Path, options: Collection[str]) -> None:
     """Serve the app in *folder*; *options* are those of this module."""
     import uvicorn
 
@@ -156,7 +163,7 @@ def main(port: int, folder: Path, options: Collection[str]) -> None:
     config: dict[str, Any] = {
         "app": "workshop.actions.offline_docs:served",
         "factory": True,
-        "host": "127.0.0.1",
+        "host": host,
         "port": port,
         "timeout_graceful_shutdown": _CLOSE_SECONDS,
     }
@@ -182,16 +189,59 @@ def _serve_at_terminal(config: uvicorn.Config) -> None:
     """
     import uvicorn
 
+    from workshop.testing.app.breakpoints import debug_at_breakpoints
+
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if not self.should_exit:
                 super().handle_exit(sig, frame)
 
     server = Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
+    sys.stdout = SafeStream(sys.stdout)
+    sys.stderr = SafeStream(sys.stderr)
+    end = _EndByDebugger(server)
+    debug_at_breakpoints(end)
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).addFilter(end)
+    with contextlib.suppress(KeyboardInterrupt, bdb.BdbQuit):
         server.run()
     if not server.started:
         sys.exit(1)
+
+
+class _EndByDebugger(logging.Filter):
+    """Ends *server* when its debugger is quit, without a traceback of that."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        super().__init__()
+        self._server = server
+        self._has_quit = False
+
+    def __call__(self) -> None:
+        """Say that the debugger was quit, and let the server shut down."""
+        if not self._has_quit:
+            self._has_quit = True
+            sys.stderr.write("You quit the debugger, so the app shuts down.\n")
+        self._server.should_exit = True
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether *record* may be shown."""
+        error = record.exc_info[1] if record.exc_info else None
+        # uvicorn reports what failed at startup as text.
+        if (
+            _is_quit(error)
+            or f"{bdb.BdbQuit.__module__}.BdbQuit" in record.getMessage()
+        ):
+            self()
+            return False
+        # After a quit at startup, "Application startup failed" would be misleading.
+        return self._server.started or not self._has_quit
+
+
+def _is_quit(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_quit, error.exceptions))
+    return isinstance(error, bdb.BdbQuit)
 
 
 def _accept_ctrl_c() -> None:
@@ -206,4 +256,4 @@ def _accept_ctrl_c() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])

@@ -15,6 +15,7 @@ import click
 
 from workshop.cli import place
 from workshop.lesson import LessonError, UnknownLessonError
+from workshop.processes.loopback import LoopbackError
 from workshop.processes.signals import orderly_end
 from workshop.progress import ReplacementError
 from workshop.services import ServiceError
@@ -102,7 +103,10 @@ def _carry_out(argv: list[str]) -> int:
         )
         click.echo(words, err=True)
         return WRONG_USE
-    except (LessonError, ReplacementError, ServiceError, UpdateError) as problem:
+    except (
+        *(LessonError, ReplacementError, ServiceError, UpdateError),
+        LoopbackError,
+    ) as problem:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     except (KeyboardInterrupt, click.Abort):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,6 +177,7 @@ def run(
     from workshop.actions.services import services_for_app
     from workshop.actions.serving import Served
     from workshop.cli.debugging import debugging_environment, need_terminal
+    from workshop.processes.loopback import loopback
     from workshop.processes.temporary import temporary_folder
 
     it = one_lesson(lesson)
@@ -186,7 +186,8 @@ def run(
         raise click.UsageError(_words_for_missing(it, answer))
     if debug:
         need_terminal()
-    chosen = wanted_port(port)
+    host = loopback()
+    chosen = wanted_port(host, port)
     # Each start has an empty box office, as each test does. Files that the app
     # writes go there, too, and not into the lesson's folder.
     with (
@@ -198,6 +199,7 @@ def run(
         try:
             with Served(
                 answer.parent,
+                host,
                 chosen,
                 environment=environment,
                 scratch=folder,
@@ -207,7 +209,7 @@ def run(
                 if accepted:
                     say(f"Lesson {it.number} · {it.title}: {served.address}/docs")
                     if debug:
-                        say("breakpoint() opens a debugger here. Ctrl-C stops the app.")
+                        say("breakpoint() opens a debugger; q or Ctrl-C stops the app.")
                     else:
                         say("It reloads when you save. Ctrl-C stops it.")
                 code = served.wait()
@@ -372,26 +374,19 @@ def _words_for_missing(lesson: Lesson, answer: Path) -> str:
     return f"There is no file {answer}."
 
 
-def free_port() -> int:
-    """Return a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def wanted_port(port: int | None) -> int:
-    """Return *port*, or a free port if it is None.
+def wanted_port(host: str, port: int | None) -> int:
+    """Return *port*, or a free port of *host* if it is None.
 
     Raises:
         click.UsageError: if *port* is taken.
 
     """
-    if port is None:
-        return free_port()
     from workshop.actions.serving import is_taken
+    from workshop.processes.loopback import free_port
 
-    if is_taken(port):
+    if port is None:
+        return free_port(host)
+    if is_taken(host, port):
         raise click.UsageError(
             f"Port {port} is taken by another program. Leave out --port to use a "
             "free one."

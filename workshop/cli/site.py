@@ -9,6 +9,7 @@ import click
 from workshop.cli import place
 from workshop.cli.app import NOT_PASSED, PASSED
 from workshop.cli.learner import say, wanted_port
+from workshop.processes.loopback import bracketed, loopback
 
 
 def _needs_material() -> None:
@@ -33,10 +34,11 @@ def site(port: int | None) -> int:
 
     _needs_material()
     _needs_settings()
-    chosen = wanted_port(port)
-    say(f"The site: http://127.0.0.1:{chosen}/")
+    host = loopback()
+    chosen = wanted_port(host, port)
+    say(f"The site: http://{bracketed(host)}:{chosen}/")
     say("It reloads when you save. Ctrl-C stops it.")
-    return PASSED if serve(place.ROOT, chosen) else NOT_PASSED
+    return PASSED if serve(place.ROOT, host, chosen) else NOT_PASSED
 
 
 @click.command("site-build")

@@ -12,7 +12,7 @@ from workshop.cli.learner import list_lessons, tell_notes
 from workshop.progress import (
     Store,
     TransferError,
-    merge,
+    bring,
     read_export,
     write_export,
 )
@@ -26,7 +26,8 @@ def progress(ctx: click.Context) -> int:
     """Move your progress to another machine or clone.
 
     `progress export FILE` writes it, `progress import FILE` adds it there; with
-    make, `make progress ARGS="export FILE"`. An import never lowers your progress.
+    make, `make progress ARGS="export FILE"`. An import never lowers your progress, and
+    adds that of another learner only with `--merge`.
     Without either, the verb shows your progress, as `list` does.
     """
     if ctx.invoked_subcommand is not None:
@@ -43,7 +44,8 @@ def export(file: Path) -> int:
     from workshop.screen.transfer import known
 
     store = place.store()
-    state = store.load()
+    # Saved first: progress of earlier releases does not say whose it is.
+    state = store.update(lambda state: state)
     _refuse_if_left_alone(store)
     try:
         write_export(state, file)
@@ -58,17 +60,28 @@ def export(file: Path) -> int:
 
 @progress.command("import")
 @file_argument
-def import_(file: Path) -> int:
+@click.option(
+    "--merge", is_flag=True, help="Add it even if it may be another learner's."
+)
+def import_(file: Path, merge: bool) -> int:
     """Add the progress in FILE to yours. Your progress is never lowered."""
-    from workshop.screen.transfer import brought_line
+    from workshop.screen.console import command
+    from workshop.screen.transfer import brought_line, known
 
     store = place.store()
     try:
         other = read_export(file)
     except TransferError as problem:
         raise click.UsageError(str(problem)) from None
-    brought = store.update(lambda state: merge(state, other))
+    brought = store.update(lambda state: bring(state, other, of_anyone=merge))
     _refuse_if_left_alone(store)
+    if brought is None:
+        again = command("progress", options=f"import {file} --merge")
+        raise click.UsageError(
+            f"{file} holds {known(other)} of another learner, or of a clone in which "
+            "you began anew, so nothing was added. If both are yours, this adds them "
+            f"up: {again}"
+        )
     if not store.is_saved:
         raise click.UsageError("\n".join(store.notes))
     click.echo(brought_line(brought, file))

@@ -25,6 +25,8 @@ from workshop.environment.ownership import refusal
 from workshop.environment.trouble import explain_os_error
 from workshop.processes.environment import diverts_packages
 from workshop.processes.isolation import ignored_settings
+from workshop.processes.loopback import LoopbackError, family_of
+from workshop.processes.loopback import loopback as loopback_address
 
 # Another machine's disks: changes made there are not always announced here,
 # and locks do not always hold.
@@ -202,27 +204,31 @@ def file_system(folder: Path, mounts: str, kernel: str) -> Iterator[Finding]:
 def loopback() -> Finding:
     """Send a few bytes through a port of this machine."""
     try:
-        with socket.create_server(("127.0.0.1", 0)) as server:
+        host = loopback_address()
+        family = family_of(host)
+        with socket.create_server((host, 0), family=family) as server:
             server.settimeout(2)
             port = server.getsockname()[1]
-            with socket.create_connection(("127.0.0.1", port), timeout=2) as client:
+            with socket.create_connection((host, port), timeout=2) as client:
                 served, _ = server.accept()
                 with served:
                     served.settimeout(2)
                     client.sendall(b"ping")
                     served.sendall(served.recv(4))
                     echo = client.recv(4)
+    except LoopbackError as error:
+        return problem(str(error))
     except OSError as error:
         return problem(
-            f"This machine cannot talk to itself on 127.0.0.1 ({error}). Let the "
+            f"This machine cannot talk to itself on {host} ({error}). Let the "
             "firewall or VPN allow local connections."
         )
     if echo != b"ping":
         return problem(
-            f"127.0.0.1 answered {echo!r} instead of what was sent. Let the firewall "
+            f"{host} answered {echo!r} instead of what was sent. Let the firewall "
             "or VPN leave local connections alone."
         )
-    return ok(f"a free port ({port}) and a round trip on 127.0.0.1")
+    return ok(f"a free port ({port}) and a round trip on {host}")
 
 
 def _read(path: str) -> str:

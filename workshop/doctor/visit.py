@@ -18,12 +18,11 @@ _PATIENCE_SECONDS = 30
 def main(arguments: list[str] | None = None) -> int:
     """Print what was found; return 1 if there is a problem, else 0.
 
-    Takes no arguments: with any, says what it is for and returns 2, or 0 when
-    they ask for help.
+    Takes no arguments: with any, says what it is for and returns 2.
     """
     if arguments:
         sys.stdout.write("python -m workshop doctor: is this machine ready?\n")
-        return 0 if set(arguments) <= {"--help", "-h"} else 2
+        return 2
     findings = []
     try:
         for finding in _visit(Environment.here()):

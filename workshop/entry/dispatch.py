@@ -68,6 +68,16 @@ def _run(arguments: list[str]) -> int:
     if verb not in commands.BY_NAME:
         _say(commands.unknown(arguments))
         return 2
+    has_no_options = not commands.BY_NAME[verb].groups
+    if commands.asks_for_help(arguments) and (
+        has_no_options or Environment.here().missing(("core",))
+    ):
+        # Not worth a set-up, and `pins` would rewrite files.
+        sys.stdout.write(commands.help_of(verb) + "\n")
+        return 0
+    if verb == "pins" and arguments[1:]:
+        _say("`python -m workshop pins` takes no arguments.")
+        return 2
     if verb == "doctor":
         from workshop import doctor
 

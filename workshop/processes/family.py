@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable
 
 import psutil
 
-from workshop.processes.marks import SUPERVISOR
+from workshop.processes.marks import OWNER, PROCESS
+from workshop.processes.supervisor import MODULE
 
 _ROUNDS = 10
 
@@ -31,9 +32,9 @@ def family(
     """
     marked, others = [], []
     for process in psutil.process_iter():
-        environment = _environment(process)
-        if process.pid == os.getpid() or SUPERVISOR in environment:
+        if process.pid == os.getpid():
             continue
+        environment = _environment(process)
         if environment.get(variable) in values:
             marked.append(process)
         else:
@@ -98,7 +99,21 @@ def _is_to_be_ended(process: psutil.Process) -> bool:
         runs = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-    return runs and SUPERVISOR not in _environment(process)
+    return runs and not is_supervisor(process)
+
+
+def is_supervisor(process: psutil.Process) -> bool:
+    """Return whether *process* is a supervisor, which ends by itself when all is done.
+
+    An app could set any variable, so what tells is the command line, and that no
+    supervisor has the variables by which others end it.
+    """
+    try:
+        command = process.cmdline()
+    except (psutil.Error, OSError):
+        return False
+    marks = {OWNER, PROCESS}
+    return command[1:3] == ["-m", MODULE] and not marks & _environment(process).keys()
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -5,6 +5,3 @@ OWNER = "WORKSHOP_OWNER"
 
 PROCESS = "WORKSHOP_PROCESS"
 """Names one supervised process; all that it starts inherits the name."""
-
-SUPERVISOR = "WORKSHOP_SUPERVISOR"
-"""Marks supervisors, which end by themselves when all is done."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.liveness import name_of_process
-from workshop.processes.marks import OWNER, PROCESS, SUPERVISOR
-from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS
+from workshop.processes.marks import OWNER, PROCESS
+from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS, MODULE
 
 if TYPE_CHECKING:
     import psutil
@@ -46,15 +46,14 @@ class _Supervisor:
 
     def _start(self) -> None:
         self._owner = name_of_process()
-        own = {"PYTHONPATH": str(_ROOT), SUPERVISOR: "1"}
-        environment = environment_of_tests(own)
+        environment = environment_of_tests({"PYTHONPATH": str(_ROOT)})
         # No other supervisor is to end this one.
         environment.pop(OWNER, None)
         environment.pop(PROCESS, None)
         theirs, self._pipe = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "workshop.processes.supervisor", self._owner],
+                [sys.executable, "-m", MODULE, self._owner],
                 cwd=tempfile.gettempdir(),
                 env=environment,
                 stdin=theirs,

@@ -17,6 +17,7 @@ from workshop.progress.store import Store, content_hash
 from workshop.progress.transfer import (
     Brought,
     TransferError,
+    bring,
     merge,
     read_export,
     write_export,
@@ -33,6 +34,7 @@ __all__ = [
     "State",
     "Store",
     "TransferError",
+    "bring",
     "catch_up",
     "content_hash",
     "merge",

@@ -119,19 +119,32 @@ class LessonRecord:
 
 @dataclass
 class State:
-    """What is remembered of all lessons, by their folder's name."""
+    """What is remembered of all lessons, by their folder's name.
+
+    `learners` are random words that tell one learner's progress from another's. There
+    is more than one if the learner has merged progress from elsewhere.
+    """
 
     lessons: dict[str, LessonRecord] = field(default_factory=dict)
+    learners: set[str] = field(default_factory=set)
 
     def of(self, slug: str) -> LessonRecord:
         """Return the record of a lesson, an empty new one if there is none."""
         return self.lessons.setdefault(slug, LessonRecord())
+
+    def has_progress(self) -> bool:
+        """Whether there is anything that an export would carry."""
+        return any(
+            it.passed or it.hints or it.shown or it.solution_seen
+            for it in self.lessons.values()
+        )
 
 
 def to_json(state: State) -> dict[str, Any]:
     """Return *state* as JSON data of today's version."""
     return {
         "version": VERSION,
+        "learners": sorted(state.learners),
         "lessons": {
             slug: {
                 "passed": {str(k): v for k, v in record.passed.items()},
@@ -158,7 +171,9 @@ def from_json(data: Mapping[str, Any]) -> State:
         {
             str(slug): _lesson_from_json({**new, **entry})
             for slug, entry in data["lessons"].items()
-        }
+        },
+        # Not in files of earlier releases, which ignore it.
+        {str(learner) for learner in data.get("learners", ())},
     )
 
 

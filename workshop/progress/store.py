@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -119,6 +120,7 @@ class Store:
         self.is_saved = False
         if self.is_left_alone:
             return
+        state.learners = state.learners or {secrets.token_hex(8)}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():

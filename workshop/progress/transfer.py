@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import dataclass
@@ -83,6 +84,19 @@ def read_export(file: Path) -> State:
             "Your progress is as it was before."
         ) from None
     return state
+
+
+def bring(state: State, other: State, *, of_anyone: bool) -> Brought | None:
+    """Merge *other* into *state*, or return None if it may be another learner's.
+
+    With *of_anyone* it is merged in any case. Progress that adds nothing is nobody's.
+    """
+    known = bool(state.learners & other.learners)
+    if not (known or of_anyone) and state.has_progress():
+        brought = merge(copy.deepcopy(state), other)
+        return brought if brought.is_empty else None
+    state.learners |= other.learners
+    return merge(state, other)
 
 
 def merge(state: State, other: State) -> Brought:

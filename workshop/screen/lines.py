@@ -65,7 +65,8 @@ class Lines:
         self._console = console
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._asked: Callable[[], None] | None = None
-        self._address = ""
+        self._is_serving = False
+        self._start = 0
         self._ending = False
         self._left = False
 
@@ -335,24 +336,34 @@ class Lines:
             self._console.print()
 
     def _serve(self) -> None:
-        if self._address:
+        if self._is_serving:
             self._stop_serving()
             self._say("The app is stopped.")
             return
+        self._start += 1
+        start = self._start
 
         def hear(line: str) -> None:
             self._inbox.put(lambda: self._show_line(line))
 
-        self._address = self._actions.serve(self._now.lesson, hear)
-        self._say(f"App: {self._address}/docs (a stops it)")
+        def accept(address: str) -> None:
+            self._inbox.put(lambda: self._show_address(start, address))
+
+        self._actions.serve(self._now.lesson, hear, accept)
+        self._is_serving = True
+        self._say("Starting the app … (a stops it)")
+
+    def _show_address(self, start: int, address: str) -> None:
+        if self._is_serving and start == self._start:
+            self._say(f"App: {address}/docs (a stops it)")
 
     def _show_line(self, line: str) -> None:
         said = Text.assemble("app: ", Text.from_ansi(line))
         self._console.print(said, soft_wrap=True)
 
     def _stop_serving(self) -> None:
-        if self._address:
-            self._address = ""
+        if self._is_serving:
+            self._is_serving = False
             self._actions.stop_serving()
 
     def _keys(self) -> None:

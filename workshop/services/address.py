@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from workshop.processes.loopback import bracketed
 from workshop.services.service import ServiceError
 
 REDIS_VARIABLE = "WORKSHOP_REDIS_URL"
@@ -68,7 +69,7 @@ class RedisAddress:
     @property
     def place(self) -> str:
         """Host and port, without credentials."""
-        return f"{_bracketed(self.host)}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
     def at(self, database: int) -> RedisAddress:
         """Return the address of another *database* on this server."""
@@ -115,7 +116,7 @@ class PostgresAddress:
         """Host and port, or the folder of the socket, without credentials."""
         if self._is_socket:
             return str(self.host)
-        return f"{_bracketed(self.host or 'localhost')}:{self.port or _POSTGRES_PORT}"
+        return f"{bracketed(self.host or 'localhost')}:{self.port or _POSTGRES_PORT}"
 
     @property
     def _is_socket(self) -> bool:
@@ -145,7 +146,7 @@ class PostgresAddress:
                 query["port"] = str(self.port)
         else:
             port = "" if self.port is None else f":{self.port}"
-            server = f"{_bracketed(self.host or '')}{port}"
+            server = f"{bracketed(self.host or '')}{port}"
         path = "" if database is None else f"/{quote(database, safe='')}"
         if query and not path:
             path = "/"
@@ -386,10 +387,6 @@ def _is_ipv6(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _login(user: str | None, password: str | None) -> str:

@@ -12,7 +12,6 @@ import importlib.util
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.processes.environment import inherited_environment
+from workshop.processes.loopback import bracketed, free_port, loopback
 from workshop.processes.temporary import UNPRIVILEGED
 from workshop.services.service import Service, ServiceError, ended_words
 
@@ -209,18 +209,13 @@ def _settings(folder: Path) -> tuple[dict[str, str], str]:
     """Return the settings of the server, and the URL that results from them."""
     settings = {"fsync": "off"}  # the data ends with the server
     if sys.platform == "win32":
-        port = _free_port()
-        settings |= {"listen_addresses": "127.0.0.1", "port": str(port)}
-        return settings, f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        host = loopback()
+        port = free_port(host)
+        settings |= {"listen_addresses": host, "port": str(port)}
+        return settings, f"postgresql://postgres@{bracketed(host)}:{port}/postgres"
     settings |= {"listen_addresses": "", "port": str(_PORT)}
     settings |= {"unix_socket_directories": str(folder)}
     return settings, f"postgresql://postgres@/postgres?port={_PORT}&host={folder}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _words(error: Exception) -> str:

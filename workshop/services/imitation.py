@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from workshop.processes.loopback import bracketed, family_of, loopback
 from workshop.services.service import Service
 
 
@@ -22,6 +23,8 @@ def imitation_of_redis() -> Iterator[Service]:
         TcpFakeServer,
     )
 
+    host = loopback()
+
     class PromptServer(TcpFakeServer):  # type: ignore[misc,unused-ignore]  # Windows
         """Answers at once, as Redis does.
 
@@ -30,16 +33,18 @@ def imitation_of_redis() -> Iterator[Service]:
         gone past the client's patience.
         """
 
+        address_family = family_of(host)
+
         def get_request(self) -> tuple[socket.socket, Any]:
             connection, address = super().get_request()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connection, address
 
-    server = PromptServer(("127.0.0.1", 0), server_type="valkey")
+    server = PromptServer((host, 0), server_type="valkey")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        url = f"redis://127.0.0.1:{server.server_address[1]}"
+        url = f"redis://{bracketed(host)}:{server.server_address[1]}"
         yield Service(url, "redis", "imitation of Redis (fakeredis)")
     finally:
         server.shutdown()

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workshop.processes.environment import environment_of_tests
+from workshop.processes.loopback import LoopbackError
 from workshop.processes.supervised import SupervisedProcess
 from workshop.processes.temporary import delete
 from workshop.services.embedded_postgres import embedded_postgres, is_root
@@ -101,7 +102,7 @@ def main() -> None:
         with _SERVERS[kind](folder) as service:
             _tell(url=service.url, kind=service.kind, description=service.description)
             sys.stdin.read()
-    except ServiceError as problem:
+    except (ServiceError, LoopbackError) as problem:
         _tell(problem=str(problem))
     except OSError as problem:
         # Most likely a full disk.

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from workshop.processes.environment import environment_of_apps
+from workshop.processes.loopback import bracketed
 from workshop.processes.supervised import call
 from workshop.site.plain import write_plain_texts
 
@@ -52,12 +53,12 @@ def build(root: Path, site: Path) -> bool:
     return True
 
 
-def serve(root: Path, port: int) -> bool:
-    """Serve it at *port* until Ctrl-C; tell whether that is how it ended."""
+def serve(root: Path, host: str, port: int) -> bool:
+    """Serve it at *port* of *host* until Ctrl-C; tell whether that is how it ended."""
     try:
         code = _mkdocs(
             root,
-            *("serve", "--dev-addr", f"127.0.0.1:{port}"),
+            *("serve", "--dev-addr", f"{bracketed(host)}:{port}"),
             *("--watch", str(root / "lessons"), "--watch", str(root / "solutions")),
         )
     except KeyboardInterrupt:

@@ -75,10 +75,17 @@ class LearnerActions(Protocol):
     def undo(self, lesson: Lesson) -> str:
         """Take the last reset or catch-up back."""
 
-    def serve(self, lesson: Lesson, listen: Callable[[str], None]) -> str:
-        """Serve the learner's app and return its address.
+    def serve(
+        self,
+        lesson: Lesson,
+        listen: Callable[[str], None],
+        accept: Callable[[str], None],
+    ) -> None:
+        """Start to serve the learner's app.
 
-        *listen* is told each line of the server's log, from another thread.
+        From other threads, *listen* is called with each line of the server's log, and
+        *accept* with the address once the app accepts connections. An app that cannot
+        be loaded is loaded again when it is saved, so that may be much later.
         """
 
     def stop_serving(self) -> None:

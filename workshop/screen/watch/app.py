@@ -33,6 +33,7 @@ from workshop.screen.watch.messages import (
     Entered,
     Logged,
     NotEntered,
+    NotServed,
     Recorded,
     Said,
     Served,
@@ -87,6 +88,8 @@ class WatchApp(App[None]):
         """The content that was graded last when it was said, once that is known."""
         self._question: tuple[str, Callable[[], None]] | None = None
         self._address = ""
+        self._is_serving = False
+        self._start = 0
         self._scene = 0
         self._has_scenes = False
         self._recording = False
@@ -127,7 +130,7 @@ class WatchApp(App[None]):
         keys = footer(
             running=now.running,
             passed=now.passed,
-            serving=bool(self._address),
+            serving=self._is_serving,
             timeline=self._has_scenes,
         )
         question = self._question[0] if self._question else ""
@@ -520,16 +523,18 @@ class WatchApp(App[None]):
 
     def action_serve(self) -> None:
         """Serve the app and show where; if it is served, stop that."""
-        if self._address:
+        if self._is_serving:
             self._stop_serving()
             self._say("The app is stopped.")
         else:
             self._lines.clear()
+            self._is_serving = True
+            self._start += 1
             self._say("Starting the app …")
-            self._serve(self._now.lesson)
+            self._serve(self._now.lesson, self._start)
 
     @work(thread=True, group="serve")
-    def _serve(self, lesson: Lesson) -> None:
+    def _serve(self, lesson: Lesson, start: int) -> None:
         def hear(line: str) -> None:
             self._lines.append(line)
             # One message at a time: an app that prints for ever stays harmless.
@@ -538,20 +543,37 @@ class WatchApp(App[None]):
                 with contextlib.suppress(RuntimeError):
                     self.post_message(Logged())
 
+        def accept(address: str) -> None:
+            with contextlib.suppress(RuntimeError):
+                self.post_message(Served(start, address))
+
         try:
-            self.post_message(Served(lesson, self._actions.serve(lesson, hear)))
+            self._actions.serve(lesson, hear, accept)
         except ActionError as problem:
-            self.post_message(Said(str(problem), trouble=True))
+            self.post_message(NotServed(start, str(problem)))
+        else:
+            self.post_message(Served(start))
 
     def on_served(self, message: Served) -> None:
-        """Show where the app answers, unless the person has left its lesson."""
-        if message.lesson.slug != self._now.lesson.slug:
-            self._actions.stop_serving()
+        """Show the app's log, and its address once it accepts connections."""
+        if message.start != self._start or not self._is_serving:
+            # It was stopped while it started, or its lesson was left. If another one
+            # is being started by now, that has ended this one.
+            if not self._is_serving:
+                self._actions.stop_serving()
             return
-        self._address = message.address
-        self._said = ""
+        # The address may come first.
+        self._address = message.address or self._address
+        if self._address:
+            self._said = ""
         self._draw()
         self._read("app", "Your app", texts.served(self._address, list(self._lines)))
+
+    def on_not_served(self, message: NotServed) -> None:
+        """Say why the app was not started."""
+        if message.start == self._start:
+            self._is_serving = False
+        self._say(message.why, trouble=True)
 
     def on_logged(self) -> None:
         """Show what the app has said, if its text is open."""
@@ -560,7 +582,8 @@ class WatchApp(App[None]):
             self._board.follow(texts.served(self._address, list(self._lines)))
 
     def _stop_serving(self) -> None:
-        if self._address:
+        if self._is_serving:
+            self._is_serving = False
             self._address = ""
             self._actions.stop_serving()
             if self._board.reading == "app":

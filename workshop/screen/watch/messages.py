@@ -47,12 +47,24 @@ class Said(Message):
 
 
 class Served(Message):
-    """The learner's app of *lesson* is served at *address*."""
+    """The app that was started as number *start* is served.
 
-    def __init__(self, lesson: Lesson, address: str) -> None:
+    It accepts connections at *address*, or not yet, if that is empty.
+    """
+
+    def __init__(self, start: int, address: str = "") -> None:
         super().__init__()
-        self.lesson = lesson
+        self.start = start
         self.address = address
+
+
+class NotServed(Message):
+    """The app that was started as number *start* cannot be served."""
+
+    def __init__(self, start: int, why: str) -> None:
+        super().__init__()
+        self.start = start
+        self.why = why
 
 
 class Recorded(Message):

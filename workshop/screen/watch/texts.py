@@ -129,9 +129,11 @@ def key_table() -> RenderableType:
 
 
 def served(address: str, log: Sequence[str]) -> RenderableType:
-    """Return where the app answers, and what its server has said."""
+    """Return the app's *address*, if it accepts connections, and its server's log."""
     return Group(
-        Text.assemble(("Open ", "bold"), f"{address}/docs"),
+        Text.assemble(("Open ", "bold"), f"{address}/docs")
+        if address
+        else Text("The app does not accept connections yet."),
         Text("It reloads when you save. a stops it."),
         Text(),
         *(Text.from_ansi(line.removesuffix(_NOT_HERE)) for line in log),

@@ -44,12 +44,11 @@ def call_at_breakpoints(report: Callable[[SourceLine], None]) -> None:
 class Debugger(pdb.Pdb):
     """pdb, for an app that has the terminal. *on_quit* is called by its `quit`.
 
-    Ctrl-C stays with the server or the test run, and leaves the debugger. Without
-    *on_quit* the app's request ends with an exception, and the server goes on, or
-    shuts down.
+    Ctrl-C stays with the server or the test run, and quits the debugger, too. If
+    *on_quit* returns, `bdb.BdbQuit` is raised in the app.
     """
 
-    def __init__(self, on_quit: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_quit: Callable[[], None]) -> None:
         super().__init__(nosigint=True)
         self._on_quit = on_quit
 
@@ -59,15 +58,11 @@ class Debugger(pdb.Pdb):
             with at_prompt(), _interrupted_by_ctrl_c():
                 super().cmdloop(intro)
         except KeyboardInterrupt:
-            if self._on_quit is not None:
-                self._on_quit()
-                raise
             self.set_quit()
 
     def set_quit(self) -> None:
         """Leave the debugger."""
-        if self._on_quit is not None:
-            self._on_quit()
+        self._on_quit()
         super().set_quit()
 
 
@@ -95,7 +90,7 @@ def _interrupted_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def debug_at_breakpoints(on_quit: Callable[[], None] | None = None) -> None:
+def debug_at_breakpoints(on_quit: Callable[[], None]) -> None:
     """Open a debugger at each breakpoint: pdb, or the one of `PYTHONBREAKPOINT`."""
 
     def stop(*_: object, **__: object) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 import uvicorn
 
+from workshop.processes.loopback import bracketed, family_of, loopback
 from workshop.testing.app.application import RunningApp, let_go
 from workshop.testing.reporting.failures import StartupError, TimeLimitExceeded
 from workshop.testing.time.clock import ManualClockLoop
@@ -58,14 +59,16 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
         """Serve *config* on *listening*."""
         super().__init__(config)
-        self.port: int = listening.getsockname()[1]
+        host, port = listening.getsockname()[:2]
+        self.host: str = host
+        self.port: int = port
         self._listening = listening
         self._task: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
         """The server's address, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{bracketed(self.host)}:{self.port}"
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
         """Return a new client that talks to this server over the network.
@@ -148,8 +151,9 @@ async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
     assert not isinstance(asyncio.get_running_loop(), ManualClockLoop), (
         "uvicorn lives by the loop's time: use `serve` or `clock`, not both"
     )
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    host = loopback()
+    listening = socket.socket(family_of(host))
+    listening.bind((host, 0))
     chosen = {
         "lifespan": "off" if app.started else "on",
         "log_config": None,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from workshop.commands import BY_NAME, HELP_OPTIONS
-from workshop.entry import dispatch, pins
+from workshop.entry import dispatch
+from workshop.environment import pins
 
 
 def refuse(*_: object, **__: object) -> None:

@@ -243,7 +243,7 @@ def test_the_command_killed_in_the_middle_goes_on(
 def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
     clone: Repository, course: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The door of the tool does not even start, and is not needed for it."""
+    """The dispatch of the tool does not even start, and is not needed for it."""
     for name in (
         *("__init__.py", "__main__.py"),
         *("environment/__init__.py", "environment/python.py"),
@@ -254,8 +254,8 @@ def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
         course.write({f"workshop/{name}": text})
     course.commit({"workshop/entry/dispatch.py": "import half_of_the_tool\n"})
     clone.update()
-    door = "def enter(words):\n    print('new', *words)\n"
-    course.commit({"workshop/entry/dispatch.py": door, APP: NEW_STARTER})
+    dispatch = "def run(words):\n    print('new', *words)\n"
+    course.commit({"workshop/entry/dispatch.py": dispatch, APP: NEW_STARTER})
     with stopping(3, Killed()) as steps, pytest.raises(Killed):
         clone.update()
     assert "_move_head" not in steps

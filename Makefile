@@ -1,14 +1,14 @@
 # make learn, make lesson-01, make lesson-01 test: `make help` shows them all.
-# `python -m workshop …` does the same without make. Nothing has to be
-# installed first but Python 3.11 to 3.14.
+# `python -m workshop …` does the same without make. Only Python 3.11 to 3.14 has to
+# be installed first.
 
-# Paths may hold spaces, quotes and what a shell would make something of.
+# Paths may contain spaces, quotes and other special characters of the shell.
 quoted = '$(subst ','\'',$(1))'
 OWN := $(or $(value WORKSHOP_VENV),.venv)/bin/python
 PYTHON ?= $(call quoted,$(shell command -v $(call quoted,$(OWN)) \
 	|| command -v python3 || command -v python || echo python3))
 
-# With one of these, Python might not even start. `doctor` is told which were set.
+# With one of these set, Python might not even start. `doctor` reports the names.
 FOREIGN := PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONWARNINGS \
 	PYTHONINSPECT PYTHONOPTIMIZE PYTHONDEVMODE
 export WORKSHOP_IGNORED_SETTINGS := $(strip $(WORKSHOP_IGNORED_SETTINGS) \
@@ -17,10 +17,9 @@ unexport $(FOREIGN)
 
 ARGS ?=
 
-# All goals go to the workshop together, which knows what they mean: so
-# `make lesson-01 test` is one thing, and a typing error gets a sentence. The
-# first goal carries the recipe, the others have nothing left to do.
-# make ends with 2 whatever the recipe's own code was.
+# The workshop parses all goals together, so `make lesson-01 test` is one command and a
+# typing error gets a helpful message. The first goal has the recipe, and the others do
+# nothing. If the recipe fails, make always exits with 2.
 GOALS := $(or $(MAKECMDGOALS),help)
 
 .PHONY: $(GOALS)

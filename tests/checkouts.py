@@ -61,7 +61,7 @@ sys.exit(1)
 
 
 def wheel(folder: Path, name: str, version: str) -> None:
-    """Write a wheel of one module that knows its version."""
+    """Write a wheel with one module that contains its version."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": f"VERSION = {version!r}\n",
@@ -87,7 +87,7 @@ class Checkout:
 
     @classmethod
     def make(cls, folder: Path) -> Checkout:
-        """Copy what the set-up needs into *folder*."""
+        """Copy the files that the set-up needs to *folder*."""
         root = folder / "checkout"
         for part in ("environment", "processes", "doctor", "services", "terminal"):
             shutil.copytree(
@@ -124,7 +124,7 @@ class Checkout:
 
     @property
     def venv(self) -> Path:
-        """Where the environment is, or will be."""
+        """The path of the environment, which may not exist yet."""
         return self.root / ".venv"
 
     @property
@@ -143,7 +143,7 @@ class Checkout:
             wheel(self.wheels, name, version)
 
     def go_offline(self) -> None:
-        """Let the package index be a port where nobody listens."""
+        """Use a closed port as the package index."""
         del self.settings["PIP_NO_INDEX"], self.settings["PIP_FIND_LINKS"]
         self.settings["PIP_INDEX_URL"] = "http://127.0.0.1:9/simple"
 
@@ -162,7 +162,7 @@ class Checkout:
 
     @contextlib.contextmanager
     def installing(self) -> Iterator[subprocess.Popen[str]]:
-        """Start a verb, and hold its installer at work for the time of the block."""
+        """Start a verb, and keep its installer running during the block."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(60)
             self.use_fake_uv(server.getsockname()[1])
@@ -186,14 +186,14 @@ class Checkout:
         )
 
     def run(self, *arguments: str, python: str = "") -> Ended:
-        """Run `python -m workshop` to its end."""
+        """Run `python -m workshop` until it ends."""
         process = self.start(*arguments, python=python)
         return Ended.of(process)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command printed and how it ended."""
+    """The output and exit code of a command."""
 
     code: int
     out: str
@@ -213,7 +213,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """End a process and all that it started, without a warning."""
+    """Kill a process and everything that it started."""
     if sys.platform != "win32":
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

@@ -20,7 +20,7 @@ def code_in(markdown: str) -> Iterator[str]:
 
 
 def goals_in(script: str) -> list[str]:
-    """Return the goals of each call of make in *script*, without variables.
+    """Return the goals of each make command in *script*, without variables.
 
     >>> goals_in("FAST=1 make lesson-01 test ARGS=--all && make help  # both")
     ['lesson-01 test', 'help']
@@ -35,7 +35,7 @@ def verbs_in(script: str) -> list[str]:
 
 
 def unknown_commands(script: str) -> list[str]:
-    """Return the commands in *script* that make or the workshop would refuse."""
+    """Return the commands in *script* that make or the workshop would reject."""
     known = {*BY_NAME, *HELP}
     refused = [f"workshop {verb}" for verb in verbs_in(script) if verb not in known]
     for goals in goals_in(script):

@@ -11,13 +11,13 @@ from workshop.lesson import Lesson
 
 @pytest.fixture
 def lesson(tmp_path: Path) -> Lesson:
-    """A lesson of one step, small enough to judge hostile answers by."""
+    """A lesson with one step, for grading hostile apps."""
     return write_lesson(tmp_path)
 
 
 @pytest.fixture
 def answer(lesson: Lesson) -> Callable[[str], Path]:
-    """Return a function that writes a text as the learner's answer."""
+    """Return a function that writes a text to the learner's file."""
 
     def write(source: str) -> Path:
         lesson.app_file.write_text(source, encoding="utf-8")

@@ -56,7 +56,7 @@ def test_a_conflict_is_three_markers_in_order(text: str, line: int | None) -> No
         ("Updated upstream", "Stashed changes", "03"),
     ],
 )
-def test_the_own_side_of_a_conflict_is_known_by_what_git_calls_it(
+def test_the_own_side_of_a_conflict_is_recognised_by_its_label(
     begin: str, end: str, price: str
 ) -> None:
     text = MERGED.replace("<<<<<<< HEAD", f"<<<<<<< {begin}")
@@ -67,7 +67,7 @@ def test_the_own_side_of_a_conflict_is_known_by_what_git_calls_it(
     )
 
 
-def test_text_without_a_conflict_is_its_own_version() -> None:
+def test_text_without_a_conflict_is_unchanged() -> None:
     text = "Title\n=======\n\nA line without an end"
 
     assert conflicts.own_version(text) == text

@@ -31,13 +31,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def place(template: Checkout, tmp_path: Path) -> Path:
-    """The folder of an environment that is whole."""
+    """The folder of a complete environment."""
     place = tmp_path / ".venv"
     shutil.copytree(template.venv, place, symlinks=True)
     return place
 
 
-def test_a_fresh_clone_is_told_how_to_begin_and_left_alone(tmp_path: Path) -> None:
+def test_a_fresh_clone_gets_the_first_command_and_is_not_changed(
+    tmp_path: Path,
+) -> None:
     checkout = Checkout.make(tmp_path)
 
     ended = checkout.run("doctor")
@@ -74,7 +76,7 @@ def test_a_package_that_lost_a_part_is_named(tmp_path: Path) -> None:
     assert not inside.is_complete(package)
 
 
-def test_progress_that_cannot_be_kept_is_a_problem(
+def test_unwritable_progress_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "kept"
@@ -89,7 +91,7 @@ def test_progress_that_cannot_be_kept_is_a_problem(
     assert str(kept) in finding.text
 
 
-def test_who_stops_listening_gets_no_traceback(template: Checkout) -> None:
+def test_a_closed_pipe_causes_no_traceback(template: Checkout) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "workshop", "doctor"],
         cwd=template.root,
@@ -123,7 +125,7 @@ def test_an_environment_that_moved_is_named(place: Path) -> None:
         ("no python", "The Python of"),
     ],
 )
-def test_what_is_wrong_with_an_environment_is_said(
+def test_each_defect_of_an_environment_is_reported(
     place: Path, damage: str, told: str
 ) -> None:
     stamp = place / "workshop.stamp"
@@ -149,14 +151,14 @@ def test_what_is_wrong_with_an_environment_is_said(
     assert finding.text.endswith("The next verb repairs it and may need the network.")
 
 
-def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_a_problem(tmp_path: Path) -> None:
     finding = machine.writing(tmp_path / "nowhere")
 
     assert finding.state is State.PROBLEM
     assert "Copy the checkout to a folder of your own" in finding.text
 
 
-def test_a_folder_that_can_be_written_is_left_empty(tmp_path: Path) -> None:
+def test_a_writable_folder_is_left_empty(tmp_path: Path) -> None:
     assert machine.writing(tmp_path).state is State.OK
     assert list(tmp_path.iterdir()) == []
 
@@ -170,7 +172,7 @@ def test_a_folder_that_can_be_written_is_left_empty(tmp_path: Path) -> None:
         ("/Users/me/OneDrive/course", "", "", "synchronised"),
     ],
 )
-def test_a_far_disk_is_worth_a_warning(
+def test_a_network_disk_is_worth_a_warning(
     folder: str, mounts: str, kernel: str, told: str
 ) -> None:
     (finding,) = machine.file_system(Path(folder), mounts, kernel)
@@ -188,7 +190,7 @@ def test_a_far_disk_is_worth_a_warning(
         ("", "Linux Microsoft"),
     ],
 )
-def test_a_near_disk_is_not(mounts: str, kernel: str) -> None:
+def test_a_local_disk_is_not(mounts: str, kernel: str) -> None:
     assert not list(machine.file_system(Path("/home/me/course"), mounts, kernel))
 
 
@@ -217,13 +219,13 @@ def test_settings_for_other_programs_are_named(
     assert named in finding.text
 
 
-def test_a_proxy_that_is_not_used_for_this_machine_is_no_trouble() -> None:
+def test_a_proxy_that_excludes_this_machine_is_fine() -> None:
     given = {"HTTP_PROXY": "http://proxy", "NO_PROXY": "localhost,127.0.0.1"}
 
     assert not list(machine.settings([], given))
 
 
-def test_the_doctor_names_a_setting_that_the_entry_took_away(
+def test_the_doctor_names_a_setting_that_the_entry_ignored(
     template: Checkout,
 ) -> None:
     settings = {**template.settings, "PYTHONPATH": "/opt/ros", "TMPDIR": "/nowhere"}
@@ -243,7 +245,7 @@ def test_an_environment_that_is_not_ours_is_a_problem(tmp_path: Path) -> None:
     assert "the workshop did not create" in finding.text
 
 
-def test_a_checkout_for_reading_will_do_where_the_rest_is_elsewhere(
+def test_a_read_only_checkout_is_fine_if_the_rest_is_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: object) -> None:
@@ -256,7 +258,7 @@ def test_a_checkout_for_reading_will_do_where_the_rest_is_elsewhere(
     assert machine.writing(tmp_path, elsewhere=True).state is State.WARNING
 
 
-def test_a_machine_that_cannot_talk_to_itself_is_told_why(
+def test_a_broken_loopback_interface_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: object, **__: object) -> socket.socket:
@@ -267,7 +269,7 @@ def test_a_machine_that_cannot_talk_to_itself_is_told_why(
     assert "Let the firewall or VPN allow" in machine.loopback().text
 
 
-def test_packages_are_held_against_the_pins(
+def test_packages_are_compared_with_the_pins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pins = tmp_path / "core.txt"
@@ -285,18 +287,18 @@ def test_packages_are_held_against_the_pins(
     assert told("nowhere==1.0 ; sys_platform == 'commodore'\n").state is State.OK
 
 
-def test_what_the_lessons_stand_on_answers_here() -> None:
+def test_the_libraries_of_the_lessons_work_here() -> None:
     for attempt in (inside.fastapi, inside.sqlite, inside.redis):
         assert attempt().state is State.OK
 
 
-def test_a_finding_is_read_as_it_was_printed() -> None:
+def test_a_printed_finding_can_be_parsed() -> None:
     for finding in (ok("well"), warning("so so: do this"), problem("bad")):
         assert Finding.parse(finding.line()) == finding
     assert Finding.parse("something else") is None
 
 
-def test_the_conclusion_counts_in_words() -> None:
+def test_the_conclusion_counts_the_findings() -> None:
     assert conclusion([ok("a")]) == "All is well."
     assert conclusion([problem("a"), problem("b"), warning("c")]) == (
         "2 problems and 1 warning: the lines above say what to do."

@@ -17,13 +17,13 @@ posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX process group"
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Checkout:
-    """A checkout in which nothing was ever run."""
+    """A fresh checkout."""
     return Checkout.make(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that was set up once, for others to be taken from."""
+    """A checkout that was set up once, as a template for others."""
     checkout = Checkout.make(tmp_path_factory.mktemp("template"))
     assert checkout.run("list").code == 0
     return checkout
@@ -31,7 +31,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def ready(template: Checkout) -> Iterator[Checkout]:
-    """The checkout that is set up, left as it was found."""
+    """The set-up checkout, restored after the test."""
     kept = template.root.with_name("kept")
     shutil.copytree(template.root, kept, symlinks=True)
     settings = dict(template.settings)
@@ -44,14 +44,14 @@ def ready(template: Checkout) -> Iterator[Checkout]:
 
 
 def failed_in_words(ended: Ended) -> str:
-    """Return the one sentence of a set-up that could not go on."""
+    """Return the one-sentence error of a failed set-up."""
     assert ended.code == 3, ended.err
     assert "Traceback" not in ended.err
     assert ended.out == ""
     return ended.err.strip().splitlines()[-1]
 
 
-def test_the_first_verb_sets_up_and_goes_on(fresh: Checkout) -> None:
+def test_the_first_verb_sets_up_and_then_runs(fresh: Checkout) -> None:
     ended = fresh.run("list", "--all")
 
     assert ended.code == 0, ended.err
@@ -67,7 +67,7 @@ def test_the_first_verb_sets_up_and_goes_on(fresh: Checkout) -> None:
     assert last.startswith("The workshop is set up. (")
 
 
-def test_the_second_start_has_nothing_to_say(ready: Checkout) -> None:
+def test_the_second_start_prints_nothing(ready: Checkout) -> None:
     ended = ready.run("list")
 
     assert ended.err == ""
@@ -127,7 +127,9 @@ def test_an_unknown_verb_is_refused_before_anything_is_installed(
     assert not fresh.venv.exists()
 
 
-def test_more_packages_come_with_the_verb_that_needs_them(ready: Checkout) -> None:
+def test_more_packages_are_installed_for_the_verb_that_needs_them(
+    ready: Checkout,
+) -> None:
     ended = ready.run("test", "01", "--database", "postgres")
 
     assert ended.err.splitlines()[0] == "Adding the packages for postgres …"
@@ -168,7 +170,7 @@ def test_a_verb_without_packages_has_an_environment_too(fresh: Checkout) -> None
 
 
 def stamp(checkout: Checkout) -> str:
-    """Return what the environment says of itself."""
+    """Return the environment's stamp."""
     return (checkout.venv / "workshop.stamp").read_text(encoding="utf-8")
 
 
@@ -189,7 +191,7 @@ def test_line_ends_of_the_pins_do_not_matter(ready: Checkout) -> None:
     assert ready.run("list").err == ""
 
 
-def test_an_interrupted_installation_is_done_again(ready: Checkout) -> None:
+def test_an_interrupted_installation_is_repeated(ready: Checkout) -> None:
     text = stamp(ready)
     broken = text[: text.index("group core")] + "group core begun\n"
     (ready.venv / "workshop.stamp").write_text(broken, encoding="utf-8")
@@ -202,7 +204,7 @@ def test_an_interrupted_installation_is_done_again(ready: Checkout) -> None:
     assert ended.err.startswith("The last set-up was interrupted: repairing it")
 
 
-def test_packages_that_somebody_deleted_come_back(ready: Checkout) -> None:
+def test_deleted_packages_are_installed_again(ready: Checkout) -> None:
     for module in ready.venv.rglob("tiny_core.py"):
         module.unlink()
 
@@ -212,17 +214,17 @@ def test_packages_that_somebody_deleted_come_back(ready: Checkout) -> None:
     assert "repairing it" in ended.err
 
 
-def test_an_environment_without_a_stamp_is_made_anew(ready: Checkout) -> None:
+def test_an_environment_without_a_stamp_is_created_again(ready: Checkout) -> None:
     (ready.venv / "workshop.stamp").unlink()
     (ready.venv / "pyvenv.cfg").write_text("half", encoding="utf-8")
 
     ended = ready.run("list")
 
     assert ended.code == 0, ended.err
-    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+    assert ended.err.startswith(".venv cannot be used as it is: creating it again")
 
 
-def test_a_moved_checkout_moves_in_and_needs_no_network(ready: Checkout) -> None:
+def test_a_moved_checkout_is_adapted_without_a_network(ready: Checkout) -> None:
     elsewhere = ready.root.with_name("moved")
     shutil.copytree(ready.root, elsewhere, symlinks=True)
     ready.root, root = elsewhere, ready.root
@@ -234,23 +236,23 @@ def test_a_moved_checkout_moves_in_and_needs_no_network(ready: Checkout) -> None
 
     assert ended.code == 0, ended.err
     assert f"prefix: {elsewhere / '.venv'}" in ended.out
-    assert ended.err.startswith(".venv was moved: it moves in here")
+    assert ended.err.startswith(".venv was moved: adapting it")
     shutil.rmtree(elsewhere)
 
 
 @posix
-def test_an_environment_whose_python_has_gone_is_made_anew(ready: Checkout) -> None:
+def test_an_environment_without_its_python_is_created_again(ready: Checkout) -> None:
     ready.python.unlink()
     ready.python.symlink_to("/nowhere/python3")
 
     ended = ready.run("list")
 
     assert ended.code == 0, ended.err
-    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+    assert ended.err.startswith(".venv cannot be used as it is: creating it again")
 
 
 @posix
-def test_an_environment_whose_python_became_another_version_is_made_anew(
+def test_an_environment_with_another_python_version_is_created_again(
     ready: Checkout,
 ) -> None:
     text = stamp(ready).replace("python 3.", "python 3.0", 1)
@@ -262,10 +264,10 @@ def test_an_environment_whose_python_became_another_version_is_made_anew(
     ended = ready.run("list")
 
     assert ended.code == 0, ended.err
-    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+    assert ended.err.startswith(".venv cannot be used as it is: creating it again")
 
 
-def test_without_a_network_one_sentence_says_so(fresh: Checkout) -> None:
+def test_a_missing_network_is_reported_in_one_sentence(fresh: Checkout) -> None:
     settings = dict(fresh.settings)
     fresh.go_offline()
 
@@ -276,7 +278,7 @@ def test_without_a_network_one_sentence_says_so(fresh: Checkout) -> None:
     assert fresh.run("list").code == 0
 
 
-def test_what_was_whole_stays_whole_when_more_cannot_be_had(ready: Checkout) -> None:
+def test_a_failed_addition_leaves_the_environment_complete(ready: Checkout) -> None:
     ready.go_offline()
 
     failed_in_words(ready.run("run", "01", "--database=postgres"))
@@ -284,13 +286,17 @@ def test_what_was_whole_stays_whole_when_more_cannot_be_had(ready: Checkout) -> 
     assert ready.run("list").err == ""
 
 
-def test_a_missing_package_is_told_from_a_missing_network(fresh: Checkout) -> None:
+def test_a_missing_package_is_distinguished_from_a_missing_network(
+    fresh: Checkout,
+) -> None:
     fresh.pin("core", "9.9", publish=False)
 
     assert "could not be found for this Python" in failed_in_words(fresh.run("list"))
 
 
-def test_missing_pins_say_how_they_come_back(fresh: Checkout) -> None:
+def test_missing_pins_are_reported_with_the_command_to_restore_them(
+    fresh: Checkout,
+) -> None:
     (fresh.root / "requirements" / "core.txt").unlink()
 
     assert "`git checkout requirements`" in failed_in_words(fresh.run("list"))
@@ -324,7 +330,7 @@ def test_a_missing_part_of_the_workshop_is_named(
 
 
 @posix
-def test_when_uv_fails_pip_is_tried(fresh: Checkout) -> None:
+def test_if_uv_fails_pip_is_tried(fresh: Checkout) -> None:
     told = fresh.use_fake_uv()
 
     ended = fresh.run("list")
@@ -336,7 +342,7 @@ def test_when_uv_fails_pip_is_tried(fresh: Checkout) -> None:
 
 
 @posix
-def test_uv_uses_the_systems_certificates_and_fetches_no_python(
+def test_uv_uses_the_systems_certificates_and_downloads_no_python(
     fresh: Checkout,
 ) -> None:
     told = fresh.use_fake_uv()
@@ -374,12 +380,14 @@ def test_ctrl_c_ends_the_set_up_and_the_next_start_repairs(fresh: Checkout) -> N
 
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    assert ended.err.splitlines()[-1] == "Stopped. The next start continues from here."
+    assert (
+        ended.err.splitlines()[-1] == "Stopped. The next command continues from here."
+    )
     assert fresh.run("list").code == 0
 
 
 @posix
-def test_a_set_up_that_was_killed_holds_nobody_up(fresh: Checkout) -> None:
+def test_a_killed_set_up_does_not_block_the_next(fresh: Checkout) -> None:
     with fresh.installing() as process:
         kill(process)
 
@@ -390,7 +398,7 @@ def test_a_set_up_that_was_killed_holds_nobody_up(fresh: Checkout) -> None:
 
 
 @posix
-def test_two_at_once_set_up_once(fresh: Checkout) -> None:
+def test_two_simultaneous_starts_set_up_once(fresh: Checkout) -> None:
     with fresh.installing() as first:
         second = fresh.start("list")
         assert second.stderr is not None

@@ -20,7 +20,7 @@ links = pytest.mark.skipif(os.name == "nt", reason="links need a right on Window
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that was set up once, for others to be copied from."""
+    """A checkout that was set up once, as a template for others."""
     checkout = Checkout.make(tmp_path_factory.mktemp("template"))
     assert checkout.run("list").code == 0
     return checkout
@@ -28,7 +28,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def checkout(template: Checkout, tmp_path: Path) -> Checkout:
-    """A fresh checkout that takes the template's packages."""
+    """A fresh checkout that uses the template's packages."""
     root = tmp_path / "checkout"
     left_out = shutil.ignore_patterns(".venv", "__pycache__")
     shutil.copytree(template.root, root, ignore=left_out)
@@ -36,7 +36,7 @@ def checkout(template: Checkout, tmp_path: Path) -> Checkout:
 
 
 def content(folder: Path) -> dict[str, bytes | str]:
-    """Return all that is in *folder*: what files hold, and where links lead."""
+    """Return everything in *folder*: the content of files and the targets of links."""
     return {
         str(path.relative_to(folder)): (
             str(path.readlink()) if path.is_symlink() else path.read_bytes()
@@ -48,7 +48,7 @@ def content(folder: Path) -> dict[str, bytes | str]:
 
 
 def refused(ended: Ended) -> str:
-    """Return the one sentence of a set-up that left everything as it was."""
+    """Return the one-sentence error of a set-up that changed nothing."""
     assert ended.code == 3, ended.err + ended.out
     assert ended.out == ""
     (sentence,) = ended.err.splitlines()
@@ -90,7 +90,7 @@ def test_a_link_above_an_environment_in_the_checkout_is_found(tmp_path: Path) ->
 
 
 @links
-def test_a_checkout_that_is_reached_through_a_link_is_set_up(
+def test_a_checkout_reached_through_a_link_is_set_up(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     (tmp_path / "link").symlink_to(checkout.root)
@@ -103,32 +103,32 @@ def test_a_checkout_that_is_reached_through_a_link_is_set_up(
 
 
 def own_environment(place: Path) -> None:
-    """Make a virtual environment as a user would."""
+    """Create a virtual environment as a user would."""
     command = [own_base(), "-m", "venv", "--without-pip", str(place)]
     subprocess.run(command, check=True)
 
 
 def unusable_environment(place: Path) -> None:
-    """Make one whose Python has gone, with something dear in it."""
+    """Create one without a Python but with a valuable file."""
     own_environment(place)
     shutil.rmtree(place / ("Scripts" if os.name == "nt" else "bin"))
     (place / "thesis.txt").write_text("the only copy", encoding="utf-8")
 
 
 def environment_with_our_lock(place: Path) -> None:
-    """Make one with a lock file like ours, which proves nothing."""
+    """Create one with a lock file like ours, which proves nothing."""
     own_environment(place)
     (place / "workshop.lock").write_text("process 17", encoding="utf-8")
 
 
 def conda_environment(place: Path) -> None:
-    """Make what conda would: no pyvenv.cfg, and a folder of its own."""
+    """Create one as conda does: without pyvenv.cfg, with conda's own folder."""
     (place / "conda-meta").mkdir(parents=True)
     (place / "conda-meta" / "history").touch()
 
 
 def documents(place: Path) -> None:
-    """Make a folder that has nothing to do with Python."""
+    """Create a folder that has nothing to do with Python."""
     place.mkdir()
     (place / "thesis.txt").touch()
 
@@ -144,7 +144,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("make", FOREIGN)
 @pytest.mark.parametrize("named", [True, False])
-def test_a_folder_that_the_workshop_did_not_make_stays_as_it_is(
+def test_a_folder_that_the_workshop_did_not_create_is_not_changed(
     checkout: Checkout, tmp_path: Path, make: Callable[[Path], None], named: bool
 ) -> None:
     place = tmp_path / "own" if named else checkout.venv
@@ -161,7 +161,7 @@ def test_a_folder_that_the_workshop_did_not_make_stays_as_it_is(
 
 
 @links
-def test_a_path_that_no_environment_may_have_is_refused_in_words(
+def test_a_path_unsuitable_for_an_environment_is_an_error(
     checkout: Checkout,
 ) -> None:
     root = checkout.root.rename(checkout.root.with_name("check:out"))
@@ -172,7 +172,7 @@ def test_a_path_that_no_environment_may_have_is_refused_in_words(
     assert not (root / ".venv").exists()
 
 
-def test_a_set_up_that_was_killed_in_its_first_moment_is_begun_again(
+def test_a_set_up_killed_at_its_start_is_repeated(
     checkout: Checkout,
 ) -> None:
     checkout.venv.mkdir()
@@ -183,7 +183,7 @@ def test_a_set_up_that_was_killed_in_its_first_moment_is_begun_again(
     assert ended.code == 0, ended.err
 
 
-def test_a_set_up_that_was_killed_half_way_is_begun_again(checkout: Checkout) -> None:
+def test_a_set_up_killed_halfway_is_repeated(checkout: Checkout) -> None:
     checkout.venv.mkdir()
     ownership.claim(Environment(checkout.venv))
     (checkout.venv / "pyvenv.cfg").write_text("half", encoding="utf-8")
@@ -191,10 +191,10 @@ def test_a_set_up_that_was_killed_half_way_is_begun_again(checkout: Checkout) ->
     ended = checkout.run("list")
 
     assert ended.code == 0, ended.err
-    assert ended.err.startswith(".venv cannot be used as it is: making it anew")
+    assert ended.err.startswith(".venv cannot be used as it is: creating it again")
 
 
-def test_an_environment_of_an_earlier_version_is_ours_by_its_stamp(
+def test_an_environment_of_an_earlier_version_is_recognised_by_its_stamp(
     template: Checkout, checkout: Checkout
 ) -> None:
     shutil.copytree(template.venv, checkout.venv, symlinks=True)
@@ -207,7 +207,7 @@ def test_an_environment_of_an_earlier_version_is_ours_by_its_stamp(
 
 
 @links
-def test_a_copy_that_shares_its_files_leaves_the_original_alone(
+def test_setting_up_a_hard_linked_copy_leaves_the_original_alone(
     template: Checkout, checkout: Checkout
 ) -> None:
     def share(source: str, target: str) -> None:
@@ -228,7 +228,7 @@ def test_a_copy_that_shares_its_files_leaves_the_original_alone(
 
 @links
 @pytest.mark.parametrize("folder", ["bin", "lib", "site-packages"])
-def test_a_link_in_an_environment_of_ours_is_not_followed(
+def test_a_link_in_our_environment_is_not_followed(
     template: Checkout, checkout: Checkout, tmp_path: Path, folder: str
 ) -> None:
     shutil.copytree(template.venv, checkout.venv, symlinks=True)

@@ -28,7 +28,7 @@ def pinned(group: str) -> dict[str, Requirement]:
 
 
 def declared(group: str) -> list[Requirement]:
-    """Return what pyproject.toml asks for."""
+    """Return the dependencies in pyproject.toml."""
     extras = PROJECT["optional-dependencies"]
     lines = PROJECT["dependencies"] if group == "core" else extras[group]
     return [Requirement(line) for line in lines]
@@ -54,12 +54,12 @@ def test_groups_agree_on_what_they_share() -> None:
 
 
 @pytest.mark.parametrize("group", pins.groups())
-def test_pins_name_no_place_to_fetch_from(group: str) -> None:
+def test_pins_name_no_index(group: str) -> None:
     for line in pins_file(group).read_text(encoding="utf-8").splitlines():
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; [^#@]+)?", line), line
 
 
-def test_the_versions_of_python_are_those_of_the_project() -> None:
+def test_the_supported_pythons_are_those_in_pyproject() -> None:
     allowed = SpecifierSet(PROJECT["requires-python"])
     minors = [f"3.{minor}" for minor in range(5, 20) if f"3.{minor}.1" in allowed]
 

@@ -27,11 +27,13 @@ from workshop.environment.model import ROOT
         ((4, 0), False),
     ],
 )
-def test_four_pythons_will_do(version: tuple[int, int], will_do: bool) -> None:
+def test_four_python_versions_are_supported(
+    version: tuple[int, int], will_do: bool
+) -> None:
     assert python.supported(version) is will_do
 
 
-def test_the_refusal_is_one_sentence_that_says_what_to_do() -> None:
+def test_the_message_for_an_old_python_says_what_to_do() -> None:
     assert python.refusal((3, 8)) == (
         "The workshop needs Python 3.11 to 3.14, but this is 3.8. Install Python "
         "3.13 (from python.org or with your package manager) and run the same command "
@@ -43,7 +45,7 @@ def test_the_refusal_is_one_sentence_that_says_what_to_do() -> None:
     "path",
     ["__init__.py", "__main__.py", "environment/__init__.py", "environment/python.py"],
 )
-def test_what_runs_first_can_be_read_by_python_3_6(path: str) -> None:
+def test_modules_that_run_first_have_python_3_6_syntax(path: str) -> None:
     text = (ROOT / "workshop" / path).read_text(encoding="utf-8")
     tree = ast.parse(text, feature_version=(3, 6))
     for node in ast.walk(tree):
@@ -54,7 +56,7 @@ def test_what_runs_first_can_be_read_by_python_3_6(path: str) -> None:
 
 
 def old_pythons() -> list[str]:
-    """Return the too old Pythons of this machine that start."""
+    """Return this machine's unsupported old Pythons that start."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     return [
         str(path)
@@ -64,7 +66,7 @@ def old_pythons() -> list[str]:
 
 
 @pytest.mark.parametrize("old", old_pythons())
-def test_an_old_python_alone_says_so_in_one_sentence(old: str, tmp_path: Path) -> None:
+def test_an_old_python_alone_gets_one_sentence(old: str, tmp_path: Path) -> None:
     settings = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
     checkout = Checkout.make(tmp_path)
 
@@ -97,6 +99,6 @@ def test_a_newer_python_beside_an_old_one_is_used(
     assert list(python.found()) == [sys.version_info[:2]]
 
 
-def test_a_command_that_is_no_python_is_none() -> None:
+def test_a_command_that_is_not_python_is_ignored() -> None:
     assert python.identity([shutil.which("true") or "true"]) is None
     assert python.identity(["/nowhere/python"]) is None

@@ -27,13 +27,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def ready(template: Checkout) -> Checkout:
-    """The same, with settings of its own."""
+    """The same, with its own settings."""
     return Checkout(template.root, template.wheels, dict(template.settings))
 
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """A folder of modules that break whatever imports them."""
+    """A folder of modules that raise when imported."""
     folder = tmp_path / "foreign"
     folder.mkdir()
     for name in MODULES:
@@ -42,7 +42,7 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def lines(ended: Ended) -> list[str]:
-    """Return what a verb printed that ended well and had nothing to complain of."""
+    """Return the output of a verb that succeeded without warnings."""
     assert ended.code == 0, ended.err
     assert ended.err == ""
     return ended.out.splitlines()
@@ -58,7 +58,7 @@ def test_older_packages_on_the_path_change_nothing(
     assert "core: 1.0" in lines(ready.run("list", python=python))
 
 
-def test_the_first_set_up_takes_no_module_from_elsewhere(
+def test_the_first_set_up_imports_no_foreign_module(
     tmp_path: Path, foreign: Path
 ) -> None:
     checkout = Checkout.make(tmp_path)
@@ -95,7 +95,7 @@ def test_a_setting_for_another_program_changes_nothing(
     assert "core: 1.0" in found
 
 
-def test_a_module_that_customizes_python_is_not_there_when_the_verb_runs(
+def test_a_sitecustomize_module_is_not_loaded_for_the_verb(
     ready: Checkout, foreign: Path
 ) -> None:
     # What it imports here would stay in `sys.modules`, whatever the path is later.
@@ -115,7 +115,7 @@ def test_without_a_home_folder_a_verb_runs(ready: Checkout) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pip and make as on POSIX")
-def test_make_starts_where_python_alone_would_not(
+def test_make_starts_even_if_python_alone_would_not(
     ready: Checkout, foreign: Path
 ) -> None:
     # Python itself imports these before any line of ours.
@@ -168,7 +168,7 @@ def test_the_tool_can_be_started_by_its_path_from_any_folder(
         ("VIRTUAL_ENV", "{elsewhere}"),
     ],
 )
-def test_no_setting_of_pip_sends_packages_elsewhere(
+def test_no_pip_setting_redirects_packages(
     template: Checkout, tmp_path: Path, name: str, value: str
 ) -> None:
     checkout = Checkout(template.root, template.wheels, dict(template.settings))
@@ -185,7 +185,7 @@ def test_no_setting_of_pip_sends_packages_elsewhere(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for uv is a script")
-def test_uv_gets_what_leads_to_an_index_and_nothing_that_leads_astray(
+def test_uv_gets_index_settings_but_no_redirecting_ones(
     template: Checkout, tmp_path: Path
 ) -> None:
     fresh = Checkout.make(tmp_path)
@@ -205,7 +205,7 @@ def test_uv_gets_what_leads_to_an_index_and_nothing_that_leads_astray(
     assert not names & {"UV_TARGET", "UV_SYSTEM_PYTHON", "VIRTUAL_ENV"}
 
 
-def test_packages_that_did_not_arrive_are_noticed_at_once(tmp_path: Path) -> None:
+def test_packages_installed_elsewhere_are_noticed_at_once(tmp_path: Path) -> None:
     fresh = Checkout.make(tmp_path)
     config = tmp_path / "pip.conf"
     elsewhere = tmp_path / "elsewhere"
@@ -219,7 +219,7 @@ def test_packages_that_did_not_arrive_are_noticed_at_once(tmp_path: Path) -> Non
     assert "pip config list" in ended.err.splitlines()[-1]
 
 
-def test_the_settings_that_are_ignored_are_named(
+def test_ignored_settings_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in isolation.disturbing_python_settings():

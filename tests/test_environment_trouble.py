@@ -32,7 +32,7 @@ PLACE, LOG = Path("/course/.venv"), Path("/course/.venv/workshop.log")
         ("", "last message: nothing."),
     ],
 )
-def test_an_installers_trouble_comes_with_a_cure(output: str, told: str) -> None:
+def test_an_installers_error_comes_with_a_fix(output: str, told: str) -> None:
     sentence = explain(output, PLACE, LOG)
 
     assert told in sentence
@@ -49,13 +49,13 @@ def test_an_installers_trouble_comes_with_a_cure(output: str, told: str) -> None
         (errno.EIO, "Remove that folder and run the same command again."),
     ],
 )
-def test_a_file_systems_trouble_comes_with_a_cure(number: int, told: str) -> None:
+def test_a_file_system_error_comes_with_a_fix(number: int, told: str) -> None:
     error = OSError(number, os.strerror(number), "/course/.venv/x")
 
     assert told in explain_os_error(error, PLACE)
 
 
-def test_a_deleted_part_of_the_checkout_comes_with_a_cure() -> None:
+def test_a_deleted_part_of_the_checkout_comes_with_a_fix() -> None:
     root = Path("/course")
     gone = FileNotFoundError(2, "No such file", "/course/solutions/00_seats/app.py")
     never = FileNotFoundError(2, "No such file", "/course/.workshop/x")
@@ -86,7 +86,7 @@ def test_a_deleted_part_of_the_checkout_comes_with_a_cure() -> None:
         ("pins", ()),
     ],
 )
-def test_a_verb_needs_no_more_than_its_groups(
+def test_a_verb_only_needs_its_groups(
     command: str, groups: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WORKSHOP_DATABASE_URL", raising=False)
@@ -94,7 +94,7 @@ def test_a_verb_needs_no_more_than_its_groups(
     assert commands.groups(command.split()) == groups
 
 
-def test_a_postgres_of_ones_own_needs_its_driver(
+def test_a_learners_postgresql_needs_its_driver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WORKSHOP_DATABASE_URL", "postgresql://box@office/shows")
@@ -102,14 +102,14 @@ def test_a_postgres_of_ones_own_needs_its_driver(
     assert commands.groups(["test", "01"]) == ("core", "postgres")
 
 
-def test_a_stamp_is_read_as_it_was_written() -> None:
+def test_a_written_stamp_can_be_parsed() -> None:
     stamp = Stamp("3.13", "/my course/.venv", "/my course", {"core": "abc"})
 
     assert Stamp.parse(stamp.text()) == stamp
 
 
 @pytest.mark.parametrize("text", ["", "python 3.13\n", "\0\0\0", "{}"])
-def test_anything_else_is_no_stamp(text: str) -> None:
+def test_other_text_is_not_a_stamp(text: str) -> None:
     assert Stamp.parse(text) is None
 
 

@@ -34,12 +34,12 @@ TEXTS = [
 
 
 def named(path: Path) -> str:
-    """Return how a test calls a file of the checkout."""
+    """Return the test id for a file of the checkout."""
     return path.relative_to(ROOT).as_posix()
 
 
 def loaded(name: str) -> Any:
-    """Return what a JSON or YAML file of the checkout holds."""
+    """Return the content of a JSON or YAML file of the checkout."""
     text = (ROOT / name).read_text(encoding="utf-8")
     return json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
 
@@ -49,7 +49,7 @@ def test_a_settings_file_can_be_read(path: Path) -> None:
     assert isinstance(loaded(named(path)), dict)
 
 
-def test_there_is_a_file_for_everything_that_contributors_look_for() -> None:
+def test_the_files_that_contributors_expect_exist() -> None:
     there = {named(path) for path in (*JSON, *YAML, *TEXTS)}
 
     assert there >= {

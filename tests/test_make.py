@@ -46,7 +46,7 @@ from workshop.entry.goals import UnclearGoalsError, translate
         ("help", "help"),
     ],
 )
-def test_goals_say_one_thing_to_do(typed: str, meant: str) -> None:
+def test_goals_are_translated_to_one_command(typed: str, meant: str) -> None:
     assert translate(typed.split()) == meant.split()
 
 
@@ -84,7 +84,7 @@ def test_unclear_goals_get_one_sentence(typed: str, told: str) -> None:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that is set up."""
+    """A set-up checkout."""
     if shutil.which("make") is None:
         pytest.skip("this machine has no make")
     checkout = Checkout.make(tmp_path_factory.mktemp("make"))
@@ -120,7 +120,7 @@ def test_a_lesson_and_an_action_are_one_command(checkout: Checkout) -> None:
     assert ended.err == ""
 
 
-def test_a_lesson_may_be_its_folder_as_the_tab_key_writes_it(
+def test_a_lesson_may_be_a_completed_path(
     checkout: Checkout,
 ) -> None:
     (checkout.root / "lessons" / "01_seats").mkdir(parents=True)
@@ -149,13 +149,13 @@ def test_make_uses_the_environments_python(checkout: Checkout) -> None:
     assert "python: .venv/bin/python" in make(checkout, "list").out
 
 
-def test_make_uses_the_python_that_it_is_given(checkout: Checkout) -> None:
+def test_make_uses_the_given_python(checkout: Checkout) -> None:
     ended = make(checkout, "list", "PYTHON=echo told:")
 
     assert ended.out == "told: -m workshop --goals list --\n"
 
 
-def test_make_looks_for_the_environment_where_it_is(checkout: Checkout) -> None:
+def test_make_finds_an_environment_elsewhere(checkout: Checkout) -> None:
     ended = make(checkout, "list", WORKSHOP_VENV=str(checkout.venv))
 
     assert f"python: {checkout.venv}/bin/python" in ended.out
@@ -170,7 +170,7 @@ def test_several_jobs_at_once_change_nothing(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     "goals", ["foo", "lesson-01 tets", "lesson-00 lesson-01 test", "tests", "all"]
 )
-def test_a_wrong_goal_is_told_in_our_words_and_ends_with_2(
+def test_a_wrong_goal_gets_our_message_and_exit_code_2(
     checkout: Checkout, goals: str
 ) -> None:
     ended = make(checkout, *goals.split())
@@ -182,7 +182,7 @@ def test_a_wrong_goal_is_told_in_our_words_and_ends_with_2(
     assert makes.startswith("make: *** ")
 
 
-def test_a_folder_of_that_name_hides_no_goal(checkout: Checkout) -> None:
+def test_a_folder_with_a_goals_name_does_not_hide_it(checkout: Checkout) -> None:
     (checkout.root / "check").mkdir()
 
     assert verb(make(checkout, "check")) == "verb: check"

@@ -27,7 +27,7 @@ def test_seat() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A checkout with one lesson, and tests of its own that lack a package."""
+    """A checkout with one lesson, and project tests that need a missing package."""
     copy = tmp_path / "checkout"
     for name, text in (
         ("lessons/90_seats/test_seats.py", TEST),

@@ -24,7 +24,7 @@ sys.exit(name in os.environ.get("FAILING", "").split())
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that is set up, with tools that only tell."""
+    """A set-up checkout whose tools only print their arguments."""
     checkout = Checkout.make(tmp_path_factory.mktemp("selftest"))
     for name in ("ruff", "mypy", "pytest"):
         (checkout.root / f"{name}.py").write_text(TOOL, encoding="utf-8")
@@ -34,16 +34,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def checkout(template: Checkout) -> Checkout:
-    """The same, with settings of its own."""
+    """The same, with its own settings."""
     return Checkout(template.root, template.wheels, dict(template.settings))
 
 
 def commands(text: str) -> list[str]:
-    """Return the commands that were told before they ran."""
+    """Return the commands that were printed before they ran."""
     return [line for line in text.splitlines() if line.startswith("$ ")]
 
 
-def test_linters_types_and_tests_are_run_and_told(checkout: Checkout) -> None:
+def test_linters_types_and_tests_are_printed_and_run(checkout: Checkout) -> None:
     ended = checkout.run("selftest")
 
     assert ended.code == 0
@@ -58,7 +58,7 @@ def test_linters_types_and_tests_are_run_and_told(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest", "ruff mypy pytest"])
-def test_one_failure_stops_nothing_and_fails_all(
+def test_one_failure_stops_nothing_but_fails_the_run(
     checkout: Checkout, failing: str
 ) -> None:
     checkout.settings["FAILING"] = failing
@@ -70,7 +70,7 @@ def test_one_failure_stops_nothing_and_fails_all(
     assert ended.out.splitlines()[-1] == "== pytest closes =="
 
 
-def test_what_failed_before_the_tests_is_told_again(checkout: Checkout) -> None:
+def test_failures_before_the_tests_are_repeated_at_the_end(checkout: Checkout) -> None:
     checkout.settings["FAILING"] = "mypy"
 
     assert "Not passed so far: python -m mypy\n" in checkout.run("selftest").out
@@ -84,14 +84,14 @@ def test_authors_have_their_lessons_linted(checkout: Checkout) -> None:
     assert "--extend-exclude 'lessons/*/app.py,.venvs'" in commands(ended.out)[0]
 
 
-def test_everywhere_means_the_types_of_other_systems_too(checkout: Checkout) -> None:
+def test_everywhere_checks_the_types_of_other_systems_too(checkout: Checkout) -> None:
     told = commands(checkout.run("selftest", "--everywhere").out)
 
     for system in ("win32", "darwin"):
         assert any(f"mypy --platform {system} " in it for it in told)
 
 
-def test_everywhere_means_the_oldest_and_newest_python_too(
+def test_everywhere_tests_the_oldest_and_newest_python_too(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     there = python.found()

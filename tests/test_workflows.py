@@ -163,7 +163,7 @@ def test_a_release_is_made_only_after_the_tests_passed() -> None:
         ("v0.1.0", "## 0x1.0 - 2030-01-31", 1),
     ],
 )
-def test_a_tag_that_fits_neither_version_nor_changelog_is_refused(
+def test_a_tag_without_matching_version_and_changelog_is_refused(
     tmp_path: Path, tag: str, heading: str, code: int
 ) -> None:
     (tmp_path / "pyproject.toml").write_text(

@@ -17,11 +17,11 @@ class Verb:
     """One command of the workshop.
 
     Attributes:
-        name: the word on the command line.
-        purpose: a few words for the table of verbs.
-        lesson: whether it takes a lesson's number: "no", "must" or "may".
-        goal: its name in make, if that is different.
-        groups: the groups of packages that it needs.
+        name: The word on the command line.
+        purpose: A few words for the table of verbs.
+        lesson: Whether it takes a lesson's number: "no", "must" or "may".
+        goal: Its name in make, if that is different.
+        groups: The groups of packages that it needs.
 
     """
 
@@ -33,7 +33,7 @@ class Verb:
 
     @property
     def usage(self) -> str:
-        """The command line for Python: `test 01`."""
+        """The arguments for Python: `test 01`."""
         return self.name + {"no": "", "must": " 01", "may": " [01]"}[self.lesson]
 
     @property
@@ -50,12 +50,12 @@ VERBS = (
     Verb("list", "the lessons and your progress"),
     Verb("show", "a lesson's brief: scene and steps", "must"),
     Verb("test", "grade your app.py, step by step", "must"),
-    Verb("watch", "grade it at every save", "must"),
+    Verb("watch", "grade it after every save", "must"),
     Verb("run", "serve the lesson's app", "must"),
-    Verb("timeline", "see what held the event loop", "must"),
+    Verb("timeline", "see what blocked the event loop", "must"),
     Verb("notebook", "open the lesson's notebook", "must"),
     Verb("hint", "the next hint for your step", "must"),
-    Verb("solution", "our solution, and why it works", "must"),
+    Verb("solution", "the solution, and why it works", "must"),
     Verb("reset", "restore the starter (saves yours)", "must"),
     Verb("catch-up", "solve earlier steps (saves yours)", "must"),
     Verb("undo", "restore the file replaced last", "may"),
@@ -96,7 +96,7 @@ BY_NAME = {verb.name: verb for verb in VERBS}
 HELP = ("help", "--help", "-h")
 HELP_OPTIONS = HELP[1:]
 
-# The names of a lesson that people type: lesson-01, lesson01, 01,
+# The forms in which people type a lesson: lesson-01, lesson01, 01,
 # 01_database_session, and the path of its folder or of a file in it, as completed
 # by the Tab key.
 _LESSON = re.compile(
@@ -163,7 +163,7 @@ def unknown(words: list[str]) -> str:
     if lesson:
         verb = words[1] if words[1:] and words[1] in BY_NAME else "show"
         return f"The verb comes first: `python -m workshop {verb} {lesson}`."
-    # Letters in another order are the likeliest slip.
+    # Swapped letters are the most likely typing error.
     same = [name for name in BY_NAME if sorted(name) == sorted(words[0])]
     near = same or difflib.get_close_matches(words[0], BY_NAME, n=1)
     meant = f" Did you mean `{near[0]}`?" if near else ""
@@ -177,7 +177,7 @@ def table() -> str:
     """Return the help that `make help` and `python -m workshop help` print."""
     rows = [("make …", "python -m workshop …", "")]
     rows += [(verb.make, verb.usage, verb.purpose) for verb in VERBS]
-    rows += [("test-everywhere", "selftest --everywhere", "… with other Pythons, too")]
+    rows += [("test-everywhere", "selftest --everywhere", "… on other Pythons too")]
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = [f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows]
     return "\n".join(

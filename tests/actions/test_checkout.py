@@ -20,11 +20,11 @@ from workshop.watch import Finished
 
 @pytest.fixture
 def actions(lesson: Lesson) -> CheckoutActions:
-    """A actions in the tiny checkout."""
+    """A actions for the tiny checkout."""
     return CheckoutActions()
 
 
-def test_what_is_noted_is_there_for_the_next_program(
+def test_records_are_available_to_the_next_process(
     actions: CheckoutActions, lesson: Lesson
 ) -> None:
     counts = [actions.next_hint(lesson, 1) for _ in range(4)]
@@ -40,7 +40,7 @@ def test_what_is_noted_is_there_for_the_next_program(
     assert record.content == "a hash"
 
 
-def test_reset_and_undo_say_how_to_go_back_by_a_key(
+def test_reset_and_undo_name_the_key_that_reverts_them(
     actions: CheckoutActions, lesson: Lesson
 ) -> None:
     lesson.app_file.write_text(GOOD, encoding="utf-8")
@@ -55,7 +55,7 @@ def test_reset_and_undo_say_how_to_go_back_by_a_key(
     assert lesson.app_file.read_text("utf-8") == GOOD
 
 
-def test_nothing_to_take_back_is_an_error_in_words(
+def test_undo_without_a_replacement_is_an_error(
     actions: CheckoutActions, lesson: Lesson
 ) -> None:
     with pytest.raises(ActionError, match="nothing to undo"):
@@ -68,7 +68,7 @@ def test_a_lesson_without_scenes_has_no_timelines(
     assert list(actions.timelines(lesson)) == []
 
 
-def test_an_app_that_is_started_twice_at_once_is_served_once(
+def test_two_simultaneous_starts_serve_the_app_once(
     actions: CheckoutActions, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: set[object] = set()

@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def wait_for(client: httpx2.Client) -> None:
-    """Return when somebody listens; a minute at most."""
+    """Wait up to a minute until the port accepts connections."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         with contextlib.suppress(httpx2.TransportError):
@@ -60,7 +60,7 @@ def wait_for(client: httpx2.Client) -> None:
     pytest.fail("nobody listens")
 
 
-def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
+def test_an_app_is_served_logged_and_stopped(folder: Path) -> None:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def hear_of(wanted: str) -> str:
@@ -95,7 +95,7 @@ def test_an_app_is_served_heard_and_ended(folder: Path) -> None:
     assert psutil.wait_procs(running, timeout=30)[1] == []
 
 
-def test_the_page_to_try_an_app_needs_no_network(folder: Path) -> None:
+def test_the_docs_page_works_without_a_network(folder: Path) -> None:
     host = loopback()
     served = Served(
         *(folder, host, free_port(host)),

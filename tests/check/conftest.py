@@ -39,7 +39,7 @@ DRAWN = {
 
 @pytest.fixture
 def published(tmp_path: Path) -> Lesson:
-    """A new lesson, in which the author has written all that was to be written."""
+    """A new lesson in which the author has replaced every draft."""
     write_lesson(tmp_path, "08_seats", 2)
     lesson = Lesson(tmp_path / "lessons/08_seats", tmp_path / "solutions/08_seats")
     lesson.scenario_file.unlink()
@@ -57,7 +57,7 @@ def published(tmp_path: Path) -> Lesson:
 
 
 def run_notebook(lesson: Lesson, root: Path) -> None:
-    """Write the notebook of the lesson's text as if it had been run."""
+    """Write the lesson's notebook with fake outputs."""
     path = notebook_of(lesson, root)
     notebook = made_of(path.with_suffix(".py").read_text(encoding="utf-8"))
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

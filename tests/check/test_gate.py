@@ -22,7 +22,7 @@ Change = Callable[[str, str, str], None]
 
 @pytest.fixture
 def change(lesson: Lesson, tmp_path: Path) -> Change:
-    """Return a function that replaces a text in a file of the lesson."""
+    """Return a function that replaces text in a file of the lesson."""
 
     def replace(name: str, old: str, new: str) -> None:
         path = tmp_path / name
@@ -38,16 +38,14 @@ def rules(findings: object) -> list[str]:
     return [finding.rule for finding in findings if isinstance(finding, Finding)]
 
 
-def test_a_fit_lesson_gives_nothing_to_mend(published: Lesson, tmp_path: Path) -> None:
+def test_a_complete_lesson_has_no_findings(published: Lesson, tmp_path: Path) -> None:
     told: list[str] = []
 
     assert check_lesson(published, tmp_path, repeats=3, say=told.append) == []
-    assert told[-1] == "Lesson 08: wrong and right answers"
+    assert told[-1] == "Lesson 08: wrong and right variants"
 
 
-def test_a_lesson_that_is_not_complete_is_not_run(
-    lesson: Lesson, tmp_path: Path
-) -> None:
+def test_an_incomplete_lesson_is_not_run(lesson: Lesson, tmp_path: Path) -> None:
     told: list[str] = []
 
     findings = check_lesson(lesson, tmp_path, say=told.append)
@@ -56,13 +54,13 @@ def test_a_lesson_that_is_not_complete_is_not_run(
     assert told == ["Lesson 90: rules"]
 
 
-def test_a_starter_that_passes_a_step_is_found(lesson: Lesson) -> None:
+def test_a_starter_that_passes_a_step_is_reported(lesson: Lesson) -> None:
     lesson.state_file(0).write_text(GOOD, encoding="utf-8")
 
     assert rules(check_states(lesson)) == ["states", "states", "own reason"]
 
 
-def test_a_starter_that_fails_by_an_error_is_found(lesson: Lesson) -> None:
+def test_a_starter_that_fails_with_an_error_is_reported(lesson: Lesson) -> None:
     lesson.state_file(0).write_text("import nothing_of_that_name", encoding="utf-8")
 
     findings = list(check_states(lesson))
@@ -70,7 +68,7 @@ def test_a_starter_that_fails_by_an_error_is_found(lesson: Lesson) -> None:
     assert "step 1 is 'error' and should be 'failed'" in findings[0].text
 
 
-def test_a_state_that_does_not_pass_its_step_is_found(lesson: Lesson) -> None:
+def test_a_state_that_does_not_pass_its_step_is_reported(lesson: Lesson) -> None:
     lesson.state_file(1).write_text(STARTER, encoding="utf-8")
 
     (finding,) = check_states(lesson)
@@ -78,7 +76,7 @@ def test_a_state_that_does_not_pass_its_step_is_found(lesson: Lesson) -> None:
     assert "after 1 repaired steps, step 1 is 'failed'" in finding.text
 
 
-def test_a_step_that_fails_for_another_reason_at_first_is_found(
+def test_a_step_that_fails_for_different_reasons_is_reported(
     lesson: Lesson,
 ) -> None:
     other = STARTER.replace(
@@ -92,7 +90,7 @@ def test_a_step_that_fails_for_another_reason_at_first_is_found(
     assert "was not found, and said {}" in finding.text
 
 
-def test_a_solution_that_passes_only_at_first_is_found(
+def test_a_solution_that_does_not_always_pass_is_reported(
     lesson: Lesson, tmp_path: Path
 ) -> None:
     path = tmp_path / "used"
@@ -108,7 +106,7 @@ def test_a_solution_that_passes_only_at_first_is_found(
 
     (finding,) = check_solution(lesson, 3)
 
-    assert "passed 1 times of 3" in finding.text
+    assert "passed 1 of 3 times" in finding.text
 
 
 @pytest.mark.parametrize(
@@ -126,7 +124,7 @@ def test_a_solution_that_passes_only_at_first_is_found(
         ),
     ],
 )
-def test_variants_that_are_not_judged_as_declared_are_found(
+def test_misjudged_variants_are_reported(
     old: str, new: str, words: str, lesson: Lesson, change: Change, tmp_path: Path
 ) -> None:
     change("tests/variants/90_seats/variants.toml", old, new)
@@ -136,14 +134,14 @@ def test_variants_that_are_not_judged_as_declared_are_found(
     assert words in finding.text
 
 
-def test_a_starter_that_does_not_serve_is_found(tmp_path: Path) -> None:
+def test_a_starter_that_does_not_serve_is_reported(tmp_path: Path) -> None:
     broken = tmp_path / "app.py"
     broken.write_text("app = 1 / 0\n", encoding="utf-8")
 
     assert "ZeroDivisionError" in serving_problem(broken)
 
 
-def test_a_proxy_does_not_keep_a_starter_from_being_asked(
+def test_a_proxy_setting_does_not_affect_the_serving_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
@@ -154,7 +152,7 @@ def test_a_proxy_does_not_keep_a_starter_from_being_asked(
     assert serving_problem(good) == ""
 
 
-def test_learners_edits_are_told_and_not_held_against_them(
+def test_learners_edits_are_noted_but_are_not_findings(
     lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WORKSHOP_AUTHOR", raising=False)
@@ -165,7 +163,7 @@ def test_learners_edits_are_told_and_not_held_against_them(
     assert "has been edited. The published starter is judged." in told[0]
 
 
-def test_edits_of_a_starter_are_found_where_lessons_are_published(
+def test_an_edited_starter_is_reported_where_lessons_are_published(
     lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKSHOP_AUTHOR", "1")
@@ -179,15 +177,19 @@ def test_edits_of_a_starter_are_found_where_lessons_are_published(
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('{"free": 2}', '{"free": 1}', "'solutions/90_seats/app.py::seats' gives has"),
+        (
+            '{"free": 2}',
+            '{"free": 1}',
+            "'solutions/90_seats/app.py::seats' is out of date",
+        ),
         ("solutions/90_seats/app.py", "gone.py", "there is no file gone.py"),
         ("::seats", "::places", "solutions/90_seats/app.py has no places"),
-        ("::seats", '::seats" hl="await', "no line holds 'await'"),
-        ("::seats", '::seats" lines="yield', "0 lines hold 'yield', not one"),
-        ("```python from", "```text title", "nobody knows what"),
+        ("::seats", '::seats" hl="await', "no line contains 'await'"),
+        ("::seats", '::seats" lines="yield', "0 lines contain 'yield'"),
+        ("```python from", "```text title", "no known command"),
     ],
 )
-def test_a_page_that_quotes_what_is_not_there_is_found(
+def test_a_page_with_a_stale_or_missing_quote_is_reported(
     old: str, new: str, words: str, lesson: Lesson, change: Change, tmp_path: Path
 ) -> None:
     change("docs/lessons/90_seats.md", old, new)
@@ -197,7 +199,7 @@ def test_a_page_that_quotes_what_is_not_there_is_found(
     assert words in finding.text
 
 
-def test_a_quote_on_a_page_is_renewed_and_then_agrees(
+def test_an_updated_quote_passes_the_check(
     lesson: Lesson, change: Change, tmp_path: Path
 ) -> None:
     change("solutions/90_seats/app.py", '{"free": 2}', '{"free": 1 + 1}')
@@ -208,20 +210,16 @@ def test_a_quote_on_a_page_is_renewed_and_then_agrees(
     assert list(check_page(lesson.page, tmp_path, {})) == []
 
 
-def test_a_page_with_long_code_of_no_file_is_found(
-    lesson: Lesson, tmp_path: Path
-) -> None:
+def test_long_code_without_a_source_is_reported(lesson: Lesson, tmp_path: Path) -> None:
     page = tmp_path / "docs" / "lessons" / "90_seats.md"
     page.write_text("```python\na\nb\nc\nd\n```\n", encoding="utf-8")
 
     (finding,) = check_page(lesson.page, tmp_path, {})
 
-    assert "does not say its file" in finding.text
+    assert "does not name its file" in finding.text
 
 
-def test_outputs_on_a_page_are_renewed_and_then_agree(
-    lesson: Lesson, tmp_path: Path
-) -> None:
+def test_updated_outputs_pass_the_check(lesson: Lesson, tmp_path: Path) -> None:
     outputs = {"make lesson-90 test": "Failed, in 1.5 s.\n"}
     stale = PAGE + '\n```text title="make lesson-90 test"\n(filled in)\n```\n'
     page = tmp_path / "docs" / "lessons" / "90_seats.md"

@@ -46,7 +46,7 @@ def root(lesson: Lesson, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_stale_tables_are_found_and_renewed(root: Path) -> None:
+def test_stale_tables_are_reported_and_updated(root: Path) -> None:
     assert len(list(check_generated(root))) == FILES
 
     assert len(renew(root)) == FILES
@@ -64,7 +64,7 @@ def test_the_lesson_table_links_every_lesson(root: Path) -> None:
     assert readme.endswith("After.\n")
 
 
-def test_a_fact_is_told_with_versions_and_its_test(root: Path) -> None:
+def test_a_fact_is_listed_with_versions_and_its_test(root: Path) -> None:
     renew(root)
 
     page = (root / "docs" / "reference" / "facts.md").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def test_a_fact_is_told_with_versions_and_its_test(root: Path) -> None:
     assert "`test_numbers.py::test_one_is_one`" in page
 
 
-def test_a_fact_that_states_nothing_is_refused(root: Path) -> None:
+def test_a_fact_without_a_docstring_is_an_error(root: Path) -> None:
     path = root / "tests" / "facts" / "test_numbers.py"
     path.write_text(FACTS.partition('    """')[0] + "    pass\n", encoding="utf-8")
 
@@ -93,7 +93,7 @@ def test_a_fact_that_states_nothing_is_refused(root: Path) -> None:
         ("docs/lessons/90_seats.md", b"\xff\n", "90_seats.md cannot be read"),
     ],
 )
-def test_when_one_part_cannot_be_made_no_page_is_written(
+def test_if_one_part_cannot_be_generated_no_page_is_written(
     name: str, content: bytes, words: str, root: Path
 ) -> None:
     (root / name).write_bytes(content)
@@ -107,7 +107,7 @@ def test_when_one_part_cannot_be_made_no_page_is_written(
 
 
 @pytest.mark.parametrize("cut", ["", "**Cut.**\n", "**Cut.**\n\nStep 2.\n"])
-def test_a_page_that_does_not_say_what_to_cut_is_found_and_stops_no_other(
+def test_a_page_without_cuts_is_reported_and_does_not_affect_others(
     cut: str, root: Path, lesson: Lesson
 ) -> None:
     page = lesson.page.read_text(encoding="utf-8")
@@ -120,9 +120,7 @@ def test_a_page_that_does_not_say_what_to_cut_is_found_and_stops_no_other(
     assert "what to leave out when time is short" in finding.text
 
 
-def test_tables_of_the_site_link_no_page_that_is_missing(
-    root: Path, lesson: Lesson
-) -> None:
+def test_tables_do_not_link_missing_pages(root: Path, lesson: Lesson) -> None:
     lesson.page.unlink()
     index = root / "docs" / "index.md"
     index.write_text("<!-- lessons -->\n<!-- /lessons -->\n", encoding="utf-8")
@@ -136,7 +134,7 @@ def test_tables_of_the_site_link_no_page_that_is_missing(
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"cells": []}'])
-def test_a_notebook_that_cannot_be_shown_is_found_and_stops_no_other(
+def test_an_unreadable_notebook_is_reported_and_does_not_affect_others(
     content: str, root: Path
 ) -> None:
     (root / "notebooks").mkdir()

@@ -58,14 +58,14 @@ every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug
 def judged(
     request: pytest.FixtureRequest,
 ) -> Iterator[dict[str, Future[LessonVerdict]]]:
-    """Grade the answers that are asked for, several at once, from now on."""
+    """Start grading the requested variants, several in parallel."""
     pool = ThreadPoolExecutor(AT_ONCE)
     by_slug = {it.slug: it for it in LESSONS}
     asked = [
         cast(Variant, item.callspec.params["variant"])
         for item in request.session.items
         if isinstance(item, pytest.Function)
-        and item.function.__name__ == "test_an_answer_is_judged_as_declared"
+        and item.function.__name__ == "test_a_variant_is_judged_as_declared"
     ]
     yield {
         f"{it.lesson} {it.name}": pool.submit(
@@ -83,7 +83,7 @@ def test_it_keeps_every_authoring_rule(lesson: Lesson) -> None:
 
 
 @every_lesson
-def test_its_starter_is_the_published_one_where_lessons_are_published(
+def test_its_starter_is_unedited_where_lessons_are_published(
     lesson: Lesson,
 ) -> None:
     assert list(check_published_starter(lesson, print)) == []
@@ -106,11 +106,11 @@ def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> N
 
 @pytest.mark.one_python
 @every_lesson
-def test_its_page_shows_tested_code_and_todays_output(lesson: Lesson) -> None:
+def test_its_page_shows_tested_code_and_current_output(lesson: Lesson) -> None:
     assert list(check_page(lesson.page, ROOT, outputs_of(lesson))) == []
 
 
-def test_tables_facts_agendas_and_references_are_todays() -> None:
+def test_tables_facts_agendas_and_references_are_up_to_date() -> None:
     assert list(check_generated(ROOT, verb_parts(ROOT))) == []
 
 
@@ -119,7 +119,7 @@ def test_tables_facts_agendas_and_references_are_todays() -> None:
     [it for it in LESSONS if "database" in it.fixtures],
     ids=lambda it: it.slug,
 )
-def test_it_holds_on_a_real_postgresql(lesson: Lesson) -> None:
+def test_it_works_on_postgresql(lesson: Lesson) -> None:
     with database_server("postgres") as server:
         environment = {"WORKSHOP_DATABASE_URL": server.url}
 
@@ -132,7 +132,7 @@ def test_it_holds_on_a_real_postgresql(lesson: Lesson) -> None:
     [it for it in LESSONS if "redis" in it.fixtures],
     ids=lambda it: it.slug,
 )
-def test_it_holds_on_the_imitation_of_redis_that_windows_has(lesson: Lesson) -> None:
+def test_it_works_on_the_redis_imitation_for_windows(lesson: Lesson) -> None:
     with imitation_of_redis() as server:
         claim = with_claim(server).claim
         environment = {"WORKSHOP_REDIS_URL": server.url, "WORKSHOP_REDIS_CLAIM": claim}
@@ -154,7 +154,7 @@ def test_it_holds_on_the_imitation_of_redis_that_windows_has(lesson: Lesson) -> 
         for it in VARIANTS
     ],
 )
-def test_an_answer_is_judged_as_declared(
+def test_a_variant_is_judged_as_declared(
     variant: Variant, judged: dict[str, Future[LessonVerdict]]
 ) -> None:
     verdict = judged[f"{variant.lesson} {variant.name}"].result()

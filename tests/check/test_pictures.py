@@ -25,7 +25,7 @@ async def helper():
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A checkout with one picture, which has been drawn."""
+    """A checkout with one up-to-date picture."""
     folder(tmp_path).mkdir(parents=True)
     (folder(tmp_path) / "states.py").write_text(STATES, encoding="utf-8")
     (folder(tmp_path) / "logo.svg").write_text("<svg/>", encoding="utf-8")
@@ -37,7 +37,7 @@ def told(root: Path) -> list[str]:
     return [str(finding) for finding in check_pictures(root, [])]
 
 
-def test_the_pictures_of_this_project_are_what_is_recorded_today() -> None:
+def test_the_pictures_of_this_project_are_up_to_date() -> None:
     assert list(check_pictures(ROOT, Catalogue(ROOT).lessons())) == []
 
 
@@ -49,42 +49,42 @@ def test_each_documented_function_is_drawn_wide_and_narrow(root: Path) -> None:
     assert renew(root, []) == []
 
 
-def test_a_new_comment_is_no_new_picture(root: Path) -> None:
+def test_a_new_comment_does_not_change_a_picture(root: Path) -> None:
     file = folder(root) / "states.py"
     file.write_text("# A comment.\n" + STATES, encoding="utf-8")
 
     assert told(root) == []
 
 
-def test_a_picture_of_other_code_is_stale(root: Path) -> None:
+def test_a_picture_of_changed_code_is_stale(root: Path) -> None:
     file = folder(root) / "states.py"
     file.write_text(STATES.replace("0.1", "0.2"), encoding="utf-8")
 
     assert [it.partition(";")[0] for it in told(root)] == [
-        "state-waits-narrow.svg: picture: it is not what is recorded today",
-        "state-waits.svg: picture: it is not what is recorded today",
+        "state-waits-narrow.svg: picture: it is out of date",
+        "state-waits.svg: picture: it is out of date",
     ]
     assert renew(root, []) == ["state-waits-narrow.svg", "state-waits.svg"]
     assert told(root) == []
 
 
-def test_a_picture_that_is_missing_is_told_of(root: Path) -> None:
+def test_a_missing_picture_is_reported(root: Path) -> None:
     (folder(root) / "state-waits.svg").unlink()
 
     (finding,) = told(root)
     assert "state-waits.svg: picture: it is missing" in finding
 
 
-def test_a_picture_of_nothing_is_told_of_and_removed(root: Path) -> None:
+def test_a_picture_without_a_source_is_reported_and_deleted(root: Path) -> None:
     (folder(root) / "04-before.svg").write_text("<svg/>", encoding="utf-8")
 
     (finding,) = told(root)
-    assert "04-before.svg: picture: it is made by nothing any more" in finding
+    assert "04-before.svg: picture: it no longer has a source" in finding
     assert renew(root, []) == ["04-before.svg"]
     assert told(root) == []
 
 
-def test_the_verb_tells_and_renews(
+def test_the_verb_reports_and_updates_stale_pictures(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (root / "lessons").mkdir()
@@ -98,5 +98,5 @@ def test_the_verb_tells_and_renews(
 
     assert codes == [1, 0]
     assert "state-waits.svg: picture: it is missing" in out
-    assert "Renewed docs/pictures/state-waits.svg." in err
+    assert "docs/pictures/state-waits.svg" in err
     assert main(["pictures", "--check"]) == 0

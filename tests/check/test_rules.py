@@ -31,7 +31,7 @@ Found = Callable[[], list[Finding]]
 
 @pytest.fixture
 def found(published: Lesson, tmp_path: Path) -> Found:
-    """Return a function that reads the lesson anew and returns what it breaks."""
+    """Return a function that reads the lesson again and returns its findings."""
 
     def find() -> list[Finding]:
         return broken_rules(Lesson(published.folder, published.solution), tmp_path)
@@ -45,7 +45,7 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_lesson_whose_drafts_are_all_written_breaks_no_rule(found: Found) -> None:
+def test_a_finished_lesson_breaks_no_rule(found: Found) -> None:
     assert found() == []
 
 
@@ -128,7 +128,7 @@ def test_a_lesson_whose_drafts_are_all_written_breaks_no_rule(found: Found) -> N
         (NOTEBOOK, "image/svg+xml", "text/plain", "notebook", NOTEBOOK),
     ],
 )
-def test_what_breaks_a_rule_is_found_where_it_is(
+def test_a_broken_rule_is_reported_with_its_place(
     name: str,
     old: str,
     new: str,
@@ -152,8 +152,8 @@ def test_what_breaks_a_rule_is_found_where_it_is(
     ("old", "new", "words"),
     [
         ("**Predict.** And", "And", "asks for 1 predictions"),
-        ("</details>", "", "leaves predictions without an answer"),
-        ("**Your turn.**", "Now you.", "lets nobody change anything"),
+        ("</details>", "", "without a folded answer"),
+        ("**Your turn.**", "Now you.", "let learners change"),
         ("../docs/lessons/08_seats.md", "../docs/08.md", "does not link the lesson"),
         ("await play(in_turn())", f"# {'-' * 80}", "is 82 wide"),
         ("await play(in_turn())", "\n".join(["1"] * 26), "has 26 lines"),
@@ -164,7 +164,7 @@ def test_what_breaks_a_rule_is_found_where_it_is(
         ),
     ],
 )
-def test_a_notebook_that_is_no_experiment_is_found(
+def test_a_notebook_without_experiments_is_reported(
     old: str, new: str, words: str, published: Lesson, found: Found, tmp_path: Path
 ) -> None:
     text = (tmp_path / TEXT).read_text(encoding="utf-8")
@@ -175,7 +175,7 @@ def test_a_notebook_that_is_no_experiment_is_found(
     assert words in " ".join(it.text for it in found())
 
 
-def test_a_notebook_that_gives_the_solution_away_is_found(
+def test_a_notebook_with_a_line_of_the_solution_is_reported(
     published: Lesson, found: Found, tmp_path: Path
 ) -> None:
     line = 'free = {"free": await ask_venue(1)}'
@@ -183,13 +183,13 @@ def test_a_notebook_that_gives_the_solution_away_is_found(
     replace(tmp_path / TEXT, "await play(in_turn())", line)
     run_notebook(published, tmp_path)
 
-    spoilers = [it for it in found() if "holds the solution's line" in it.text]
+    spoilers = [it for it in found() if "contains the solution's line" in it.text]
 
     assert [(it.file, it.line > 0) for it in spoilers] == [(TEXT, True)]
 
 
 @pytest.mark.parametrize("name", [REASONS, VARIANTS, PAGE, TEXT, NOTEBOOK])
-def test_a_file_that_is_missing_is_found_once(
+def test_a_missing_file_is_reported_once(
     name: str, found: Found, tmp_path: Path
 ) -> None:
     (tmp_path / name).unlink()
@@ -199,7 +199,7 @@ def test_a_file_that_is_missing_is_found_once(
     assert [it.file for it in missing] == [name]
 
 
-def test_a_scene_without_a_picture_is_found(
+def test_a_scene_without_a_picture_is_reported(
     published: Lesson, found: Found, tmp_path: Path
 ) -> None:
     published.scenario_file.write_text(

@@ -42,7 +42,7 @@ HOSTILE = {
 
 @pytest.fixture
 def surroundings(tmp_path: Path) -> dict[str, str]:
-    """An environment in which everything is set that could disturb."""
+    """An environment with every variable that could interfere."""
     older = tmp_path / "older packages"
     for name in ("click", "fastapi", "pytest", "sqlalchemy", "redis", "anyio"):
         (older / name).mkdir(parents=True)
@@ -62,7 +62,7 @@ def surroundings(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.one_python
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug)
-def test_a_solution_passes_whatever_the_user_has_set(
+def test_a_solution_passes_regardless_of_the_users_settings(
     lesson: Lesson, surroundings: dict[str, str]
 ) -> None:
     ended = subprocess.run(

@@ -12,7 +12,7 @@ from workshop.lesson import Lesson
 
 @pytest.fixture
 def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
-    """A checkout with one lesson, as a learner finds it."""
+    """A checkout with one lesson in its original state."""
     monkeypatch.setattr("workshop.cli.place.ROOT", tmp_path)
     monkeypatch.delenv("WORKSHOP_HOME", raising=False)
     monkeypatch.delenv("MAKELEVEL", raising=False)
@@ -24,7 +24,7 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
 def said(
     lesson: Lesson, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs the command line: exit code and two texts."""
+    """Return a function that runs the command line: exit code, stdout, stderr."""
 
     def run(*words: str) -> tuple[int, str, str]:
         capfd.readouterr()

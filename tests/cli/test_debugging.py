@@ -90,7 +90,7 @@ def test_a_breakpoint_in_a_test_opens_a_debugger(lesson: Lesson) -> None:
         assert b"\x1b[31mred" in screen.written
 
 
-def test_quitting_the_debugger_ends_the_run_and_passes_nothing(lesson: Lesson) -> None:
+def test_quitting_the_debugger_ends_the_run_without_a_pass(lesson: Lesson) -> None:
     with terminal(lesson, "test", "90", "--debug") as screen:
         screen.until("(Pdb)")
         screen.type("q\n")
@@ -104,7 +104,7 @@ def test_quitting_the_debugger_ends_the_run_and_passes_nothing(lesson: Lesson) -
 
 
 def ask(screen: Terminal) -> threading.Thread:
-    """Ask the served app for its seats, in another thread."""
+    """Request the seats from the served app in another thread."""
     address = re.search(r"http://127\.0\.0\.1:\d+", screen.text)
     assert address is not None
 
@@ -206,7 +206,7 @@ def test_quitting_the_debugger_at_startup_ends_the_run(
         assert b"BdbQuit" not in screen.written
 
 
-def test_a_served_app_passes_breakpoints_over_and_does_nothing_to_the_terminal(
+def test_a_served_app_skips_breakpoints_and_leaves_the_terminal_alone(
     lesson: Lesson,
 ) -> None:
     with terminal(lesson, "run", "90") as screen:

@@ -117,12 +117,12 @@ every_damage = pytest.mark.parametrize(
 
 @pytest.fixture
 def rows(lesson: Lesson, tmp_path: Path) -> Lesson:
-    """A second lesson beside the first, whole as yet."""
+    """A second, complete lesson."""
     return write_lesson(tmp_path, name="91_rows")
 
 
 @every_damage
-def test_a_damaged_lesson_is_left_out_with_a_note_that_names_the_first_gap(
+def test_a_damaged_lesson_is_skipped_with_a_note_about_the_first_gap(
     damage: Damage, words: str, rows: Lesson, said: Said
 ) -> None:
     damage(rows)
@@ -137,7 +137,7 @@ def test_a_damaged_lesson_is_left_out_with_a_note_that_names_the_first_gap(
 
 
 @every_damage
-def test_whoever_asks_for_a_damaged_lesson_learns_what_it_lacks(
+def test_a_damaged_lesson_requested_by_name_is_an_error(
     damage: Damage, words: str, rows: Lesson, said: Said
 ) -> None:
     damage(rows)
@@ -152,7 +152,7 @@ def test_whoever_asks_for_a_damaged_lesson_learns_what_it_lacks(
 
 
 @every_damage
-def test_the_other_lessons_go_on_beside_a_damaged_one(
+def test_a_damaged_lesson_does_not_affect_other_lessons(
     damage: Damage, words: str, rows: Lesson, said: Said, tmp_path: Path
 ) -> None:
     damage(rows)
@@ -177,7 +177,7 @@ def test_the_other_lessons_go_on_beside_a_damaged_one(
     assert "91_rows" not in index.read_text("utf-8")
 
 
-def test_what_other_programs_leave_behind_is_passed_over_in_silence(
+def test_leftovers_of_other_programs_are_skipped_silently(
     lesson: Lesson, tmp_path: Path, said: Said
 ) -> None:
     lessons = tmp_path / "lessons"
@@ -207,7 +207,7 @@ def test_of_two_lessons_with_one_number_the_first_counts(
     assert "rename its folder" in direct[2]
 
 
-def test_a_copy_that_somebody_keeps_beside_a_lesson_is_not_meant_by_its_number(
+def test_a_copy_beside_a_lesson_does_not_take_its_number(
     lesson: Lesson, tmp_path: Path, said: Said
 ) -> None:
     shutil.copytree(lesson.folder, lesson.folder.with_name("90_a_copy"))
@@ -216,7 +216,7 @@ def test_a_copy_that_somebody_keeps_beside_a_lesson_is_not_meant_by_its_number(
     assert said("show", "90")[0] == 0
 
 
-def test_a_number_that_two_unfinished_folders_have_is_told_with_both(
+def test_a_number_shared_by_two_incomplete_folders_is_reported_with_both(
     tmp_path: Path, lesson: Lesson, said: Said
 ) -> None:
     for name in ("91_a", "91_b"):
@@ -228,7 +228,7 @@ def test_a_number_that_two_unfinished_folders_have_is_told_with_both(
     assert "could be 91_a or 91_b" in err
 
 
-def test_learn_passes_over_a_damaged_lesson(
+def test_learn_skips_a_damaged_lesson(
     tmp_path: Path,
     lesson: Lesson,
     said: Said,
@@ -244,7 +244,7 @@ def test_learn_passes_over_a_damaged_lesson(
     assert "Skipping lessons/01_nothing: " in err
 
 
-def test_reset_and_undo_need_no_more_than_the_files_they_bring_back(
+def test_reset_and_undo_only_need_the_files_they_restore(
     lesson: Lesson, said: Said
 ) -> None:
     (lesson.folder / "hints.md").unlink()

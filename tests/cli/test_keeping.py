@@ -21,13 +21,13 @@ MINE = "# mine\n" + STARTER
 
 @pytest.fixture
 def mine(lesson: Lesson) -> Path:
-    """The learner's file, with work in it."""
+    """The learner's edited file."""
     lesson.app_file.write_text(MINE, encoding="utf-8")
     return lesson.app_file
 
 
 def kept(lesson: Lesson) -> list[Path]:
-    """Return the kept copies of app.py, the oldest first."""
+    """Return the saved copies of app.py, the oldest first."""
     home = lesson.folder.parents[1] / ".workshop"
     return sorted(home.glob("kept/90_seats/*/app.py"))
 
@@ -41,7 +41,7 @@ def kept(lesson: Lesson) -> list[Path]:
         (["catch-up", "90", "--step", "2"], STATE_1),
     ],
 )
-def test_the_file_is_replaced_kept_and_brought_back_as_told(
+def test_the_file_is_replaced_saved_and_restored(
     words: list[str], becomes: str, mine: Path, lesson: Lesson, said: Said
 ) -> None:
     code, out, err = said(*words)
@@ -58,7 +58,7 @@ def test_the_file_is_replaced_kept_and_brought_back_as_told(
     assert mine.read_text(encoding="utf-8") == MINE
 
 
-def test_undo_takes_itself_back_and_needs_no_lesson(mine: Path, said: Said) -> None:
+def test_undo_reverts_itself_and_needs_no_lesson(mine: Path, said: Said) -> None:
     said("reset", "90")
     contents = []
     for _ in range(3):
@@ -68,7 +68,7 @@ def test_undo_takes_itself_back_and_needs_no_lesson(mine: Path, said: Said) -> N
     assert contents == [MINE, STARTER, MINE]
 
 
-def test_work_between_two_resets_can_be_had_back_by_its_number(
+def test_work_between_two_resets_can_be_restored_by_number(
     mine: Path, said: Said
 ) -> None:
     said("reset", "90")
@@ -83,7 +83,7 @@ def test_work_between_two_resets_can_be_had_back_by_its_number(
     assert mine.read_text(encoding="utf-8") == MINE
 
 
-def test_a_file_of_the_learners_own_stays_and_is_kept_too(
+def test_the_learners_other_files_stay_and_are_saved_too(
     mine: Path, lesson: Lesson, said: Said
 ) -> None:
     helpers = mine.parent / "helpers" / "mail.py"
@@ -99,7 +99,7 @@ def test_a_file_of_the_learners_own_stays_and_is_kept_too(
     assert not (copy.parent / "box_office.db").exists()
 
 
-def test_a_whole_environment_beside_the_file_does_not_fill_the_disk(
+def test_a_virtual_environment_beside_the_file_is_not_copied(
     mine: Path, lesson: Lesson, said: Said
 ) -> None:
     packages = mine.parent / "venv" / "packages"
@@ -115,7 +115,7 @@ def test_a_whole_environment_beside_the_file_does_not_fill_the_disk(
     assert len(list(copy.parent.glob("venv/packages/*"))) < 300
 
 
-def test_replacing_by_the_same_keeps_nothing_and_says_so(
+def test_replacing_a_file_with_equal_content_saves_nothing(
     lesson: Lesson, said: Said
 ) -> None:
     code, out, _ = said("reset", "90")
@@ -125,7 +125,7 @@ def test_replacing_by_the_same_keeps_nothing_and_says_so(
     assert kept(lesson) == []
 
 
-def test_a_missing_file_comes_back(lesson: Lesson, said: Said) -> None:
+def test_a_missing_file_is_restored(lesson: Lesson, said: Said) -> None:
     lesson.app_file.unlink()
 
     code, out, _ = said("reset", "90")
@@ -135,7 +135,7 @@ def test_a_missing_file_comes_back(lesson: Lesson, said: Said) -> None:
     assert lesson.app_file.read_text(encoding="utf-8") == STARTER
 
 
-def test_only_the_last_states_are_kept(
+def test_only_the_latest_snapshots_are_kept(
     mine: Path, lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workshop.progress.snapshots.RETAINED", 3)
@@ -148,7 +148,7 @@ def test_only_the_last_states_are_kept(
     assert copies[0].read_text(encoding="utf-8") == "# 2\n"
 
 
-def test_repeated_resets_and_undos_push_out_no_work(
+def test_repeated_resets_and_undos_displace_no_work(
     mine: Path, lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workshop.progress.snapshots.RETAINED", 4)
@@ -174,7 +174,7 @@ def test_repeated_resets_and_undos_push_out_no_work(
         (["undo", "90"], "nothing to undo: app.py of lesson 90"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
+def test_an_impossible_action_is_an_error_and_changes_nothing(
     words: list[str], sentence: str, mine: Path, said: Said
 ) -> None:
     code, out, err = said(*words)
@@ -185,7 +185,7 @@ def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
     assert mine.read_text(encoding="utf-8") == MINE
 
 
-def test_a_number_that_was_never_kept_is_told(mine: Path, said: Said) -> None:
+def test_an_unknown_snapshot_number_is_an_error(mine: Path, said: Said) -> None:
     said("reset", "90")
 
     code, _, err = said("undo", "90", "--to", "7")
@@ -194,7 +194,9 @@ def test_a_number_that_was_never_kept_is_told(mine: Path, said: Said) -> None:
     assert "no saved state 7" in err
 
 
-def test_catching_up_after_the_last_step_asks_which_one(mine: Path, said: Said) -> None:
+def test_catching_up_after_the_last_step_asks_for_a_step(
+    mine: Path, said: Said
+) -> None:
     mine.write_text(GOOD, encoding="utf-8")
     said("test", "90")
 
@@ -205,7 +207,7 @@ def test_catching_up_after_the_last_step_asks_which_one(mine: Path, said: Said) 
     assert mine.read_text(encoding="utf-8") == GOOD
 
 
-def test_catching_up_asks_for_the_step_when_nobody_has_judged_the_file(
+def test_catching_up_with_an_ungraded_file_asks_for_a_step(
     mine: Path, said: Said
 ) -> None:
     said("test", "90")
@@ -218,7 +220,9 @@ def test_catching_up_asks_for_the_step_when_nobody_has_judged_the_file(
     assert mine.read_text(encoding="utf-8") == GOOD
 
 
-def test_a_link_is_told_and_left_alone(mine: Path, lesson: Lesson, said: Said) -> None:
+def test_a_link_is_reported_and_left_alone(
+    mine: Path, lesson: Lesson, said: Said
+) -> None:
     elsewhere = mine.rename(mine.parents[2] / "elsewhere.py")
     try:
         mine.symlink_to(elsewhere)
@@ -233,7 +237,9 @@ def test_a_link_is_told_and_left_alone(mine: Path, lesson: Lesson, said: Said) -
     assert elsewhere.read_text(encoding="utf-8") == MINE
 
 
-def test_a_write_protected_file_is_told_and_left_alone(mine: Path, said: Said) -> None:
+def test_a_write_protected_file_is_reported_and_left_alone(
+    mine: Path, said: Said
+) -> None:
     mine.chmod(stat.S_IREAD)
 
     code, _, err = said("reset", "90")
@@ -244,7 +250,7 @@ def test_a_write_protected_file_is_told_and_left_alone(mine: Path, said: Said) -
 
 
 @pytest.mark.parametrize("full", ["kept", "lessons"])
-def test_on_a_full_disk_the_file_is_as_it_was(
+def test_on_a_full_disk_the_file_is_unchanged(
     full: str, mine: Path, lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync = os.fsync
@@ -263,13 +269,12 @@ def test_on_a_full_disk_the_file_is_as_it_was(
 
     assert (code, out) == (3, "")
     assert "No space left on device" in err
-    assert "Your file is as it was." in err
     assert mine.read_text(encoding="utf-8") == MINE
     assert [path.name for path in lesson.folder.glob(".*")] == []
     assert bool(kept(lesson)) is (full == "lessons")
 
 
-def test_what_an_editor_saves_meanwhile_is_not_replaced(
+def test_a_file_saved_meanwhile_is_not_replaced(
     mine: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = Snapshots.take
@@ -284,11 +289,11 @@ def test_what_an_editor_saves_meanwhile_is_not_replaced(
     code, out, err = said("reset", "90")
 
     assert (code, out) == (3, "")
-    assert "saved in the meantime" in err
+    assert str(mine) in err
     assert mine.read_text(encoding="utf-8") == "# saved meanwhile\n"
 
 
-def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:
+def test_two_simultaneous_resets_save_the_work_once(mine: Path, lesson: Lesson) -> None:
     from workshop.cli import place
     from workshop.progress import reset
 
@@ -309,7 +314,7 @@ def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:
     assert [copy.read_text(encoding="utf-8") for copy in kept(lesson)] == [MINE]
 
 
-def test_after_undo_the_step_is_again_the_one_it_was(mine: Path, said: Said) -> None:
+def test_undo_restores_the_current_step(mine: Path, said: Said) -> None:
     mine.write_text(STATE_1, encoding="utf-8")
     said("test", "90")
 
@@ -323,14 +328,14 @@ def test_after_undo_the_step_is_again_the_one_it_was(mine: Path, said: Said) -> 
     assert "has changed since" not in gone_on
 
 
-def test_after_catching_up_the_step_is_the_one_to_do(mine: Path, said: Said) -> None:
+def test_catching_up_sets_the_current_step(mine: Path, said: Said) -> None:
     said("catch-up", "90", "--step", "2")
 
     assert "Now: step 2" in said("show", "90")[1]
     assert "Look again." in said("hint", "90")[1]
 
 
-def test_a_lesson_that_was_finished_and_is_begun_anew_counts_and_says_where_it_is(
+def test_a_restarted_lesson_still_counts_as_finished(
     lesson: Lesson, said: Said
 ) -> None:
     shutil.copy(lesson.solution_file, lesson.app_file)
@@ -343,9 +348,7 @@ def test_a_lesson_that_was_finished_and_is_begun_anew_counts_and_says_where_it_i
     assert "2 of 2 steps, finished; app.py is at step 1\n" in begun_anew
 
 
-def test_a_finished_lesson_has_no_next_hint_and_says_how_to_read_one(
-    lesson: Lesson, said: Said
-) -> None:
+def test_a_finished_lesson_says_how_to_read_a_hint(lesson: Lesson, said: Said) -> None:
     shutil.copy(lesson.solution_file, lesson.app_file)
     said("test", "90")
     code, out, _ = said("hint", "90")
@@ -355,7 +358,7 @@ def test_a_finished_lesson_has_no_next_hint_and_says_how_to_read_one(
     assert "hint 90 --step 1" in out
 
 
-def test_the_change_of_a_step_is_shown_only_when_asked_for(said: Said) -> None:
+def test_the_change_of_a_step_is_shown_only_on_request(said: Said) -> None:
     for _ in range(5):
         code, out, _ = said("hint", "90")
         assert code == 0
@@ -371,7 +374,7 @@ def test_the_change_of_a_step_is_shown_only_when_asked_for(said: Said) -> None:
     assert "0 of 2 steps, 1 shown" in said("list")[1]
 
 
-def test_the_change_of_another_step_is_that_step_alone_with_its_reason(
+def test_the_change_of_a_named_step_is_shown_with_its_reason(
     lesson: Lesson, said: Said
 ) -> None:
     (lesson.solution / "README.md").write_text(
@@ -388,9 +391,7 @@ def test_the_change_of_another_step_is_that_step_alone_with_its_reason(
     assert "Many." not in out
 
 
-def test_a_shown_step_is_offered_again_until_it_is_done_again(
-    mine: Path, said: Said
-) -> None:
+def test_a_shown_step_is_offered_until_it_is_repeated(mine: Path, said: Said) -> None:
     said("hint", "90", "--show")
     mine.write_text(GOOD, encoding="utf-8")
     passed = said("test", "90")[1]
@@ -406,9 +407,7 @@ def test_a_shown_step_is_offered_again_until_it_is_done_again(
     assert "was shown" not in said("learn")[1]
 
 
-def test_help_for_a_step_that_broke_again_is_for_that_step(
-    mine: Path, said: Said
-) -> None:
+def test_a_step_that_broke_again_gets_the_hints(mine: Path, said: Said) -> None:
     mine.write_text(GOOD, encoding="utf-8")
     said("test", "90")
     mine.write_text(STATE_1, encoding="utf-8")

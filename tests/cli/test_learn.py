@@ -22,7 +22,7 @@ Said = Callable[..., tuple[int, str, str]]
 Listen = Callable[[Event], None]
 
 
-def test_without_input_the_first_verdict_ends_it_with_what_it_was_worth(
+def test_without_input_it_exits_after_the_first_verdict(
     lesson: Lesson, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def typed_nothing(*words: str) -> tuple[int, str, str]:
@@ -46,7 +46,7 @@ def test_without_input_the_first_verdict_ends_it_with_what_it_was_worth(
 
 
 class Engine:
-    """Stands in for a session: tells what the test says, and notes what it is told."""
+    """A fake session that sends the test's events and records the calls it receives."""
 
     def __init__(self, *events: Event) -> None:
         self.events = events
@@ -88,7 +88,7 @@ def verdict(lesson: Lesson, *words: Verdict) -> Finished:
 
 @pytest.fixture
 def typed(lesson: Lesson) -> Callable[..., str]:
-    """Return a function that types lines at an engine, and returns what is written."""
+    """Return a function that types lines and returns the output."""
 
     def type_lines(engine: Engine, *lines: str) -> str:
         page = Console(file=io.StringIO(), width=100, highlight=False)
@@ -108,7 +108,7 @@ Typed = Callable[..., str]
 
 @pytest.fixture
 def failed(lesson: Lesson) -> Engine:
-    """An engine whose verdict is that step 2 has failed."""
+    """An engine whose verdict is a failure of step 2."""
     slug = lesson.slug
     return Engine(
         Watching(slug, lesson.app_file, False, ""),
@@ -117,8 +117,8 @@ def failed(lesson: Lesson) -> Engine:
     )
 
 
-class AwaitedDesk(CheckoutActions):
-    """A actions that knows when its app accepts connections."""
+class AwaitedActions(CheckoutActions):
+    """Actions that know when its app accepts connections."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ def test_the_address_of_the_app_is_written_when_it_accepts_connections(
     failed: Engine, lesson: Lesson
 ) -> None:
     page = io.StringIO()
-    actions = AwaitedDesk()
+    actions = AwaitedActions()
 
     def typed() -> Iterator[str]:
         yield "a"
@@ -160,7 +160,7 @@ def test_the_address_of_the_app_is_written_when_it_accepts_connections(
     assert "The app is stopped." in written
 
 
-def test_hints_come_rung_by_rung_and_the_change_only_to_those_who_say_yes(
+def test_hints_come_one_by_one_and_the_change_after_confirmation(
     failed: Engine, typed: Typed
 ) -> None:
     refused = typed(failed, "h", "H", "hint", "h", "no")
@@ -168,27 +168,27 @@ def test_hints_come_rung_by_rung_and_the_change_only_to_those_who_say_yes(
 
     assert refused.count("Look again.") == 3
     assert "Write again." in refused
-    assert "Show our change for step 2?" in refused
+    assert "Show the change for step 2?" in refused
     assert "Nothing was changed." in refused
     assert "-@app.get" not in refused
     assert '-@app.get("/nothing")' in shown
 
 
-def test_the_whole_solution_is_shown_to_those_who_say_yes_and_then_at_once(
+def test_the_solution_needs_confirmation_only_once(
     failed: Engine, typed: Typed
 ) -> None:
     refused = typed(failed, "s", "no")
     shown = typed(failed, "s", "y")
     again = typed(failed, "s")
 
-    assert "Show our answer to every step?" in refused
+    assert "Show the solution of every step?" in refused
     assert '-@app.get("/nothing")' not in refused
     assert '-@app.get("/nothing")' in shown
-    assert "Show our answer" not in again
+    assert "Show the solution of" not in again
     assert '-@app.get("/nothing")' in again
 
 
-def test_it_goes_on_only_after_a_pass_and_anywhere_when_asked(
+def test_next_needs_a_pass_but_a_lesson_can_be_chosen(
     lesson: Lesson, failed: Engine, typed: Typed
 ) -> None:
     said = typed(failed, "n", "l", "l 90", "l 77")
@@ -198,7 +198,7 @@ def test_it_goes_on_only_after_a_pass_and_anywhere_when_asked(
     assert "There is no lesson '77'." in said
 
 
-def test_a_reset_asks_and_can_be_taken_back(
+def test_a_reset_asks_and_can_be_undone(
     lesson: Lesson, failed: Engine, typed: Typed
 ) -> None:
     lesson.app_file.write_text(GOOD, encoding="utf-8")
@@ -215,7 +215,7 @@ def test_a_reset_asks_and_can_be_taken_back(
     assert lesson.app_file.read_text(encoding="utf-8") == GOOD
 
 
-def test_what_the_engine_tells_is_said_in_lines(lesson: Lesson, typed: Typed) -> None:
+def test_engine_events_are_printed_as_lines(lesson: Lesson, typed: Typed) -> None:
     slug, file = lesson.slug, lesson.app_file
     engine = Engine(
         Watching(slug, file, True, "It is silent."),
@@ -233,17 +233,17 @@ def test_what_the_engine_tells_is_said_in_lines(lesson: Lesson, typed: Typed) ->
     assert "Something is wrong." in said
     assert "app.py is missing." in said
     assert engine.asked == ["rerun"]
-    assert "No run is on." in said
+    assert "No run is in progress." in said
     assert "no scene to record" in said
     assert "There is no key 'zzz'." in said
-    assert "Leave. Everything is kept." in said
+    assert "q  quit" in said
 
 
-def test_after_q_nothing_more_is_done(failed: Engine, typed: Typed) -> None:
+def test_input_after_q_is_ignored(failed: Engine, typed: Typed) -> None:
     assert "Look again." not in typed(failed, "q", "h")
 
 
-def test_a_verdict_is_remembered(lesson: Lesson, typed: Typed, said: Said) -> None:
+def test_a_verdict_is_recorded(lesson: Lesson, typed: Typed, said: Said) -> None:
     passed = verdict(lesson, Verdict.PASSED, Verdict.PASSED)
 
     typed(Engine(Started(lesson.slug, 1, 2), passed))

@@ -17,7 +17,7 @@ NOISY = GOOD.replace(
 ).replace('"free": 2', '"free": 3')
 
 
-def test_all_that_was_printed_is_kept_and_the_file_is_named(
+def test_the_complete_output_is_saved_and_its_file_named(
     lesson: Lesson, said: Said
 ) -> None:
     lesson.app_file.write_text(NOISY, encoding="utf-8")
@@ -33,7 +33,7 @@ def test_all_that_was_printed_is_kept_and_the_file_is_named(
     assert lines[1:] == [f"line {number}" for number in range(300)]
 
 
-def test_a_run_that_prints_nothing_leaves_no_output_of_an_earlier_one(
+def test_a_silent_run_deletes_the_output_of_an_earlier_one(
     lesson: Lesson, said: Said
 ) -> None:
     lesson.app_file.write_text(NOISY, encoding="utf-8")
@@ -44,9 +44,7 @@ def test_a_run_that_prints_nothing_leaves_no_output_of_an_earlier_one(
     assert list((place.home() / "output").iterdir()) == []
 
 
-def test_a_difference_shows_control_codes_of_the_file_as_escapes(
-    lesson: Lesson, said: Said
-) -> None:
+def test_a_diff_shows_control_codes_as_escapes(lesson: Lesson, said: Said) -> None:
     tricky = GOOD + "# \x1b[2J \u202e\n"
     lesson.app_file.write_text(tricky, encoding="utf-8")
 
@@ -55,7 +53,7 @@ def test_a_difference_shows_control_codes_of_the_file_as_escapes(
     assert "-# \\x1b[2J \\u202e" in out
 
 
-def test_a_file_s_name_is_no_way_to_the_terminal(tmp_path: Path, said: Said) -> None:
+def test_control_codes_in_a_file_name_are_removed(tmp_path: Path, said: Said) -> None:
     other = tmp_path / "a\x1b[2Jb.py"
     other.write_text(GOOD, encoding="utf-8")
 
@@ -66,7 +64,7 @@ def test_a_file_s_name_is_no_way_to_the_terminal(tmp_path: Path, said: Said) -> 
     assert missing == "There is no file ab.py.\n"
 
 
-def test_a_failure_of_the_tool_is_told_and_kept_without_passwords(
+def test_a_failure_of_the_tool_is_reported_without_passwords(
     said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = "postgresql://ann:pa/ssword#1@host/db"
@@ -87,7 +85,7 @@ def test_a_failure_of_the_tool_is_told_and_kept_without_passwords(
         assert "ssword" not in text
 
 
-def test_debugging_without_a_terminal_is_refused_in_a_sentence(said: Said) -> None:
+def test_debugging_needs_a_terminal(said: Said) -> None:
     for words in (("test", "90", "--debug"), ("run", "90", "--debug")):
         code, _, err = said(*words)
 
@@ -95,7 +93,9 @@ def test_debugging_without_a_terminal_is_refused_in_a_sentence(said: Said) -> No
         assert "--debug needs a terminal" in err
 
 
-def test_who_meets_a_breakpoint_is_told_the_command(lesson: Lesson, said: Said) -> None:
+def test_a_breakpoint_in_a_run_names_the_debug_command(
+    lesson: Lesson, said: Said
+) -> None:
     text = GOOD.replace("    return", "    breakpoint()\n    return")
     lesson.app_file.write_text(text, encoding="utf-8")
 

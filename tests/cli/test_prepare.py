@@ -11,13 +11,13 @@ from workshop.environment.model import SetupError
 Said = Callable[..., tuple[int, str, str]]
 
 
-def test_it_needs_what_every_verb_of_a_learner_needs() -> None:
+def test_it_installs_the_packages_of_every_learners_verb() -> None:
     wanted = {group for verb in VERBS for group in verb.groups} - {"dev"}
 
     assert wanted == set(BY_NAME["prepare"].groups)
 
 
-def test_it_says_that_all_is_here(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reports_success(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "jupyter", lambda: None)
 
     code, out, _ = said("prepare")
@@ -26,7 +26,7 @@ def test_it_says_that_all_is_here(said: Said, monkeypatch: pytest.MonkeyPatch) -
     assert out.startswith("Everything is installed: ")
 
 
-def test_it_says_why_something_is_not(
+def test_it_reports_a_failed_installation(
     said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_network() -> None:

@@ -23,7 +23,7 @@ async def crowd(stage):
 
 @pytest.fixture
 def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[ScenarioRun]:
-    """The plays that were asked for; each takes 10 ms more than the one before."""
+    """The requested recordings; each is 10 ms longer than the one before."""
     (lesson.folder / "scenario.py").write_text(SCRIPT, encoding="utf-8")
     asked: list[ScenarioRun] = []
 
@@ -41,7 +41,7 @@ def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[ScenarioRun]
     return asked
 
 
-def test_the_first_scene_is_played_with_the_learners_file(
+def test_the_first_scene_is_recorded_with_the_learners_file(
     said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     code, out, err = said("timeline", "90")
@@ -54,7 +54,7 @@ def test_the_first_scene_is_played_with_the_learners_file(
     assert "python -m workshop timeline 90 --scene crowd" in out
 
 
-def test_ours_can_be_seen_below_it(
+def test_compare_shows_the_solution_below(
     said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     code, out, _ = said("timeline", "90", "--compare", "--scene", "crowd")
@@ -62,17 +62,17 @@ def test_ours_can_be_seen_below_it(
     assert code == 0
     assert [it.answer for it in played] == [lesson.app_file, lesson.solution_file]
     assert "Yours: 10 ms\n" in out
-    assert "Ours: 20 ms\n" in out
+    assert "Solution: 20 ms\n" in out
 
 
-def test_ours_can_be_seen_alone(
+def test_the_solution_can_be_recorded_alone(
     said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     assert said("timeline", "90", "--solution")[0] == 0
     assert [it.answer for it in played] == [lesson.solution_file]
 
 
-def test_it_can_be_played_in_virtual_time(
+def test_it_can_be_recorded_in_virtual_time(
     said: Said, played: list[ScenarioRun]
 ) -> None:
     assert "in 10 ms" in said("timeline", "90")[1]
@@ -81,7 +81,7 @@ def test_it_can_be_played_in_virtual_time(
 
 
 @pytest.mark.parametrize("options", [[], ["--compare"]])
-def test_the_picture_can_be_kept(
+def test_the_picture_can_be_written_to_a_file(
     said: Said, tmp_path: Path, played: list[ScenarioRun], options: list[str]
 ) -> None:
     path = tmp_path / "seats.svg"
@@ -92,7 +92,7 @@ def test_the_picture_can_be_kept(
     assert path.read_text(encoding="utf-8").startswith("<svg ")
 
 
-def test_no_file_but_an_earlier_picture_is_replaced(
+def test_only_an_earlier_picture_is_overwritten(
     said: Said, tmp_path: Path, played: list[ScenarioRun]
 ) -> None:
     path = tmp_path / "app.py"
@@ -105,7 +105,7 @@ def test_no_file_but_an_earlier_picture_is_replaced(
     assert path.read_text(encoding="utf-8") == "the only copy"
 
 
-def test_a_picture_that_cannot_be_written_is_told_of(
+def test_an_unwritable_picture_is_an_error(
     said: Said, tmp_path: Path, played: list[ScenarioRun]
 ) -> None:
     code, _, err = said("timeline", "90", "--svg", str(tmp_path / "no" / "x.svg"))
@@ -114,7 +114,7 @@ def test_a_picture_that_cannot_be_written_is_told_of(
     assert "cannot be written: No such file" in err
 
 
-def test_an_answer_that_cannot_be_played_is_told_of(
+def test_an_app_that_cannot_be_recorded_is_an_error(
     said: Said, lesson: Lesson, played: list[ScenarioRun]
 ) -> None:
     lesson.app_file.write_text("import sys; sys.exit()", encoding="utf-8")
@@ -132,7 +132,7 @@ def test_an_answer_that_cannot_be_played_is_told_of(
         (["--solution", "--compare"], "Either --solution or --compare"),
     ],
 )
-def test_wrong_use_is_one_sentence(
+def test_wrong_usage_is_one_sentence(
     said: Said, played: list[ScenarioRun], words: list[str], sentence: str
 ) -> None:
     code, out, err = said("timeline", "90", *words)

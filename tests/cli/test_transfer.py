@@ -44,7 +44,7 @@ def test_progress_arrives_in_another_clone(
     assert said("progress", "import", "mine.json") == (
         0,
         "mine.json added 2 passed steps: lesson 90 steps 1, 2.\n"
-        "Your answers were not moved. To continue, `catch-up` solves earlier steps.\n",
+        "Your code was not moved. To continue, `catch-up` solves earlier steps.\n",
         "",
     )
     assert "2 of 2 steps, finished" in said("list")[1]
@@ -130,7 +130,7 @@ def test_an_export_of_an_earlier_release_that_adds_nothing_is_no_question(
 
 @pytest.mark.usefixtures("passed")
 @pytest.mark.parametrize("content", [None, "{", '{"version": 99}'])
-def test_a_bad_file_is_one_sentence_and_changes_nothing(
+def test_a_bad_file_is_an_error_and_changes_nothing(
     content: str | None, tmp_path: Path, said: Said
 ) -> None:
     if content is not None:
@@ -147,7 +147,7 @@ def test_a_bad_file_is_one_sentence_and_changes_nothing(
 
 @pytest.mark.usefixtures("passed")
 @pytest.mark.parametrize("verb", ["export", "import"])
-def test_with_a_newer_versions_state_nothing_travels(
+def test_a_newer_versions_state_is_neither_exported_nor_changed(
     verb: str, tmp_path: Path, said: Said
 ) -> None:
     said("progress", "export", "good.json")
@@ -161,6 +161,6 @@ def test_with_a_newer_versions_state_nothing_travels(
     assert not (tmp_path / "new.json").exists()
 
 
-def test_progress_alone_tells_how_far_one_is(said: Said) -> None:
+def test_progress_without_a_subcommand_lists_the_lessons(said: Said) -> None:
     assert said("progress") == said("list")
     assert said("progress")[0] == 0

@@ -29,7 +29,7 @@ Said = Callable[..., tuple[int, str, str]]
         (["test", "90", "--database", "oracle"], "oracle"),
     ],
 )
-def test_wrong_use_is_one_sentence_and_exit_code_2(
+def test_wrong_usage_is_one_sentence_and_exit_code_2(
     words: list[str], sentence: str, said: Said
 ) -> None:
     code, out, err = said(*words)
@@ -39,7 +39,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(
     assert len(err.strip().splitlines()) == 1
 
 
-def test_a_port_that_is_taken_is_told_before_the_address(said: Said) -> None:
+def test_a_taken_port_is_reported_before_the_address(said: Said) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         code, out, err = said("run", "90", "--port", port)
@@ -48,7 +48,7 @@ def test_a_port_that_is_taken_is_told_before_the_address(said: Said) -> None:
     assert err.startswith(f"Port {port} is taken")
 
 
-def test_a_starter_does_not_pass_and_the_reason_is_told(said: Said) -> None:
+def test_a_starter_fails_with_a_reason(said: Said) -> None:
     code, out, _ = said("test", "90")
 
     assert code == 1
@@ -60,7 +60,7 @@ def test_a_starter_does_not_pass_and_the_reason_is_told(said: Said) -> None:
     assert "python -m workshop hint 90" in out
 
 
-def test_one_step_can_be_what_counts(lesson: Lesson, said: Said) -> None:
+def test_one_step_can_decide_the_exit_code(lesson: Lesson, said: Said) -> None:
     lesson.app_file.write_text(STATE_1, encoding="utf-8")
 
     first, told, _ = said("test", "90", "--step", "1")
@@ -75,7 +75,7 @@ def test_one_step_can_be_what_counts(lesson: Lesson, said: Said) -> None:
     assert "python -m workshop hint 90 --step 2" in told_in_full
 
 
-def test_a_repaired_app_passes_and_is_remembered(lesson: Lesson, said: Said) -> None:
+def test_a_repaired_app_passes_and_is_recorded(lesson: Lesson, said: Said) -> None:
     lesson.app_file.write_text(GOOD, encoding="utf-8")
 
     code, out, _ = said("test", "90")
@@ -85,7 +85,7 @@ def test_a_repaired_app_passes_and_is_remembered(lesson: Lesson, said: Said) -> 
     assert "2 of 2 steps, finished" in said("list")[1]
 
 
-def test_a_database_that_a_lesson_does_not_use_is_not_ignored_in_silence(
+def test_an_unused_database_option_is_noted(
     said: Said,
 ) -> None:
     _, _, err = said("test", "90", "--database", "postgres")
@@ -93,7 +93,7 @@ def test_a_database_that_a_lesson_does_not_use_is_not_ignored_in_silence(
     assert err == "Lesson 90 uses no database, so --database changes nothing.\n"
 
 
-def test_with_json_nothing_else_goes_to_standard_output(said: Said) -> None:
+def test_with_json_only_json_goes_to_standard_output(said: Said) -> None:
     code, out, _ = said("test", "90", "--json")
 
     told = json.loads(out)
@@ -109,7 +109,7 @@ def test_with_json_nothing_else_goes_to_standard_output(said: Said) -> None:
     assert "2 free seats" in first["tests"][0]["message"]
 
 
-def test_our_solution_can_be_graded_without_touching_progress(said: Said) -> None:
+def test_grading_the_solution_does_not_change_progress(said: Said) -> None:
     assert said("test", "90", "--solution")[0] == 0
     assert "0 of 2 steps" in said("list")[1]
 
@@ -121,7 +121,7 @@ def test_any_file_can_be_graded(tmp_path: Path, said: Said) -> None:
     assert said("test", "90", "--file", str(other))[0] == 0
 
 
-def test_a_broken_file_is_an_error_in_words(lesson: Lesson, said: Said) -> None:
+def test_a_file_with_a_syntax_error_gets_an_error(lesson: Lesson, said: Said) -> None:
     lesson.app_file.write_text("def broken(:\n", encoding="utf-8")
 
     code, out, _ = said("test", "90")
@@ -143,9 +143,7 @@ def test_what_the_app_printed_is_shown_with_the_failing_test(
     assert "counting seats" in said("test", "90")[1]
 
 
-def test_a_missing_app_is_told_with_how_to_have_the_starter_back(
-    lesson: Lesson, said: Said
-) -> None:
+def test_a_missing_app_names_the_reset_command(lesson: Lesson, said: Said) -> None:
     lesson.app_file.unlink()
 
     code, _, err = said("test", "90")
@@ -154,7 +152,7 @@ def test_a_missing_app_is_told_with_how_to_have_the_starter_back(
     assert "python -m workshop reset 90" in err
 
 
-def test_the_brief_shows_the_scene_and_the_step_to_do(said: Said) -> None:
+def test_the_brief_shows_the_scene_and_the_current_step(said: Said) -> None:
     code, out, _ = said("show", "90")
 
     assert code == 0
@@ -164,9 +162,7 @@ def test_the_brief_shows_the_scene_and_the_step_to_do(said: Said) -> None:
     assert "app.py" in out
 
 
-def test_the_brief_goes_on_to_the_step_that_is_not_done(
-    lesson: Lesson, said: Said
-) -> None:
+def test_the_brief_shows_the_first_open_step(lesson: Lesson, said: Said) -> None:
     lesson.app_file.write_text(STATE_1, encoding="utf-8")
     said("test", "90")
 
@@ -176,7 +172,7 @@ def test_the_brief_goes_on_to_the_step_that_is_not_done(
     assert "Now: step 2 · Nothing is nowhere" in out
 
 
-def test_hints_come_rung_by_rung_and_stay_at_the_last(said: Said) -> None:
+def test_hints_come_one_by_one_up_to_the_last(said: Said) -> None:
     texts = [said("hint", "90")[1] for _ in range(4)]
 
     assert "Look." in texts[0]
@@ -187,11 +183,11 @@ def test_hints_come_rung_by_rung_and_stay_at_the_last(said: Said) -> None:
     assert "That was the last hint" in texts[2]
 
 
-def test_a_hint_for_another_step_can_be_asked_for(said: Said) -> None:
+def test_a_hint_for_another_step_can_be_requested(said: Said) -> None:
     assert "Look again." in said("hint", "90", "--step", "2")[1]
 
 
-def test_the_solution_is_a_difference_with_the_why(said: Said) -> None:
+def test_the_solution_is_a_diff_with_reasons(said: Said) -> None:
     code, out, _ = said("solution", "90")
 
     assert code == 0
@@ -199,7 +195,7 @@ def test_the_solution_is_a_difference_with_the_why(said: Said) -> None:
     assert "Two seats are free." in out
 
 
-def test_the_list_tells_titles_minutes_and_progress(said: Said) -> None:
+def test_the_list_shows_titles_minutes_and_progress(said: Said) -> None:
     code, out, _ = said("list")
 
     assert code == 0
@@ -214,7 +210,7 @@ def test_commands_are_shown_as_they_were_typed(
     assert "make lesson-90 test" in said("show", "90")[1]
 
 
-def test_a_broken_lesson_is_the_tools_own_failure(lesson: Lesson, said: Said) -> None:
+def test_a_broken_lesson_exits_with_3(lesson: Lesson, said: Said) -> None:
     lesson.test_file.write_text("", encoding="utf-8")
 
     code, _, err = said("test", "90")
@@ -223,7 +219,7 @@ def test_a_broken_lesson_is_the_tools_own_failure(lesson: Lesson, said: Said) ->
     assert "holds no tests" in err
 
 
-def test_a_defect_of_the_tool_is_told_in_a_sentence(
+def test_a_defect_of_the_tool_is_reported_in_one_sentence(
     said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def broken(*_: object, **__: object) -> None:

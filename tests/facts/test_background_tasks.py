@@ -38,9 +38,10 @@ async def ran_after(app: FastAPI, path: str = "/") -> Exchange:
 
 
 @fact("fastapi", "starlette", topic=TOPIC)
-async def test_a_failing_background_task_ends_the_list() -> None:
-    """Background tasks run one after another, when the answer has been sent. The first
-    exception skips those behind it; the client has its complete answer."""
+async def test_a_failing_background_task_skips_the_following_ones() -> None:
+    """Background tasks run one after another after the response has been sent. The
+    first exception skips the remaining ones, but the client already has its complete
+    response."""
     journal = Journal()
     app = FastAPI()
 
@@ -87,9 +88,9 @@ async def test_an_async_task_runs_on_the_loop_and_a_def_task_in_a_thread() -> No
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_an_error_drops_the_tasks_that_were_added() -> None:
-    """When the handler raises, an `HTTPException` too, none of the background tasks run
-    that were added before; when it sets the status and returns, they run."""
+async def test_an_error_in_the_handler_drops_added_tasks() -> None:
+    """If the handler raises, even an `HTTPException`, none of the background tasks
+    added before run. If it sets the status and returns, they do."""
     journal = Journal()
     app = FastAPI()
 
@@ -110,9 +111,9 @@ async def test_an_error_drops_the_tasks_that_were_added() -> None:
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_a_response_with_tasks_of_its_own_replaces_those_added() -> None:
-    """Added background tasks are put on a response that the handler returns, unless it
-    has a `background` of its own; then the added ones are lost."""
+async def test_tasks_of_a_response_replace_those_added() -> None:
+    """Added background tasks are attached to a response that the handler returns,
+    unless it has its own `background`, which replaces them."""
     journal = Journal()
     app = FastAPI()
 
@@ -147,10 +148,12 @@ class Order(Base):
 
 
 @fact("fastapi", "sqlalchemy", topic=TOPIC)
-async def test_a_task_finds_the_functions_session_closed(tmp_path: Path) -> None:
+async def test_a_task_runs_after_a_function_scoped_session_is_closed(
+    tmp_path: Path,
+) -> None:
     """With `scope="function"` the session of a dependency is closed when a background
-    task runs: it holds none of its objects, and its commit writes nothing and raises
-    nothing."""
+    task runs: it no longer contains any objects, and committing it writes nothing and
+    raises nothing."""
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}")
     new_session = async_sessionmaker(engine, expire_on_commit=False)
     held: list[bool] = []
@@ -188,9 +191,10 @@ async def test_a_task_finds_the_functions_session_closed(tmp_path: Path) -> None
 
 
 @fact(topic=TOPIC)
-async def test_a_task_that_nobody_keeps_is_thrown_away() -> None:
-    """The event loop holds a task only weakly. A task that nobody keeps, and that waits
-    for something only it knows, is gone after a garbage collection."""
+async def test_a_task_without_a_reference_is_garbage_collected() -> None:
+    """The event loop holds only a weak reference to a task. A task without any other
+    reference, which waits for something that only it refers to, disappears in a garbage
+    collection."""
     waits_for: list[weakref.ref[asyncio.Future[None]]] = []
 
     async def job() -> None:
@@ -214,10 +218,11 @@ async def test_a_task_that_nobody_keeps_is_thrown_away() -> None:
 
 
 @fact(topic=TOPIC)
-async def test_a_dropped_task_tells_of_its_error_and_a_kept_one_does_not() -> None:
-    """An exception that nobody looked at is reported when its task is dropped. As long
-    as a list keeps the task, or when `gather(return_exceptions=True)` has taken the
-    exception, nothing is said."""
+async def test_a_dropped_task_reports_its_error_and_a_kept_one_does_not() -> None:
+    """An exception that was never retrieved is reported when its task is
+    garbage-collected. While a list keeps the task, or after
+    `gather(return_exceptions=True)` has retrieved the exception, nothing is
+    reported."""
 
     async def fails() -> None:
         raise OSError("paper jam")
@@ -245,11 +250,9 @@ async def test_a_dropped_task_tells_of_its_error_and_a_kept_one_does_not() -> No
 
 
 @fact("uvicorn", topic=TOPIC)
-async def test_a_stopping_server_waits_for_background_tasks_and_not_for_others() -> (
-    None
-):
-    """A uvicorn that stops waits for its requests and their background tasks, and only
-    then runs the lifespan's shutdown. It does not wait for tasks made by
+async def test_shutdown_waits_for_background_tasks_but_not_for_others() -> None:
+    """At shutdown, uvicorn waits for requests and their background tasks before it runs
+    the lifespan's shutdown. It does not wait for tasks created with
     `asyncio.create_task`."""
     journal = Journal()
     mail, printer = Gate("the mail"), Gate("the printer")

@@ -26,9 +26,9 @@ async def fails() -> int:
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_an_exception_in_an_answer_becomes_an_empty_object() -> None:
-    """An exception object in what a handler returns becomes `{}`, with status 200,
-    when the handler has no return type; with one it is a 500."""
+async def test_an_exception_in_a_response_becomes_an_empty_object() -> None:
+    """An exception object in a handler's return value becomes `{}` with status 200 if
+    the handler has no return type. With one, the response is a 500."""
     app = FastAPI()
 
     @app.get("/untyped")
@@ -48,8 +48,8 @@ async def test_an_exception_in_an_answer_becomes_an_empty_object() -> None:
 
 @fact(topic=TOPIC)
 async def test_gather_leaves_the_others_running() -> None:
-    """When one awaitable of `asyncio.gather` raises, the others go on running; their
-    results and exceptions go to nobody."""
+    """If one awaitable of `asyncio.gather` raises, the others keep running; their
+    results and exceptions are discarded."""
     other = Gate("the other")
     running = asyncio.gather(other(), fails())
 
@@ -63,8 +63,8 @@ async def test_gather_leaves_the_others_running() -> None:
 
 @fact(topic=TOPIC)
 async def test_gather_returns_a_cancelled_call_as_a_value() -> None:
-    """`gather(…, return_exceptions=True)` returns the `CancelledError` of a cancelled
-    call as well, and that is no `Exception`."""
+    """`gather(…, return_exceptions=True)` also returns the `CancelledError` of a
+    cancelled call, which is not an `Exception`."""
     call = asyncio.create_task(Gate("a call")())
     call.cancel()
 
@@ -76,8 +76,9 @@ async def test_gather_returns_a_cancelled_call_as_a_value() -> None:
 
 @fact("fastapi", "starlette", topic=TOPIC)
 async def test_an_http_exception_from_a_task_group_is_a_500() -> None:
-    """An `HTTPException` raised in a task of an `asyncio.TaskGroup` reaches FastAPI in
-    an `ExceptionGroup` and becomes a 500; raised again alone it has its own status."""
+    """An `HTTPException` raised in a task of an `asyncio.TaskGroup` reaches FastAPI
+    inside an `ExceptionGroup` and becomes a 500. Re-raised on its own, it has its own
+    status."""
     app = FastAPI()
 
     async def declined() -> None:
@@ -102,9 +103,9 @@ async def test_an_http_exception_from_a_task_group_is_a_500() -> None:
 
 
 @fact(topic=TOPIC)
-def test_what_except_star_raises_is_alone_when_nothing_is_left() -> None:
-    """An exception raised in an `except*` block goes on as it is when nothing else of
-    the group is left, and otherwise in a new group together with the rest."""
+def test_except_star_raises_a_bare_exception_when_no_group_is_left() -> None:
+    """An exception raised in an `except*` block propagates as it is if nothing else of
+    the group is left, otherwise in a new group together with the rest."""
 
     def answer_to(*errors: Exception) -> None:
         try:
@@ -121,9 +122,10 @@ def test_what_except_star_raises_is_alone_when_nothing_is_left() -> None:
 
 
 @fact(topic=TOPIC)
-async def test_a_timeout_knows_whether_it_was_the_one(clock: Clock) -> None:
-    """`asyncio.TimeoutError` is the built-in `TimeoutError`, and an `OSError`. Only
-    `expired()` of an `asyncio.timeout()` block tells whose it was."""
+async def test_a_timeout_knows_whether_it_expired(clock: Clock) -> None:
+    """`asyncio.TimeoutError` is the built-in `TimeoutError`, which is an `OSError`.
+    Only `expired()` of an `asyncio.timeout()` block shows whether that timeout raised
+    it."""
 
     async def too_slow() -> None:
         raise TimeoutError("set by somebody else")
@@ -151,8 +153,8 @@ async def test_a_timeout_knows_whether_it_was_the_one(clock: Clock) -> None:
 async def test_waiting_with_a_timeout_does_not_always_stop_the_work(
     clock: Clock,
 ) -> None:
-    """When their time is up, `asyncio.timeout` and `asyncio.wait_for` cancel what they
-    wait for; `asyncio.wait` and `asyncio.as_completed` let it run on."""
+    """When the time is up, `asyncio.timeout` and `asyncio.wait_for` cancel what they
+    wait for, whereas `asyncio.wait` and `asyncio.as_completed` let it run on."""
 
     async def first_of(call: asyncio.Task[None]) -> None:
         for each in asyncio.as_completed([call], timeout=3):
@@ -182,7 +184,7 @@ async def test_waiting_with_a_timeout_does_not_always_stop_the_work(
 @fact(topic=TOPIC)
 async def test_a_timeout_outside_a_task_group_stays_a_timeout(clock: Clock) -> None:
     """`asyncio.timeout` around a `TaskGroup` raises `TimeoutError` and cancels the
-    tasks; a `TimeoutError` of a task comes out of the group in an `ExceptionGroup`."""
+    tasks. A `TimeoutError` raised in a task leaves the group in an `ExceptionGroup`."""
     gate = Gate("an answer")
 
     async def ask() -> None:
@@ -206,8 +208,8 @@ async def test_a_timeout_outside_a_task_group_stays_a_timeout(clock: Clock) -> N
 
 @fact(topic=TOPIC)
 async def test_a_thread_runs_on_after_its_timeout(clock: Clock) -> None:
-    """`asyncio.timeout` around `asyncio.to_thread` gives up on time, and the thread
-    runs on to its end."""
+    """`asyncio.timeout` around `asyncio.to_thread` gives up on time, but the thread
+    runs to completion."""
     archive = Gate("the archive")
     journal = Journal()
 
@@ -232,8 +234,8 @@ async def test_a_thread_runs_on_after_its_timeout(clock: Clock) -> None:
 
 @fact(topic=TOPIC)
 async def test_wait_for_runs_a_coroutine_in_the_callers_task_since_3_12() -> None:
-    """`asyncio.wait_for` runs a coroutine in a task of its own in Python 3.11, and in
-    the task of its caller since 3.12: context variables set in it stay set."""
+    """`asyncio.wait_for` runs a coroutine in a separate task in Python 3.11, and in the
+    caller's task since 3.12, so context variables set in it stay set."""
     show: ContextVar[str] = ContextVar("show", default="none")
 
     async def ask() -> asyncio.Task[object] | None:
@@ -256,11 +258,11 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 
 
 @fact(*PACKAGES, topic=TOPIC)
-async def test_tasks_that_share_a_session_pass_on_a_warm_pool(
+async def test_tasks_sharing_a_session_may_pass_on_a_warm_pool(
     engine: AsyncEngine,
 ) -> None:
-    """Queries of several tasks in one `AsyncSession` are put in a row when the pool
-    has an idle connection, and fail when it has none."""
+    """Queries of several tasks in one `AsyncSession` run one after another if the pool
+    has an idle connection, and fail if it has none."""
     query = text("select 1")
     async with AsyncSession(engine) as session:
         calls = [session.scalar(query) for _ in range(2)]
@@ -276,11 +278,11 @@ async def test_tasks_that_share_a_session_pass_on_a_warm_pool(
 
 
 @fact(*PACKAGES, topic=TOPIC)
-async def test_tasks_that_share_a_session_cannot_commit_at_once(
+async def test_tasks_sharing_a_session_cannot_commit_concurrently(
     engine: AsyncEngine,
 ) -> None:
-    """Two tasks that commit one `AsyncSession` at the same time: one of them gets an
-    error, also on a warm pool."""
+    """If two tasks commit one `AsyncSession` at the same time, one of them gets an
+    error, even with a warm pool."""
     async with AsyncSession(engine) as session:
         await session.execute(text("insert into prices values (20)"))
         commits = [session.commit() for _ in range(2)]

@@ -57,7 +57,7 @@ async def order_of_events(*, scope: str | None) -> list[str]:
 
 
 @fact("fastapi", "starlette", topic=TOPIC)
-async def test_by_default_it_runs_after_the_response_and_its_background_tasks() -> None:
+async def test_by_default_clean_up_runs_after_the_background_tasks() -> None:
     """The code after `yield` runs after the whole response has been sent and after its
     background tasks, unless the dependency asks for `scope="function"`."""
     assert await order_of_events(scope=None) == [
@@ -70,9 +70,9 @@ async def test_by_default_it_runs_after_the_response_and_its_background_tasks() 
 
 
 @fact("fastapi", "starlette", topic=TOPIC)
-async def test_with_function_scope_it_runs_before_the_response() -> None:
-    """With `Depends(…, scope="function")` the code after `yield` runs when the handler
-    has returned, before the first byte of the response."""
+async def test_with_function_scope_clean_up_runs_before_the_response() -> None:
+    """With `Depends(…, scope="function")` the code after `yield` runs after the handler
+    has returned and before the first byte of the response is sent."""
     assert await order_of_events(scope="function") == [
         "handler",
         "after yield",
@@ -101,15 +101,15 @@ async def answer_when_the_exit_raises(error: Exception, scope: str) -> int:
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_by_default_an_error_after_yield_reaches_no_customer() -> None:
-    """An error after `yield` (a failing commit, even an `HTTPException`) leaves the
-    customer with the complete 200 that was already sent."""
+async def test_by_default_an_error_after_yield_does_not_change_the_response() -> None:
+    """If the code after `yield` raises (a failing commit, even an `HTTPException`), the
+    client still has the complete 200 that was already sent."""
     assert await answer_when_the_exit_raises(ValueError(), "request") == 200
     assert await answer_when_the_exit_raises(HTTPException(409), "request") == 200
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_with_function_scope_an_error_after_yield_is_the_answer() -> None:
+async def test_with_function_scope_an_error_after_yield_is_the_response() -> None:
     """With `scope="function"` an error after `yield` becomes the response: 500, or the
     status of an `HTTPException`."""
     assert await answer_when_the_exit_raises(ValueError(), "function") == 500
@@ -136,9 +136,9 @@ async def test_a_swallowed_exception_is_a_500() -> None:
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_a_request_scoped_one_cannot_stand_on_a_function_scoped_one() -> None:
-    """A `yield` dependency of default scope that depends on one with
-    `scope="function"` is refused when the route is declared."""
+async def test_a_request_scoped_dependency_cannot_use_a_function_scoped_one() -> None:
+    """A `yield` dependency of default scope that depends on one with `scope="function"`
+    raises an error when the route is declared."""
     app = FastAPI()
     with pytest.raises(DependencyScopeError):
 
@@ -148,8 +148,8 @@ async def test_a_request_scoped_one_cannot_stand_on_a_function_scoped_one() -> N
 
 
 @fact("fastapi", "anyio", topic=TOPIC)
-async def test_the_clean_up_survives_a_customer_who_leaves_a_stream() -> None:
-    """The code after `yield` may await things when the customer has left a stream: it
+async def test_clean_up_runs_when_a_client_leaves_a_stream() -> None:
+    """The code after `yield` can await even if the client has left a stream, because it
     is shielded from the cancellation."""
     journal = Journal()
 

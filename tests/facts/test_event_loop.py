@@ -46,9 +46,9 @@ async def test_def_routes_and_dependencies_run_in_threads() -> None:
 
 
 @fact("fastapi", "anyio", topic=TOPIC)
-async def test_forty_threads_are_lent_at_once() -> None:
-    """All `def` routes, dependencies and background tasks of a process share one pool
-    that lends forty threads at once."""
+async def test_the_thread_pool_has_forty_threads() -> None:
+    """All `def` routes, dependencies and background tasks of a process share one thread
+    pool with forty threads."""
     limiter = anyio.to_thread.current_default_thread_limiter()
     seen: list[float] = []
     app = FastAPI()
@@ -64,8 +64,8 @@ async def test_forty_threads_are_lent_at_once() -> None:
 
 
 @fact("anyio", topic=TOPIC)
-async def test_to_thread_of_asyncio_does_not_use_that_pool() -> None:
-    """`asyncio.to_thread` uses the loop's own executor and none of anyio's forty
+async def test_asyncio_to_thread_does_not_use_that_pool() -> None:
+    """`asyncio.to_thread` uses the loop's own executor rather than anyio's forty
     threads, so `loop.set_default_executor` changes nothing for `def` routes."""
     limiter = anyio.to_thread.current_default_thread_limiter()
 
@@ -77,9 +77,9 @@ async def test_to_thread_of_asyncio_does_not_use_that_pool() -> None:
 
 
 @fact("anyio", topic=TOPIC)
-async def test_a_limiter_of_ones_own_leaves_the_pool_alone() -> None:
-    """`anyio.to_thread.run_sync(…, limiter=…)` borrows from that limiter and not from
-    the forty threads that all share."""
+async def test_a_separate_limiter_does_not_use_the_shared_one() -> None:
+    """`anyio.to_thread.run_sync(…, limiter=…)` counts against that limiter and not
+    against the shared limit of forty threads."""
     common = anyio.to_thread.current_default_thread_limiter()
     own = anyio.CapacityLimiter(1)
 
@@ -96,8 +96,8 @@ async def test_a_limiter_of_ones_own_leaves_the_pool_alone() -> None:
 
 @fact("fastapi", topic=TOPIC)
 async def test_calling_a_coroutine_function_runs_nothing() -> None:
-    """Calling an `async def` function runs none of its lines; when the coroutine is
-    thrown away unawaited, Python warns and the request still succeeds."""
+    """Calling an `async def` function runs none of its lines. If the coroutine is
+    dropped without being awaited, Python warns, but the request still succeeds."""
     written: list[str] = []
 
     async def write() -> None:

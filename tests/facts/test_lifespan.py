@@ -61,9 +61,9 @@ async def served(app: FastAPI) -> AsyncIterator[Server]:
 
 
 @fact("fastapi", topic=TOPIC)
-def test_on_event_beside_a_lifespan_never_runs() -> None:
-    """`on_event` handlers of an app that has a `lifespan` never run, and nothing says
-    so when it starts; the only sign is a DeprecationWarning where they are declared."""
+def test_on_event_never_runs_beside_a_lifespan() -> None:
+    """`on_event` handlers of an app with a `lifespan` never run, and nothing reports it
+    at startup. The only sign is a `DeprecationWarning` where they are declared."""
     journal = Journal()
     app = FastAPI(lifespan=recording(journal, "lifespan"))
     on_startup(app, journal, "handler")
@@ -76,7 +76,7 @@ def test_on_event_beside_a_lifespan_never_runs() -> None:
 
 @fact("fastapi", topic=TOPIC)
 def test_on_event_without_a_lifespan_runs() -> None:
-    """`on_event` handlers of an app without a `lifespan` still run in FastAPI, though
+    """`on_event` handlers of an app without a `lifespan` still run in FastAPI, although
     they are deprecated."""
     journal = Journal()
     app = FastAPI()
@@ -98,8 +98,8 @@ def test_starlette_has_no_on_event() -> None:
 
 @fact("fastapi", topic=TOPIC)
 def test_on_event_of_an_included_router_runs_beside_a_lifespan() -> None:
-    """`on_event` handlers of an included router run, also beside the app's `lifespan`;
-    when the app has none, they run twice."""
+    """`on_event` handlers of an included router run even if the app has a `lifespan`.
+    If it has none, they run twice."""
     journal = Journal()
     router = APIRouter()
     on_startup(router, journal, "router's handler")
@@ -121,8 +121,8 @@ def test_on_event_of_an_included_router_runs_beside_a_lifespan() -> None:
 
 @fact("fastapi", topic=TOPIC)
 def test_lifespans_of_included_routers_run_those_of_mounted_apps_do_not() -> None:
-    """The lifespan of an included router is entered after the app's own and left
-    before it; the lifespan of a mounted app never runs."""
+    """The lifespan of an included router is entered after the app's own and exited
+    before it. The lifespan of a mounted app never runs."""
     journal = Journal()
     app = FastAPI(lifespan=recording(journal, "app"))
     app.include_router(APIRouter(lifespan=recording(journal, "router")))
@@ -135,8 +135,8 @@ def test_lifespans_of_included_routers_run_those_of_mounted_apps_do_not() -> Non
 
 
 @fact("starlette", topic=TOPIC)
-def test_test_client_runs_the_lifespan_only_as_a_block() -> None:
-    """`TestClient(app)` runs the lifespan only when it is used as a `with` block."""
+def test_test_client_runs_the_lifespan_only_as_a_context_manager() -> None:
+    """`TestClient(app)` runs the lifespan only if it is used in a `with` block."""
     journal = Journal()
     app = FastAPI(lifespan=recording(journal, "lifespan"))
 
@@ -162,10 +162,10 @@ async def test_the_in_process_transport_runs_no_lifespan() -> None:
 
 
 @fact("starlette", "fastapi", topic=TOPIC)
-def test_each_request_has_a_shallow_copy_of_what_the_lifespan_yields() -> None:
-    """What the lifespan yields is in `request.state`, in a shallow copy for each
-    request: an object in it is shared, a new value for a name is lost. What is put
-    into the yielded dict later, no request sees."""
+def test_each_request_has_a_shallow_copy_of_the_lifespan_state() -> None:
+    """`request.state` has a shallow copy, for each request, of what the lifespan
+    yields: objects in it are shared, but assigning a new value only affects that
+    request. Items added to the yielded dict later do not appear in any request."""
     yielded: dict[str, Any] = {"shared": [], "number": 0}
 
     @asynccontextmanager
@@ -189,8 +189,8 @@ def test_each_request_has_a_shallow_copy_of_what_the_lifespan_yields() -> None:
 
 @fact("uvicorn", topic=TOPIC)
 async def test_requests_do_not_see_context_variables_set_by_the_lifespan() -> None:
-    """A context variable that the lifespan sets is not set in requests: uvicorn runs
-    the lifespan in a task of its own."""
+    """A context variable that the lifespan sets is not set in requests, because uvicorn
+    runs the lifespan in a separate task."""
     variable: ContextVar[str] = ContextVar("variable", default="not set")
 
     @asynccontextmanager
@@ -211,8 +211,8 @@ async def test_requests_do_not_see_context_variables_set_by_the_lifespan() -> No
 
 
 @fact("uvicorn", topic=TOPIC)
-async def test_nobody_is_served_before_the_start_is_over() -> None:
-    """No connection is accepted by uvicorn before the lifespan's start is over."""
+async def test_no_request_is_served_before_startup_completes() -> None:
+    """Uvicorn accepts no connection before the lifespan's startup is complete."""
     refused: list[bool] = []
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -241,11 +241,9 @@ async def test_nobody_is_served_before_the_start_is_over() -> None:
 
 
 @fact("uvicorn", topic=TOPIC)
-async def test_a_start_that_fails_ends_the_server_and_runs_nothing_after_yield() -> (
-    None
-):
-    """When the lifespan fails before its `yield`, uvicorn ends without having served,
-    and no line after the `yield` runs."""
+async def test_a_failed_startup_ends_the_server_and_skips_shutdown() -> None:
+    """If the lifespan fails before its `yield`, uvicorn exits without serving a
+    request, and no line after the `yield` runs."""
     journal = Journal()
 
     @asynccontextmanager
@@ -263,9 +261,9 @@ async def test_a_start_that_fails_ends_the_server_and_runs_nothing_after_yield()
 
 
 @fact("uvicorn", topic=TOPIC)
-def test_a_start_that_fails_exits_with_3_an_end_that_fails_does_not() -> None:
-    """After a start that failed uvicorn exits with 3. An end that failed is logged, and
-    uvicorn ends as if it had not."""
+def test_a_failed_startup_exits_with_3_a_failed_shutdown_does_not() -> None:
+    """After a failed startup uvicorn exits with code 3. A failed shutdown is logged,
+    but uvicorn exits as if it had succeeded."""
     log = logging.getLogger("uvicorn.error")
     said: list[str] = []
     handler = logging.Handler()
@@ -298,9 +296,9 @@ def test_a_start_that_fails_exits_with_3_an_end_that_fails_does_not() -> None:
 
 
 @fact("uvicorn", topic=TOPIC)
-async def test_a_failed_task_group_ends_the_lifespan_and_not_the_server() -> None:
-    """When a task of a `TaskGroup` around the `yield` fails, the lifespan ends at once
-    and closes what it holds; the server goes on answering."""
+async def test_a_failed_task_group_ends_the_lifespan_but_not_the_server() -> None:
+    """If a task of a `TaskGroup` around the `yield` fails, the lifespan ends at once
+    and closes its resources, but the server keeps serving requests."""
     journal = Journal()
 
     async def fail() -> None:
@@ -325,9 +323,9 @@ async def test_a_failed_task_group_ends_the_lifespan_and_not_the_server() -> Non
 
 
 @fact(topic=TOPIC)
-async def test_an_exit_stack_closes_everything_the_last_first() -> None:
-    """An `AsyncExitStack` (like nested `async with`) closes the last thing first, and
-    goes on after an error; the error is raised when all the rest has been closed."""
+async def test_an_exit_stack_closes_everything_in_reverse_order() -> None:
+    """An `AsyncExitStack` (like nested `async with`) closes its resources in reverse
+    order and continues after an error, which it raises when all are closed."""
     journal = Journal()
 
     async def close(name: str) -> None:
@@ -345,9 +343,9 @@ async def test_an_exit_stack_closes_everything_the_last_first() -> None:
 
 
 @fact(topic=TOPIC)
-async def test_awaiting_a_cancelled_task_raises_and_waiting_for_it_does_not() -> None:
-    """`await task` raises `CancelledError` when the task was cancelled;
-    `asyncio.wait([task])` waits as long and raises nothing."""
+async def test_awaiting_a_cancelled_task_raises_but_wait_does_not() -> None:
+    """`await task` raises `CancelledError` if the task was cancelled;
+    `asyncio.wait([task])` waits for it too, but raises nothing."""
     journal = Journal()
 
     async def reader() -> None:

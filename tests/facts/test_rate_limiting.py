@@ -55,11 +55,11 @@ async def answer(app: FastAPI, method: str, path: str) -> httpx2.Response:
 
 
 @fact("uvicorn", topic=ADDRESSES)
-async def test_uvicorn_believes_the_header_of_its_own_machine_only(
+async def test_uvicorn_trusts_only_localhost_as_a_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By default uvicorn believes `X-Forwarded-For` if the request comes from its own
-    machine; behind a proxy elsewhere `request.client.host` is the proxy."""
+    """By default uvicorn trusts `X-Forwarded-For` only if the request comes from the
+    same machine. Behind a proxy elsewhere, `request.client.host` is the proxy."""
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
     config = Config(who(), log_config=None)
     config.load()
@@ -69,9 +69,9 @@ async def test_uvicorn_believes_the_header_of_its_own_machine_only(
 
 
 @fact("uvicorn", topic=ADDRESSES)
-async def test_trusting_every_proxy_takes_what_the_customer_wrote() -> None:
-    """With `*` as trusted proxies, uvicorn takes the leftmost address of
-    `X-Forwarded-For`, which the customer may have made up."""
+async def test_trusting_every_proxy_trusts_the_clients_header() -> None:
+    """With `*` as trusted proxies, uvicorn uses the leftmost address of
+    `X-Forwarded-For`, which the client may have made up."""
     app = behind_proxies("*")
 
     assert await told(app, f"{FORGED}, {REAL}, {CACHE}", peer=BALANCER) == FORGED
@@ -79,8 +79,8 @@ async def test_trusting_every_proxy_takes_what_the_customer_wrote() -> None:
 
 @fact("uvicorn", topic=ADDRESSES)
 async def test_named_proxies_are_skipped_from_the_right() -> None:
-    """With proxies or networks named, uvicorn takes the first address from the right
-    that is none of them, and ignores the header of anybody else."""
+    """With proxies or networks named, uvicorn uses the first address from the right
+    that is not one of them, and ignores the header of other senders."""
     for trusted in ([BALANCER, CACHE], "10.0.0.0/8"):
         app = behind_proxies(trusted)
 
@@ -110,8 +110,8 @@ def limited(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 @fact("fastapi", topic=DECORATORS)
 async def test_an_async_wrapper_moves_a_def_endpoint_onto_the_loop() -> None:
-    """A `def` endpoint inside an `async def` decorator runs on the event loop's own
-    thread, and no longer in a thread of the pool."""
+    """A `def` endpoint inside an `async def` decorator runs on the event loop's thread
+    instead of in a thread of the pool."""
     app = FastAPI()
     threads: list[int] = []
 
@@ -132,8 +132,8 @@ async def test_an_async_wrapper_moves_a_def_endpoint_onto_the_loop() -> None:
 
 @fact("fastapi", topic=DECORATORS)
 async def test_a_wrapper_without_wraps_hides_the_parameters() -> None:
-    """FastAPI reads an endpoint's parameters through `functools.wraps`; without it the
-    wrapper's own `kwargs` becomes a query parameter that is required."""
+    """FastAPI reads an endpoint's parameters through `functools.wraps`. Without it, the
+    wrapper's own `kwargs` becomes a required query parameter."""
     app = FastAPI()
 
     async def endpoint(code: str) -> str:
@@ -156,8 +156,8 @@ async def test_a_wrapper_without_wraps_hides_the_parameters() -> None:
 
 @fact("fastapi", topic=DECORATORS)
 async def test_a_decorator_above_the_route_never_runs() -> None:
-    """`@app.get` registers the function that it is given, so a decorator written above
-    it changes nothing for requests."""
+    """`@app.get` registers the function that it receives, so a decorator above it has
+    no effect on requests."""
     app = FastAPI()
 
     @limited
@@ -171,8 +171,8 @@ async def test_a_decorator_above_the_route_never_runs() -> None:
 
 @fact("fastapi", topic=DECORATORS)
 async def test_a_dependency_may_be_an_object_and_refuses_before_validation() -> None:
-    """An object with `async def __call__` is a dependency; the `HTTPException` that it
-    raises comes with its headers, and before a 422 for invalid parameters."""
+    """An object with `async def __call__` is a dependency. The `HTTPException` that it
+    raises keeps its headers, and takes precedence over a 422 for invalid parameters."""
 
     class Closed:
         async def __call__(self) -> None:
@@ -189,9 +189,9 @@ async def test_a_dependency_may_be_an_object_and_refuses_before_validation() -> 
 
 
 @fact(topic=COUNTING)
-async def test_only_an_await_that_waits_lets_another_task_in() -> None:
-    """Between two awaits no other task runs: ten tasks that look and enter without an
-    await keep a limit of three, and with one in between all ten pass."""
+async def test_only_an_await_that_suspends_lets_another_task_run() -> None:
+    """Between two awaits no other task runs: ten tasks that check and enter without an
+    await in between respect a limit of three, but with one in between all ten pass."""
 
     async def visit(calls: list[int], turns: int) -> None:
         if len(calls) < 3:
@@ -209,11 +209,11 @@ async def test_only_an_await_that_waits_lets_another_task_in() -> None:
 
 
 @fact("redis", topic=COUNTING)
-async def test_incr_keeps_the_expiry_and_makes_a_key_without_one(
+async def test_incr_keeps_the_expiry_and_creates_keys_without_one(
     redis: RedisServer,
 ) -> None:
-    """`INCR` leaves the expiry of a key as it is, and makes a missing key without any
-    expiry: it then stays for ever."""
+    """`INCR` keeps the expiry of a key, and creates a missing key without one, so that
+    it stays forever."""
     async with Redis.from_url(redis.url) as client:
         await client.set("with", 0, ex=10)
         await client.incr("with")
@@ -225,8 +225,8 @@ async def test_incr_keeps_the_expiry_and_makes_a_key_without_one(
 
 @fact("redis", topic=COUNTING)
 async def test_nx_sets_an_expiry_once(redis: RedisServer) -> None:
-    """`SET … NX EX` and `EXPIRE … NX` leave a running expiry alone; a plain `EXPIRE`
-    starts it anew."""
+    """`SET … NX EX` and `EXPIRE … NX` keep a running expiry, whereas a plain `EXPIRE`
+    restarts it."""
     async with Redis.from_url(redis.url) as client:
         await client.set("count", 1, px=5_000)
         await client.set("count", 0, ex=10, nx=True)
@@ -239,8 +239,8 @@ async def test_nx_sets_an_expiry_once(redis: RedisServer) -> None:
 
 @fact("redis", topic=COUNTING)
 async def test_ttl_is_rounded_to_the_nearest_second(redis: RedisServer) -> None:
-    """`TTL` rounds to the nearest second, so it may promise half a second too little;
-    `PTTL` has milliseconds."""
+    """`TTL` rounds to the nearest second, so it can be half a second too low; `PTTL`
+    returns milliseconds."""
     async with Redis.from_url(redis.url) as client:
         # In one go, so that no time passes between them.
         async with client.pipeline() as transaction:
@@ -254,9 +254,9 @@ async def test_ttl_is_rounded_to_the_nearest_second(redis: RedisServer) -> None:
 
 
 @fact("redis", topic=COUNTING)
-async def test_a_transaction_is_one_trip(redis: RedisServer) -> None:
+async def test_a_transaction_is_one_round_trip(redis: RedisServer) -> None:
     """`client.pipeline()` collects commands and sends them with `execute()`, in one
-    transaction by default: nothing is done before."""
+    transaction by default. Nothing runs before that."""
     async with Redis.from_url(redis.url) as client, client.pipeline() as transaction:
         transaction.set("count", 0, ex=10, nx=True)
         transaction.incr("count")

@@ -24,12 +24,11 @@ counts_connections = pytest.mark.skipif(
 
 @counts_connections
 @fact("redis", topic="Redis")
-async def test_a_client_leaves_a_pool_open_that_it_was_given(
+async def test_a_client_does_not_close_a_pool_it_was_given(
     redis: RedisServer,
 ) -> None:
-    """`Redis(connection_pool=pool)` does not own the pool: after the client's
-    `aclose()` the pool's connections are still open.
-    """
+    """`Redis(connection_pool=pool)` does not own the pool: the pool's connections stay
+    open after the client's `aclose()`."""
     pool = ConnectionPool.from_url(redis.url)
     client = Redis(connection_pool=pool)
     await client.ping()
@@ -42,12 +41,11 @@ async def test_a_client_leaves_a_pool_open_that_it_was_given(
 
 @counts_connections
 @fact("redis", topic="Redis")
-async def test_a_client_closes_a_pool_that_it_made_or_took_over(
+async def test_a_client_closes_a_pool_it_created_or_took_over(
     redis: RedisServer,
 ) -> None:
-    """`Redis.from_url(url)` makes its own pool and `Redis.from_pool(pool)` takes one
-    over: `aclose()` closes the pool's connections.
-    """
+    """`Redis.from_url(url)` creates its own pool and `Redis.from_pool(pool)` takes one
+    over, so `aclose()` closes the pool's connections."""
     for client in (
         Redis.from_url(redis.url),
         Redis.from_pool(ConnectionPool.from_url(redis.url)),
@@ -63,9 +61,8 @@ async def test_a_client_closes_a_pool_that_it_made_or_took_over(
 async def test_a_dropped_client_stays_connected_until_it_is_collected(
     redis: RedisServer,
 ) -> None:
-    """A client that is dropped without `aclose()` keeps its connection until the
-    garbage collector finds it, with a `ResourceWarning`.
-    """
+    """A client that is dropped without `aclose()` keeps its connection until it is
+    garbage-collected, with a `ResourceWarning`."""
     gc.disable()
     try:
         client = Redis.from_url(redis.url)
@@ -81,19 +78,20 @@ async def test_a_dropped_client_stays_connected_until_it_is_collected(
 
 @fact("redis", topic="Redis")
 async def test_close_is_called_aclose(redis: RedisServer) -> None:
-    """`await client.close()` is deprecated since redis-py 5.0.1; it is `aclose()`."""
+    """`await client.close()` has been deprecated since redis-py 5.0.1 in favour of
+    `aclose()`."""
     client = Redis.from_url(redis.url)
     with pytest.warns(DeprecationWarning, match="aclose"):
         await client.close()
 
 
 @fact("redis", topic="Redis")
-async def test_a_full_pool_refuses_and_a_blocking_pool_waits(
+async def test_an_exhausted_pool_raises_and_a_blocking_pool_waits(
     redis: RedisServer,
 ) -> None:
-    """A `ConnectionPool` lends 100 connections at most by default, and at its limit
-    raises `MaxConnectionsError`; a `BlockingConnectionPool` lets the caller wait.
-    """
+    """A `ConnectionPool` has at most 100 connections by default and raises
+    `MaxConnectionsError` when it is exhausted; a `BlockingConnectionPool` makes the
+    caller wait."""
     assert ConnectionPool().max_connections == 100
     for pool, refused in (
         (ConnectionPool.from_url(redis.url, max_connections=2), 3),
@@ -109,10 +107,9 @@ async def test_a_full_pool_refuses_and_a_blocking_pool_waits(
 
 
 @fact("redis", topic="Redis")
-async def test_a_client_from_a_url_waits_five_seconds_once(clock: Clock) -> None:
-    """A client from `Redis.from_url(url)` waits five seconds for a silent Redis, and
-    then raises `redis.exceptions.TimeoutError` without another attempt.
-    """
+async def test_a_client_from_a_url_tries_once_for_five_seconds(clock: Clock) -> None:
+    """A client from `Redis.from_url(url)` waits five seconds for an unresponsive Redis,
+    then raises `redis.exceptions.TimeoutError` without a retry."""
     async with _silent_redis() as (port, visits):
         client = Redis.from_url(f"redis://127.0.0.1:{port}")
         answer = asyncio.ensure_future(client.get("a"))
@@ -125,10 +122,9 @@ async def test_a_client_from_a_url_waits_five_seconds_once(clock: Clock) -> None
 
 
 @fact("redis", topic="Redis")
-async def test_a_client_from_a_host_tries_eleven_times(clock: Clock) -> None:
-    """A client from `Redis(host=…)` tries a silent Redis eleven times, five seconds
-    each: one command takes almost a minute to fail.
-    """
+async def test_a_client_from_a_host_retries_ten_times(clock: Clock) -> None:
+    """A client from `Redis(host=…)` tries an unresponsive Redis eleven times for five
+    seconds each, so one command takes almost a minute to fail."""
     async with _silent_redis() as (port, visits):
         client = Redis(host="127.0.0.1", port=port)
         answer = asyncio.ensure_future(client.get("a"))
@@ -141,10 +137,9 @@ async def test_a_client_from_a_host_tries_eleven_times(clock: Clock) -> None:
 
 
 @fact("redis", topic="Redis")
-def test_its_connection_error_is_not_that_of_python() -> None:
-    """`ConnectionError` and `TimeoutError` of `redis.exceptions` are no children of
-    Python's own classes of these names; both are a `RedisError`.
-    """
+def test_its_connection_error_is_not_the_builtin_one() -> None:
+    """`ConnectionError` and `TimeoutError` of `redis.exceptions` do not inherit from
+    Python's built-in classes of the same names. Both are a `RedisError`."""
     for name in ("ConnectionError", "TimeoutError"):
         theirs = getattr(exceptions, name)
         assert issubclass(theirs, exceptions.RedisError)
@@ -154,10 +149,9 @@ def test_its_connection_error_is_not_that_of_python() -> None:
 
 @counts_connections
 @fact("redis", topic="Redis")
-async def test_a_given_up_command_leaves_no_answer_behind(redis: RedisServer) -> None:
-    """A command that is cancelled while it waits costs its connection, so its late
-    answer is not taken for that of the next command.
-    """
+async def test_a_cancelled_command_leaves_no_reply_behind(redis: RedisServer) -> None:
+    """A command that is cancelled while it waits closes its connection, so its late
+    reply is not mistaken for that of the next command."""
     async with Redis.from_url(redis.url, decode_responses=True) as client:
         await client.set("b", "the right one")
         waiting = asyncio.ensure_future(client.blpop(["a"], timeout=10))
@@ -171,10 +165,9 @@ async def test_a_given_up_command_leaves_no_answer_behind(redis: RedisServer) ->
 
 
 @fact("redis", topic="Redis")
-async def test_set_decides_about_the_expiry_too(redis: RedisServer) -> None:
-    """`set(key, value, ex=…)` writes value and expiry as one; a later `set` without
-    `ex` takes the expiry away.
-    """
+async def test_set_replaces_the_expiry_too(redis: RedisServer) -> None:
+    """`set(key, value, ex=…)` writes value and expiry atomically; a later `set` without
+    `ex` removes the expiry."""
     async with Redis.from_url(redis.url) as client:
         await client.set("seats", "[]", ex=30)
         assert 0 < await client.ttl("seats") <= 30

@@ -85,8 +85,8 @@ async def test_a_lazy_relationship_cannot_be_read(engine: AsyncEngine) -> None:
 
 @fact(*PACKAGES, topic=TOPIC)
 async def test_after_a_commit_attributes_are_expired(engine: AsyncEngine) -> None:
-    """After `commit()` a plain column cannot be read without awaiting a refresh,
-    unless the session was made with `expire_on_commit=False`."""
+    """After `commit()` a plain column cannot be read without awaiting a refresh, unless
+    the session was created with `expire_on_commit=False`."""
     async with AsyncSession(engine) as session:
         show = await session.get_one(Show, 1)
         await session.commit()
@@ -98,7 +98,7 @@ async def test_after_a_commit_attributes_are_expired(engine: AsyncEngine) -> Non
 
 
 @fact(*PACKAGES, topic=TOPIC)
-async def test_an_id_is_there_after_flush(engine: AsyncEngine) -> None:
+async def test_flush_assigns_the_id(engine: AsyncEngine) -> None:
     """A new object's generated id is None until `flush()` or `commit()`."""
     async with AsyncSession(engine) as session:
         show = Show(title="Macbeth")
@@ -111,8 +111,8 @@ async def test_an_id_is_there_after_flush(engine: AsyncEngine) -> None:
 
 @fact(*PACKAGES, topic=TOPIC)
 async def test_leaving_without_commit_rolls_back(engine: AsyncEngine) -> None:
-    """Leaving `async with AsyncSession(…)` without `commit()` rolls back; no rollback
-    has to be written."""
+    """Leaving `async with AsyncSession(…)` without `commit()` rolls back; no explicit
+    rollback is needed."""
     async with AsyncSession(engine) as session:
         session.add(Show(id=9, title="Lear"))
         await session.flush()
@@ -122,8 +122,8 @@ async def test_leaving_without_commit_rolls_back(engine: AsyncEngine) -> None:
 
 @fact(*PACKAGES, topic=TOPIC)
 async def test_a_session_left_open_keeps_its_connection(engine: AsyncEngine) -> None:
-    """A session that is not closed keeps its connection checked out; closing it gives
-    the connection back."""
+    """A session that is not closed keeps its connection checked out; closing it returns
+    the connection to the pool."""
     events: list[str] = []
     for name in ("checkout", "checkin"):
         event.listen(engine.sync_engine, name, lambda *_, n=name: events.append(n))
@@ -137,7 +137,7 @@ async def test_a_session_left_open_keeps_its_connection(engine: AsyncEngine) -> 
 @fact(*PACKAGES, topic=TOPIC)
 async def test_in_memory_sqlite_is_one_connection() -> None:
     """An async engine on SQLite's `:memory:` has one connection that all sessions
-    share, so others see uncommitted rows; on a file it has a pool."""
+    share, so they see each other's uncommitted rows. On a file it has a pool."""
     memory = create_async_engine("sqlite+aiosqlite://")
     file = create_async_engine("sqlite+aiosqlite:///unused.db")
     assert isinstance(memory.pool, StaticPool)
@@ -146,8 +146,8 @@ async def test_in_memory_sqlite_is_one_connection() -> None:
 
 @fact("sqlalchemy", topic=TOPIC)
 def test_greenlet_comes_with_the_asyncio_extra() -> None:
-    """SQLAlchemy installs greenlet, which its asyncio part needs, only with the extra
-    `sqlalchemy[asyncio]`."""
+    """SQLAlchemy installs greenlet, which its asyncio extension needs, only with the
+    extra `sqlalchemy[asyncio]`."""
     needed = importlib.metadata.requires("sqlalchemy") or []
     greenlet = [line for line in needed if line.startswith("greenlet")]
     assert greenlet

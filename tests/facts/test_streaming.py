@@ -19,7 +19,7 @@ TOPIC = "streaming"
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_native_events_come_with_the_headers_that_proxies_need() -> None:
+async def test_native_events_set_the_headers_that_proxies_need() -> None:
     """A generator with `response_class=EventSourceResponse` is sent as
     `text/event-stream`, with `Cache-Control: no-cache` and `X-Accel-Buffering: no`.
     """
@@ -39,10 +39,9 @@ async def test_native_events_come_with_the_headers_that_proxies_need() -> None:
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_a_text_as_data_is_quoted() -> None:
-    """`ServerSentEvent` makes JSON of its `data`, also of a text. `raw_data` is sent
-    as it is, each of its lines in a `data:` field of its own.
-    """
+async def test_text_as_data_is_json_encoded() -> None:
+    """`ServerSentEvent` encodes its `data` as JSON, even a text. `raw_data` is sent as
+    it is, with each line in a separate `data:` field."""
     app = FastAPI()
 
     @app.get("/", response_class=EventSourceResponse)
@@ -58,7 +57,7 @@ async def test_a_text_as_data_is_quoted() -> None:
 
 @fact("fastapi", topic=TOPIC)
 async def test_yield_without_a_response_class_streams_json_lines() -> None:
-    """An endpoint that yields, and names no response class, streams JSON lines."""
+    """An endpoint that yields and has no response class streams JSON lines."""
     app = FastAPI()
 
     @app.get("/")
@@ -73,9 +72,8 @@ async def test_yield_without_a_response_class_streams_json_lines() -> None:
 
 @fact("fastapi", topic=TOPIC)
 async def test_a_silent_stream_is_kept_alive(clock: Clock) -> None:
-    """A native event stream sends a comment after every 15 seconds of silence, and
-    the generator does not notice.
-    """
+    """A native event stream sends a comment after every 15 seconds of silence, without
+    involving the generator."""
     app, sale = FastAPI(), Gate("the first sale")
 
     @app.get("/", response_class=EventSourceResponse)
@@ -94,9 +92,8 @@ async def test_a_silent_stream_is_kept_alive(clock: Clock) -> None:
 
 @fact("fastapi", topic=TOPIC)
 async def test_an_http_exception_in_a_generator_is_a_200() -> None:
-    """An `HTTPException` that a streaming generator raises comes too late: the
-    customer has a 200, even when nothing was yielded before.
-    """
+    """An `HTTPException` raised in a streaming generator comes too late: the client
+    gets a 200, even if nothing was yielded before."""
     app = FastAPI()
 
     @app.get("/", response_class=EventSourceResponse)
@@ -113,9 +110,8 @@ async def test_an_http_exception_in_a_generator_is_a_200() -> None:
 
 @fact("fastapi", topic=TOPIC)
 async def test_an_error_drops_the_event_before_it() -> None:
-    """When the generator of a native event stream raises, events that it has just
-    yielded are lost: they were still waiting to be sent.
-    """
+    """If the generator of a native event stream raises, events that it has just yielded
+    are lost, because they were still waiting to be sent."""
     app = FastAPI()
 
     @app.get("/", response_class=EventSourceResponse)
@@ -131,9 +127,8 @@ async def test_an_error_drops_the_event_before_it() -> None:
 
 @fact("fastapi", "anyio", topic=TOPIC)
 async def test_clean_up_in_a_cancelled_generator_is_cancelled_as_well() -> None:
-    """When the customer leaves, a streaming generator is cancelled, and the first
-    `await` of its clean-up is cancelled again. A shielded scope of anyio protects it.
-    """
+    """If the client leaves, a streaming generator is cancelled, and the first `await`
+    of its clean-up is cancelled again. A shielded anyio scope protects it."""
     assert await _clean_up(shield=False) == ["begun"]
     assert await _clean_up(shield=True) == ["begun", "finished"]
 
@@ -159,10 +154,9 @@ async def _clean_up(*, shield: bool) -> list[str]:
 
 
 @fact("starlette", topic=TOPIC)
-async def test_a_generator_that_waits_at_its_yield_is_not_told() -> None:
-    """When the customer leaves while a part is being sent, the generator waits at its
-    `yield` and is not told. Only the garbage collector closes it.
-    """
+async def test_a_generator_suspended_at_yield_is_not_closed() -> None:
+    """If the client leaves while a chunk is being sent, the generator stays suspended
+    at its `yield` without an exception. Only the garbage collector closes it."""
     app, done, network = FastAPI(), Journal(), Gate("the network")
 
     async def parts() -> AsyncIterator[str]:
@@ -199,10 +193,9 @@ async def test_a_generator_that_waits_at_its_yield_is_not_told() -> None:
 
 
 @fact("starlette", topic=TOPIC)
-async def test_a_plain_generator_is_not_told_either() -> None:
-    """A plain `def` generator is not told that the customer has left. Its thread runs
-    on to the next `yield`, and the generator is never asked again.
-    """
+async def test_a_plain_generator_is_not_closed_either() -> None:
+    """A plain `def` generator is not closed when the client leaves. Its thread runs to
+    the next `yield`, and the generator is never resumed."""
     app, journal, sale = FastAPI(), Journal(), Gate("the second sale")
 
     def parts() -> Iterator[str]:
@@ -231,26 +224,24 @@ async def test_a_plain_generator_is_not_told_either() -> None:
 
 
 @fact("fastapi", topic=TOPIC)
-async def test_a_dependency_is_held_until_the_last_byte() -> None:
-    """By default a dependency of a stream is left after the last byte, so what it
-    holds is held as long as the customer watches.
-    """
+async def test_a_dependency_is_held_until_the_stream_ends() -> None:
+    """By default a stream's dependency exits after the last byte, so its resources are
+    held as long as the client is connected."""
     assert await _order("request") == ["entered", "A1", "A2", "left"]
 
 
 @fact("fastapi", topic=TOPIC)
 async def test_a_function_scope_ends_before_the_generator_begins() -> None:
-    """With `scope="function"` a dependency of a stream is left before the generator
-    begins: what it lent is closed by then, if closing it does not have to wait.
-    """
+    """With `scope="function"` a stream's dependency exits before the generator begins,
+    so its resources are already closed, provided that closing them does not have to
+    wait."""
     assert await _order("function") == ["entered", "left", "A1", "A2"]
 
 
 @fact("fastapi", topic=TOPIC)
 async def test_the_generator_begins_while_a_function_scope_is_being_closed() -> None:
-    """While the clean-up of such a dependency waits, the generator of a native stream
-    begins, with what is being closed.
-    """
+    """If the clean-up of such a dependency awaits, the generator of a native stream
+    begins meanwhile, with resources that are being closed."""
     order = await _order("function", closing=settle)
     assert order.index("A1") < order.index("left")
 
@@ -282,9 +273,8 @@ async def _order(
 
 @fact("fastapi", topic=TOPIC)
 async def test_the_last_id_is_a_header() -> None:
-    """A parameter `last_event_id: Annotated[int, Header()]` is read from the header
-    `Last-Event-ID`.
-    """
+    """A parameter `last_event_id: Annotated[int, Header()]` reads the header
+    `Last-Event-ID`."""
     app = FastAPI()
 
     @app.get("/")
@@ -298,8 +288,8 @@ async def test_the_last_id_is_a_header() -> None:
 
 
 @fact("starlette", topic=TOPIC)
-async def test_background_tasks_run_when_the_customer_has_left() -> None:
-    """The background tasks of a stream run although the customer has left."""
+async def test_background_tasks_run_after_the_client_has_left() -> None:
+    """The background tasks of a stream run even if the client has left."""
     app, sale, done = FastAPI(), Gate("a sale"), Journal()
 
     @app.get("/", response_class=StreamingResponse)
@@ -317,9 +307,8 @@ async def test_background_tasks_run_when_the_customer_has_left() -> None:
 
 @fact("httpx2", topic=TOPIC)
 async def test_the_in_process_client_waits_for_the_end_of_a_stream() -> None:
-    """`ASGITransport` answers when the app has returned. It shows a stream as one
-    piece, and an endless one never.
-    """
+    """`ASGITransport` returns the response when the app has returned. A stream arrives
+    in one piece, and an endless one never arrives."""
     app, sale = FastAPI(), Gate("the second sale")
 
     @app.get("/", response_class=EventSourceResponse)

@@ -12,7 +12,7 @@ from workshop.processes.supervised import supervised
 
 @pytest.fixture
 def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail when a process that this test started is there afterwards."""
+    """Fail if a process that this test started remains afterwards."""
     # The supervisor lives as long as this process: it is not the test that starts it.
     supervised({})
     badge = uuid.uuid4().hex
@@ -30,7 +30,7 @@ REFUSALS: list[tuple[str, str, str]] = []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was refused, and with which words."""
+    """Print the refused apps and the messages."""
     if not REFUSALS:
         return
     terminalreporter.section("answers refused")

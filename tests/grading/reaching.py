@@ -26,7 +26,7 @@ async def test_the_free_seats_are_shown(app, client):
 
 @pytest.mark.step(2)
 async def test_the_venue_is_asked_elsewhere(app):
-    """A call that waits holds up nobody else."""
+    """A waiting call does not block other calls."""
     venue = Gate("the venue", result=3)
     app.replace("ask_venue", venue.blocking)
     sold = exchange(app, "GET", "/sold")
@@ -94,13 +94,13 @@ def lines():
 
 
 def within_route(body: str, base: str = FEWER) -> str:
-    """Return *base* with *body* run at each request for the seats."""
+    """Return *base* with *body* executed at each request for the seats."""
     lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
     return base.replace("async def seats():\n", f"async def seats():\n{lines}")
 
 
 def at_the_end(body: str, base: str = FEWER) -> str:
-    """Return *base* with *body* run when it is loaded."""
+    """Return *base* with *body* executed at import."""
     return f"{base}\n{body}"
 
 

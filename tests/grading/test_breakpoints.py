@@ -46,7 +46,7 @@ def test_a_breakpoint_in_a_thread_ends_the_run(
     assert grade(lesson, answer(text)).verdict is Verdict.STOPPED
 
 
-def test_a_breakpoint_that_is_met_while_the_file_is_loaded_ends_the_run(
+def test_a_breakpoint_at_import_ends_the_run(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     verdict = grade(lesson, answer(GOOD + "\nbreakpoint()\n"))
@@ -55,7 +55,7 @@ def test_a_breakpoint_that_is_met_while_the_file_is_loaded_ends_the_run(
     assert verdict.steps[0].tests[0].line.endswith("breakpoint()")
 
 
-def test_a_breakpoint_is_no_way_to_pass_and_none_that_a_setting_removes(
+def test_a_breakpoint_never_passes_whatever_the_settings(
     lesson: Lesson, answer: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONBREAKPOINT", "0")

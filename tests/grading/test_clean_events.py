@@ -15,7 +15,7 @@ TRICKS = r"\x1b[2J\x1b]52;c;QUJD\x07\x9b2J\x08\u202e"
 
 @pytest.fixture
 def hostile(answer: Callable[[str], Path]) -> Path:
-    """An answer that prints, logs and raises tricks and the Redis password."""
+    """An app that prints, logs and raises control codes and the Redis password."""
     said = f'"{TRICKS}\\x1b[31mwords " + os.environ["WORKSHOP_REDIS_URL"]'
     text = GOOD.replace(
         "    return",
@@ -25,7 +25,7 @@ def hostile(answer: Callable[[str], Path]) -> Path:
     return answer("import logging, os\n" + text)
 
 
-def test_events_and_output_hold_text_and_colours_alone(
+def test_events_and_output_only_contain_text_and_colours(
     lesson: Lesson, hostile: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKSHOP_REDIS_URL", "redis://:hunter2/word@host/3")

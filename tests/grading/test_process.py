@@ -16,7 +16,9 @@ from workshop.sandbox.markers import MARK
 from workshop.sandbox.worker_process import Output
 
 
-def test_a_good_answer_passes(lesson: Lesson, answer: Callable[[str], Path]) -> None:
+def test_a_correct_solution_passes(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
     verdict = grade(lesson, answer(GOOD))
 
     assert verdict.passed
@@ -47,10 +49,10 @@ def test_settings_of_the_caller_do_not_change_a_verdict(
     assert grade(lesson, answer(bad)).verdict is Verdict.FAILED
 
 
-def test_a_crash_while_it_is_told_where_a_test_hangs_is_no_crash_of_the_app(
+def test_a_crash_while_dumping_a_hanging_test_is_a_timeout(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
-    """Python reads the stack of a thread that runs, and may fall over it."""
+    """Python reads the stack of a running thread, which may crash."""
     text = "    import os, time; time.sleep(1.8); os.abort()"
     hangs = GOOD.replace('    return {"free": 2}', text)
     assert hangs != GOOD
@@ -60,7 +62,7 @@ def test_a_crash_while_it_is_told_where_a_test_hangs_is_no_crash_of_the_app(
     assert verdict.verdict is Verdict.TIMED_OUT
 
 
-def test_what_the_app_prints_and_logs_is_told_test_by_test(
+def test_output_and_logs_are_reported_per_test(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     noisy = GOOD.replace(
@@ -78,7 +80,7 @@ def test_what_the_app_prints_and_logs_is_told_test_by_test(
         assert words not in second.output
 
 
-def test_what_the_app_raised_is_told_beside_what_the_customer_saw(
+def test_exceptions_of_the_app_are_reported_beside_the_response(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     broken = GOOD.replace('return {"free": 2}', "return {}['free']")
@@ -90,7 +92,7 @@ def test_what_the_app_raised_is_told_beside_what_the_customer_saw(
     assert any("KeyError: 'free'" in raised for raised in test.raised)
 
 
-def test_of_a_group_each_error_is_told_with_its_line(
+def test_each_error_of_a_group_is_reported_with_its_line(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     broken = "import asyncio\n" + GOOD.replace(
@@ -118,7 +120,7 @@ def test_of_a_group_each_error_is_told_with_its_line(
     ]
 
 
-def test_an_error_that_many_requests_meet_is_told_once(
+def test_an_error_in_many_requests_is_reported_once(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     text = lesson.test_file.read_text(encoding="utf-8")
@@ -135,10 +137,10 @@ def test_an_error_that_many_requests_meet_is_told_once(
     assert test.traceback.count("in seats\n    raise OSError") == 1
 
 
-def test_another_handler_gets_the_whole_of_an_error(
+def test_other_log_handlers_get_the_full_traceback(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
-    """As beside a real uvicorn: the short form is for the verdict alone."""
+    """As with a real uvicorn: only the verdict uses the short form."""
     broken = GOOD.replace(
         '    return {"free": 2}',
         "    try:\n        {}['free']\n"
@@ -161,7 +163,7 @@ def test_another_handler_gets_the_whole_of_an_error(
     assert "direct cause" in whole
 
 
-def test_what_was_printed_in_a_case_that_passed_is_not_told(
+def test_output_of_passed_cases_is_dropped(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     text = lesson.test_file.read_text(encoding="utf-8")
@@ -182,7 +184,7 @@ def test_what_was_printed_in_a_case_that_passed_is_not_told(
     assert (test.verdict, test.output) == (Verdict.FAILED, "asked for 3")
 
 
-def test_temporary_files_of_a_run_are_gone_with_it(
+def test_temporary_files_of_a_run_are_deleted(
     lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
 ) -> None:
     told = tmp_path / "told"
@@ -196,7 +198,7 @@ def test_temporary_files_of_a_run_are_gone_with_it(
     assert not Path(told.read_text(encoding="utf-8")).exists()
 
 
-def test_rounds_are_judged_one_by_one(
+def test_each_round_is_judged_separately(
     lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
 ) -> None:
     used = tmp_path / "used"
@@ -211,7 +213,7 @@ def test_rounds_are_judged_one_by_one(
     assert [verdict.passed for verdict in verdicts] == [True, False, False]
 
 
-def test_tests_that_cannot_be_imported_are_an_error_in_words(
+def test_tests_that_cannot_be_imported_are_an_error(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:
     text = lesson.test_file.read_text(encoding="utf-8")
@@ -258,9 +260,9 @@ def test_a_killed_front_end_leaves_no_worker_behind(
 
 
 class TestOutput:
-    """What was printed, told apart by markers in the stream."""
+    """The output of several tests, separated by markers in the stream."""
 
-    def test_a_marker_may_come_in_pieces(self) -> None:
+    def test_a_marker_may_be_split(self) -> None:
         output = Output(7)
         for byte in f"before{MARK}7 test_a\nin a{MARK}7 \nafter".encode():
             output.add(bytes([byte]))
@@ -268,14 +270,14 @@ class TestOutput:
 
         assert output.texts() == {"": "beforeafter", "test_a": "in a"}
 
-    def test_a_marker_of_another_process_is_text(self) -> None:
+    def test_a_marker_of_another_process_is_plain_text(self) -> None:
         output = Output(7)
         output.add(f"{MARK}7 test_a\nx{MARK}8 test_b\ny".encode())
         output.finish()
 
         assert set(output.texts()) == {"", "test_a"}
 
-    def test_what_a_test_has_printed_may_be_forgotten(self) -> None:
+    def test_output_of_a_test_can_be_discarded(self) -> None:
         output = Output(7)
         for byte in f"{MARK}7 a\nold{MARK}7 a again\nnew{MARK}7 \n".encode():
             output.add(bytes([byte]))
@@ -283,7 +285,7 @@ class TestOutput:
 
         assert output.texts() == {"": "", "a": "new"}
 
-    def test_of_a_long_output_head_and_tail_are_kept(self) -> None:
+    def test_long_output_keeps_its_beginning_and_end(self) -> None:
         output = Output(7)
         output.add(b"head" + b"." * 3_000_000 + b"tail")
         output.finish()

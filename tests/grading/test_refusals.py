@@ -15,7 +15,7 @@ LIMITS = Limits(test_seconds=5, output_bytes=300_000, processes=12)
 
 
 def handler(body: str, imports: str = "") -> str:
-    """Return an app whose handler runs *body* before it answers rightly."""
+    """Return an app whose handler runs *body* before a correct response."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     return GOOD.replace(
         '    return {"free": 2}', f'{lines}\n    return {{"free": 2}}'
@@ -23,7 +23,7 @@ def handler(body: str, imports: str = "") -> str:
 
 
 def at_import(line: str, imports: str = "") -> str:
-    """Return an app that is right but for *line* at its end."""
+    """Return a correct app with *line* added at its end."""
     return f"{imports}\n{GOOD}\n{line}\n"
 
 
@@ -127,7 +127,7 @@ HOSTILE: dict[str, tuple[str, Verdict, str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_it_is_refused_with_words_of_its_own(
+def test_it_is_refused_with_its_own_message(
     name: str,
     lesson: Lesson,
     answer: Callable[[str], Path],
@@ -179,7 +179,7 @@ LEFTOVERS = {
 
 
 @pytest.mark.parametrize("name", LEFTOVERS)
-def test_what_an_answer_leaves_behind_neither_holds_the_verdict_up_nor_survives(
+def test_leftover_processes_do_not_delay_the_verdict_or_survive(
     name: str,
     lesson: Lesson,
     answer: Callable[[str], Path],

@@ -20,7 +20,7 @@ LIMITS = Limits(test_seconds=5, output_bytes=300_000, processes=12)
 
 @pytest.fixture
 def seats(tmp_path: Path) -> Lesson:
-    """A lesson of two steps, one of them with a stand-in."""
+    """A lesson with two steps, one of which uses a stand-in."""
     lesson = write_lesson(tmp_path / "checkout")
     lesson.test_file.write_text(TESTS, encoding="utf-8")
     return Lesson(lesson.folder, lesson.solution)
@@ -28,7 +28,7 @@ def seats(tmp_path: Path) -> Lesson:
 
 @pytest.fixture
 def answer(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes an answer to a file."""
+    """Writes an app to a file."""
 
     def write(source: str) -> Path:
         file = tmp_path / "answer" / "app.py"
@@ -40,7 +40,7 @@ def answer(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
-def test_reaching_for_the_tests_does_not_pass(
+def test_tampering_with_the_tests_does_not_pass(
     name: str, seats: Lesson, answer: Callable[[str], Path], no_process_left: None
 ) -> None:
     graded = grade(seats, answer(ATTEMPTS[name]), limits=LIMITS)
@@ -53,7 +53,7 @@ def test_reaching_for_the_tests_does_not_pass(
 
 
 @pytest.mark.parametrize("name", FAIR)
-def test_an_unusual_but_fair_answer_passes(
+def test_an_unusual_but_honest_solution_passes(
     name: str, seats: Lesson, answer: Callable[[str], Path]
 ) -> None:
     graded = grade(seats, answer(FAIR[name]), limits=LIMITS)
@@ -64,7 +64,7 @@ def test_an_unusual_but_fair_answer_passes(
     )
 
 
-def test_a_library_that_another_environment_lends_may_look_at_its_caller(
+def test_a_library_of_another_environment_may_inspect_its_caller(
     seats: Lesson, answer: Callable[[str], Path], tmp_path: Path
 ) -> None:
     packages = tmp_path / "other" / "lib" / "site-packages"

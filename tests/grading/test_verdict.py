@@ -35,11 +35,11 @@ def test_all_reported_as_passed_is_a_pass() -> None:
     assert {v.verdict for v in found.values()} == {Verdict.PASSED}
 
 
-def test_no_report_at_all_is_no_pass() -> None:
+def test_without_reports_nothing_passes() -> None:
     assert verdicts()["test_a"].verdict is Verdict.NOT_RUN
 
 
-def test_reports_of_strangers_count_for_nothing() -> None:
+def test_reports_of_unexpected_tests_are_ignored() -> None:
     found = verdicts(*run_of("test_c"), *run_of("test_b"))
 
     assert found["test_a"].verdict is Verdict.NOT_RUN
@@ -47,7 +47,7 @@ def test_reports_of_strangers_count_for_nothing() -> None:
 
 
 @pytest.mark.parametrize("missing", ["setup", "call", "teardown"])
-def test_a_test_whose_phases_are_not_all_there_has_not_passed(missing: str) -> None:
+def test_a_test_with_a_missing_phase_has_not_passed(missing: str) -> None:
     events = [e for e in run_of("test_a") if e.get("when") != missing]
 
     assert verdicts(*events)["test_a"].verdict is Verdict.ERROR
@@ -60,7 +60,7 @@ def test_a_test_reported_twice_has_not_passed() -> None:
     assert "more than once" in found["test_a"].seen
 
 
-def test_what_was_seen_and_what_was_expected_are_told_apart() -> None:
+def test_seen_and_expected_are_separated() -> None:
     message = "POST /orders answered 500. Expected: 201."
     found = verdicts(*run_of("test_a", "failed", message=message))["test_a"]
 
@@ -68,7 +68,7 @@ def test_what_was_seen_and_what_was_expected_are_told_apart() -> None:
     assert found.message == message
 
 
-def test_the_failure_of_the_test_is_told_before_that_of_its_clean_up() -> None:
+def test_a_failed_test_hides_a_failed_clean_up() -> None:
     events = list(run_of("test_a", "failed", message="first"))
     events[-1] = {**events[-1], "outcome": "error", "message": "second"}
 
@@ -83,7 +83,7 @@ def test_the_failure_of_the_test_is_told_before_that_of_its_clean_up() -> None:
         ("error", Verdict.ERROR),
     ],
 )
-def test_the_test_that_was_running_bears_the_end_of_the_run(
+def test_the_running_test_gets_the_reason_for_the_end(
     kind: Any, verdict: Verdict
 ) -> None:
     found = verdicts(
@@ -95,19 +95,19 @@ def test_the_test_that_was_running_bears_the_end_of_the_run(
     assert "test_a" in found["test_b"].seen
 
 
-def test_a_run_that_never_began_is_told_at_every_test() -> None:
+def test_a_run_that_never_began_is_reported_for_every_test() -> None:
     found = verdicts(ending=Ending("error", "No libraries."))
 
     assert {v.seen for v in found.values()} == {"No libraries."}
 
 
-def test_a_test_that_began_and_never_ended_is_an_error_even_when_all_is_done() -> None:
+def test_an_unfinished_test_is_an_error_even_if_the_run_is_done() -> None:
     assert (
         verdicts({"event": "start", "id": "test_a"})["test_a"].verdict is Verdict.ERROR
     )
 
 
-def test_the_worst_verdict_speaks_for_all() -> None:
+def test_the_worst_verdict_wins() -> None:
     assert worst([Verdict.PASSED, Verdict.FAILED, Verdict.CRASHED]) is Verdict.CRASHED
     assert worst([Verdict.PASSED, Verdict.NOT_RUN]) is Verdict.NOT_RUN
     assert worst([]) is Verdict.NOT_RUN

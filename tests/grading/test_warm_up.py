@@ -10,7 +10,7 @@ from workshop.grading.warm_up import rehearse, warm_up, warm_up_database
 from workshop.testing.app.application import running_apps
 
 
-def test_a_rehearsal_says_nothing_and_leaves_nothing(
+def test_a_rehearsal_prints_nothing_and_leaves_nothing_behind(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -66,7 +66,7 @@ def test_a_brief_has_title_minutes_scene_and_steps() -> None:
     ]
 
 
-def test_a_readme_without_a_numbered_title_is_refused_in_words(
+def test_a_readme_without_a_numbered_title_is_an_error(
     tmp_path: Path,
 ) -> None:
     lesson = make_lesson(tmp_path, **{"README.md": "Seats\n"})
@@ -75,11 +75,11 @@ def test_a_readme_without_a_numbered_title_is_refused_in_words(
         _ = lesson.title
 
 
-def test_rungs_keep_their_continuation_lines() -> None:
+def test_hints_keep_their_continuation_lines() -> None:
     assert read_rungs("1. one\n   more\n2. two\n") == ("one\nmore", "two")
 
 
-def test_tests_are_known_without_being_run() -> None:
+def test_tests_are_read_without_running_them() -> None:
     source = source_with(1, 2) + "raise SystemExit\n"
 
     assert [(t.id, t.step, t.fact) for t in read_tests(source)] == [
@@ -93,7 +93,7 @@ def test_tests_are_known_without_being_run() -> None:
     [
         ("def test_a(): ...\n", "belongs to no step"),
         ("class TestA:\n    def test_a(self): ...\n", "plain functions"),
-        (source_with(1) + source_with(1), "is there twice"),
+        (source_with(1) + source_with(1), "is defined twice"),
         (
             "@pytest.mark.parametrize('n', [1])\n@pytest.mark.step(1)\n"
             "def test_a(n): ...\n",
@@ -102,12 +102,12 @@ def test_tests_are_known_without_being_run() -> None:
         ("@pytest.mark.step(N)\ndef test_a(): ...\n", "as a plain number"),
     ],
 )
-def test_tests_whose_ids_cannot_be_known_are_refused(source: str, words: str) -> None:
+def test_tests_with_unpredictable_ids_are_an_error(source: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read_tests(source)
 
 
-def test_steps_bring_text_hints_and_tests_together(tmp_path: Path) -> None:
+def test_steps_combine_text_hints_and_tests(tmp_path: Path) -> None:
     lesson = make_lesson(tmp_path, **{"test_seats.py": source_with(1, 1, 2)})
 
     first, second = lesson.steps
@@ -116,14 +116,14 @@ def test_steps_bring_text_hints_and_tests_together(tmp_path: Path) -> None:
     assert (second.hints, len(second.tests)) == ((), 1)
 
 
-def test_a_step_that_no_test_belongs_to_is_refused(tmp_path: Path) -> None:
+def test_a_step_without_tests_is_an_error(tmp_path: Path) -> None:
     lesson = make_lesson(tmp_path, **{"test_seats.py": source_with(1)})
 
     with pytest.raises(LessonError, match=r"belong to steps \[1\].*has steps \[1, 2\]"):
         _ = lesson.steps
 
 
-def test_a_lesson_without_tests_is_refused(tmp_path: Path) -> None:
+def test_a_lesson_without_tests_is_an_error(tmp_path: Path) -> None:
     lesson = make_lesson(tmp_path)
 
     with pytest.raises(LessonError, match="holds no tests"):
@@ -155,14 +155,14 @@ def test_states_lead_from_the_starter_to_the_solution(tmp_path: Path) -> None:
         "/home/me/lessons/07_seats/app.py",
     ],
 )
-def test_a_lesson_goes_by_what_people_type(wanted: str, tmp_path: Path) -> None:
+def test_a_lesson_is_found_by_what_people_type(wanted: str, tmp_path: Path) -> None:
     make_lesson(tmp_path)
 
     assert Catalogue(tmp_path).find(wanted).slug == "07_seats"
 
 
 @pytest.mark.parametrize("wanted", ["8", "7_rows", "", "lesson", "007x", "0", "777"])
-def test_an_unknown_lesson_is_told_with_those_there_are(
+def test_an_unknown_lesson_is_an_error_that_lists_all(
     wanted: str, tmp_path: Path
 ) -> None:
     make_lesson(tmp_path)
@@ -172,16 +172,14 @@ def test_an_unknown_lesson_is_told_with_those_there_are(
 
 
 @pytest.mark.parametrize("wanted", ["saets", "08_seats", "lessons/7_seats"])
-def test_a_slip_in_a_lessons_name_is_told_with_the_name(
-    wanted: str, tmp_path: Path
-) -> None:
+def test_a_misspelled_lesson_gets_a_suggestion(wanted: str, tmp_path: Path) -> None:
     make_lesson(tmp_path)
 
     with pytest.raises(UnknownLessonError, match=r"Did you mean 07_seats\?"):
         Catalogue(tmp_path).find(wanted)
 
 
-def test_the_beginning_of_two_names_means_neither(tmp_path: Path) -> None:
+def test_an_ambiguous_prefix_is_an_error(tmp_path: Path) -> None:
     for slug in ("07_seats", "08_sessions"):
         (tmp_path / "lessons" / slug).mkdir(parents=True)
 
@@ -190,7 +188,7 @@ def test_the_beginning_of_two_names_means_neither(tmp_path: Path) -> None:
     assert Catalogue(tmp_path).find("ses").slug == "08_sessions"
 
 
-def test_folders_of_another_shape_are_no_lessons(tmp_path: Path) -> None:
+def test_other_folders_are_not_lessons(tmp_path: Path) -> None:
     write_lesson(tmp_path)
     (tmp_path / "lessons" / "scratch").mkdir()
     (tmp_path / "lessons" / "08_rows.bak").mkdir()
@@ -200,7 +198,7 @@ def test_folders_of_another_shape_are_no_lessons(tmp_path: Path) -> None:
     assert [it.slug for it in Catalogue(tmp_path).lessons()] == ["90_seats"]
 
 
-def test_what_to_keep_is_the_first_list_of_the_wrap_up() -> None:
+def test_the_key_points_are_the_first_list_of_the_wrap_up() -> None:
     page = (
         "# 01 · Seats\n\n- not this\n\n## Wrap-up\n\nTwo things:\n\n"
         "1. One seat.\n   It is `A1`.\n2. Two seats.\n\n- nor this\n\n## Next\n"

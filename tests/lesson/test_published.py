@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def lesson(tmp_path: Path) -> Lesson:
-    """A lesson whose tests are published as they are."""
+    """A lesson whose tests match the published checksums."""
     lesson = write_lesson(tmp_path)
     (tmp_path / "lessons" / CHECKSUMS).write_text(checksums([lesson]), encoding="utf-8")
     return lesson
@@ -25,15 +25,15 @@ def edit(lesson: Lesson) -> None:
     lesson.test_file.write_text(text + "# mine\n", encoding="utf-8")
 
 
-def test_what_this_checkout_publishes_is_what_it_holds() -> None:
+def test_the_checksums_of_this_checkout_are_up_to_date() -> None:
     lessons = Catalogue(ROOT).lessons()
 
     published = (ROOT / "lessons" / CHECKSUMS).read_text(encoding="utf-8")
 
-    assert published == checksums(lessons), "`python -m workshop pages` renews it"
+    assert published == checksums(lessons), "run `python -m workshop pages`"
 
 
-def test_published_tests_are_not_edited_ones(lesson: Lesson) -> None:
+def test_published_tests_do_not_count_as_edited(lesson: Lesson) -> None:
     assert edited_tests(lesson) == ()
 
 
@@ -43,7 +43,7 @@ def test_an_edited_test_file_is_named(lesson: Lesson) -> None:
     assert edited_tests(lesson) == ("test_seats.py",)
 
 
-def test_the_ends_of_lines_are_no_difference(lesson: Lesson) -> None:
+def test_line_endings_do_not_matter(lesson: Lesson) -> None:
     content = lesson.test_file.read_bytes()
     lesson.test_file.write_bytes(content.replace(b"\n", b"\r\n"))
 

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "my_notebooks"
 
 
-def test_a_copy_has_all_cells_and_gives_no_answer_away(folder: Path) -> None:
+def test_a_copy_has_all_cells_without_outputs(folder: Path) -> None:
     copy = own_copy(ORIGINAL, folder)
 
     ours, theirs = (json.loads(it.read_text("utf-8")) for it in (ORIGINAL, copy))
@@ -54,7 +54,7 @@ def test_a_fresh_copy_keeps_every_older_one(folder: Path) -> None:
     assert [it.read_text("utf-8") for it in kept] == ["first", "second"]
 
 
-def test_a_damaged_original_costs_nobody_a_copy(folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_original_does_not_harm_copies(folder: Path, tmp_path: Path) -> None:
     own_copy(ORIGINAL, folder).write_text("mine", encoding="utf-8")
     damaged = tmp_path / ORIGINAL.name
     damaged.write_text('{"cells": 1}', encoding="utf-8")
@@ -65,7 +65,7 @@ def test_a_damaged_original_costs_nobody_a_copy(folder: Path, tmp_path: Path) ->
     assert [it.read_text("utf-8") for it in folder.iterdir()] == ["mine"]
 
 
-def test_what_the_set_up_says_is_told_in_its_own_words(
+def test_the_message_of_the_set_up_is_passed_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ensure(*_: object) -> None:
@@ -81,7 +81,7 @@ def test_what_the_set_up_says_is_told_in_its_own_words(
     assert result.stderr == "No package index answers. Connect, and try again.\n"
 
 
-def test_jupyter_opens_the_copy_without_news_and_writes_nothing_at_home(
+def test_jupyter_opens_the_copy_and_writes_nothing_to_home(
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "my_notebooks" / "00_event_loop.ipynb"

@@ -14,7 +14,7 @@ from workshop.notebooks.pairing import texts
 TEXTS = texts(ROOT)
 
 
-def test_every_lesson_has_a_notebook_and_a_text_of_its_name() -> None:
+def test_every_lesson_has_a_notebook_and_its_text() -> None:
     lessons = [it.slug for it in Catalogue(ROOT).lessons()]
 
     assert [it.stem for it in TEXTS] == lessons
@@ -34,11 +34,11 @@ RULES = (
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda it: it.__name__)
 @pytest.mark.parametrize("lesson", Catalogue(ROOT).lessons(), ids=lambda it: it.slug)
-def test_a_notebook_keeps_the_rule(lesson: Lesson, rule: Rule) -> None:
+def test_a_notebook_keeps_every_rule(lesson: Lesson, rule: Rule) -> None:
     assert [str(it) for it in rule(lesson, ROOT)] == []
 
 
-def test_the_pages_of_notebooks_are_those_of_today() -> None:
+def test_the_pages_of_notebooks_are_up_to_date() -> None:
     stale = [it for it in check_generated(ROOT) if it.lesson in PAGES]
 
     assert stale == []

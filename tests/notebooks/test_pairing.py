@@ -28,13 +28,13 @@ def test_a_text_gives_the_same_notebook_each_time() -> None:
     assert len(set(ids(made_of(TEXT)))) == 3
 
 
-def test_equal_cells_have_ids_of_their_own() -> None:
+def test_equal_cells_have_different_ids() -> None:
     twice = made_of("# %%\nshow()\n\n# %%\nshow()\n")
 
     assert len(set(ids(twice))) == 2
 
 
-def test_a_changed_cell_keeps_its_id_and_a_new_one_takes_nobodys() -> None:
+def test_a_changed_cell_keeps_its_id_and_a_new_one_gets_its_own() -> None:
     before = made_of(TEXT)
 
     changed = made_of(TEXT.replace("80", "90"), before)
@@ -45,7 +45,7 @@ def test_a_changed_cell_keeps_its_id_and_a_new_one_takes_nobodys() -> None:
     assert len(set(ids(longer))) == 4
 
 
-def test_a_notebook_survives_its_file(tmp_path: Path) -> None:
+def test_a_notebook_survives_writing_and_reading(tmp_path: Path) -> None:
     notebook = made_of(TEXT)
 
     write(notebook, tmp_path / "it.ipynb")
@@ -54,7 +54,7 @@ def test_a_notebook_survives_its_file(tmp_path: Path) -> None:
     assert list(differences(TEXT, read(tmp_path / "it.ipynb"))) == []
 
 
-def test_what_is_not_in_step_is_told() -> None:
+def test_differences_between_text_and_notebook_are_reported() -> None:
     notebook = made_of(TEXT)
 
     (word,) = differences(TEXT.replace("80", "90"), notebook)
@@ -66,4 +66,4 @@ def test_what_is_not_in_step_is_told() -> None:
     assert word == "cell 2 has another source than in the text"
     assert tag == "cell 3 has another metadata than in the text"
     assert more == "4 cells in the text, 3 beside it"
-    assert metadata == "its metadata says more than it should"
+    assert metadata == "its metadata contains more than it should"

@@ -41,7 +41,7 @@ raise LookupError("no such seat")
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text whose notebook was made, in a folder with our settings."""
+    """A text with its notebook, in a folder with our settings."""
     folder = tmp_path_factory.mktemp("notebooks")
     for name in ("pytest.ini", "sanitize.cfg"):
         shutil.copy(ROOT / "notebooks" / name, folder)
@@ -51,7 +51,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_notebook_shows_what_its_cells_gave(text: Path) -> None:
+def test_a_notebook_contains_its_outputs(text: Path) -> None:
     printed, quiet, drawn, _, failed = read(notebook_of(text)).cells
 
     assert printed.outputs[0].text == "seats: 80\n"
@@ -61,7 +61,7 @@ def test_a_notebook_shows_what_its_cells_gave(text: Path) -> None:
     assert failed.outputs[0].traceback == ["LookupError: no such seat"]
 
 
-def test_real_times_are_no_reason_for_another_notebook() -> None:
+def test_different_real_times_do_not_change_a_notebook() -> None:
     before, after = taking("0.11 s", TEXT), taking("0.12 s", TEXT)
 
     keep_real_times(after, before)
@@ -73,7 +73,7 @@ def test_real_times_are_no_reason_for_another_notebook() -> None:
     ]
 
 
-def test_real_times_of_other_code_are_taken_anew() -> None:
+def test_real_times_of_changed_code_are_recorded_again() -> None:
     before = taking("0.11 s", TEXT)
     after = taking("0.42 s", TEXT.replace("    pass", "    await wait()"))
 
@@ -83,14 +83,14 @@ def test_real_times_of_other_code_are_taken_anew() -> None:
 
 
 def taking(seconds: str, text: str) -> Any:
-    """Return the notebook of *text*, with a time that each cell took."""
+    """Return the notebook of *text*, with a duration for each cell."""
     notebook = made_of(text)
     for cell in notebook.cells:
         cell.outputs = [new_output("stream", text=seconds)]
     return notebook
 
 
-def test_a_cell_that_fails_leaves_the_notebook_as_it_was(text: Path) -> None:
+def test_a_failing_cell_leaves_the_notebook_unchanged(text: Path) -> None:
     before = notebook_of(text).read_bytes()
     text.write_text(TEXT.replace("40 + 40", "1 / 0"), encoding="utf-8")
     try:
@@ -102,7 +102,7 @@ def test_a_cell_that_fails_leaves_the_notebook_as_it_was(text: Path) -> None:
     assert notebook_of(text).read_bytes() == before
 
 
-def test_a_changed_output_and_nothing_else_fails(text: Path, tmp_path: Path) -> None:
+def test_only_a_changed_output_fails(text: Path, tmp_path: Path) -> None:
     shutil.copytree(text.parent, tmp_path / "notebooks")
     notebook = read(notebook_of(text))
     notebook.cells[0].outputs[0].text = "seats: 81\n"

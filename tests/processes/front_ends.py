@@ -98,7 +98,7 @@ app = FastAPI(lifespan=lifespan)
 
 SCENE = '''
 async def seats(stage):
-    """Somebody asks."""
+    """A client sends a request."""
     stage.request("GET", "/seats")
 '''
 
@@ -172,7 +172,7 @@ def _lend_packages(root: Path) -> None:
 
 
 class FrontEnd:
-    """One command in a terminal. Use it with `front_end`."""
+    """A command in a terminal; see `front_end`."""
 
     def __init__(self, terminal: Terminal, mark: str, home: Path) -> None:
         self.terminal = terminal
@@ -202,7 +202,7 @@ class FrontEnd:
             call.close()
 
     def _answer(self) -> None:
-        """Take every call: a reloaded app calls again."""
+        """Accept every connection, because a reloaded app connects again."""
         while True:
             try:
                 call, _ = self._listener.accept()
@@ -221,16 +221,16 @@ class FrontEnd:
 
     @property
     def heard(self) -> str:
-        """What the app has told so far."""
+        """The lines that the app has reported so far."""
         return self._heard.decode()
 
     def until_heard(self, words: str) -> str:
-        """Wait until the app tells *words*; return all that it has told."""
+        """Wait until the app reports *words*; return all its lines."""
         self._read_terminal_until(lambda: words in self.heard, f"the app: {words!r}")
         return self.heard
 
     def go_on(self) -> None:
-        """Let the app go on from where it waits."""
+        """Let the app continue from where it waits."""
         self._calls[-1].sendall(b"+")
 
     def until_shown(self, words: str) -> str:
@@ -246,7 +246,7 @@ class FrontEnd:
             self.terminal.read_a_little()
 
     def processes(self) -> list[psutil.Process]:
-        """Return everything that belongs to it and still runs."""
+        """Return all its processes that still run."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
@@ -268,12 +268,12 @@ class FrontEnd:
         return program
 
     def make(self) -> psutil.Process:
-        """Return the make that it runs under."""
+        """Return the make process that runs it."""
         (make,) = [it for it in self.processes() if _is_make(it)]
         return make
 
     def left(self) -> tuple[int, int]:
-        """Wait for its end; return how many processes and folders it has left."""
+        """Wait until it has ended; return how many processes and folders remain."""
         end = time.monotonic() + LIMIT_SECONDS
         while (running := self.processes()) and time.monotonic() < end:
             self._read_terminal_until(

@@ -78,7 +78,7 @@ CELLS_WITH_SERVERS = [
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with two tiny lessons, ready to be used."""
+    """A ready-to-use checkout with two tiny lessons."""
     return make_checkout(tmp_path_factory.mktemp("endings") / "checkout")
 
 
@@ -110,7 +110,7 @@ def reach(it: FrontEnd, command: str, ending: str) -> None:
 
 
 def play(checkout: Path, folder: Path, ending: str, command: str) -> tuple[int, int]:
-    """Start *command*, end it, and return what it leaves: processes and folders."""
+    """Start *command*, end it, and return the processes and folders that remain."""
     with front_end(checkout, folder, *COMMANDS[command]) as it:
         reach(it, command, ending)
         # The worker, or the server, and what the app has started.
@@ -188,7 +188,7 @@ def with_servers(
 def matrix(
     checkout: Path, pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[tuple[str, str], Future[tuple[int, int]]]]:
-    """What is left in each cell, to come."""
+    """The future result of each combination; several run in parallel."""
     folder = tmp_path_factory.mktemp("matrix")
     cells = {
         cell: pool.submit(play, checkout, folder / str(number), *cell)
@@ -209,7 +209,7 @@ def _words(cell: Future[tuple[int, int]]) -> str:
 
 
 @pytest.mark.parametrize(("ending", "command"), CELLS)
-def test_nothing_is_left(
+def test_nothing_is_left_behind(
     matrix: dict[tuple[str, str], Future[tuple[int, int]]], ending: str, command: str
 ) -> None:
     assert matrix[ending, command].result() == (0, 0)
@@ -249,7 +249,7 @@ def test_the_users_own_data_stays_as_it_was(
     assert servers.data() == data_before
 
 
-def test_nothing_is_left_when_the_shell_of_the_terminal_is_killed(
+def test_nothing_is_left_when_the_terminals_shell_is_killed(
     checkout: Path, tmp_path: Path
 ) -> None:
     shell = ("sh", "-c", "make lesson-90 watch; true")
@@ -261,7 +261,7 @@ def test_nothing_is_left_when_the_shell_of_the_terminal_is_killed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_app_shuts_down_by_itself_when_its_front_end_ends(
+def test_an_app_shuts_down_cleanly_when_its_front_end_ends(
     checkout: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     with front_end(checkout, tmp_path, *COMMANDS["run"]) as it:
@@ -292,7 +292,7 @@ def test_the_address_is_printed_when_the_app_accepts_connections(
     assert status == 200
 
 
-def test_an_app_that_cannot_be_loaded_says_why_and_is_no_success(
+def test_an_app_that_cannot_be_imported_says_why_and_fails(
     checkout: Path, tmp_path: Path
 ) -> None:
     app = checkout / "lessons" / "91_halls" / "app.py"
@@ -311,7 +311,7 @@ def test_an_app_that_cannot_be_loaded_says_why_and_is_no_success(
     assert code == 1
 
 
-def test_a_served_app_ended_by_sigterm_has_the_exit_code_of_that(
+def test_a_served_app_ended_by_sigterm_has_its_exit_code(
     checkout: Path, tmp_path: Path
 ) -> None:
     program = (str(checkout / ".venv/bin/python"), "-m", "workshop", "run", "91")

@@ -33,7 +33,7 @@ HOSTILE = {
 }
 
 
-def test_tests_get_only_what_a_program_needs_to_run() -> None:
+def test_tests_get_only_essential_variables() -> None:
     found = environment_of_tests(
         {"OWN": "1"}, {**HOSTILE, "PATH": "/bin", "Path": "x", "LC_ALL": "C"}
     )
@@ -45,7 +45,7 @@ def test_tests_get_only_what_a_program_needs_to_run() -> None:
     assert found["PYTHONUTF8"] == "1"
 
 
-def test_settings_of_libpq_reach_tests_only_with_a_server_of_ones_own() -> None:
+def test_libpq_settings_reach_tests_only_with_the_learners_server() -> None:
     without = environment_of_tests({}, {"PGPASSWORD": "secret"})
     with_one = environment_of_tests(
         {}, {"PGPASSWORD": "secret", "WORKSHOP_DATABASE_URL": "postgresql://db"}
@@ -55,7 +55,7 @@ def test_settings_of_libpq_reach_tests_only_with_a_server_of_ones_own() -> None:
     assert with_one["PGPASSWORD"] == "secret"
 
 
-def test_apps_keep_what_the_user_has_set_for_them() -> None:
+def test_apps_keep_the_users_variables() -> None:
     found = environment_of_apps({}, {**HOSTILE, "FEATURE": "on"})
 
     assert found["FEATURE"] == "on"
@@ -79,7 +79,7 @@ def test_no_proxy_is_used_for_this_machine(given: str, expected: str) -> None:
     assert found["no_proxy"] in (expected, "localhost,127.0.0.1,::1")
 
 
-def test_what_is_our_own_is_never_taken_away() -> None:
+def test_own_variables_are_never_removed() -> None:
     own = {"PYTHONPATH": "/ours", "NO_PROXY": "ours"}
 
     assert own.items() <= environment_of_tests(own, HOSTILE).items()
@@ -94,7 +94,7 @@ def test_settings_that_would_change_the_tool_are_named() -> None:
     assert found == ["PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONWARNINGS"]
 
 
-def test_installers_get_no_setting_that_sends_packages_elsewhere() -> None:
+def test_installers_get_no_setting_that_redirects_packages() -> None:
     diverting = {
         *("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"),
         *("PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_NO_DEPS", "PIP_ONLY_BINARY"),
@@ -110,7 +110,7 @@ def test_installers_get_no_setting_that_sends_packages_elsewhere() -> None:
     assert not set(found) & diverting
 
 
-def test_installers_keep_what_leads_to_an_index() -> None:
+def test_installers_keep_settings_for_reaching_an_index() -> None:
     wanted = {
         *("HTTPS_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HOME", "PATH"),
         *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
@@ -127,13 +127,13 @@ def test_installers_keep_what_leads_to_an_index() -> None:
 
 
 class _OneVariableGoes(dict[str, str]):
-    """An environment from which another thread takes GONE while it is read."""
+    """An environment from which another thread removes GONE during the iteration."""
 
     def __iter__(self) -> Iterator[str]:
         return iter([*super().__iter__(), "GONE"])
 
 
-def test_a_variable_that_goes_while_the_environment_is_read_is_left_out(
+def test_a_variable_removed_while_reading_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "environ", _OneVariableGoes(PATH="/bin"))

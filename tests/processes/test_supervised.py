@@ -81,7 +81,7 @@ def test_it_is_asked_to_end_before_it_is_killed() -> None:
     assert process.poll() is not None
 
 
-def test_one_that_does_not_listen_is_killed() -> None:
+def test_one_that_ignores_the_request_is_killed() -> None:
     with start(STUBBORN, grace=0) as process:
         told(process)
 
@@ -180,8 +180,8 @@ def test_a_signal_unwinds_a_command_and_becomes_its_exit_code(name: str) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_a_program_that_is_to_survive_its_terminal_does() -> None:
-    """As `nohup` starts it."""
+def test_a_program_meant_to_survive_its_terminal_does() -> None:
+    """Started as by `nohup`."""
     program = (
         "import os, signal\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"

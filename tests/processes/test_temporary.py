@@ -32,7 +32,7 @@ os._exit(1)
 
 
 def owner(parent: Path) -> subprocess.Popen[str]:
-    """Start a process that has a folder in *parent* and never deletes it."""
+    """Start a process that creates a folder in *parent* and never deletes it."""
     return subprocess.Popen(
         [sys.executable, "-c", OWNER, str(parent)],
         cwd=ROOT,
@@ -93,7 +93,9 @@ def test_nothing_is_deleted_through_a_link(tmp_path: Path) -> None:
     assert (treasure / "box_office.db").is_file()
 
 
-def test_a_folder_of_another_machine_or_container_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_from_another_machine_or_container_is_left_alone(
+    tmp_path: Path,
+) -> None:
     folder = abandoned_folder(tmp_path)
     theirs = folder.with_name(folder.name.replace(machine(), "000000"))
     folder.rename(theirs)
@@ -125,7 +127,7 @@ def test_a_folder_without_an_owners_name_is_left_alone(
     assert (tmp_path / name).is_dir()
 
 
-def test_a_number_that_belongs_to_another_process_by_now_means_ended() -> None:
+def test_a_reused_process_id_counts_as_ended() -> None:
     number, _, where = name_of_process().split(".")
 
     assert not has_ended(name_of_process())

@@ -12,7 +12,7 @@ from workshop.progress.record import VERDICTS
 
 
 def a_record(**changes: object) -> dict[str, object]:
-    """Return a state file's data, of one lesson with *changes*."""
+    """Return the data of a state file with one lesson and *changes*."""
     record = {"passed": {}, "hints": {}, "shown": {}, "solution_seen": ""}
     standing = {"verdicts": {}, "content": "", "given": 0, "again": []}
     return {"version": 2, "lessons": {"01_seats": {**record, **standing, **changes}}}
@@ -34,7 +34,7 @@ def hints_in(state: State) -> int:
     return state.of("01_seats").hints.get(2, 0)
 
 
-def test_what_was_saved_is_there_again(path: Path) -> None:
+def test_saved_progress_is_loaded_again(path: Path) -> None:
     def change(state: State) -> State:
         record = state.of("01_seats")
         record.passed[1] = "2026-01-01T00:00:00+00:00"
@@ -70,7 +70,7 @@ def test_a_first_start_is_silent(path: Path) -> None:
         json.dumps(a_record(verdicts={"1": "splendid"})).encode(),
     ],
 )
-def test_a_damaged_file_is_set_aside_and_restored_from_its_backup(
+def test_a_damaged_file_is_renamed_and_restored_from_its_backup(
     damage: bytes, path: Path
 ) -> None:
     store = Store(path)
@@ -118,7 +118,7 @@ def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
     assert any("newer version" in note for note in store.notes)
 
 
-def test_a_file_that_was_left_alone_is_written_once_it_is_ours_again(
+def test_a_file_left_alone_is_written_once_it_is_readable_again(
     path: Path,
 ) -> None:
     path.parent.mkdir()
@@ -131,7 +131,7 @@ def test_a_file_that_was_left_alone_is_written_once_it_is_ours_again(
     assert hints_in(Store(path).load()) == 2
 
 
-def test_a_place_that_cannot_be_written_costs_a_note_and_no_more(
+def test_an_unwritable_place_only_adds_a_note(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
@@ -155,7 +155,7 @@ def test_nothing_temporary_is_left_beside_the_file(path: Path) -> None:
     ]
 
 
-def test_what_a_killed_writer_left_is_removed_a_day_later(path: Path) -> None:
+def test_files_of_a_killed_writer_are_deleted_a_day_later(path: Path) -> None:
     path.parent.mkdir()
     old, young, not_ours = (
         path.with_name(f".progress.json.{name}")
@@ -171,10 +171,10 @@ def test_what_a_killed_writer_left_is_removed_a_day_later(path: Path) -> None:
     assert [file.exists() for file in (old, young, not_ours)] == [False, True, True]
 
 
-def test_a_killed_writer_leaves_what_the_next_one_can_tell(
+def test_files_of_a_killed_writer_are_recognised(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is swept is what is written: the names are the same."""
+    """The sweep finds the temporary files by the names that are written."""
     path.parent.mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda *_: None)
@@ -187,11 +187,11 @@ def test_a_killed_writer_leaves_what_the_next_one_can_tell(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_words_of_a_verdict_are_the_graders() -> None:
+def test_the_recorded_verdicts_are_the_graders() -> None:
     assert set(Verdict) == VERDICTS
 
 
-def test_what_version_1_wrote_is_taken_over_in_silence(path: Path) -> None:
+def test_a_version_1_file_is_converted_silently(path: Path) -> None:
     record = {
         "passed": {"1": "2026-01-01T00:00:00+00:00"},
         "verdicts": {"1": "passed", "2": "failed"},
@@ -226,7 +226,7 @@ def test_a_file_that_cannot_be_read_is_left_alone(path: Path) -> None:
 NOW, LATER = "2026-01-01T10:00:00+00:00", "2026-01-01T11:00:00+00:00"
 
 
-def test_a_pass_is_remembered_with_the_time_of_the_first() -> None:
+def test_a_pass_keeps_the_time_of_the_first() -> None:
     record = LessonRecord()
     record.judge({1: "passed", 2: "failed"}, "a", NOW)
     record.judge({1: "failed", 2: "failed"}, "b", LATER)
@@ -236,7 +236,7 @@ def test_a_pass_is_remembered_with_the_time_of_the_first() -> None:
     assert record.shown == {}
 
 
-def test_a_step_shown_before_it_passed_stays_shown_until_it_is_done_again() -> None:
+def test_a_shown_step_stays_shown_until_it_is_repeated() -> None:
     record = LessonRecord()
     record.show(1, NOW)
     record.judge({1: "passed"}, "copied", NOW)
@@ -252,7 +252,7 @@ def test_a_step_shown_before_it_passed_stays_shown_until_it_is_done_again() -> N
     assert record.shown == {}
 
 
-def test_looking_again_while_doing_it_again_counts_as_shown() -> None:
+def test_looking_again_while_repeating_counts_as_shown() -> None:
     record = LessonRecord()
     record.show(1, NOW)
     record.start_at(1, "starter")
@@ -262,7 +262,7 @@ def test_looking_again_while_doing_it_again_counts_as_shown() -> None:
     assert record.shown == {1: NOW}
 
 
-def test_what_passes_while_it_is_shown_is_not_a_shown_step() -> None:
+def test_showing_a_passed_step_does_not_mark_it() -> None:
     record = LessonRecord()
     record.judge({1: "passed"}, "mine", NOW)
     record.show(1, LATER)
@@ -273,7 +273,7 @@ def test_what_passes_while_it_is_shown_is_not_a_shown_step() -> None:
     assert record.shown == {1: LATER}
 
 
-def test_who_does_a_shown_step_again_has_it_no_more_before_them() -> None:
+def test_a_repeated_step_is_no_longer_offered() -> None:
     record = LessonRecord()
     record.show(1, NOW)
     assert record.has_before_them(1)
@@ -282,7 +282,7 @@ def test_who_does_a_shown_step_again_has_it_no_more_before_them() -> None:
     assert not record.has_before_them(1)
 
 
-def test_steps_that_catching_up_gave_are_shown_once_they_count() -> None:
+def test_steps_solved_by_catching_up_are_marked_as_shown() -> None:
     record = LessonRecord()
     record.judge({1: "passed", 2: "failed", 3: "failed"}, "mine", NOW)
     before = record.standing()

@@ -32,7 +32,7 @@ def snapshots(contents: str) -> dict[Snapshot, str]:
         ("aab", 2, [2, 1]),
     ],
 )
-def test_repetitions_go_before_the_oldest(
+def test_repetitions_are_deleted_before_the_oldest(
     contents: str, surplus: int, numbers: list[int]
 ) -> None:
     gone = retired(snapshots(contents), surplus)
@@ -40,7 +40,7 @@ def test_repetitions_go_before_the_oldest(
     assert [it.number for it in gone] == numbers
 
 
-def test_files_that_are_kept_already_are_not_kept_twice(tmp_path: Path) -> None:
+def test_unchanged_files_are_not_copied_twice(tmp_path: Path) -> None:
     lesson = tmp_path / "90_seats"
     lesson.mkdir()
     kept = Snapshots(tmp_path / "kept")

@@ -111,7 +111,7 @@ def kill(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def test_two_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
+def test_two_writers_do_not_lose_each_others_changes(tmp_path: Path) -> None:
     path = tmp_path / "progress.json"
     writers = [start(NOTE_HINTS, str(path), slug, "40") for slug in ("one", "two")]
     for writer in writers:
@@ -125,7 +125,7 @@ def test_two_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
     assert [len(state.of(slug).hints) for slug in ("one", "two")] == [40, 40]
 
 
-def test_a_writer_killed_at_any_moment_leaves_the_state_as_it_said(
+def test_a_writer_killed_at_any_moment_loses_no_confirmed_change(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "progress.json"
@@ -145,7 +145,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_state_as_it_said(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_at_whichever_call_a_writer_dies_the_old_state_or_the_new_one_is_there(
+def test_a_writer_killed_at_any_call_leaves_the_old_or_the_new_state(
     tmp_path: Path,
 ) -> None:
     with start(DIE_EVERYWHERE, str(tmp_path / "progress.json")) as program:
@@ -155,7 +155,7 @@ def test_at_whichever_call_a_writer_dies_the_old_state_or_the_new_one_is_there(
     assert int(deaths) > 10
 
 
-def test_whoever_dies_while_replacing_a_file_leaves_the_work_somewhere(
+def test_a_replacement_killed_at_any_call_loses_no_work(
     tmp_path: Path,
 ) -> None:
     lesson = write_lesson(tmp_path)
@@ -176,7 +176,7 @@ def test_whoever_dies_while_replacing_a_file_leaves_the_work_somewhere(
         assert mine in [there, *copies]
 
 
-def test_a_file_that_somebody_holds_for_a_moment_is_replaced_after_it(
+def test_a_file_that_is_open_for_a_moment_is_replaced_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "progress.json"

@@ -23,7 +23,7 @@ def redis_url() -> Iterator[str]:
         yield service.url
 
 
-def test_sqlite_answers_after_a_modelled_moment(tmp_path: Path) -> None:
+def test_sqlite_responds_after_the_simulated_time(tmp_path: Path) -> None:
     async def main() -> tuple[object, float]:
         async with aiosqlite.connect(tmp_path / "x.db") as db:
             await db.execute("CREATE TABLE seats (name TEXT)")
@@ -40,7 +40,7 @@ def test_sqlite_answers_after_a_modelled_moment(tmp_path: Path) -> None:
     assert took == pytest.approx(CALL_SECONDS)
 
 
-def test_an_error_of_sqlite_comes_as_one(tmp_path: Path) -> None:
+def test_an_error_of_sqlite_is_raised(tmp_path: Path) -> None:
     async def main() -> None:
         async with aiosqlite.connect(tmp_path / "x.db") as db:
             await db.execute("SELECT * FROM nowhere")
@@ -49,7 +49,7 @@ def test_an_error_of_sqlite_comes_as_one(tmp_path: Path) -> None:
         virtual.run(main)
 
 
-def test_a_wait_for_sqlite_can_be_given_up(tmp_path: Path) -> None:
+def test_a_wait_for_sqlite_can_be_cancelled(tmp_path: Path) -> None:
     troubles: list[object] = []
 
     async def main() -> str:
@@ -69,7 +69,7 @@ def test_a_wait_for_sqlite_can_be_given_up(tmp_path: Path) -> None:
     assert troubles == []
 
 
-def test_redis_answers_after_a_modelled_moment(redis_url: str) -> None:
+def test_redis_responds_after_the_simulated_time(redis_url: str) -> None:
     async def main() -> tuple[object, float]:
         async with Redis.from_url(redis_url, decode_responses=True) as redis:
             await redis.set("seat", "A1")
@@ -84,7 +84,7 @@ def test_redis_answers_after_a_modelled_moment(redis_url: str) -> None:
     assert took == pytest.approx(ANSWER_SECONDS)
 
 
-def test_an_answer_of_many_packets_is_read_to_its_end(redis_url: str) -> None:
+def test_a_reply_of_many_packets_is_read_completely(redis_url: str) -> None:
     async def main() -> bool:
         async with Redis.from_url(redis_url) as redis:
             await redis.set("hall", b"x" * 500_000)

@@ -147,7 +147,7 @@ def test_a_scene_is_a_public_coroutine_with_a_stage(script: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "async def", "async def other(): ..."])
-def test_a_file_without_a_scene_is_told_of(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_scene_is_reported(tmp_path: Path, text: str) -> None:
     path = tmp_path / "scenario.py"
     path.write_text(text, encoding="utf-8")
 
@@ -155,12 +155,12 @@ def test_a_file_without_a_scene_is_told_of(tmp_path: Path, text: str) -> None:
         read_scenes(path)
 
 
-def test_a_file_that_is_not_there_can_be_restored(tmp_path: Path) -> None:
+def test_a_missing_file_can_be_restored(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match="git checkout"):
         read_scenes(tmp_path / "scenario.py")
 
 
-def test_customers_who_come_while_the_loop_is_held_wait(played: Played) -> None:
+def test_requests_wait_while_the_loop_is_blocked(played: Played) -> None:
     report, ping = timeline_of(played["right"]).lanes
 
     assert report.name == "#1 GET /report"
@@ -170,18 +170,18 @@ def test_customers_who_come_while_the_loop_is_held_wait(played: Played) -> None:
     assert (ping.spans[0].start, ping.spans[0].end) == (10, 100)
 
 
-def test_virtual_time_makes_the_same_timeline_each_time(played: Played) -> None:
+def test_virtual_time_always_gives_the_same_timeline(played: Played) -> None:
     assert timeline_of(played["right"]) == timeline_of(played["again"])
 
 
-def test_an_error_in_the_app_is_a_lane_that_failed(played: Played) -> None:
+def test_an_error_in_the_app_is_a_failed_lane(played: Played) -> None:
     timeline = timeline_of(played["an error"])
 
     assert timeline.lanes[0].reason == "ZeroDivisionError: division by zero"
     assert timeline.notes == ("GET /report was answered 500.",)
 
 
-def test_who_is_never_answered_is_unfinished_when_the_curtain_falls(
+def test_a_request_without_a_response_is_unfinished_at_the_time_limit(
     played: Played,
 ) -> None:
     timeline = timeline_of(played["no end"])
@@ -201,7 +201,7 @@ def test_who_is_never_answered_is_unfinished_when_the_curtain_falls(
         ("no start", "app.py failed in its start-up"),
     ],
 )
-def test_a_file_that_cannot_be_played_is_told_of_in_words(
+def test_a_file_that_cannot_be_recorded_is_reported(
     played: Played, name: str, words: str
 ) -> None:
     found = played[name]
@@ -210,7 +210,7 @@ def test_a_file_that_cannot_be_played_is_told_of_in_words(
     assert words in found.words
 
 
-def test_a_process_that_is_ended_is_told_of(folder: Path, script: Path) -> None:
+def test_a_killed_process_is_reported(folder: Path, script: Path) -> None:
     text = APP.replace("    ask()", "    __import__('os')._exit(7)")
     (found,) = play([ScenarioRun(script, "two", written(folder, "gone", text))])
 
@@ -218,7 +218,7 @@ def test_a_process_that_is_ended_is_told_of(folder: Path, script: Path) -> None:
     assert "exit code 7" in found.words
 
 
-def test_a_loop_that_is_held_for_ever_is_ended_and_its_line_told(
+def test_an_endlessly_blocked_loop_is_ended_and_its_line_named(
     folder: Path, script: Path
 ) -> None:
     text = APP.replace("    ask()", "    while True: ask()")
@@ -231,7 +231,7 @@ def test_a_loop_that_is_held_for_ever_is_ended_and_its_line_told(
     assert "app.py:10  while True: ask()" in found.words
 
 
-def test_a_customer_is_served_as_by_a_server(played: Played) -> None:
+def test_a_client_is_served_as_by_a_real_server(played: Played) -> None:
     early, left = timeline_of(played["served"]).notes
 
     assert early == "GET /early was answered 200 at 0 ms, and went on until 500 ms."

@@ -35,7 +35,7 @@ def write_lessons(root: Path) -> list[Lesson]:
 
 
 def verdict_on(lesson: Lesson, *steps: Verdict, seen: str = "Seen.") -> LessonVerdict:
-    """Return a verdict with one word for each step of *lesson*."""
+    """Return a verdict with the given word for each step of *lesson*."""
     return LessonVerdict(
         lesson,
         tuple(
@@ -55,7 +55,7 @@ def verdict_on(lesson: Lesson, *steps: Verdict, seen: str = "Seen.") -> LessonVe
 
 @dataclass
 class PlayedSession:
-    """An engine that tells what a test lets it tell, and notes what it is told."""
+    """A fake engine that sends the test's events and records its calls."""
 
     lesson: Lesson
     listen: Callable[[Event], None]
@@ -78,7 +78,7 @@ class PlayedSession:
 
 @dataclass
 class PlayedDesk:
-    """A actions that keeps its state in memory and notes what was asked of it."""
+    """A fake actions that keeps its state in memory and records its calls."""
 
     there: list[Lesson]
     known: State = field(default_factory=State)
@@ -160,7 +160,7 @@ class PlayedDesk:
 
 @dataclass
 class Stage:
-    """The application in a headless terminal, with what stands around it."""
+    """The application in a headless terminal, with its fakes."""
 
     pilot: Pilot[None]
     app: WatchApp
@@ -169,31 +169,31 @@ class Stage:
 
     @property
     def text(self) -> str:
-        """What is on the screen."""
+        """The text on the screen."""
         # The one way to see what a terminal would, with what is cut off.
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)
 
     async def press(self, *keys: str) -> str:
-        """Type *keys* at once and return what is then on the screen."""
+        """Type *keys* at once and return the resulting screen."""
         for key in keys:
             typed = key if len(key) == 1 else None
             self.app.post_message(Key(key, typed))
         return await self.settled()
 
     async def resize(self, columns: int, lines: int) -> str:
-        """Pull the window to another size and return what it then shows."""
+        """Resize the window and return the resulting screen."""
         await self.pilot.resize_terminal(columns, lines)
         return await self.settled()
 
     async def tell(self, *events: Event) -> str:
-        """Let the engine tell *events* and return what is then on the screen."""
+        """Send *events* from the engine and return the resulting screen."""
         for event in events:
             self.session.listen(event)
         return await self.settled()
 
     async def settled(self) -> str:
-        """Return what is on the screen when everybody has done their part."""
+        """Return the screen after all messages have been handled."""
         text = await self._quiet()
         if self.app.workers:
             await self.app.workers.wait_for_complete()
@@ -201,7 +201,7 @@ class Stage:
         return text
 
     async def _quiet(self) -> str:
-        """Let all messages be handled until that changes nothing any more."""
+        """Handle messages until nothing changes any more."""
         seen: list[str] = []
         while len(seen) < 5 or len(set(seen[-5:])) > 1:
             await self.pilot.pause(0)  # what is queued now, in every widget
@@ -210,27 +210,27 @@ class Stage:
         return seen[-1]
 
     async def begin(self) -> str:
-        """Let a run begin."""
+        """Begin a run."""
         lesson = self.session.lesson
         self.session.runs += 1
         run = self.session.runs
         return await self.tell(Started(lesson.slug, run, len(lesson.tests)))
 
     async def test(self) -> str:
-        """Let the next test of the run begin."""
+        """Begin the next test of the run."""
         event = {"event": "start", "id": "any"}
         slug = self.session.lesson.slug
         return await self.tell(Reported(slug, self.session.runs, event))
 
     async def finish(self, *steps: Verdict, seen: str = "Seen.") -> str:
-        """Let the run have its verdict."""
+        """Finish the run with a verdict."""
         lesson = self.session.lesson
         verdict = verdict_on(lesson, *steps, seen=seen)
         run = self.session.runs
         return await self.tell(Finished(lesson.slug, run, verdict, f"content {run}"))
 
     async def save(self, *steps: Verdict, seen: str = "Seen.") -> str:
-        """Let a save have its verdict."""
+        """Send the verdict on a save."""
         await self.begin()
         return await self.finish(*steps, seen=seen)
 
@@ -243,7 +243,7 @@ async def raised(
     actions: PlayedDesk | None = None,
     tried: bool = True,
 ) -> AsyncIterator[Stage]:
-    """Open watch mode at lesson 90, which was *tried* before."""
+    """Open watch mode at lesson 90, with the earlier verdict *tried*."""
     actions = actions or PlayedDesk(write_lessons(root))
     if tried:
         actions.known.of(actions.there[0].slug).verdicts = {1: "failed", 2: "failed"}

@@ -52,7 +52,7 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End what is left of it."""
+        """Kill its remaining processes."""
         for process in [*self.descendants(), self.process]:
             if process.is_running():
                 process.kill()
@@ -62,16 +62,16 @@ class Terminal:
 
     @property
     def modes(self) -> list[Any]:
-        """How the terminal treats keys and output."""
+        """The terminal's modes for keys and output."""
         return termios.tcgetattr(self._theirs)
 
     @property
     def text(self) -> str:
-        """What is on the screen."""
+        """The text on the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def descendants(self) -> list[psutil.Process]:
-        """Return all that the program has started and that still runs."""
+        """Return the processes of the program that still run."""
         try:
             return self.process.children(recursive=True)
         except psutil.NoSuchProcess:
@@ -102,7 +102,7 @@ class Terminal:
         return int(self.process.wait())
 
     def read_a_little(self) -> None:
-        """Read what the program shows now, or wait a moment for it."""
+        """Read the program's new output, or wait briefly for it."""
         if self._ours < 0:
             select.select([], [], [], 0.05)  # its window has been closed
         elif self._is_readable(seconds=0.05):

@@ -9,7 +9,7 @@ from workshop.cli.watch_picture import watch_pictures
 from workshop.environment.model import ROOT
 
 
-def test_the_pictures_on_pages_are_what_the_screen_shows_today(
+def test_the_pictures_on_pages_match_the_screen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")  # as some who run tests have it

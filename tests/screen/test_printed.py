@@ -6,18 +6,18 @@ from workshop.screen.printed import folded, printed
 
 
 def raised(where: str, error: str = "OSError: no line") -> str:
-    """Return how the log tells of an error."""
+    """Return the log's text for an error."""
     return f"ERROR uvicorn.error: Exception in {where}\n  app.py:9  f()\n  {error}\n"
 
 
-def test_an_error_that_comes_again_and_again_is_told_once() -> None:
+def test_a_repeated_error_is_printed_once() -> None:
     assert folded(raised("GET /shows/7") * 6).splitlines() == [
         *raised("GET /shows/7").splitlines(),
         "[the same 5 times more]",
     ]
 
 
-def test_the_same_error_in_other_requests_is_told_once_and_they_are_named() -> None:
+def test_an_error_in_several_requests_is_printed_once_with_their_names() -> None:
     text = "".join(raised(f"GET /shows/{number}") for number in range(20))
 
     assert folded(text).splitlines() == [
@@ -27,7 +27,7 @@ def test_the_same_error_in_other_requests_is_told_once_and_they_are_named() -> N
     ]
 
 
-def test_a_second_time_is_told_in_words() -> None:
+def test_a_single_repetition_has_its_own_words() -> None:
     assert folded(raised("GET /a") + raised("GET /b")).splitlines()[3:] == [
         "[the same again, in GET /b]"
     ]
@@ -43,11 +43,11 @@ def test_a_second_time_is_told_in_words() -> None:
         "",
     ],
 )
-def test_what_does_not_repeat_is_told_as_it_is(text: str) -> None:
+def test_text_without_repetitions_is_unchanged(text: str) -> None:
     assert folded(text).splitlines() == text.splitlines()
 
 
-def test_what_repeats_leaves_room_for_what_comes_after_it() -> None:
+def test_folded_repetitions_leave_room_for_the_rest() -> None:
     text = "asked\n" * 40 + "".join(f"seat {number}\n" for number in range(27))
 
     assert printed(text).splitlines()[:3] == [

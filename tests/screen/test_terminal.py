@@ -39,14 +39,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lesson(checkout: Path) -> Lesson:
-    """The lesson as its author left it, and nothing known of the learner."""
+    """The lesson in its original state, without progress."""
     shutil.rmtree(checkout / ".workshop", ignore_errors=True)
     return write_lesson(checkout)
 
 
 @pytest.fixture
 def terminal(checkout: Path, lesson: Lesson) -> Iterator[Terminal]:
-    """`watch 90` in a terminal that wants no colours."""
+    """`watch 90` in a terminal without colours."""
     start = "import sys; from workshop.cli import main; sys.exit(main(['watch', '90']))"
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("WORKSHOP_")},
@@ -62,19 +62,19 @@ def terminal(checkout: Path, lesson: Lesson) -> Iterator[Terminal]:
 
 
 def save_by_rename(file: Path, text: str) -> None:
-    """Save as editors do that never leave half a file."""
+    """Save atomically, as some editors do."""
     new = file.with_name(f".{file.name}.swp")
     new.write_text(text, encoding="utf-8")
     new.replace(file)
 
 
 def save_by_delete(file: Path, text: str) -> None:
-    """Save as editors do that remove the old file first."""
+    """Delete the old file and write a new one, as some editors do."""
     file.unlink()
     file.write_text(text, encoding="utf-8")
 
 
-def test_every_way_of_saving_is_seen_and_quitting_leaves_nothing_behind(
+def test_every_way_of_saving_is_noticed_and_quitting_leaves_nothing_behind(
     terminal: Terminal, lesson: Lesson, checkout: Path
 ) -> None:
     file = lesson.app_file
@@ -120,11 +120,11 @@ def test_every_way_of_saving_is_seen_and_quitting_leaves_nothing_behind(
     assert terminal.modes == terminal.modes_before
     assert output.rfind(b"\x1b[?1049l") > output.rfind(b"\x1b[?1049h") >= 0
     assert "Lesson 90 · Seats: 0 of 2 steps passed." in terminal.text
-    assert "\nGo on with: " in terminal.text
+    assert "workshop watch 90" in terminal.text
     assert not _COLOUR.search(output)
 
 
-def test_closing_the_window_in_the_middle_of_a_run_leaves_nothing_behind(
+def test_closing_the_window_during_a_run_leaves_nothing_behind(
     terminal: Terminal, lesson: Lesson
 ) -> None:
     lesson.app_file.write_text(ENDLESS, encoding="utf-8")

@@ -19,13 +19,13 @@ from workshop.watch.session import BY_KEY, SUPERSEDED
 
 @pytest.fixture(autouse=True)
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in the checkout, as people do, and type python rather than make."""
+    """Work in the checkout, and type python rather than make."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MAKELEVEL", raising=False)
 
 
 def status(text: str) -> str:
-    """Return the line that says how things stand."""
+    """Return the status line."""
     return next(
         line
         for line in text.splitlines()
@@ -33,7 +33,7 @@ def status(text: str) -> str:
     )
 
 
-async def test_every_state_is_told_by_a_word_and_a_shape(tmp_path: Path) -> None:
+async def test_every_state_has_a_word_and_a_shape(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         before = stage.text
         after = await stage.save(PASSED, FAILED, seen="GET /nothing answered 200.")
@@ -47,7 +47,7 @@ async def test_every_state_is_told_by_a_word_and_a_shape(tmp_path: Path) -> None
     assert "0 of 2 lessons" in after
 
 
-async def test_the_last_verdict_stays_while_the_next_is_on_its_way(
+async def test_the_last_verdict_stays_during_a_run(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path) as stage:
@@ -66,7 +66,7 @@ async def test_the_last_verdict_stays_while_the_next_is_on_its_way(
     assert "✓ Step 1 passed." in after
 
 
-async def test_a_step_that_passed_before_and_broke_is_told(tmp_path: Path) -> None:
+async def test_a_step_that_no_longer_passes_is_reported(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         await stage.save(PASSED, FAILED)
         text = await stage.save(FAILED, FAILED)
@@ -91,7 +91,7 @@ async def test_a_passed_lesson_stays_until_n(tmp_path: Path) -> None:
     assert "Lesson 91 · Halls" in gone_on
 
 
-async def test_n_says_what_is_left_when_a_lesson_has_not_passed(
+async def test_n_names_the_open_step_of_an_unfinished_lesson(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path) as stage:
@@ -158,7 +158,7 @@ async def test_an_open_hint_stays_until_its_step_has_passed(tmp_path: Path) -> N
     assert "✗ Step 2" in next_step
 
 
-async def test_hints_come_one_by_one_and_then_our_change_when_asked_for(
+async def test_hints_come_one_by_one_and_then_the_change_on_request(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path, size=(80, 40)) as stage:
@@ -173,14 +173,14 @@ async def test_hints_come_one_by_one_and_then_our_change_when_asked_for(
     assert "Look." in first
     assert "Think." not in first
     assert "Write." in third
-    assert "Show our change for step 1?" in asked
+    assert "Show the change for step 1?" in asked
     assert "Nothing was changed." in refused
     assert not shown_before
     assert '+    return {"free": 2}' in shown
     assert stage.actions.known.of("90_seats").shown == {1: "now"}
 
 
-async def test_hints_that_were_seen_open_again_before_a_new_one_does(
+async def test_seen_hints_open_before_a_new_one_is_shown(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path) as stage:
@@ -192,7 +192,7 @@ async def test_hints_that_were_seen_open_again_before_a_new_one_does(
     assert "Think." not in again
 
 
-async def test_a_solution_is_shown_and_noted(tmp_path: Path) -> None:
+async def test_a_shown_solution_is_recorded(tmp_path: Path) -> None:
     async with raised(tmp_path, size=(80, 40)) as stage:
         await stage.save(FAILED, FAILED)
         text = await stage.press("s", "y")
@@ -204,7 +204,7 @@ async def test_a_solution_is_shown_and_noted(tmp_path: Path) -> None:
     assert stage.actions.done.count("solution") == 1
 
 
-async def test_a_solution_asks_first_while_there_is_something_to_find(
+async def test_a_solution_asks_first_while_a_step_is_open(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path, size=(80, 40)) as stage:
@@ -215,7 +215,7 @@ async def test_a_solution_asks_first_while_there_is_something_to_find(
         await stage.press("s", "y", "s")
         again = await stage.press("s")
 
-    assert "Show our answer to every step?" in asked
+    assert "Show the solution of every step?" in asked
     assert "y: yes" in asked
     assert "Two seats are free." not in refused
     assert noted == 0
@@ -243,7 +243,7 @@ async def test_any_key_but_y_leaves_the_file_alone(tmp_path: Path, key: str) -> 
     assert "reset" not in stage.actions.done
 
 
-async def test_a_reset_says_where_the_file_is_kept(tmp_path: Path) -> None:
+async def test_a_reset_says_where_the_copy_is(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.press("x", "y")
 
@@ -251,7 +251,9 @@ async def test_a_reset_says_where_the_file_is_kept(tmp_path: Path) -> None:
     assert "Your file is kept in a safe place." in text
 
 
-async def test_what_a_reset_said_goes_with_the_next_edit(tmp_path: Path) -> None:
+async def test_the_message_of_a_reset_disappears_after_the_next_edit(
+    tmp_path: Path,
+) -> None:
     async with raised(tmp_path) as stage:
         await stage.save(FAILED, FAILED)
         await stage.press("x", "y")
@@ -262,14 +264,14 @@ async def test_what_a_reset_said_goes_with_the_next_edit(tmp_path: Path) -> None
     assert "Your file is kept in a safe place." not in edited
 
 
-async def test_a_deed_that_cannot_be_done_says_why(tmp_path: Path) -> None:
+async def test_a_failed_action_says_why(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.press("u")
 
     assert "! There is nothing to undo." in text
 
 
-async def test_a_missing_file_is_told_until_it_is_back(tmp_path: Path) -> None:
+async def test_a_missing_file_is_reported_until_it_is_back(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         await stage.save(FAILED, FAILED)
         lesson = stage.session.lesson
@@ -281,7 +283,7 @@ async def test_a_missing_file_is_told_until_it_is_back(tmp_path: Path) -> None:
     assert "Save it again" not in back
 
 
-async def test_polling_is_told_and_why(tmp_path: Path) -> None:
+async def test_polling_is_reported_with_its_reason(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         lesson = stage.session.lesson
         before = stage.text
@@ -293,7 +295,7 @@ async def test_polling_is_told_and_why(tmp_path: Path) -> None:
     assert f"Watching by polling. {reason}" in text
 
 
-async def test_trouble_is_told_beside_the_verdict(tmp_path: Path) -> None:
+async def test_trouble_is_reported_beside_the_verdict(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         await stage.save(FAILED, FAILED, seen="Two seats were lost.")
         slug = stage.session.lesson.slug
@@ -303,7 +305,7 @@ async def test_trouble_is_told_beside_the_verdict(tmp_path: Path) -> None:
     assert "Two seats were lost." in text
 
 
-async def test_a_run_that_was_ended_leaves_the_verdict_and_says_so(
+async def test_stopping_a_run_keeps_the_verdict_and_says_so(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path) as stage:
@@ -356,7 +358,7 @@ async def test_a_verdict_is_recorded_before_it_is_shown(tmp_path: Path) -> None:
     assert record.content == "content 1"
 
 
-async def test_a_verdict_on_a_lesson_left_behind_is_recorded_and_not_shown(
+async def test_a_verdict_on_the_previous_lesson_is_recorded_but_not_shown(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path) as stage:
@@ -447,7 +449,7 @@ async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
     assert recorded == ["timeline 0", "timeline 1", "timeline 1"]
 
 
-async def test_an_app_that_starts_when_its_lesson_is_left_is_stopped(
+async def test_an_app_whose_lesson_was_left_during_its_start_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with raised(tmp_path) as stage:
@@ -471,7 +473,7 @@ async def test_an_app_that_starts_when_its_lesson_is_left_is_stopped(
     assert "stop serving" in stage.actions.done
 
 
-async def test_a_service_that_does_not_start_is_told_and_tried_again(
+async def test_a_failed_service_is_reported_and_can_be_retried(
     tmp_path: Path,
 ) -> None:
     actions = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
@@ -486,7 +488,7 @@ async def test_a_service_that_does_not_start_is_told_and_tried_again(
     assert actions.done[-1] == "enter 90"
 
 
-async def test_a_lesson_that_cannot_be_read_is_not_gone_to(tmp_path: Path) -> None:
+async def test_an_unreadable_lesson_is_not_opened(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         stage.actions.there[1].test_file.write_text("", encoding="utf-8")
         await stage.press("l")
@@ -496,14 +498,14 @@ async def test_a_lesson_that_cannot_be_read_is_not_gone_to(tmp_path: Path) -> No
     assert "Lesson 90 · Seats" in text
 
 
-async def test_the_page_is_shown_where_there_is_no_browser(tmp_path: Path) -> None:
+async def test_the_page_is_shown_here_without_a_browser(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.press("d")
 
     assert "Wrap-up" in text
 
 
-async def test_where_a_brief_covers_the_verdict_the_next_verdict_puts_it_away(
+async def test_a_brief_that_covers_the_verdict_closes_with_the_next_one(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path, size=(80, 40)) as stage:
@@ -516,7 +518,7 @@ async def test_where_a_brief_covers_the_verdict_the_next_verdict_puts_it_away(
     assert "A seat was lost." in later
 
 
-async def test_a_new_lesson_begins_with_its_brief_and_a_pass_puts_it_away(
+async def test_a_new_lesson_opens_its_brief_and_a_pass_closes_it(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path, tried=False) as stage:
@@ -542,7 +544,7 @@ async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 24), (120, 40)])
-async def test_all_that_matters_is_seen_in_a_terminal_of_this_size(
+async def test_everything_important_is_visible_at_this_size(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with raised(tmp_path, size=size) as stage:
@@ -560,7 +562,7 @@ async def test_all_that_matters_is_seen_in_a_terminal_of_this_size(
     assert ("Two seats were lost." in beside) == (size[0] == 120)
 
 
-async def test_a_terminal_that_is_made_smaller_or_wider_shows_what_fits(
+async def test_the_screen_adapts_to_a_resized_terminal(
     tmp_path: Path,
 ) -> None:
     async with raised(tmp_path, size=(120, 40)) as stage:
@@ -577,7 +579,7 @@ async def test_a_terminal_that_is_made_smaller_or_wider_shows_what_fits(
     assert "Two seats were lost." in wide
 
 
-async def test_what_kept_every_test_from_running_is_said_once(tmp_path: Path) -> None:
+async def test_a_failure_shared_by_all_tests_is_shown_once(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         text = await stage.save(Verdict.ERROR, Verdict.ERROR, seen="A bracket is open.")
 

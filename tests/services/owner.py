@@ -20,7 +20,7 @@ with {call} as service:
 def killed_owner(
     call: str, then: str = "", **given: str
 ) -> tuple[str, list[psutil.Process]]:
-    """Return the address that *call* gave to a process, now killed, and its offspring.
+    """Return the URL that *call* gave to a process, now killed, and its children.
 
     The offspring may still be about to end. *then* is a statement that it
     executes first, and *given* are variables of its environment.

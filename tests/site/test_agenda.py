@@ -15,7 +15,7 @@ HALF, DAY, TWO = PLANS
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda it: it.title)
-def test_no_day_is_longer_than_planned_and_nobody_sits_too_long(plan: Plan) -> None:
+def test_no_day_and_no_stretch_is_too_long(plan: Plan) -> None:
     days, _ = agenda(LESSONS, plan)
 
     assert len(days) == plan.days
@@ -30,7 +30,7 @@ def test_no_day_is_longer_than_planned_and_nobody_sits_too_long(plan: Plan) -> N
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda it: it.title)
-def test_every_lesson_is_on_the_agenda_or_named_as_left_out(plan: Plan) -> None:
+def test_every_lesson_is_on_the_agenda_or_listed_for_another_day(plan: Plan) -> None:
     days, left = agenda(LESSONS, plan)
 
     there = " ".join(item.what for day in days for item in day)
@@ -45,7 +45,7 @@ def test_two_days_have_room_for_everything() -> None:
     assert left == []
 
 
-def test_a_lesson_that_takes_longer_takes_longer_in_the_room(lesson: Lesson) -> None:
+def test_a_longer_lesson_gets_more_time(lesson: Lesson) -> None:
     readme = lesson.folder / "README.md"
     assert room_minutes(lesson, 1.5) == 10  # of five, in steps of five
 

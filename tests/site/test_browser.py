@@ -40,7 +40,7 @@ matchMedia("(prefers-color-scheme: dark)").onchange = (asked) => setTimeout(() =
 
 @contextlib.contextmanager
 def needed() -> Iterator[None]:
-    """Skip where a tool is missing; fail where the site is published."""
+    """Skip if a tool is missing, but fail where the site is published."""
     try:
         yield
     except MissingToolError as missing:
@@ -93,7 +93,7 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-def test_no_page_asks_anybody_outside_or_says_an_error(
+def test_no_page_loads_external_files_or_logs_errors(
     visits: list[Visit], home: str
 ) -> None:
     assert len(visits) > 30
@@ -101,18 +101,18 @@ def test_no_page_asks_anybody_outside_or_says_an_error(
     assert {it.name: it.said for it in visits if it.said} == {}
 
 
-def test_every_page_is_light(visits: list[Visit]) -> None:
+def test_every_page_is_small(visits: list[Visit]) -> None:
     assert all(it.weight > 50_000 for it in visits), "that was not weighed"
     assert {it.name: it.weight for it in visits if it.weight > LIMIT} == {}
 
 
-def test_every_page_can_be_used_by_everybody(visits: list[Visit]) -> None:
+def test_every_page_is_accessible(visits: list[Visit]) -> None:
     found = {f"{it.name} {it.width}": it.violations for it in visits if it.violations}
 
     assert found == {}
 
 
-def test_what_only_the_dark_makes_unreadable_is_found(tmp_path: Path) -> None:
+def test_low_contrast_in_the_dark_theme_is_found(tmp_path: Path) -> None:
     (tmp_path / "late.html").write_text(LATE_AND_DARK, encoding="utf-8")
 
     with needed(), served(tmp_path) as address:
@@ -122,12 +122,12 @@ def test_what_only_the_dark_makes_unreadable_is_found(tmp_path: Path) -> None:
     assert all("dark: color-contrast" in it for each in found for it in each)
 
 
-def test_no_page_has_to_be_scrolled_sideways(visits: list[Visit]) -> None:
+def test_no_page_scrolls_sideways(visits: list[Visit]) -> None:
     assert {it.name: it.needs for it in visits if it.needs > it.width} == {}
 
 
 @pytest.mark.parametrize("way", ["served", "opened as a file"])
-def test_search_finds(way: str, page: Page, home: str, site: Path) -> None:
+def test_search_finds_pages(way: str, page: Page, home: str, site: Path) -> None:
     root = home if way == "served" else site.as_uri()
     notes = Notes(page)
     page.goto(f"{root}/index.html")
@@ -144,7 +144,7 @@ def test_search_finds(way: str, page: Page, home: str, site: Path) -> None:
     assert notes.visit.said == []
 
 
-def test_the_search_index_is_asked_for_by_who_searches(page: Page, home: str) -> None:
+def test_the_search_index_is_loaded_on_first_search(page: Page, home: str) -> None:
     notes = Notes(page)
     page.goto(f"{home}/index.html", wait_until="networkidle")
     assert [it for it in notes.visit.asked if "/search" in it] == [
@@ -168,7 +168,7 @@ def test_a_chosen_tab_stays_chosen(page: Page, home: str) -> None:
     assert not make.is_visible()
 
 
-def test_what_is_copied_can_be_typed(page: Page, home: str) -> None:
+def test_copied_commands_have_no_prompt(page: Page, home: str) -> None:
     page.goto(f"{home}/index.html")
 
     page.locator(".tabbed-block >> nth=0").locator(".md-code__button").click()
@@ -178,7 +178,7 @@ def test_what_is_copied_can_be_typed(page: Page, home: str) -> None:
     assert copied.strip() == "make learn"
 
 
-def test_the_colours_follow_the_system_until_somebody_chooses(
+def test_the_theme_follows_the_system_until_the_user_chooses(
     page: Page, home: str
 ) -> None:
     def scheme() -> str | None:
@@ -194,7 +194,7 @@ def test_the_colours_follow_the_system_until_somebody_chooses(
     assert scheme() == "default"
 
 
-def test_the_content_is_one_key_away(page: Page, home: str) -> None:
+def test_the_content_can_be_reached_with_one_key(page: Page, home: str) -> None:
     page.goto(f"{home}/{LESSON}")
 
     page.keyboard.press("Tab")
@@ -207,7 +207,7 @@ def test_the_content_is_one_key_away(page: Page, home: str) -> None:
     assert page.evaluate("document.activeElement.closest('.md-content') !== null")
 
 
-def test_a_term_is_explained_to_who_points_at_it(page: Page, home: str) -> None:
+def test_a_term_has_a_tooltip(page: Page, home: str) -> None:
     page.goto(f"{home}/lessons/00_event_loop.html")
 
     page.locator(".md-content abbr:visible").first.hover()
@@ -215,7 +215,7 @@ def test_a_term_is_explained_to_who_points_at_it(page: Page, home: str) -> None:
     page.locator(".md-tooltip2, .md-tooltip").filter(has_text=".").first.wait_for()
 
 
-def test_instructors_parts_open_for_instructors_and_stay_open(
+def test_instructors_sections_open_for_instructors_and_stay_open(
     page: Page, home: str
 ) -> None:
     part = page.locator("details.instructor")
@@ -235,13 +235,15 @@ def test_instructors_parts_open_for_instructors_and_stay_open(
     assert page.locator(opened).count() == 0
 
 
-def test_a_link_into_a_folded_part_opens_it(page: Page, home: str) -> None:
+def test_a_link_into_a_folded_section_opens_it(page: Page, home: str) -> None:
     page.goto(f"{home}/{LESSON}#for-the-instructor")
 
     assert page.locator("details.instructor[open]").count() == 1
 
 
-def test_without_scripts_everything_can_be_read(chromium: Browser, home: str) -> None:
+def test_everything_is_readable_without_javascript(
+    chromium: Browser, home: str
+) -> None:
     with chromium.new_context(java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(f"{home}/{LESSON}")
@@ -252,7 +254,7 @@ def test_without_scripts_everything_can_be_read(chromium: Browser, home: str) ->
         assert not page.locator(".run-sheet-settings").is_visible()
 
 
-def test_a_run_sheet_tells_the_clock_and_prints_the_chosen_agenda(
+def test_a_run_sheet_shows_clock_times_and_prints_the_chosen_agenda(
     page: Page, home: str
 ) -> None:
     page.goto(f"{home}/teaching/agendas.html")

@@ -35,7 +35,7 @@ Change = Callable[[str, str, str], None]
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A checkout with our own mkdocs.yml, one page, and a theme that is quick."""
+    """A checkout with our own mkdocs.yml, one page, and a fast theme."""
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     here = f"workshop.site.extension:\n      root: {tmp_path.as_posix()}"
     config = config.replace("workshop.site.extension", here)
@@ -65,7 +65,7 @@ def change(root: Path) -> Change:
     return change
 
 
-def test_a_page_is_in_the_menu_by_being_there(root: Path, tmp_path: Path) -> None:
+def test_a_new_page_appears_in_the_menu(root: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
 
     assert build(root, site)
@@ -83,9 +83,9 @@ def test_a_page_is_in_the_menu_by_being_there(root: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "old", "new", "words"),
     [
-        ("app.py", '"pong"', '"pang"', "not that of app.py::ping any more"),
+        ("app.py", '"pong"', '"pang"', "differs from app.py::ping"),
         ("app.py", "def ping", "def sing", "app.py has no ping"),
-        ("docs/lessons/90_seats.md", 'hl="return"', 'hl="await"', "no line holds"),
+        ("docs/lessons/90_seats.md", 'hl="return"', 'hl="await"', "no line contains"),
         ("docs/lessons/90_seats.md", "lanes.svg", "gone.svg", "no picture gone.svg"),
         ("docs/lessons/90_seats.md", "../index.md", "../start.md", "../start.md"),
         ("docs/lessons/90_seats.md", "#first", "#last", "#last"),
@@ -119,11 +119,11 @@ def test_an_output_that_has_changed_stops_the_build(
     ended = CliRunner().invoke(site_build, standalone_mode=False)
 
     assert ended.return_value == 1
-    assert "what 'make lesson-90 test' gives has changed" in ended.output
+    assert "'make lesson-90 test' is out of date" in ended.output
     assert not (tmp_path / "site").exists()
 
 
-def test_only_a_site_that_was_built_here_is_built_anew(
+def test_only_a_site_built_here_is_overwritten(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(place, "ROOT", root)

@@ -75,26 +75,26 @@ def test_a_quote_is_shown_with_its_file_and_highlighted_line(root: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('return "pong"', 'return "pang"', "is not that of app.py::ping any more"),
+        ('return "pong"', 'return "pang"', "differs from app.py::ping"),
         ("app.py::ping", "app.py::pong", "app.py has no pong"),
-        ('hl="return"', 'hl="yield"', "no line holds 'yield'"),
+        ('hl="return"', 'hl="yield"', "no line contains 'yield'"),
     ],
 )
-def test_a_quote_that_is_stale_stops_the_build(
+def test_a_stale_quote_stops_the_build(
     old: str, new: str, words: str, root: Path
 ) -> None:
     with pytest.raises(QuoteError, match=words):
         html_of(QUOTED.replace(old, new), root)
 
 
-def test_what_a_command_printed_looks_like_a_terminal(root: Path) -> None:
+def test_command_output_looks_like_a_terminal(root: Path) -> None:
     html = html_of('```text title="make test"\nFailed.\n```\n', root)
 
     assert 'class="output highlight"' in html
     assert '<span class="filename">make test</span>' in html
 
 
-def test_prompts_are_not_part_of_what_is_typed(root: Path) -> None:
+def test_prompts_are_not_part_of_a_command(root: Path) -> None:
     html = html_of("```console\n$ make learn\n$ make list\n```\n", root)
 
     assert 'class="typed highlight"' in html
@@ -103,7 +103,7 @@ def test_prompts_are_not_part_of_what_is_typed(root: Path) -> None:
     assert "$" in session
 
 
-def test_a_picture_is_drawn_into_the_page(root: Path) -> None:
+def test_a_picture_is_embedded_in_the_page(root: Path) -> None:
     html = html_of("Look:\n\n![What to see](../pictures/lanes.svg)\n", root)
 
     assert '<figure class="loop"><div data-search-exclude>' in html
@@ -160,7 +160,7 @@ def test_other_images_stay_images(root: Path) -> None:
     assert "<img" in html_of("![Logo](logo.svg)\n", root)
 
 
-def test_the_part_for_instructors_is_folded_to_the_end(root: Path) -> None:
+def test_the_section_for_instructors_is_folded(root: Path) -> None:
     page = "# Title\n\n## Wrap-up\n\nKeep.\n\n## For the instructor\n\nSay.\n"
 
     before, _, part = html_of(page, root).partition("<details")
@@ -172,7 +172,7 @@ def test_the_part_for_instructors_is_folded_to_the_end(root: Path) -> None:
     assert "headerlink" not in part
 
 
-def test_things_to_do_have_boxes_for_bullets(root: Path) -> None:
+def test_to_do_lists_have_boxes_as_bullets(root: Path) -> None:
     tight = html_of("- [ ] Clone it.\n- [ ] Try `make doctor`.\n", root)
     loose = html_of("- [ ] Clone it.\n\n- [ ] Try it.\n", root)
     other = html_of("- Clone it.\n- [ ] Try it.\n", root)
@@ -183,7 +183,7 @@ def test_things_to_do_have_boxes_for_bullets(root: Path) -> None:
     assert 'class="boxes"' not in other
 
 
-def test_answers_are_markdown_inside(root: Path) -> None:
+def test_folded_answers_contain_markdown(root: Path) -> None:
     page = "<details>\n<summary>Answer</summary>\n\nIt is `await`.\n\n</details>\n"
 
     assert "<code>await</code>" in html_of(page, root)

@@ -66,7 +66,7 @@ def test_texts_code_and_output_follow_each_other(write: Any) -> None:
     )
 
 
-def test_a_drawing_is_shown_and_not_its_text(write: Any) -> None:
+def test_a_drawing_is_shown_instead_of_its_text(write: Any) -> None:
     page = notebook_page(
         write(
             TITLE,
@@ -101,7 +101,7 @@ def test_a_recording_is_drawn_for_phones_too(write: Any) -> None:
     assert len(ids) == len(set(ids)) > 0
 
 
-def test_an_error_that_is_meant_to_be_seen_is_its_last_line(write: Any) -> None:
+def test_an_intended_error_is_shown_as_its_last_line(write: Any) -> None:
     error = {"output_type": "error", "ename": "RuntimeError", "evalue": "no loop"}
 
     page = notebook_page(write(TITLE, code("asyncio.run(f())", error)))
@@ -124,7 +124,7 @@ def test_code_with_backticks_stays_in_its_block(write: Any) -> None:
     assert '````python\nprint("```")\n````' in page
 
 
-def test_links_lead_where_they_led(write: Any) -> None:
+def test_links_still_work(write: Any) -> None:
     links = (
         "[page](../docs/lessons/00_x.md#run), [next](01_y.ipynb), "
         "[app](../lessons/00_x/app.py), [web](https://example.org/a)"
@@ -138,12 +138,12 @@ def test_links_lead_where_they_led(write: Any) -> None:
     ) in page
 
 
-def test_a_cell_that_was_never_run_cannot_be_shown(write: Any) -> None:
+def test_a_cell_without_output_is_an_error(write: Any) -> None:
     with pytest.raises(NotebookError, match=r"its cell 'late\(\)' was not run"):
         notebook_page(write(TITLE, code("late()", run=False)))
 
 
-def test_what_is_no_notebook_or_has_no_title_is_refused(write: Any) -> None:
+def test_a_file_that_is_not_a_notebook_or_has_no_title_is_an_error(write: Any) -> None:
     with pytest.raises(NotebookError, match="does not begin with a title"):
         notebook_page(write(text("No title.")))
     path = write(TITLE)
@@ -152,9 +152,7 @@ def test_what_is_no_notebook_or_has_no_title_is_refused(write: Any) -> None:
         notebook_page(path)
 
 
-def test_every_notebook_has_a_page_that_is_found_stale(
-    write: Any, tmp_path: Path
-) -> None:
+def test_a_stale_notebook_page_is_reported(write: Any, tmp_path: Path) -> None:
     (tmp_path / "lessons").mkdir()
     path = write(TITLE)
     page = tmp_path / "docs" / "notebooks" / "00_event_loop.md"
@@ -174,7 +172,9 @@ def test_every_notebook_has_a_page_that_is_found_stale(
     assert not page.exists()
 
 
-def test_a_plain_text_has_the_words_of_a_drawing(write: Any, tmp_path: Path) -> None:
+def test_the_plain_text_contains_a_drawings_description(
+    write: Any, tmp_path: Path
+) -> None:
     lane = Lane("ann()", (Span(State.AWAITING, 0, 9),))
     kept = {"title": "Ann & Bob", **Timeline((lane,), 10).as_json()}
     output = {"output_type": "display_data", "data": {JSON: kept}}

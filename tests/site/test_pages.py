@@ -15,12 +15,12 @@ PAGES = pages_below(ROOT)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda it: it.stem)
-def test_its_code_is_quoted_from_where_it_says(page: Path) -> None:
+def test_its_quotes_are_up_to_date(page: Path) -> None:
     # What commands print is run again in tests/check, lesson by lesson.
     assert [str(it) for it in check_page(page, ROOT, outputs=None)] == []
 
 
-def test_the_glossary_can_be_read_by_the_site() -> None:
+def test_the_glossary_can_be_parsed() -> None:
     page = ROOT / "docs" / "reference" / "glossary.md"
 
     terms = read_terms(page.read_text(encoding="utf-8"))
@@ -40,5 +40,5 @@ def test_the_glossary_can_be_read_by_the_site() -> None:
         ("logo.svg", False),
     ],
 )
-def test_only_recorded_pictures_are_drawn_into_a_page(source: str, drawn: bool) -> None:
+def test_only_recorded_pictures_are_embedded(source: str, drawn: bool) -> None:
     assert is_drawn(source) == drawn

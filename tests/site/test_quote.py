@@ -62,7 +62,7 @@ def test_a_function_comes_with_its_decorators_and_the_comment_above(root: Path) 
     )
 
 
-def test_a_method_comes_without_the_margin_of_its_class(root: Path) -> None:
+def test_a_method_is_quoted_without_its_indentation(root: Path) -> None:
     assert quote(root, "app.py::Cache.get") == (
         "async def get(self, key):\n    return self.stored[key]\n"
     )
@@ -76,14 +76,14 @@ def test_a_constant_can_be_named(root: Path) -> None:
     assert quote(root, "app.py::PATIENCE") == "PATIENCE = 3  # seconds\n"
 
 
-def test_two_names_come_one_below_the_other(root: Path) -> None:
+def test_two_names_are_quoted_in_order(root: Path) -> None:
     both = quote(root, "app.py::PATIENCE,quotes")
 
     assert both.startswith("PATIENCE = 3")
     assert "\n\n\nasync def quotes" in both
 
 
-def test_a_part_reaches_from_one_text_to_the_next_or_to_the_end(root: Path) -> None:
+def test_a_range_goes_from_one_text_to_another_or_to_the_end(root: Path) -> None:
     part = "try:\n    self.stored[key] = value\nfinally:\n"
 
     assert quote(root, "app.py::Cache.set", "try: … finally") == part
@@ -91,7 +91,7 @@ def test_a_part_reaches_from_one_text_to_the_next_or_to_the_end(root: Path) -> N
     assert quote(root, "app.py::Cache.set", "try: …").endswith("self.writes += 1\n")
 
 
-def test_what_is_left_to_do_is_not_quoted(root: Path) -> None:
+def test_todos_are_not_quoted(root: Path) -> None:
     assert "TODO" not in quote(root, "app.py::ask")
     assert "and not twice" not in quote(root, "app.py::ask")
 
@@ -103,12 +103,12 @@ def test_what_is_left_to_do_is_not_quoted(root: Path) -> None:
         ("app.py::tell", "", "app.py has no tell"),
         ("app.py::Cache.ask", "", "app.py has no Cache.ask"),
         ("app.py::twice", "", "app.py defines twice 2 times"),
-        ("app.py::ask", "yield", "0 lines hold 'yield', not one"),
-        ("app.py::Cache.set", "self", "3 lines hold 'self', not one"),
-        ("app.py::Cache.set", "try: … await", "no line after 'try:' holds 'await'"),
+        ("app.py::ask", "yield", "0 lines contain 'yield'"),
+        ("app.py::Cache.set", "self", "3 lines contain 'self'"),
+        ("app.py::Cache.set", "try: … await", "no line after 'try:' contains 'await'"),
     ],
 )
-def test_what_is_not_there_or_not_one_cannot_be_quoted(
+def test_a_missing_or_ambiguous_name_is_an_error(
     source: str, lines: str, words: str, root: Path
 ) -> None:
     with pytest.raises(QuoteError, match=words):
@@ -119,14 +119,12 @@ def test_lines_are_highlighted_by_their_text(root: Path) -> None:
     code = quote(root, "app.py::Cache.set")
 
     assert highlighted(code, "try | writes") == [2, 5]
-    with pytest.raises(QuoteError, match="no line holds 'await'"):
+    with pytest.raises(QuoteError, match="no line contains 'await'"):
         highlighted(code, "try | await")
 
 
 @pytest.mark.parametrize("content", [b"def (:\n", b"\xff\n"])
-def test_a_file_that_is_not_python_is_told_and_crashes_nothing(
-    content: bytes, tmp_path: Path
-) -> None:
+def test_a_file_that_is_not_python_is_an_error(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_bytes(content)
 
     with pytest.raises(QuoteError, match=r"app\.py"):

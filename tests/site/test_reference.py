@@ -56,7 +56,7 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_package_tells_what_it_offers(package: Path) -> None:
+def test_a_package_page_documents_its_public_names(package: Path) -> None:
     page = package_page(package)
 
     assert page.startswith("## hold\n\n`hold(*gates)`\n\nHold all *gates*.")
@@ -69,7 +69,7 @@ def test_a_package_tells_what_it_offers(package: Path) -> None:
     assert "private" not in page
 
 
-def test_what_has_no_docstring_cannot_be_told(package: Path) -> None:
+def test_a_missing_docstring_is_an_error(package: Path) -> None:
     broken = GATE.replace('"""Hold all *gates*."""', "pass")
     (package / "gate.py").write_text(broken, encoding="utf-8")
 
@@ -77,7 +77,7 @@ def test_what_has_no_docstring_cannot_be_told(package: Path) -> None:
         package_page(package)
 
 
-def test_fixtures_are_told_without_importing_the_plugin(tmp_path: Path) -> None:
+def test_fixtures_are_documented_without_importing_the_plugin(tmp_path: Path) -> None:
     plugin = tmp_path / "plugin.py"
     plugin.write_text(
         "import nothing_there\n\n\n@pytest.fixture\nasync def clock():\n"
@@ -91,7 +91,7 @@ def test_fixtures_are_told_without_importing_the_plugin(tmp_path: Path) -> None:
     assert "helper" not in table
 
 
-def test_a_verb_tells_both_its_spellings_and_its_options() -> None:
+def test_a_verb_is_listed_with_both_spellings_and_its_options() -> None:
     @click.command("test")
     @click.argument("lesson")
     @click.option("--all", is_flag=True, help="Show every step.")
@@ -112,7 +112,7 @@ def test_a_verb_tells_both_its_spellings_and_its_options() -> None:
     assert "## x" not in page
 
 
-def test_a_verb_of_several_tells_them_all() -> None:
+def test_a_group_of_verbs_lists_its_subcommands() -> None:
     group = click.Group("progress", help="Take it with you.")
     group.add_command(click.Command("export", help="Write it to a file."))
 

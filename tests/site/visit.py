@@ -18,7 +18,7 @@ _DATA = ("data:", "blob:")
 
 @dataclass
 class Visit:
-    """What happened when a page was opened: what it said, asked for, weighed."""
+    """The result of opening a page: its messages, requests and size."""
 
     name: str
     width: int
@@ -27,7 +27,7 @@ class Visit:
     weight: int = 0
     """Bytes, uncompressed, with an empty cache."""
     needs: int = 0
-    """Columns of pixels; more than the width means scrolling sideways."""
+    """The page's width in pixels; more than the window's means scrolling sideways."""
     violations: list[str] = field(default_factory=list)
 
     def outside(self, home: str) -> list[str]:
@@ -83,7 +83,7 @@ def _visit(home: str, names: list[str], width: int, script: str) -> list[Visit]:
 
 
 class Notes:
-    """Writes down what a page says and asks for, into the current `visit`."""
+    """Records a page's messages and requests in the current `visit`."""
 
     def __init__(self, page: Page) -> None:
         self.visit = Visit("", 0)
@@ -103,12 +103,12 @@ class Notes:
 
 
 def wait_for_scheme(page: Page, name: str) -> None:
-    """Return when the page has the colours of *name*: it follows the system late."""
+    """Wait until the page has the theme *name*, because it follows the system late."""
     page.locator(f"body[data-md-color-scheme={name}]").wait_for()
 
 
 def judge(page: Page, *rules: str) -> list[str]:
-    """Return what axe-core finds on *page*, by all its rules or by *rules*."""
+    """Return axe-core's findings on *page*, by all its rules or by *rules*."""
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = {"type": "rule", "values": rules}

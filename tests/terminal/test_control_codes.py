@@ -22,7 +22,7 @@ _NO_COLOURS = pyte.Screen(1, 1).cursor.attrs
 
 
 def soup(seed: int) -> str:
-    """Return characters that like to be parts of control codes, in any order."""
+    """Return random sequences of characters that occur in control codes."""
     chosen = random.Random(seed)
     parts = [
         *("\x1b", "\x1b[", "\x1b]", "\x1bP", "\x1b_", "\x1b\\", "\x9b", "\x9d", "\x90"),
@@ -54,7 +54,7 @@ def test_only_text_line_breaks_and_colours_are_left(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_a_terminal_shows_the_text_and_is_as_it_was(seed: int) -> None:
+def test_a_terminal_shows_the_text_and_keeps_its_state(seed: int) -> None:
     text = soup(seed)
 
     lines, cursor, title, colours_off = screen_of(sanitize(text))
@@ -64,14 +64,14 @@ def test_a_terminal_shows_the_text_and_is_as_it_was(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_sanitized_text_stays_as_it_is(seed: int) -> None:
+def test_sanitizing_is_idempotent(seed: int) -> None:
     shown = sanitize(soup(seed))
 
     assert sanitize(shown) == shown
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_a_text_in_pieces_becomes_what_it_would_become_whole(seed: int) -> None:
+def test_chunks_give_the_same_result_as_the_whole_text(seed: int) -> None:
     text = soup(seed)
     cuts = random.Random(seed)
     sanitizer, shown, at = Sanitizer(), "", 0
@@ -105,11 +105,11 @@ def test_a_text_in_pieces_becomes_what_it_would_become_whole(seed: int) -> None:
         ("\x1b[>4;1mno colour", "no colour"),
     ],
 )
-def test_what_is_left_of_known_tricks(text: str, left: str) -> None:
+def test_known_attacks_are_removed(text: str, left: str) -> None:
     assert sanitize(text) == left
 
 
-def test_each_line_has_its_colour_and_none_is_left_on() -> None:
+def test_each_line_sets_its_own_colour_and_resets_it() -> None:
     assert sanitize("\x1b[31ma\nb") == f"\x1b[31ma{RESET}\n\x1b[31mb{RESET}"
     assert sanitize("\x1b[31ma\x1b[m\nb") == "\x1b[31ma\x1b[m\nb"
 
@@ -118,7 +118,7 @@ def test_without_colours_the_text_stays() -> None:
     assert sanitize("\x1b[1;31mno\x1b[0m", colours=False) == "no"
 
 
-def test_a_string_without_an_end_is_not_held_back_for_ever() -> None:
+def test_an_unterminated_string_is_not_held_back_forever() -> None:
     sanitizer = Sanitizer()
 
     shown = sanitizer.feed("\x1b]52;c;" + "A" * 200_000)

@@ -16,7 +16,7 @@ from workshop.terminal.output import (
 )
 
 
-def test_what_is_printed_is_clean(
+def test_printed_text_is_clean(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -38,14 +38,14 @@ def test_no_color_removes_the_app_s_colours(monkeypatch: pytest.MonkeyPatch) -> 
     assert written.getvalue() == "red"
 
 
-def test_codes_of_our_own_have_a_way_around_the_filter() -> None:
+def test_our_own_codes_bypass_the_filter() -> None:
     written = io.StringIO()
     trusted(SafeStream(written)).write("\r")  # type: ignore[arg-type]
 
     assert written.getvalue() == "\r"
 
 
-def test_what_another_process_writes_is_passed_on_at_once_and_clean() -> None:
+def test_output_of_another_process_is_passed_on_at_once_and_clean() -> None:
     read, write = os.pipe()
     target = io.StringIO()
     prompted = threading.Event()

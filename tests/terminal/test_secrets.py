@@ -37,7 +37,7 @@ def test_a_password_is_hidden_however_it_is_spelt(password: str, escaped: bool) 
 
 
 @pytest.mark.parametrize("divider", "/#?@:")
-def test_half_of_a_password_that_was_read_as_something_else_is_hidden(
+def test_half_of_a_misparsed_password_is_hidden(
     divider: str,
 ) -> None:
     address = f"redis://ann:first{divider}second@cache.example/1"
@@ -54,7 +54,7 @@ def test_half_of_a_password_that_was_read_as_something_else_is_hidden(
         assert "second" not in shown
 
 
-def test_a_short_password_is_hidden_where_it_stands_as_one() -> None:
+def test_a_short_password_is_hidden_in_the_position_of_a_password() -> None:
     address = "redis://:ab@host/0"
     secrets = secrets_in(address)
 
@@ -73,7 +73,7 @@ def test_a_password_that_is_also_a_name_does_not_make_text_unreadable() -> None:
     assert redacted("--database postgres", secrets) == "--database postgres"
 
 
-def test_the_user_s_name_alone_is_no_secret() -> None:
+def test_the_user_s_name_alone_is_not_a_secret() -> None:
     secrets = secrets_in("postgresql://ann:secret-word@localhost/shop")
 
     assert redacted('no access for "ann"', secrets) == 'no access for "ann"'

@@ -102,7 +102,7 @@ async def forget():
 '''
 
 
-async def test_start_up_has_run_and_its_state_reaches_requests(
+async def test_startup_has_run_and_requests_see_its_state(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
     assert app.module.log == ["up"]
@@ -122,7 +122,7 @@ async def test_shutdown_runs_once(app: RunningApp) -> None:
     assert log == ["up", "down"]
 
 
-async def test_shutdown_runs_at_the_end_if_the_test_has_not_asked(
+async def test_shutdown_runs_at_the_end_of_the_test_by_default(
     run_app: RunApp,
 ) -> None:
     async with run_app() as app:
@@ -131,7 +131,7 @@ async def test_shutdown_runs_at_the_end_if_the_test_has_not_asked(
     assert log == ["up", "down"]
 
 
-async def test_each_instance_is_its_own_and_nothing_of_it_is_left(
+async def test_each_instance_is_separate_and_leaves_nothing_behind(
     run_app: RunApp,
 ) -> None:
     async with run_app() as app:
@@ -154,14 +154,14 @@ async def test_the_database_is_never_the_learners_own_file(
     assert Path(app.state["url"].partition(":///")[2]).is_absolute()
 
 
-async def test_stand_ins_may_be_put_in_place_before_start_up(run_app: RunApp) -> None:
+async def test_stand_ins_may_be_installed_before_startup(run_app: RunApp) -> None:
     gate = Gate("the greeting", result="faked")
     gate.open()
     async with run_app(replace={"fetch": gate}) as app:
         assert app.state["greeting"] == "faked"
 
 
-async def test_the_environment_is_set_for_start_up_and_put_back(
+async def test_the_environment_is_set_for_startup_and_restored(
     run_app: RunApp,
 ) -> None:
     before = os.environ["DATABASE_URL"]
@@ -171,7 +171,7 @@ async def test_the_environment_is_set_for_start_up_and_put_back(
     assert os.environ["DATABASE_URL"] == before
 
 
-async def test_start_up_may_be_left_to_the_test(run_app: RunApp) -> None:
+async def test_the_test_may_run_startup_itself(run_app: RunApp) -> None:
     async with run_app(start=False) as app:
         assert (app.module.log, app.started) == ([], False)
         await app.startup()
@@ -187,7 +187,7 @@ async def test_errors_are_kept_and_logged(
     assert str(app.learner_line()).endswith('raise LookupError("no such show")')
 
 
-async def test_what_a_forgotten_task_raises_is_kept_too(
+async def test_an_exception_of_a_forgotten_task_is_kept_too(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
     """It does not become the failure of whatever runs when it is collected."""
@@ -198,7 +198,7 @@ async def test_what_a_forgotten_task_raises_is_kept_too(
     assert [str(error) for error in app.errors] == ["mail server is down"]
 
 
-async def test_a_request_that_is_never_answered_fails_in_words(
+async def test_a_request_without_a_response_fails_with_a_message(
     client: httpx2.AsyncClient,
 ) -> None:
     never_answered = r"^GET /stuck was never answered\. Expected"
@@ -206,7 +206,7 @@ async def test_a_request_that_is_never_answered_fails_in_words(
         await client.get("/stuck")
 
 
-async def test_what_is_in_flight_at_the_end_is_cancelled(run_app: RunApp) -> None:
+async def test_requests_in_flight_at_the_end_are_cancelled(run_app: RunApp) -> None:
     async with run_app() as app, app.client() as client:
         request = asyncio.create_task(client.get("/stuck"))
         await settle()
@@ -215,7 +215,7 @@ async def test_what_is_in_flight_at_the_end_is_cancelled(run_app: RunApp) -> Non
     assert request.cancelled()
 
 
-async def test_a_name_that_is_gone_is_asked_back(app: RunningApp) -> None:
+async def test_a_missing_name_is_reported(app: RunningApp) -> None:
     with pytest.raises(AssertionError, match=r"app.py has no mainframe any more.*back"):
         app.replace("mainframe", Gate("it"))
 
@@ -235,7 +235,7 @@ async def _stream() -> AsyncIterator[str]:
         ("fetch", _stream, "async def … yield", "async def"),
     ],
 )
-async def test_a_function_of_another_kind_is_refused(
+async def test_a_stand_in_of_another_kind_is_an_error(
     app: RunningApp, name: str, fake: object, was: str, now: str
 ) -> None:
     with pytest.raises(AssertionError) as failure:
@@ -244,7 +244,7 @@ async def test_a_function_of_another_kind_is_refused(
     assert f"was `{was}`; now it is `{now}`. Put it back" in str(failure.value)
 
 
-async def test_stand_ins_of_the_same_kind_are_put_in_place(app: RunningApp) -> None:
+async def test_stand_ins_of_the_same_kind_are_installed(app: RunningApp) -> None:
     fakes = {
         "fetch": Gate("it"),
         "ask": Rendezvous(2, "calls").blocking,
@@ -270,7 +270,7 @@ app = FastAPI(lifespan=lifespan)
 """
 
 
-async def test_a_start_up_that_fails_says_why_and_where(write_app: WriteApp) -> None:
+async def test_a_failed_startup_says_why_and_where(write_app: WriteApp) -> None:
     with pytest.raises(StartupError) as failure:
         async with running(write_app(STARTUP_FAILS)):
             pytest.fail("it has not started")
@@ -282,7 +282,7 @@ async def test_a_start_up_that_fails_says_why_and_where(write_app: WriteApp) -> 
     assert isinstance(failure.value.__cause__, ConnectionError)
 
 
-async def test_a_start_up_that_never_ends_fails_in_words(
+async def test_an_endless_startup_fails_with_a_message(
     write_app: WriteApp, short_limit: None
 ) -> None:
     text = STARTUP_FAILS.replace(
@@ -296,7 +296,7 @@ async def test_a_start_up_that_never_ends_fails_in_words(
             pytest.fail("it has not started")
 
 
-async def test_a_shutdown_that_fails_says_why(write_app: WriteApp) -> None:
+async def test_a_failed_shutdown_says_why(write_app: WriteApp) -> None:
     text = STARTUP_FAILS.replace("    yield\n", "").replace(
         "    raise", "    yield\n    raise"
     )
@@ -305,7 +305,7 @@ async def test_a_shutdown_that_fails_says_why(write_app: WriteApp) -> None:
             await app.shutdown()
 
 
-async def test_a_shutdown_that_never_ends_fails_in_words(write_app: WriteApp) -> None:
+async def test_an_endless_shutdown_fails_with_a_message(write_app: WriteApp) -> None:
     text = STARTUP_FAILS.replace("    yield\n", "").replace(
         '    raise ConnectionError("no database")',
         "    yield\n    import asyncio; await asyncio.Event().wait()",
@@ -323,7 +323,7 @@ async def ask_for(app: RunningApp, path: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/wait", "/wait-in-a-thread"])
-async def test_an_app_that_ends_lets_nobody_go_who_waits_in_another(
+async def test_the_end_of_an_app_releases_no_caller_of_another(
     run_app: RunApp, path: str
 ) -> None:
     """Also when it ends because the test has failed."""
@@ -345,7 +345,7 @@ async def test_an_app_that_ends_lets_nobody_go_who_waits_in_another(
         assert await outers == "opened"
 
 
-async def test_an_app_that_ends_lets_nobody_go_who_waits_for_others_to_come(
+async def test_the_end_of_an_app_releases_no_rendezvous_of_another(
     run_app: RunApp,
 ) -> None:
     venues = Rendezvous(3, "venue calls", result="met")
@@ -362,7 +362,7 @@ async def test_an_app_that_ends_lets_nobody_go_who_waits_for_others_to_come(
         assert await outers == "met"
 
 
-async def test_an_app_that_ends_cancels_nothing_that_goes_on_in_another(
+async def test_the_end_of_an_app_cancels_nothing_in_another(
     run_app: RunApp,
 ) -> None:
     async with run_app() as outer, outer.client() as client:
@@ -379,7 +379,7 @@ async def test_an_app_that_ends_cancels_nothing_that_goes_on_in_another(
     assert outers.cancelled()
 
 
-async def test_each_app_hears_of_its_tasks_after_another_has_ended(
+async def test_each_app_tracks_its_tasks_after_another_has_ended(
     run_app: RunApp,
 ) -> None:
     loop = asyncio.get_running_loop()

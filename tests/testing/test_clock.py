@@ -67,7 +67,7 @@ async def board():
 '''
 
 
-async def test_time_stands_still_until_it_is_moved(clock: Clock) -> None:
+async def test_time_stands_still_until_it_is_advanced(clock: Clock) -> None:
     sleeping = asyncio.create_task(asyncio.sleep(0.001))
     await settle(500)
 
@@ -77,7 +77,7 @@ async def test_time_stands_still_until_it_is_moved(clock: Clock) -> None:
     assert clock.now == pytest.approx(0.001)
 
 
-async def test_timers_fire_in_order_and_each_at_its_own_time(clock: Clock) -> None:
+async def test_timers_fire_in_order_each_at_its_own_time(clock: Clock) -> None:
     journal = Journal()
 
     async def tick(name: str, seconds: float) -> None:
@@ -104,9 +104,7 @@ async def test_a_cancelled_timer_does_not_fire(clock: Clock) -> None:
     assert journal.events == []
 
 
-async def test_a_timeout_comes_when_the_time_has_come(
-    app: RunningApp, clock: Clock
-) -> None:
+async def test_a_timeout_fires_at_its_time(app: RunningApp, clock: Clock) -> None:
     venue = Gate("the venue")
     app.replace("venue", venue)
     quote = exchange(app, "GET", "/quote")
@@ -119,7 +117,7 @@ async def test_a_timeout_comes_when_the_time_has_come(
     assert (quote.json(), venue.cancelled) == ("too late", 1)
 
 
-async def test_a_thread_takes_its_real_time_and_nothing_times_out(
+async def test_a_thread_takes_real_time_without_a_timeout(
     app: RunningApp, client: httpx2.AsyncClient, clock: Clock
 ) -> None:
     archive = Gate("the archive", result="written")
@@ -148,7 +146,7 @@ async def test_a_thread_times_out_only_when_the_test_says_so(
 
 
 @pytest.mark.parametrize("attempt", range(5))
-async def test_a_database_is_never_timed_out_by_a_clock_that_stands(
+async def test_a_stopped_clock_never_times_out_a_database(
     client: httpx2.AsyncClient, database: Database, clock: Clock, attempt: int
 ) -> None:
     """Its driver works in a thread, or behind a socket, where the loop sees nobody."""
@@ -168,7 +166,7 @@ async def test_a_stream_is_kept_alive_after_fifteen_seconds(
     await board.finished()
 
 
-async def test_timers_without_end_are_noticed(
+async def test_endless_timers_are_noticed(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workshop.testing.time.clock._MOST_TIMERS", 20)

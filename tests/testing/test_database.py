@@ -73,7 +73,7 @@ async def leak():
 """
 
 
-async def test_a_commit_after_the_response_is_seen_to_be_late(
+async def test_a_commit_after_the_response_is_detected(
     app: RunningApp, database: Database
 ) -> None:
     order = exchange(app, "POST", "/late", probe=lambda: database.count("orders"))
@@ -84,7 +84,7 @@ async def test_a_commit_after_the_response_is_seen_to_be_late(
     assert await database.count("orders") == 1
 
 
-async def test_a_commit_before_the_response_is_seen_to_be_in_time(
+async def test_a_commit_before_the_response_is_detected(
     app: RunningApp, database: Database
 ) -> None:
     order = exchange(app, "POST", "/in-time", probe=lambda: database.count("orders"))
@@ -93,7 +93,7 @@ async def test_a_commit_before_the_response_is_seen_to_be_in_time(
     assert order.probed[0] == ("http.response.start", 1)
 
 
-async def test_rows_are_fetched_counted_and_made_with_the_same_words_everywhere(
+async def test_rows_are_fetched_counted_and_added_the_same_way_everywhere(
     app: RunningApp, database: Database
 ) -> None:
     for seat in ("A1", "A2"):
@@ -106,9 +106,7 @@ async def test_rows_are_fetched_counted_and_made_with_the_same_words_everywhere(
     assert await database.fetch("SELECT '?' AS mark WHERE 1 = ?", 1) == [{"mark": "?"}]
 
 
-async def test_a_table_that_is_not_there_is_said_in_words(
-    app: RunningApp, database: Database
-) -> None:
+async def test_a_missing_table_is_reported(app: RunningApp, database: Database) -> None:
     with pytest.raises(AssertionError, match=r"The database has no table 'tickets'"):
         await database.count("tickets")
 
@@ -128,14 +126,14 @@ async def test_the_app_finds_the_database_in_its_environment(
 
 
 @pytest.mark.parametrize("seat", ["A1", "B2"])
-async def test_every_test_has_a_database_of_its_own(
+async def test_every_test_has_its_own_database(
     app: RunningApp, database: Database, seat: str
 ) -> None:
     assert await database.count("orders") == 0
     await database.execute("INSERT INTO orders (seat) VALUES (?)", seat)
 
 
-async def test_connections_that_come_back_are_counted(
+async def test_returned_connections_are_counted(
     app: RunningApp, database: Database
 ) -> None:
     before = database.checkouts
@@ -150,7 +148,7 @@ async def test_connections_that_come_back_are_counted(
     assert database.connections_open == 0
 
 
-async def test_a_connection_that_only_the_garbage_collector_gives_back_stays_out(
+async def test_a_connection_returned_by_the_garbage_collector_counts_as_leaked(
     app: RunningApp, database: Database
 ) -> None:
     """What the counter says does not depend on what happened to be collected."""
@@ -165,7 +163,7 @@ async def test_a_connection_that_only_the_garbage_collector_gives_back_stays_out
     assert (database.out, database.connections_open) == (5, 5)
 
 
-async def test_an_engine_that_is_not_disposed_of_keeps_its_connection(
+async def test_an_engine_that_is_not_disposed_keeps_its_connection(
     run_app: RunApp, database: Database
 ) -> None:
     async with run_app(env={"DISPOSE": "no"}) as app:
@@ -174,7 +172,7 @@ async def test_an_engine_that_is_not_disposed_of_keeps_its_connection(
         assert (database.out, database.connections_open) == (0, 1)
 
 
-async def test_a_pool_made_anywhere_is_counted(
+async def test_a_pool_created_anywhere_is_counted(
     write_app: WriteApp, database: Database
 ) -> None:
     """The lab knows no name of the app's; its engine may live in the lifespan."""
@@ -205,7 +203,7 @@ async def test_a_pool_made_anywhere_is_counted(
         assert database.connections_open == 0
 
 
-async def test_without_counting_a_leak_is_told_as_never_closed(
+async def test_without_counting_a_leak_is_reported_as_never_closed(
     app: RunningApp, leaks: Leaks
 ) -> None:
     async with app.client() as client:
@@ -214,7 +212,7 @@ async def test_without_counting_a_leak_is_told_as_never_closed(
     assert [words for words in leaks.unclosed() if "garbage collector" in words]
 
 
-def test_counting_leaves_nothing_behind_in_sqlalchemy() -> None:
+def test_counting_leaves_no_listeners_in_sqlalchemy() -> None:
     from sqlalchemy import create_engine
 
     from workshop.testing.services.pool import counted_pools
@@ -229,7 +227,7 @@ def test_counting_leaves_nothing_behind_in_sqlalchemy() -> None:
     assert (counters.checkouts, counters.connects) == (0, 0)
 
 
-def test_the_files_of_a_test_are_gone_afterwards(tmp_path: Path) -> None:
+def test_the_files_of_a_test_are_deleted_afterwards(tmp_path: Path) -> None:
     from tests.testing.nested import run_lesson
 
     told = run_lesson(

@@ -115,7 +115,7 @@ async def test_each_message_is_seen_when_it_is_sent(app: RunningApp) -> None:
     ]
 
 
-async def test_messages_stand_in_the_journal(app: RunningApp) -> None:
+async def test_messages_are_recorded_in_the_journal(app: RunningApp) -> None:
     journal = Journal()
 
     async def venue() -> None:
@@ -127,7 +127,7 @@ async def test_messages_stand_in_the_journal(app: RunningApp) -> None:
     assert journal.events == ["http.response.start", "http.response.body", "mail sent"]
 
 
-async def test_a_probe_sees_the_world_before_the_message_counts(
+async def test_a_probe_runs_before_the_message_is_recorded(
     app: RunningApp,
 ) -> None:
     async def probe() -> tuple[int, bool]:
@@ -142,7 +142,7 @@ async def test_a_probe_sees_the_world_before_the_message_counts(
     ]
 
 
-async def test_an_app_hears_that_the_customer_left(app: RunningApp) -> None:
+async def test_an_app_is_notified_when_the_client_leaves(app: RunningApp) -> None:
     venue = Gate("the venue")
     app.replace("venue", venue)
     order = exchange(app, "GET", "/endless")
@@ -156,7 +156,7 @@ async def test_an_app_hears_that_the_customer_left(app: RunningApp) -> None:
     assert order.messages == [], "what is sent after the customer left is dropped"
 
 
-async def test_what_the_app_raises_is_kept_and_the_customer_gets_a_500(
+async def test_an_exception_is_kept_and_the_client_gets_a_500(
     app: RunningApp,
 ) -> None:
     order = exchange(app, "GET", "/boom")
@@ -167,7 +167,7 @@ async def test_what_the_app_raises_is_kept_and_the_customer_gets_a_500(
     assert app.errors == [order.error]
 
 
-async def test_a_response_that_never_comes_fails_in_words(app: RunningApp) -> None:
+async def test_a_missing_response_fails_with_a_message(app: RunningApp) -> None:
     order = exchange(app, "GET", "/stuck")
 
     never_answered = r"^GET /stuck was never answered\. Expected"
@@ -180,7 +180,7 @@ async def test_a_response_that_never_comes_fails_in_words(app: RunningApp) -> No
         await order.finished()
 
 
-async def test_an_app_that_returns_without_an_answer_fails_in_words() -> None:
+async def test_an_app_that_returns_without_a_response_fails_with_a_message() -> None:
     async def silent(scope: object, receive: object, send: object) -> None:
         raise ValueError("lost")
 
@@ -190,7 +190,7 @@ async def test_an_app_that_returns_without_an_answer_fails_in_words() -> None:
         await exchange(silent, "GET", "/").response_started()
 
 
-async def test_many_exchanges_are_in_flight_together(app: RunningApp) -> None:
+async def test_many_exchanges_are_in_flight_at_once(app: RunningApp) -> None:
     venue = Gate("the venue")
     app.replace("venue", venue)
     orders = [exchange(app, "GET", "/later") for _ in range(5)]

@@ -143,7 +143,7 @@ def lanes(told: Told) -> dict[str, tuple[float, float]]:
     return {lane.name: (lane.start, lane.end) for lane in told.timeline.lanes}
 
 
-def test_calls_one_after_another_are_seen_as_stairs(told: dict[str, Told]) -> None:
+def test_sequential_calls_look_like_stairs(told: dict[str, Told]) -> None:
     found = lanes(told["test_stairs"])
 
     assert list(found) == [
@@ -155,13 +155,13 @@ def test_calls_one_after_another_are_seen_as_stairs(told: dict[str, Told]) -> No
     assert found["ask('Apollo')"][1] <= found["ask('Bijou')"][0]
 
 
-def test_calls_side_by_side_are_seen_side_by_side(told: dict[str, Told]) -> None:
+def test_concurrent_calls_are_shown_side_by_side(told: dict[str, Told]) -> None:
     found = lanes(told["test_abreast"])
 
     assert found["ask('Apollo')"] == found["ask('Bijou')"]
 
 
-def test_what_waits_at_a_gate_awaits_and_is_not_over(told: dict[str, Told]) -> None:
+def test_a_call_waiting_at_a_gate_is_unfinished(told: dict[str, Told]) -> None:
     timeline = told["test_waiting"].timeline
     assert timeline is not None
     call = next(lane for lane in timeline.lanes if lane.name == "ask('Apollo')")
@@ -170,7 +170,7 @@ def test_what_waits_at_a_gate_awaits_and_is_not_over(told: dict[str, Told]) -> N
     assert call.outcome is Outcome.UNFINISHED
 
 
-def test_what_holds_the_loop_at_a_gate_blocks_it_for_good(
+def test_a_blocking_call_at_a_gate_blocks_to_the_end(
     told: dict[str, Told],
 ) -> None:
     timeline = told["test_held"].timeline
@@ -182,7 +182,7 @@ def test_what_holds_the_loop_at_a_gate_blocks_it_for_good(
     assert [span.state for span in others.spans] == [State.READY]
 
 
-def test_a_call_in_a_thread_is_seen_as_the_threads(told: dict[str, Told]) -> None:
+def test_a_call_in_a_thread_is_shown_as_thread_work(told: dict[str, Told]) -> None:
     timeline = told["test_thread"].timeline
     assert timeline is not None
     call = next(lane for lane in timeline.lanes if lane.name == "draw('hall')")
@@ -190,11 +190,13 @@ def test_a_call_in_a_thread_is_seen_as_the_threads(told: dict[str, Told]) -> Non
     assert [span.state for span in call.spans] == [State.THREAD]
 
 
-def test_a_stand_in_that_is_never_awaited_keeps_its_name(told: dict[str, Told]) -> None:
+def test_a_stand_in_that_was_never_awaited_keeps_its_name(
+    told: dict[str, Told],
+) -> None:
     assert "['ask() made in app.py:30 in forgotten()" in told["test_forgotten"].words
 
 
-def test_a_crowd_is_cut_to_what_a_terminal_shows(told: dict[str, Told]) -> None:
+def test_many_calls_are_cut_to_fit_a_terminal(told: dict[str, Told]) -> None:
     timeline = told["test_crowd"].timeline
     assert timeline is not None
 
@@ -203,12 +205,12 @@ def test_a_crowd_is_cut_to_what_a_terminal_shows(told: dict[str, Told]) -> None:
     assert len(text(timeline).splitlines()) <= 8
 
 
-def test_only_a_failure_that_asks_for_it_has_one(told: dict[str, Told]) -> None:
+def test_only_a_marked_failing_test_has_a_recording(told: dict[str, Told]) -> None:
     assert told["test_passes"].timeline is None
     assert told["test_not_marked"].timeline is None
 
 
-def test_a_stand_in_travels_to_another_process_as_itself() -> None:
+def test_a_stand_in_can_be_pickled() -> None:
     choose_recording(True)
     try:
         assert pickle.loads(pickle.dumps(record_calls("largest", max))) is max
@@ -216,7 +218,7 @@ def test_a_stand_in_travels_to_another_process_as_itself() -> None:
         forget_recording()
 
 
-def test_what_has_no_calls_is_left_alone() -> None:
+def test_an_object_without_calls_is_left_alone() -> None:
     choose_recording(True)
     try:
         assert record_calls("venues", 5) == 5

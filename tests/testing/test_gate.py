@@ -47,21 +47,21 @@ async def test_a_caller_waits_until_the_gate_opens() -> None:
     assert (gate.waiting, gate.calls) == (0, [((7,), {"fast": True})])
 
 
-async def test_an_open_gate_holds_nobody() -> None:
+async def test_an_open_gate_blocks_no_caller() -> None:
     gate = Gate("the mainframe", result="report")
     gate.open()
 
     assert await gate() == "report"
 
 
-async def test_an_answer_may_be_computed_from_the_arguments() -> None:
+async def test_a_result_may_be_computed_from_the_arguments() -> None:
     gate = Gate("the mainframe").results(lambda n: n * 2)
     gate.open()
 
     assert [await gate(1), await gate(2)] == [2, 4]
 
 
-async def test_a_gate_may_answer_with_an_error() -> None:
+async def test_a_gate_may_raise_an_error() -> None:
     gate = Gate("the mainframe")
     caller = asyncio.create_task(gate())
     await gate.entered()
@@ -82,7 +82,7 @@ async def test_a_caller_in_a_thread_waits_too() -> None:
     assert gate.held is None
 
 
-async def test_a_cancelled_caller_is_counted_and_gone() -> None:
+async def test_a_cancelled_caller_is_counted_but_no_longer_waiting() -> None:
     gate = Gate("the mainframe")
     caller = asyncio.create_task(gate())
     await gate.entered()
@@ -93,7 +93,7 @@ async def test_a_cancelled_caller_is_counted_and_gone() -> None:
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_a_gate_that_nobody_came_to_says_so() -> None:
+async def test_a_gate_without_callers_says_so() -> None:
     with pytest.raises(
         TimeLimitExceeded, match=r"^Nobody ever asked for the mainframe\. Expected"
     ):
@@ -101,7 +101,7 @@ async def test_a_gate_that_nobody_came_to_says_so() -> None:
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_a_gate_that_too_few_came_to_says_how_many() -> None:
+async def test_a_gate_with_too_few_callers_says_how_many() -> None:
     gate = Gate("the mainframe")
     callers = asyncio.gather(gate(), gate())
     with pytest.raises(
@@ -113,7 +113,7 @@ async def test_a_gate_that_too_few_came_to_says_how_many() -> None:
 
 
 @pytest.mark.usefixtures("short_limit")
-def test_a_thread_at_a_gate_that_is_never_opened_is_let_go() -> None:
+def test_a_thread_at_a_gate_that_never_opens_is_released() -> None:
     with pytest.raises(
         TimeLimitExceeded,
         match=r"Whoever asked for the mainframe held up everything else",
@@ -121,7 +121,7 @@ def test_a_thread_at_a_gate_that_is_never_opened_is_let_go() -> None:
         Gate("the mainframe").blocking()
 
 
-async def test_a_thread_with_a_loop_of_its_own_waits_like_any_other() -> None:
+async def test_a_thread_with_its_own_loop_waits_like_any_other() -> None:
     gate = Gate("the mainframe", result=31)
 
     async def ask() -> int:
@@ -144,7 +144,7 @@ async def test_leaving_the_block_opens_the_gate() -> None:
     assert await caller == "late"
 
 
-async def test_a_blocking_call_on_the_loop_names_the_line_that_held_it(
+async def test_a_blocking_call_on_the_loop_names_its_line(
     app: RunningApp,
 ) -> None:
     gate = Gate("the mainframe", result="at once")
@@ -158,7 +158,9 @@ async def test_a_blocking_call_on_the_loop_names_the_line_that_held_it(
     assert gate.held.labelled == "app.py:13  return mainframe(show_id)"
 
 
-async def test_a_blocking_call_in_a_thread_holds_nothing(app: RunningApp) -> None:
+async def test_a_blocking_call_in_a_thread_does_not_block_the_loop(
+    app: RunningApp,
+) -> None:
     gate = Gate("the mainframe", result="later")
     app.replace("mainframe", gate.blocking)
     async with app.client() as client:
@@ -192,7 +194,7 @@ def test_an_error_reaches_the_caller_in_another_process() -> None:
         caller()
 
 
-async def test_gates_tell_each_other_nothing(write_app: WriteApp) -> None:
+async def test_gates_are_independent(write_app: WriteApp) -> None:
     one, other = Gate("one"), Gate("other")
     one.open()
     caller = asyncio.create_task(other())

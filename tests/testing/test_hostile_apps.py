@@ -273,7 +273,7 @@ def test_an_app_that_would_end_the_test_fails_it(
     assert f"AppExit: app.py {deed}. An app must not end the process" in report.words
 
 
-def test_the_line_that_would_end_the_test_is_told(told: dict[str, Told]) -> None:
+def test_the_line_that_would_end_the_test_is_named(told: dict[str, Told]) -> None:
     assert told["test_exit"].learner_line == "app.py:24  sys.exit(0)"
     assert told["test_skip"].learner_line.endswith('pytest.skip("I would rather not")')
 
@@ -287,7 +287,7 @@ def test_a_shutdown_that_would_end_the_process_is_an_error(
     )
 
 
-def test_a_task_that_swallows_its_cancellation_is_named_and_let_go(
+def test_a_task_that_swallows_its_cancellation_is_named_and_abandoned(
     told: dict[str, Told],
 ) -> None:
     report = told["test_stubborn"]
@@ -307,13 +307,13 @@ def test_a_task_that_swallows_its_cancellation_is_named_and_let_go(
         "test_last",
     ],
 )
-def test_what_one_app_leaves_behind_does_not_touch_another_test(
+def test_leftovers_of_one_app_do_not_affect_another_test(
     told: dict[str, Told], name: str
 ) -> None:
     assert told[name].verdict == "passed", told[name].words
 
 
-def test_outside_lessons_a_warning_is_what_the_settings_say(
+def test_outside_lessons_warnings_follow_the_settings(
     told: dict[str, Told],
 ) -> None:
     """Here they say that it is an error, so the request that warned is a 500."""

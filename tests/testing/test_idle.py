@@ -17,7 +17,7 @@ async def test_a_result_that_takes_many_turns_is_returned() -> None:
     assert await until_stalled(slow()) == "done"
 
 
-async def test_two_who_wait_for_each_other_are_stalled() -> None:
+async def test_two_tasks_waiting_for_each_other_are_stalled() -> None:
     a, b = asyncio.Event(), asyncio.Event()
 
     async def one() -> None:
@@ -32,12 +32,12 @@ async def test_two_who_wait_for_each_other_are_stalled() -> None:
         await until_stalled(asyncio.gather(one(), other()))
 
 
-async def test_the_words_may_be_the_lessons_own() -> None:
+async def test_the_message_may_be_the_lessons_own() -> None:
     with pytest.raises(Stalled, match=r"^the permit was lost$"):
         await until_stalled(asyncio.Event().wait(), otherwise="the permit was lost")
 
 
-async def test_what_is_stalled_is_cancelled() -> None:
+async def test_a_stalled_task_is_cancelled() -> None:
     task = asyncio.create_task(asyncio.Event().wait())
     with pytest.raises(Stalled):
         await until_stalled(task)
@@ -45,7 +45,7 @@ async def test_what_is_stalled_is_cancelled() -> None:
     assert task.cancelled()
 
 
-async def test_work_in_a_thread_is_not_taken_for_a_stall() -> None:
+async def test_work_in_a_thread_is_not_a_stall() -> None:
     """The thread needs more turns of the loop than a stall in the loop would get."""
     loop, go = asyncio.get_running_loop(), threading.Event()
 
@@ -58,7 +58,7 @@ async def test_work_in_a_thread_is_not_taken_for_a_stall() -> None:
     await helper
 
 
-async def test_nobody_waits_for_threads_that_all_wait_themselves(
+async def test_threads_that_all_wait_are_a_stall(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(idle, "SILENCE_SECONDS", 3600)
@@ -69,7 +69,7 @@ async def test_nobody_waits_for_threads_that_all_wait_themselves(
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_a_stall_is_noticed_although_threads_have_taken_part() -> None:
+async def test_a_stall_is_noticed_after_threads_were_used() -> None:
     await asyncio.to_thread(int)
     with pytest.raises(Stalled):
         await until_stalled(asyncio.Event().wait())

@@ -8,7 +8,7 @@ import pytest
 from workshop.testing import Journal, TimeLimitExceeded
 
 
-async def test_events_stand_in_the_order_of_their_recording() -> None:
+async def test_events_are_in_the_order_of_their_recording() -> None:
     journal = Journal()
     for event in ("paid", "printed", "paid"):
         journal.record(event)
@@ -18,7 +18,7 @@ async def test_events_stand_in_the_order_of_their_recording() -> None:
     assert "printed" in journal
 
 
-def test_an_event_that_is_not_there_has_no_position_and_the_words_say_what_is() -> None:
+def test_a_missing_event_is_an_error_that_lists_the_others() -> None:
     journal = Journal()
     journal.record("paid")
 
@@ -37,6 +37,6 @@ async def test_a_test_can_wait_for_an_event_of_another_thread() -> None:
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_an_event_that_never_comes_fails_in_words() -> None:
+async def test_an_event_that_never_comes_fails_with_a_message() -> None:
     with pytest.raises(TimeLimitExceeded, match=r"^'paid' never happened.$"):
         await Journal().reached("paid")

@@ -64,7 +64,7 @@ async def spawn():
 """
 
 
-async def test_a_task_that_is_still_alive_is_told_with_its_line(
+async def test_a_running_task_is_reported_with_its_line(
     app: RunningApp, leaks: Leaks
 ) -> None:
     app.module.app.state.tidy = False
@@ -75,13 +75,13 @@ async def test_a_task_that_is_still_alive_is_told_with_its_line(
     ]
 
 
-async def test_a_task_that_was_ended_is_not_told(app: RunningApp, leaks: Leaks) -> None:
+async def test_a_finished_task_is_not_reported(app: RunningApp, leaks: Leaks) -> None:
     await app.shutdown()
 
     assert await leaks.tasks() == []
 
 
-async def test_a_task_made_by_a_task_is_the_apps_too(
+async def test_a_task_created_by_a_task_belongs_to_the_app_too(
     app: RunningApp, client: httpx2.AsyncClient, leaks: Leaks
 ) -> None:
     await client.get("/spawn")
@@ -90,7 +90,7 @@ async def test_a_task_made_by_a_task_is_the_apps_too(
     assert len(await leaks.tasks()) == 1
 
 
-async def test_the_tests_own_tasks_are_not_told(
+async def test_the_tests_own_tasks_are_not_reported(
     app: RunningApp, client: httpx2.AsyncClient, leaks: Leaks
 ) -> None:
     import asyncio
@@ -102,7 +102,7 @@ async def test_the_tests_own_tasks_are_not_told(
     own.cancel()
 
 
-async def test_a_coroutine_that_nobody_awaited_is_told_with_the_line_that_made_it(
+async def test_an_unawaited_coroutine_is_reported_with_its_line(
     client: httpx2.AsyncClient, leaks: Leaks
 ) -> None:
     await client.get("/forget")
@@ -110,7 +110,7 @@ async def test_a_coroutine_that_nobody_awaited_is_told_with_the_line_that_made_i
     assert leaks.never_awaited() == ["audit() made in app.py:34 in forget(): audit(7)"]
 
 
-async def test_in_a_thread_it_is_told_with_its_definition(
+async def test_in_a_thread_it_is_reported_with_its_definition(
     client: httpx2.AsyncClient, leaks: Leaks
 ) -> None:
     """Python does not keep track of where coroutines are made in other threads."""
@@ -121,7 +121,7 @@ async def test_in_a_thread_it_is_told_with_its_definition(
     ]
 
 
-async def test_a_file_that_was_left_open_is_told(
+async def test_an_open_file_is_reported(
     client: httpx2.AsyncClient, leaks: Leaks
 ) -> None:
     await client.get("/open")
@@ -130,7 +130,7 @@ async def test_a_file_that_was_left_open_is_told(
     assert words.startswith("unclosed file")
 
 
-async def test_a_tidy_app_leaves_nothing(
+async def test_a_clean_app_has_no_leaks(
     app: RunningApp, client: httpx2.AsyncClient, leaks: Leaks
 ) -> None:
     await client.get("/docs")
@@ -144,7 +144,7 @@ async def test_a_tidy_app_leaves_nothing(
     )
 
 
-async def test_an_app_that_has_ended_is_not_told_of_any_more(
+async def test_a_finished_app_is_not_reported_again(
     run_app: RunApp, leaks: Leaks
 ) -> None:
     async with run_app() as app, app.client() as client:

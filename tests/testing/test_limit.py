@@ -23,13 +23,13 @@ async def test_an_error_within_the_limit_is_raised() -> None:
 
 
 @soon
-async def test_what_does_not_come_fails_in_the_given_words() -> None:
+async def test_a_missing_result_fails_with_the_given_message() -> None:
     with pytest.raises(TimeLimitExceeded, match=r"^no tea ever came$"):
         await fail_after(asyncio.Event().wait(), never="no tea ever came")
 
 
 @soon
-async def test_what_does_not_come_is_cancelled() -> None:
+async def test_a_missing_result_is_cancelled() -> None:
     task = asyncio.create_task(asyncio.Event().wait())
     with pytest.raises(TimeLimitExceeded):
         await fail_after(task, never="")
@@ -38,9 +38,7 @@ async def test_what_does_not_come_is_cancelled() -> None:
 
 
 @soon
-async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test() -> (
-    None
-):
+async def test_a_task_that_swallows_its_cancellation_does_not_block_the_test() -> None:
     stop = asyncio.Event()
 
     async def stubborn() -> None:
@@ -56,12 +54,12 @@ async def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_test()
 
 
 @soon
-async def test_the_limit_holds_under_a_clock_moved_by_hand(clock: object) -> None:
+async def test_the_limit_works_with_a_virtual_clock(clock: object) -> None:
     with pytest.raises(TimeLimitExceeded):
         await fail_after(asyncio.sleep(60), never="")
 
 
-async def test_a_cancelled_wait_cancels_what_it_waited_for() -> None:
+async def test_a_cancelled_wait_cancels_its_awaitable() -> None:
     inner = asyncio.create_task(asyncio.Event().wait())
     outer = asyncio.create_task(fail_after(inner, never=""))
     await asyncio.sleep(0)
@@ -71,7 +69,7 @@ async def test_a_cancelled_wait_cancels_what_it_waited_for() -> None:
     assert (outer.cancelled(), inner.cancelled()) == (True, True)
 
 
-async def test_a_hundred_limits_at_once_need_one_thread_between_them() -> None:
+async def test_a_hundred_simultaneous_limits_share_one_thread() -> None:
     before = threading.active_count()
     gate = asyncio.Event()
     waiting = [
@@ -85,7 +83,7 @@ async def test_a_hundred_limits_at_once_need_one_thread_between_them() -> None:
 
 
 @soon
-async def test_of_two_limits_each_is_kept_whatever_becomes_of_the_other() -> None:
+async def test_two_limits_are_independent() -> None:
     first = asyncio.create_task(fail_after(asyncio.Event().wait(), never="first"))
     second = asyncio.create_task(fail_after(asyncio.Event().wait(), never="second"))
     await settle()

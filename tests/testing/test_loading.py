@@ -46,7 +46,7 @@ GOOD = "from fastapi import FastAPI\n\napp = FastAPI()\n"
         ("raise KeyboardInterrupt\n", "app.py raised KeyboardInterrupt while"),
     ],
 )
-def test_whatever_keeps_a_file_from_being_loaded_is_said_with_its_line(
+def test_a_file_that_cannot_be_imported_is_reported_with_its_line(
     write_app: WriteApp, text: str, words: str
 ) -> None:
     with pytest.raises(AppLoadError) as failure:
@@ -56,18 +56,18 @@ def test_whatever_keeps_a_file_from_being_loaded_is_said_with_its_line(
     assert "app" not in sys.modules
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(AppLoadError, match=r"probably renamed or deleted"):
         LoadedFile(tmp_path / "app.py")
 
 
-def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(AppLoadError, match=r"is not text in UTF-8"):
         LoadedFile(tmp_path / "app.py")
 
 
-def test_it_is_called_app_and_is_gone_afterwards(write_app: WriteApp) -> None:
+def test_the_module_is_called_app_and_removed_afterwards(write_app: WriteApp) -> None:
     path = list(sys.path)
     loaded = LoadedFile(write_app(GOOD))
     assert sys.modules["app"] is loaded.module
@@ -78,7 +78,7 @@ def test_it_is_called_app_and_is_gone_afterwards(write_app: WriteApp) -> None:
     assert sys.path == path
 
 
-def test_an_edit_of_the_same_size_in_the_same_second_is_seen(
+def test_an_edit_of_the_same_size_in_the_same_second_is_noticed(
     write_app: WriteApp,
 ) -> None:
     """Byte code is found again by size and whole seconds, and would be out of date."""
@@ -107,7 +107,7 @@ def test_a_traceback_shows_the_lines_that_ran(write_app: WriteApp) -> None:
     assert "raise ValueError  # as it was" in shown
 
 
-def test_what_lies_beside_the_file_can_be_imported_and_is_fresh_too(
+def test_modules_beside_the_file_are_imported_fresh_too(
     write_app: WriteApp, tmp_path: Path
 ) -> None:
     (tmp_path / "prices.py").write_text("price = 1\n", encoding="utf-8")
@@ -142,7 +142,7 @@ def test_models_may_refer_to_each_other_by_name(write_app: WriteApp) -> None:
     loaded.unload()
 
 
-def test_a_pool_of_processes_finds_its_functions(
+def test_a_process_pool_finds_its_functions(
     write_app: WriteApp, tmp_path: Path
 ) -> None:
     """Also new processes, which share no memory, and whatever the file is called."""

@@ -81,19 +81,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
         ("without_an_app", ""),
     ],
 )
-def test_a_failure_is_told_with_the_learners_line_that_explains_most(
+def test_a_failure_names_the_most_relevant_line_of_the_learner(
     told: dict[str, Told], name: str, line: str
 ) -> None:
     assert told[f"test_{name}"].learner_line == line
 
 
-def test_the_words_of_a_failure_are_those_of_the_test(told: dict[str, Told]) -> None:
+def test_a_failure_has_the_tests_own_message(told: dict[str, Told]) -> None:
     assert "the loop was held at app.py:13 in held(): return mainframe()" in (
         told["test_held"].words
     )
 
 
-def test_another_file_may_be_put_to_the_test(tmp_path: Path) -> None:
+def test_another_file_may_be_tested(tmp_path: Path) -> None:
     other = tmp_path / "other" / "answer.py"
     other.parent.mkdir()
     other.write_text(APP.replace("return 3", "return 4"), encoding="utf-8")
@@ -113,7 +113,9 @@ def test_the_environment_may_name_the_file(
     assert run_lesson(tmp_path, APP, TESTS)["test_wrong"].verdict == "passed"
 
 
-def test_a_file_that_cannot_be_loaded_is_an_error_with_words(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_imported_is_an_error_with_a_message(
+    tmp_path: Path,
+) -> None:
     report = run_lesson(tmp_path, "app = FastAPI()", TESTS)["test_right"]
 
     assert report.verdict == "failed in setup"
@@ -121,7 +123,7 @@ def test_a_file_that_cannot_be_loaded_is_an_error_with_words(tmp_path: Path) -> 
     assert report.learner_line == "app.py:1  app = FastAPI()"
 
 
-def test_the_plugin_imports_nothing_costly() -> None:
+def test_the_plugin_imports_nothing_slow() -> None:
     """Else every plain test of the project would pay for it."""
     costly = {"fastapi", "starlette", "httpx2", "sqlalchemy", "uvicorn", "redis"}
     program = f"import sys, workshop.testing.plugin; print({costly} & set(sys.modules))"

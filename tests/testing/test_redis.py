@@ -46,14 +46,14 @@ async def test_the_app_finds_it_in_its_environment(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_it_is_empty_at_the_start_of_each_test(
+async def test_the_database_is_empty_at_the_start_of_each_test(
     redis: RedisServer, attempt: int
 ) -> None:
     assert await redis.keys() == []
     await redis.admin.set("left", "behind")
 
 
-async def test_a_client_for_the_process_makes_one_connection(
+async def test_a_client_for_the_process_uses_one_connection(
     app: RunningApp, redis: RedisServer, client: httpx2.AsyncClient
 ) -> None:
     for _ in range(5):
@@ -64,7 +64,7 @@ async def test_a_client_for_the_process_makes_one_connection(
     assert await redis.clients() == []
 
 
-async def test_a_client_for_each_request_makes_one_each(
+async def test_a_client_for_each_request_uses_one_connection_each(
     app: RunningApp, redis: RedisServer, client: httpx2.AsyncClient
 ) -> None:
     for _ in range(5):

@@ -9,7 +9,7 @@ import pytest
 from workshop.testing import Gate, Rendezvous, settle
 
 
-async def test_calls_that_overlap_meet() -> None:
+async def test_overlapping_calls_meet() -> None:
     venues = Rendezvous(3, "venue calls").results(lambda n: n * 10)
     quotes = asyncio.gather(*(venues(n) for n in range(3)))
     await venues.met()
@@ -18,7 +18,7 @@ async def test_calls_that_overlap_meet() -> None:
     assert venues.most == 3
 
 
-async def test_calls_one_after_another_never_meet() -> None:
+async def test_sequential_calls_never_meet() -> None:
     venues = Rendezvous(3, "venue calls", result="quote")
 
     async def sequential() -> list[str]:
@@ -33,7 +33,7 @@ async def test_calls_one_after_another_never_meet() -> None:
     assert await quotes == ["quote"] * 3, "everyone is let go, so the app can finish"
 
 
-async def test_too_few_at_once_never_meet() -> None:
+async def test_too_few_concurrent_calls_never_meet() -> None:
     venues, limit = Rendezvous(3, "venue calls"), asyncio.Semaphore(2)
 
     async def call() -> None:
@@ -54,12 +54,12 @@ async def test_a_call_after_the_meeting_passes_at_once() -> None:
     assert (venues.count, venues.most) == (3, 2)
 
 
-async def test_nobody_at_all_is_a_failure_too() -> None:
+async def test_no_call_at_all_is_a_failure_too() -> None:
     with pytest.raises(AssertionError, match=r"^Only 0 of 2 venue calls"):
         await Rendezvous(2, "venue calls").met()
 
 
-async def test_those_who_come_late_because_of_a_thread_are_waited_for() -> None:
+async def test_calls_delayed_by_a_thread_are_waited_for() -> None:
     """A database call comes first: many turns of the loop pass before the second."""
     venues, database = Rendezvous(2, "venue calls"), Gate("the database")
 
@@ -84,7 +84,7 @@ async def test_threads_meet_too() -> None:
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_threads_one_after_another_never_meet() -> None:
+async def test_sequential_threads_never_meet() -> None:
     exports = Rendezvous(2, "exports")
     await asyncio.to_thread(exports.blocking)
     await asyncio.to_thread(exports.blocking)
@@ -93,7 +93,7 @@ async def test_threads_one_after_another_never_meet() -> None:
         await exports.met()
 
 
-async def test_a_blocking_call_on_the_loop_lets_everyone_go_and_is_named() -> None:
+async def test_a_blocking_call_on_the_loop_releases_all_callers_and_is_named() -> None:
     exports = Rendezvous(2, "exports")
     exports.blocking()
 
@@ -103,7 +103,7 @@ async def test_a_blocking_call_on_the_loop_lets_everyone_go_and_is_named() -> No
         await exports.met()
 
 
-async def test_callers_with_loops_of_their_own_meet() -> None:
+async def test_callers_with_their_own_loops_meet() -> None:
     """The first one's loop has nothing else to do: that is no sign of a standstill."""
     venues, first_is_idle = Rendezvous(2, "venue calls", result=31), threading.Event()
 
@@ -126,7 +126,7 @@ async def test_callers_with_loops_of_their_own_meet() -> None:
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_callers_with_loops_of_their_own_that_never_meet_are_let_go() -> None:
+async def test_callers_with_their_own_loops_that_never_meet_are_released() -> None:
     venues = Rendezvous(2, "venue calls", result=31)
 
     def one_after_another() -> list[int]:
@@ -140,7 +140,7 @@ async def test_callers_with_loops_of_their_own_that_never_meet_are_let_go() -> N
 
 
 @pytest.mark.usefixtures("short_limit")
-async def test_callers_elsewhere_are_let_go_while_the_tests_loop_stands_still() -> None:
+async def test_other_callers_are_released_while_the_tests_loop_is_blocked() -> None:
     venues = Rendezvous(2, "venue calls", result=31)
     with ThreadPoolExecutor() as pool:
         assert pool.submit(asyncio.run, venues()).result() == 31
@@ -149,7 +149,7 @@ async def test_callers_elsewhere_are_let_go_while_the_tests_loop_stands_still() 
         await venues.met()
 
 
-async def test_a_pool_past_the_loop_is_waited_for() -> None:
+async def test_a_pool_outside_the_loop_is_waited_for() -> None:
     """Nothing tells the loop of such a thread before it calls."""
     exports, go = Rendezvous(1, "exports"), threading.Event()
     with ThreadPoolExecutor() as pool:

@@ -68,7 +68,7 @@ async def wait(request: Request):
 '''
 
 
-async def test_it_answers_on_a_real_socket_with_the_apps_state(
+async def test_it_serves_on_a_real_socket_with_the_apps_state(
     app: RunningApp, serve: Serve
 ) -> None:
     async with serve(app) as server, server.client() as client:
@@ -89,7 +89,7 @@ async def test_its_client_ignores_proxies_from_the_environment(
     assert answer.json() == "welcome"
 
 
-async def test_a_customer_who_leaves_a_stream_is_noticed(
+async def test_a_client_that_leaves_a_stream_is_noticed(
     app: RunningApp, serve: Serve
 ) -> None:
     journal, venue = Journal(), Gate("the venue")
@@ -102,7 +102,7 @@ async def test_a_customer_who_leaves_a_stream_is_noticed(
         await journal.reached("the customer left")
 
 
-async def test_a_handler_runs_on_when_its_customer_has_left(
+async def test_a_handler_keeps_running_after_its_client_has_left(
     app: RunningApp, serve: Serve
 ) -> None:
     venue = Gate("the venue")
@@ -129,14 +129,14 @@ async def test_it_runs_the_lifespan_of_an_app_that_has_not_started(
         assert journal.events == ["up", "down"]
 
 
-async def test_a_start_up_that_fails_is_said(run_app: RunApp, serve: Serve) -> None:
+async def test_a_failed_startup_is_reported(run_app: RunApp, serve: Serve) -> None:
     async with run_app(env={"FAIL": "yes"}, start=False) as app:
         with pytest.raises(StartupError, match=r"start-up failed"):
             async with serve(app):
                 pytest.fail("it has not started")
 
 
-async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
+async def test_an_open_stream_keeps_the_server_from_stopping(
     app: RunningApp, serve: Serve
 ) -> None:
     venue = Gate("the venue")
@@ -153,7 +153,7 @@ async def test_a_stream_that_stays_open_keeps_the_server_from_stopping(
         venue.open()
 
 
-async def test_what_uvicorn_says_of_its_own_start_and_end_is_not_the_apps_output(
+async def test_uvicorns_own_log_is_not_the_apps_output(
     run_app: RunApp, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -171,7 +171,7 @@ async def test_what_uvicorn_says_of_its_own_start_and_end_is_not_the_apps_output
     assert said == ["written by the app", "Invalid HTTP request received."]
 
 
-async def test_what_the_app_raises_is_told_once(
+async def test_an_exception_of_the_app_is_reported_once(
     app: RunningApp, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By the lab, with its request; not again by the server."""
@@ -192,7 +192,7 @@ async def test_two_servers_have_two_ports(app: RunningApp, serve: Serve) -> None
         assert one.url != other.url
 
 
-async def test_it_cannot_share_a_test_with_a_clock_moved_by_hand(
+async def test_it_cannot_be_combined_with_a_virtual_clock(
     app: RunningApp, serve: Serve, clock: object
 ) -> None:
     with pytest.raises(AssertionError, match=r"use `serve` or `clock`, not both"):

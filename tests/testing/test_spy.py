@@ -42,20 +42,20 @@ async def watched(app: RunningApp, path: str) -> tuple[Spy, object]:
         return spy, (await client.get(path)).json()
 
 
-async def test_a_call_on_the_loop_names_the_line_that_held_it(app: RunningApp) -> None:
+async def test_a_call_on_the_loop_names_its_line(app: RunningApp) -> None:
     spy, answer = await watched(app, "/held")
 
     assert (answer, spy.count, spy.calls) == (42, 1, [((21,), {})])
     assert str(spy.held) == "app.py:15 in held(): return draw(21)"
 
 
-async def test_a_call_in_a_thread_holds_nothing(app: RunningApp) -> None:
+async def test_a_call_in_a_thread_does_not_block_the_loop(app: RunningApp) -> None:
     spy, answer = await watched(app, "/thread")
 
     assert (answer, spy.count, spy.held) == (42, 1, None)
 
 
-async def test_a_call_in_another_process_is_the_original_and_is_counted(
+async def test_a_call_in_another_process_runs_the_original_and_is_counted(
     app: RunningApp,
 ) -> None:
     spy, answer = await watched(app, "/process")

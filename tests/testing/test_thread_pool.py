@@ -67,7 +67,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_a_full_pool_is_seen_in_its_queue_and_not_in_a_time(
+async def test_an_exhausted_pool_is_detected_by_its_queue(
     write_app: WriteApp, thread_pool: ThreadPool, answer: str
 ) -> None:
     lifespan, health_, export, right = ANSWERS[answer]

@@ -12,13 +12,13 @@ def spans(timeline: Timeline) -> dict[str, tuple[float, float]]:
     return {lane.name: (lane.start, lane.end) for lane in timeline.lanes}
 
 
-def test_waits_one_after_another_stand_one_behind_another() -> None:
+def test_sequential_waits_are_drawn_one_after_another() -> None:
     stairs = Timeline((waits("a()", 0, 7), waits("b()", 7.1, 7.2)), 8)
 
     assert spans(in_order(stairs)) == {"a()": (0, 1), "b()": (1, 2)}
 
 
-def test_waits_that_overlap_stand_side_by_side_however_short_they_overlap() -> None:
+def test_overlapping_waits_overlap_in_the_picture_however_briefly() -> None:
     request = waits("#1 GET /", 0, 95, 0)
     both = Timeline((request, waits("a()", 0, 7.1), waits("b()", 7, 90)), 95)
 
@@ -27,7 +27,7 @@ def test_waits_that_overlap_stand_side_by_side_however_short_they_overlap() -> N
     assert placed["a()"] == placed["b()"] == (0, 1)
 
 
-def test_an_answer_before_the_end_of_what_was_begun_is_before_it() -> None:
+def test_a_response_before_the_end_of_a_task_is_drawn_before_it() -> None:
     turns = (Span(State.RUNNING, 5, 5), Span(State.AWAITING, 5, 5.01))
     recorded = Timeline(
         (
@@ -43,7 +43,7 @@ def test_an_answer_before_the_end_of_what_was_begun_is_before_it() -> None:
     assert placed["answer 200"][0] < placed["mail()"][1]
 
 
-def test_who_outlives_a_request_of_the_same_moment_ends_after_it() -> None:
+def test_a_task_that_outlives_its_request_ends_after_it() -> None:
     recorded = Timeline((waits("lifespan()", 0, 5, 0), waits("job()", 1, 5.001, 0)), 6)
 
     placed = spans(in_order(recorded))
@@ -51,7 +51,7 @@ def test_who_outlives_a_request_of_the_same_moment_ends_after_it() -> None:
     assert placed["lifespan()"][1] < placed["job()"][1]
 
 
-def test_turns_after_which_it_waits_for_the_same_are_left_out() -> None:
+def test_turns_between_equal_waits_are_left_out() -> None:
     again = (
         Span(State.AWAITING, 0, 2, "await gate()"),
         Span(State.READY, 2, 3),
@@ -63,7 +63,7 @@ def test_turns_after_which_it_waits_for_the_same_are_left_out() -> None:
     assert [span.state for span in lane.spans] == [State.AWAITING]
 
 
-def test_waits_of_one_lane_that_nobody_else_parts_are_told_together() -> None:
+def test_adjacent_waits_of_one_lane_are_merged() -> None:
     steps = (
         Span(State.AWAITING, 0, 2, "await session.get(Order, code, options=None)"),
         Span(State.RUNNING, 2, 3),
@@ -74,7 +74,7 @@ def test_waits_of_one_lane_that_nobody_else_parts_are_told_together() -> None:
     assert [span.label for span in lane.spans] == ["session.get(…); session.commit()"]
 
 
-def test_who_blocks_the_loop_keeps_everybody_else_waiting_to_the_end() -> None:
+def test_a_blocking_lane_keeps_all_others_waiting_to_the_end() -> None:
     held = Span(State.BLOCKING, 3, 3, "ask_venue(7)", "app.py:4")
     drawn = in_order(Timeline((Lane("#1 GET /", (held,), 0),), 3))
 
@@ -83,7 +83,7 @@ def test_who_blocks_the_loop_keeps_everybody_else_waiting_to_the_end() -> None:
     assert drawn.duration > 0
 
 
-def test_in_text_it_tells_no_times_and_says_so() -> None:
+def test_the_text_has_no_times_and_says_so() -> None:
     stairs = Timeline((waits("a()", 0, 7), waits("b()", 7.1, 7.2)), 8)
 
     drawn = text(in_order(stairs), width=60, ascii_only=True)
@@ -94,7 +94,7 @@ def test_in_text_it_tells_no_times_and_says_so() -> None:
     assert len(first) <= second.index("-") + 1
 
 
-def test_it_is_the_same_after_a_journey_as_json() -> None:
+def test_it_survives_conversion_to_json() -> None:
     lanes = (Lane("a()", (Span(State.READY, 0, 1),), 0, Outcome.CANCELLED),)
     drawn = in_order(Timeline(lanes, 1))
 

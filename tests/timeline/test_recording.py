@@ -32,7 +32,7 @@ async def polite() -> None:
     await asyncio.sleep(0.03)
 
 
-def test_tasks_await_side_by_side_and_quote_what_they_await() -> None:
+def test_concurrent_tasks_quote_the_awaited_code() -> None:
     async def code() -> None:
         await asyncio.gather(fetch("venue", 0.1), fetch("seats", 0.15))
 
@@ -47,7 +47,7 @@ def test_tasks_await_side_by_side_and_quote_what_they_await() -> None:
     assert timeline.duration == 150
 
 
-def test_who_blocks_the_loop_is_named_with_the_line_and_others_are_ready() -> None:
+def test_a_blocking_lane_is_named_with_its_line_and_others_are_ready() -> None:
     async def code() -> None:
         await asyncio.gather(polite(), report(0.2), polite())
 
@@ -72,7 +72,7 @@ def test_who_blocks_the_loop_is_named_with_the_line_and_others_are_ready() -> No
     ]
 
 
-def test_what_takes_less_than_the_threshold_runs_and_does_not_block() -> None:
+def test_a_step_below_the_threshold_runs_but_does_not_block() -> None:
     async def code() -> None:
         await asyncio.gather(report(0.049))
 
@@ -80,7 +80,7 @@ def test_what_takes_less_than_the_threshold_runs_and_does_not_block() -> None:
     assert spans(recorded(code, blocking_ms=49).lanes[0]) == [(State.BLOCKING, 0, 49)]
 
 
-def test_ready_since_the_timer_was_due_also_behind_events_and_timeouts() -> None:
+def test_a_lane_is_ready_from_the_time_its_timer_was_due() -> None:
     happened: list[asyncio.Event] = []
 
     async def wait_for_event() -> None:
@@ -132,7 +132,7 @@ def test_lanes_end_as_their_tasks_do() -> None:
     assert lane(timeline, "fetch('late', 1)").end == timeline.duration == 10
 
 
-def test_reasons_hold_no_addresses() -> None:
+def test_reasons_contain_no_memory_addresses() -> None:
     async def fail() -> None:
         raise ValueError(f"cannot use {object()!r}")
 
@@ -142,7 +142,7 @@ def test_reasons_hold_no_addresses() -> None:
     assert recorded(code).lanes[0].reason == "ValueError: cannot use <object object>"
 
 
-def test_children_stand_below_the_task_that_made_them() -> None:
+def test_children_are_below_the_task_that_created_them() -> None:
     async def parent() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(fetch("a", 0.01))
@@ -172,7 +172,7 @@ def test_the_recording_block_is_a_lane_too() -> None:
     assert mine.outcome is Outcome.DONE
 
 
-def test_the_block_quotes_its_own_lines_and_not_who_called_it() -> None:
+def test_the_block_quotes_its_own_lines_and_not_its_callers() -> None:
     async def block() -> Timeline:
         async with record() as recording:
             await fetch("venue", 0.1)
@@ -193,7 +193,7 @@ def test_a_block_left_out_is_still_shown_if_it_blocks() -> None:
     assert names(recorded(code, here=None)) == [(0, "the recording code")]
 
 
-def test_a_block_that_fails_says_so_and_keeps_what_was_recorded() -> None:
+def test_a_failing_block_keeps_the_recording() -> None:
     recording = record()
 
     async def main() -> None:
@@ -208,7 +208,7 @@ def test_a_block_that_fails_says_so_and_keeps_what_was_recorded() -> None:
     assert recording.timeline.lanes[0].reason == "LookupError: sold out"
 
 
-def test_tasks_from_before_the_recording_are_seen() -> None:
+def test_tasks_from_before_the_recording_are_shown() -> None:
     async def main() -> Timeline:
         task = asyncio.create_task(polite())
         await asyncio.sleep(0.01)
@@ -228,7 +228,7 @@ def test_tasks_from_before_the_recording_are_seen() -> None:
     )
 
 
-def test_tasks_of_libraries_are_shown_only_if_the_user_made_them() -> None:
+def test_tasks_of_libraries_are_shown_only_if_user_code_created_them() -> None:
     async def code() -> None:
         # gather makes a task of each; the library's own coroutine is the user's wish.
         await asyncio.gather(asyncio.sleep(0.01), asyncio.sleep(0.02))
@@ -236,7 +236,7 @@ def test_tasks_of_libraries_are_shown_only_if_the_user_made_them() -> None:
     assert names(recorded(code)) == [(0, "sleep(0.01)"), (0, "sleep(0.02)")]
 
 
-def test_work_of_the_users_in_a_librarys_task_counts_for_who_made_it(
+def test_user_code_in_a_librarys_task_counts_for_its_creator(
     library: dict[str, Callable[..., Any]],
 ) -> None:
     async def user() -> None:
@@ -264,7 +264,7 @@ def test_work_of_the_users_in_a_librarys_task_counts_for_who_made_it(
     ]
 
 
-def test_what_libraries_do_for_themselves_is_not_shown(
+def test_internal_tasks_of_libraries_are_not_shown(
     library: dict[str, Callable[..., Any]],
 ) -> None:
     async def waits() -> None:
@@ -370,7 +370,7 @@ def test_awaits_of_any_shape_are_quoted() -> None:
     ]
 
 
-def test_a_preferred_file_is_quoted_rather_than_who_is_called(tmp_path: Path) -> None:
+def test_a_preferred_file_is_quoted_rather_than_the_called_code(tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     source = "async def endpoint(fetch):\n    return await fetch('venue', 0.01)\n"
     app.write_text(source, encoding="utf-8")
@@ -392,7 +392,7 @@ def test_a_preferred_file_is_quoted_rather_than_who_is_called(tmp_path: Path) ->
     assert preferring.spans[-2].where == "app.py:2"
 
 
-def test_code_is_quoted_as_it_stands_in_its_file_now(tmp_path: Path) -> None:
+def test_code_is_quoted_from_the_current_file(tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     for comment in ("as it was", "as it is now, which is longer"):
         source = (
@@ -410,7 +410,7 @@ def test_code_is_quoted_as_it_stands_in_its_file_now(tmp_path: Path) -> None:
         assert labels(only, State.AWAITING) == [f"await fetch('{comment}', 0.01)"]
 
 
-def test_recordings_can_overlap_and_leave_in_any_order() -> None:
+def test_recordings_can_overlap_and_end_in_any_order() -> None:
     async def main() -> tuple[Timeline, Timeline]:
         first, second = record(here=None), record(here=None)
         first.__enter__()
@@ -459,7 +459,7 @@ def test_an_endless_recording_ends_by_itself_and_says_so(
     assert timeline.duration < 110
 
 
-def test_a_recording_says_when_it_cannot_begin_or_answer() -> None:
+def test_a_recording_that_cannot_start_or_is_unfinished_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"), record():
         pass
 
@@ -487,7 +487,7 @@ def test_a_cell_of_a_notebook_is_called_a_cell() -> None:
     assert {it.where for it in only.spans if it.state is State.AWAITING} == {"cell:2"}
 
 
-def test_a_recording_shows_itself_in_a_notebook_without_addresses() -> None:
+def test_a_recording_is_drawn_in_a_notebook_without_memory_addresses() -> None:
     recording = record(title="The queue")
 
     async def main() -> None:

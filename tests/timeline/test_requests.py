@@ -71,7 +71,7 @@ def recorded(
     return run(main)
 
 
-def test_requests_that_nobody_has_looked_at_yet_are_ready_on_a_blocked_loop() -> None:
+def test_unread_requests_are_ready_on_a_blocked_loop() -> None:
     async def code(client: httpx2.AsyncClient) -> None:
         await asyncio.gather(client.get("/blocking"), client.get("/report"))
 
@@ -95,7 +95,7 @@ def test_requests_that_nobody_has_looked_at_yet_are_ready_on_a_blocked_loop() ->
     ]
 
 
-def test_requests_of_one_task_have_a_lane_each_and_it_awaits_them() -> None:
+def test_requests_of_one_task_have_separate_lanes_that_it_awaits() -> None:
     async def code(client: httpx2.AsyncClient) -> None:
         await client.get("/report")
         await client.get("/report")
@@ -115,7 +115,7 @@ def test_requests_of_one_task_have_a_lane_each_and_it_awaits_them() -> None:
     assert lane(timeline, "#2 GET /report").start == 200
 
 
-def test_requests_end_as_they_did() -> None:
+def test_requests_are_shown_with_their_outcome() -> None:
     async def code(client: httpx2.AsyncClient) -> None:
         waiting = asyncio.create_task(client.get("/report"))
         assert (await client.get("/broken")).status_code == 500
@@ -144,7 +144,7 @@ def test_a_request_whose_client_leaves_is_cancelled() -> None:
     assert spans(lane(timeline, "#1 GET /report")) == [(State.AWAITING, 0, 50)]
 
 
-def test_a_stream_awaits_in_the_generator_that_is_the_users() -> None:
+def test_a_stream_awaits_in_the_users_generator() -> None:
     async def code(client: httpx2.AsyncClient) -> None:
         await asyncio.gather(client.get("/feed"))
 
@@ -208,7 +208,7 @@ def new_uvloop() -> asyncio.AbstractEventLoop:
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, new_uvloop])
-def test_with_a_real_server_requests_and_their_threads_are_seen(
+def test_with_a_real_server_requests_and_their_threads_are_shown(
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
     app = FastAPI()

@@ -12,7 +12,7 @@ def recorded(*lanes: tuple[str, State, float, float]) -> Timeline:
     )
 
 
-def test_a_wait_while_somebody_holds_the_loop_is_explained() -> None:
+def test_a_wait_for_a_blocked_loop_is_explained() -> None:
     timeline = recorded(
         ("#1 GET /report", State.BLOCKING, 0, 300), ("#2", State.READY, 5, 300)
     )
@@ -20,7 +20,7 @@ def test_a_wait_while_somebody_holds_the_loop_is_explained() -> None:
     assert unexplained_wait(timeline) == 0
 
 
-def test_a_wait_while_the_loop_is_free_is_not() -> None:
+def test_a_wait_while_the_loop_is_free_is_not_explained() -> None:
     timeline = recorded(
         ("#1", State.RUNNING, 0, 20),
         ("#2", State.RUNNING, 50, 60),
@@ -30,5 +30,5 @@ def test_a_wait_while_the_loop_is_free_is_not() -> None:
     assert unexplained_wait(timeline) == 30 + 140
 
 
-def test_who_waits_for_a_thread_does_not_wait_for_the_loop() -> None:
+def test_waiting_for_a_thread_is_not_waiting_for_the_loop() -> None:
     assert unexplained_wait(recorded(("thread: report()", State.READY, 0, 300))) == 0

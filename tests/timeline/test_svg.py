@@ -53,7 +53,7 @@ def test_a_picture_is_one_well_formed_element_that_is_an_image(picture: str) -> 
 
 
 @every_picture
-def test_a_picture_needs_nothing_from_outside(picture: str) -> None:
+def test_a_picture_loads_nothing_external(picture: str) -> None:
     outside = re.sub(r'xmlns="[^"]*"', "", picture)
 
     assert "<script" not in picture
@@ -63,7 +63,7 @@ def test_a_picture_needs_nothing_from_outside(picture: str) -> None:
 
 
 @every_picture
-def test_what_a_picture_refers_to_is_in_it(picture: str) -> None:
+def test_every_reference_in_a_picture_resolves(picture: str) -> None:
     there = re.findall(r' id="([^"]*)"', picture)
     meant = re.findall(r"url\(#([^)]*)\)", picture)
     (labels,) = re.findall(r'aria-labelledby="([^"]*)"', picture)
@@ -89,7 +89,7 @@ def test_a_picture_is_small(picture: str) -> None:
     assert 3_000 < len(picture.encode()) < 16_000
 
 
-def test_every_state_has_a_shape_of_its_own_even_in_grey() -> None:
+def test_every_state_has_its_own_shape_even_in_grey() -> None:
     shapes = set()
     for state in State:
         picture = svg(alone(state), title="x")
@@ -100,7 +100,7 @@ def test_every_state_has_a_shape_of_its_own_even_in_grey() -> None:
     assert len(shapes) == len(State)
 
 
-def test_every_bad_end_has_a_mark_of_its_own() -> None:
+def test_every_bad_end_has_its_own_mark() -> None:
     paths = {
         outcome: re.findall(
             rf'class="mark {outcome}" transform="[^"]*" d="([^"]*)"',
@@ -113,7 +113,7 @@ def test_every_bad_end_has_a_mark_of_its_own() -> None:
     assert len({path for (path, _) in paths.values()}) == 3
 
 
-def test_the_legend_explains_what_is_there_and_nothing_else() -> None:
+def test_the_legend_explains_only_what_is_shown() -> None:
     picture = svg(BLOCKED, title="x")
 
     assert "ready, waits its turn</text>" in picture
@@ -122,7 +122,7 @@ def test_the_legend_explains_what_is_there_and_nothing_else() -> None:
     assert "cancelled</text>" not in picture
 
 
-def test_hovering_over_a_bar_tells_the_code_and_the_times() -> None:
+def test_hovering_over_a_bar_shows_the_code_and_the_times() -> None:
     picture = svg(BLOCKED, title="x")
 
     assert (
@@ -131,7 +131,7 @@ def test_hovering_over_a_bar_tells_the_code_and_the_times() -> None:
     ) in picture
 
 
-def test_the_description_tells_who_held_the_loop_and_who_waited() -> None:
+def test_the_description_names_the_blocking_and_the_waiting_lanes() -> None:
     root = ElementTree.fromstring(svg(BLOCKED, title="x"))
     told = root.findtext(f"{SVG}desc")
 
@@ -166,7 +166,7 @@ def test_a_pair_shares_one_axis() -> None:
 
 
 @pytest.mark.parametrize("narrow", [False, True])
-def test_long_words_stay_inside_the_picture(narrow: bool) -> None:
+def test_long_texts_stay_inside_the_picture(narrow: bool) -> None:
     name = "GET /a/very/long/path/" * 20
     lanes = tuple(
         Lane(
@@ -186,7 +186,7 @@ def test_long_words_stay_inside_the_picture(narrow: bool) -> None:
     assert width_of_text(picture) <= (350 if narrow else 720)
 
 
-def test_what_is_cut_can_be_read_by_hovering() -> None:
+def test_shortened_text_can_be_read_by_hovering() -> None:
     name = "GET /shows/hamlet/prices/in/all/venues"
 
     assert f"<title>{name}</title></text>" in svg(
@@ -201,7 +201,7 @@ def test_text_is_large_enough_for_a_phone(picture: str) -> None:
     assert min(sizes) >= 11
 
 
-def test_words_from_outside_are_only_words() -> None:
+def test_foreign_text_is_escaped() -> None:
     evil = '</text><script>alert("x")</script>'
     lane = Lane(
         evil, (Span(State.BLOCKING, 0, 10, evil, evil),), 0, Outcome.FAILED, evil
@@ -212,7 +212,7 @@ def test_words_from_outside_are_only_words() -> None:
     assert ElementTree.fromstring(picture).findtext(f"{SVG}title") == evil
 
 
-def test_a_crowd_is_drawn_in_part_and_the_picture_says_so() -> None:
+def test_many_lanes_are_drawn_in_part_and_the_picture_says_so() -> None:
     picture = svg(CROWD, title="x")
 
     assert "186 more lanes are not drawn" in picture
@@ -252,7 +252,7 @@ def contrast(first: str, second: str) -> float:
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_everything_stands_out_from_what_is_behind_it(colours: dict[str, str]) -> None:
+def test_everything_has_enough_contrast(colours: dict[str, str]) -> None:
     for background in BACKGROUNDS:
         for text in TEXTS:
             assert contrast(colours[text], colours[background]) >= 4.5
@@ -260,7 +260,7 @@ def test_everything_stands_out_from_what_is_behind_it(colours: dict[str, str]) -
             assert contrast(colours[shape], colours[background]) >= 3
 
 
-def test_every_colour_of_the_picture_has_been_weighed() -> None:
+def test_every_colour_is_covered_by_the_contrast_test() -> None:
     used = set(re.findall(r"var\(--(\w+)\)", svg(ENDS, title="x")))
 
     # The grid only helps to find the way back to the axis.

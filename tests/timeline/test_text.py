@@ -20,7 +20,7 @@ def bar_of(timeline: Timeline, ascii_only: bool) -> str:
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
-def test_every_state_and_every_bad_end_has_a_character_of_its_own(
+def test_every_state_and_every_bad_end_has_its_own_character(
     ascii_only: bool,
 ) -> None:
     signs = [
@@ -39,7 +39,7 @@ def test_every_state_and_every_bad_end_has_a_character_of_its_own(
 
 
 @pytest.mark.parametrize("timeline", ALL.values(), ids=ALL)
-def test_plain_letters_do_where_the_stream_has_no_others(timeline: Timeline) -> None:
+def test_ascii_is_used_if_the_stream_has_nothing_else(timeline: Timeline) -> None:
     assert text(timeline, ascii_only=True).isascii()
 
 
@@ -57,14 +57,14 @@ def test_the_compact_form_has_eight_lines_at_most(timeline: Timeline) -> None:
     assert len(text(timeline, compact=True, width=40).splitlines()) <= 8
 
 
-def test_the_compact_form_tells_who_held_the_loop_and_who_waited() -> None:
+def test_the_compact_form_names_the_blocking_and_the_waiting_lanes() -> None:
     told = " ".join(text(BLOCKED, compact=True).split())
 
     assert "#1 GET /shows/1/report holds the loop from 0 to 300 ms" in told
     assert "#2 GET /ping is ready at 5 ms and waits its turn until 300 ms." in told
 
 
-def test_who_waits_is_told_from_who_holds_the_loop() -> None:
+def test_waiting_and_blocking_lanes_are_distinguished() -> None:
     lines = text(BLOCKED).splitlines()
     report = next(line for line in lines if line.startswith("#1"))
     ping = next(line for line in lines if line.startswith("#2"))
@@ -84,7 +84,7 @@ def test_a_pair_shares_one_axis() -> None:
     assert "After: 200 ms" in lines
 
 
-def test_a_crowd_is_shown_in_part_and_the_text_says_so() -> None:
+def test_many_lanes_are_shown_in_part_and_the_text_says_so() -> None:
     assert "more lanes are not drawn" in text(CROWD)
     assert "fetch(77)" in text(CROWD, compact=True)
 
@@ -100,7 +100,7 @@ def test_the_page_on_timelines_explains_these_characters() -> None:
             assert f"`{sign}`" in table
 
 
-def test_how_a_lane_ended_stands_behind_it() -> None:
+def test_a_lanes_outcome_is_at_its_end() -> None:
     lines = text(ENDS, width=100).splitlines()
     ends = [
         line.rstrip()[-1]

@@ -150,7 +150,7 @@ async def groups() -> list[object]:
     ],
 )
 @pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
-def test_a_program_sees_the_same_with_and_without_recording(
+def test_a_program_behaves_the_same_with_and_without_recording(
     program: Callable[[], Coroutine[Any, Any, list[object]]], debug: bool
 ) -> None:
     async def recorded() -> list[object]:
@@ -170,7 +170,7 @@ def test_a_program_sees_the_same_with_and_without_recording(
     assert twice == plain
 
 
-def test_the_loop_is_left_as_it_was() -> None:
+def test_the_loop_is_restored() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         before, factory = dict(vars(loop)), loop.get_task_factory()
@@ -185,7 +185,7 @@ def test_the_loop_is_left_as_it_was() -> None:
     asyncio.run(main())
 
 
-def test_a_failure_that_nobody_looked_at_is_still_reported(
+def test_an_unretrieved_exception_is_still_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> None:
@@ -218,7 +218,7 @@ def test_asyncio_still_warns_of_slow_tasks_and_wrong_callbacks(
     assert "wait()" in caplog.text
 
 
-def test_what_is_still_queued_when_the_recording_ends_runs_all_the_same() -> None:
+def test_steps_queued_at_the_end_of_the_recording_still_run() -> None:
     async def main() -> tuple[str, Timeline]:
         with record(here=None) as recording:
             task = asyncio.create_task(wait(0.01))
@@ -238,7 +238,7 @@ def test_what_is_still_queued_when_the_recording_ends_runs_all_the_same() -> Non
     assert [len(lane.spans) for lane in timeline.lanes] == [2, 0]
 
 
-def test_a_task_factory_that_was_there_still_makes_the_tasks() -> None:
+def test_an_existing_task_factory_is_still_used() -> None:
     made: list[str] = []
 
     def factory(
@@ -264,7 +264,7 @@ def test_a_task_factory_that_was_there_still_makes_the_tasks() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks begin later before 3.12")
-def test_tasks_that_begin_at_once_are_seen_from_their_beginning() -> None:
+def test_eager_tasks_are_recorded_from_their_beginning() -> None:
     async def reads_cache() -> str:
         return "at once"
 

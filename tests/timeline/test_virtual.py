@@ -82,7 +82,7 @@ def test_every_run_is_the_same_byte_for_byte_in_every_process() -> None:
     assert {crowd.told(), crowd.told(), elsewhere.stdout.strip()} == {crowd.told()}
 
 
-def test_an_app_with_middleware_and_threads_is_the_same_every_time() -> None:
+def test_an_app_with_middleware_and_threads_is_reproducible() -> None:
     first, second, third = (
         run(four_requests, threads="modelled").as_json() for _ in range(3)
     )
@@ -117,7 +117,7 @@ def test_sleeping_takes_no_time_and_ends_in_order() -> None:
     assert run(main) == ["a", "b"]
 
 
-def test_a_statement_takes_the_time_that_the_scenario_says(tmp_path: Path) -> None:
+def test_a_statement_takes_the_time_given_by_the_scenario(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{(tmp_path / 'box_office.db').as_posix()}"
 
     async def order(number: int) -> None:
@@ -151,7 +151,7 @@ def test_a_statement_takes_the_time_that_the_scenario_says(tmp_path: Path) -> No
     assert timeline.duration == first.end
 
 
-def test_a_modelled_server_answers_real_clients() -> None:
+def test_a_simulated_server_serves_real_clients() -> None:
     async def remember(client: redis.asyncio.Redis) -> None:
         await client.set("seats", "40")
         assert await client.get("seats") == b"40"
@@ -179,7 +179,7 @@ def test_a_modelled_server_answers_real_clients() -> None:
     assert labels(first, State.AWAITING)[-1] == 'await client.get("seats")'
 
 
-def test_a_modelled_connection_keeps_what_a_slow_reader_leaves() -> None:
+def test_a_simulated_connection_buffers_for_a_slow_reader() -> None:
     async def session(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -248,14 +248,14 @@ async def _use_foreign_thread() -> None:
         (_use_foreign_thread, "modelled", "the thread 'foreign' took part"),
     ],
 )
-def test_real_time_is_refused_in_words(
+def test_real_time_is_an_error(
     code: Callable[[], Any], threads: Any, words: str
 ) -> None:
     with pytest.raises(VirtualTimeError, match=words):
         run(code, threads=threads)
 
 
-def test_block_is_for_virtual_time_only_and_sleep_is_itself_again() -> None:
+def test_block_needs_virtual_time_and_sleep_is_restored() -> None:
     real = time.sleep
 
     async def virtual() -> None:

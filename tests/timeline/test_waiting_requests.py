@@ -14,7 +14,7 @@ async def app(scope: MutableMapping[str, Any], receive: object, send: object) ->
         virtual.block(0.3)
 
 
-def test_a_request_waits_from_when_it_came_not_from_when_it_was_served() -> None:
+def test_a_request_waits_from_its_arrival() -> None:
     async def main() -> Timeline:
         loop = asyncio.get_running_loop()
         served = NameRequests(app)

@@ -34,23 +34,23 @@ def test_a_story_that_leaves_something_out_says_so() -> None:
     assert story(ENDS, 200).endswith("more events.")
 
 
-def test_waits_one_after_another_are_told_as_such() -> None:
+def test_sequential_waits_are_described_as_such() -> None:
     assert "awaits 3 times in a row, 600 ms in all." in story(ONE_BY_ONE)
 
 
-def test_waits_at_the_same_time_are_told_as_such() -> None:
+def test_concurrent_waits_are_described_as_such() -> None:
     assert (
         'ask_price("Apollo") and 2 others await at the same time, from 0 to 200 ms.'
     ) in story(TOGETHER)
 
 
-def test_the_work_of_a_thread_is_told() -> None:
+def test_the_work_of_a_thread_is_described() -> None:
     assert "report() works in a thread from 1 to 300 ms (ask_venue(show_id))." in story(
         IN_A_THREAD
     )
 
 
-def test_who_waits_for_a_thread_does_not_wait_for_the_loop() -> None:
+def test_waiting_for_a_thread_is_not_waiting_for_the_loop() -> None:
     lane = Lane("export()", (Span(State.READY, 0, 50), Span(State.THREAD, 50, 100)))
 
     assert "export() is ready at 0 ms and waits for a thread until 50 ms." in story(
@@ -58,7 +58,7 @@ def test_who_waits_for_a_thread_does_not_wait_for_the_loop() -> None:
     )
 
 
-def test_every_bad_end_is_told() -> None:
+def test_every_bad_end_is_described() -> None:
     told = story(ENDS)
 
     assert "pay_part(voucher) fails at 150 ms: HTTPException: 402" in told
@@ -66,14 +66,14 @@ def test_every_bad_end_is_told() -> None:
     assert "refresh() is unfinished at the end." in told
 
 
-def test_two_hundred_of_a_kind_are_one_sentence() -> None:
+def test_two_hundred_equal_lanes_are_one_sentence() -> None:
     told = story(CROWD)
 
     assert "fetch(36) and 163 others are ready and wait their turn" in told
     assert "fetch(0) and 199 others await at the same time" in told
 
 
-def test_what_is_folded_away_is_counted_by_its_end() -> None:
+def test_folded_lanes_are_counted_by_their_outcome() -> None:
     lanes = tuple(
         Lane("f()", (Span(State.RUNNING, n, n + 1),), 0, Outcome.CANCELLED)
         for n in range(9)
@@ -84,7 +84,7 @@ def test_what_is_folded_away_is_counted_by_its_end() -> None:
     assert folded.rest == "5 more lanes are not drawn: 5 cancelled, from 4 to 9 ms."
 
 
-def test_what_blocks_or_fails_is_never_folded_away_for_what_does_not() -> None:
+def test_blocking_and_failing_lanes_are_folded_last() -> None:
     dull = tuple(Lane(f"dull{n}x()", (Span(State.RUNNING, 0, 1),)) for n in range(20))
     bad = (
         Lane("blocks()", (Span(State.BLOCKING, 0, 9),)),
@@ -95,7 +95,7 @@ def test_what_blocks_or_fails_is_never_folded_away_for_what_does_not() -> None:
     assert {"blocks()", "fails()"} <= shown
 
 
-def test_a_lane_whose_parent_is_folded_away_hangs_from_the_next_above() -> None:
+def test_a_lane_with_a_folded_parent_is_attached_to_the_next_above() -> None:
     lanes = (
         Lane("top()", (Span(State.BLOCKING, 0, 1),)),
         *(Lane("dull()", (), 1) for _ in range(5)),

@@ -29,7 +29,7 @@ class Repository:
     root: Path
 
     def git(self, *arguments: str, code: int = 0) -> str:
-        """Run git and return what it prints."""
+        """Run git and return its output."""
         done = subprocess.run(
             ["git", "-C", str(self.root), *arguments],
             env={
@@ -69,7 +69,7 @@ class Repository:
         return (self.root / name).read_bytes().decode("utf-8")
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         return (self.root / name).exists()
 
     def head(self) -> str:
@@ -77,7 +77,7 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def files(self) -> dict[str, bytes]:
-        """Return the content of every file but git's and the workshop's own."""
+        """Return the content of every file except git's and the workshop's own."""
         return {
             file.relative_to(self.root).as_posix(): file.read_bytes()
             for file in sorted(self.root.rglob("*"))
@@ -100,14 +100,14 @@ class Repository:
         return self.updates().run(source, None, self.root, overwrite=overwrite)
 
     def kept(self) -> list[str]:
-        """Return the kept copies of app.py, the oldest first."""
+        """Return the saved copies of app.py, the oldest first."""
         copies = sorted((self.root / ".workshop" / "kept").glob("90_seats/*/app.py"))
         return [copy.read_text(encoding="utf-8") for copy in copies]
 
 
 @pytest.fixture(autouse=True)
 def _git_knows_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings of the person who runs the tests, and no name for commits."""
+    """Ignore the git settings of the developer, including the name for commits."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     for name in list(os.environ):

@@ -21,7 +21,7 @@ def newest(course: Repository, news: str) -> str:
 
 
 def is_settled(clone: Repository) -> bool:
-    """Whether git is in the middle of nothing, and the course's files are there."""
+    """Whether no git operation is in progress and the course's files are installed."""
     return (
         clone.git("status", "--porcelain=v2", "--branch").count("\nu ") == 0
         and clone.read("workshop/tool.py") == "VERSION = 2\n"
@@ -32,7 +32,7 @@ def is_settled(clone: Repository) -> bool:
 
 
 @pytest.mark.parametrize("way", ["--no-rebase", "--rebase"])
-def test_a_pull_that_ended_in_conflicts_is_undone_and_mine_stays(
+def test_a_pull_that_ended_in_conflicts_is_undone_and_my_file_stays(
     clone: Repository, newest: str, way: str
 ) -> None:
     clone.commit({APP: MINE}, "My answer")
@@ -50,7 +50,7 @@ def test_a_pull_that_ended_in_conflicts_is_undone_and_mine_stays(
     assert clone.update().is_empty
 
 
-def test_what_was_resolved_by_hand_stays(clone: Repository, newest: str) -> None:
+def test_manual_resolutions_stay(clone: Repository, newest: str) -> None:
     clone.commit({APP: MINE}, "My answer")
     clone.git("pull", "--no-rebase", code=1)
     clone.write({APP: MINE + "# resolved\n"})
@@ -61,7 +61,7 @@ def test_what_was_resolved_by_hand_stays(clone: Repository, newest: str) -> None
     assert is_settled(clone)
 
 
-def test_a_stash_that_came_back_in_conflict_leaves_mine(
+def test_a_stash_pop_with_conflicts_keeps_my_file(
     clone: Repository, newest: str
 ) -> None:
     clone.write({APP: MINE})
@@ -77,7 +77,7 @@ def test_a_stash_that_came_back_in_conflict_leaves_mine(
     assert is_settled(clone)
 
 
-def test_markers_that_were_committed_leave_my_side(
+def test_committed_markers_are_removed_keeping_my_side(
     clone: Repository, newest: str
 ) -> None:
     clone.commit({APP: MINE}, "My answer")
@@ -92,7 +92,7 @@ def test_markers_that_were_committed_leave_my_side(
     assert "<<<<<<<" in clone.kept()[-1]
 
 
-def test_an_edited_test_in_conflict_is_the_courses_and_mine_is_in_the_copy(
+def test_a_conflicted_test_becomes_the_courses_and_mine_is_copied(
     clone: Repository, newest: str
 ) -> None:
     clone.commit({APP: MINE, TESTS: "# my tests\n"}, "My answer")
@@ -119,7 +119,9 @@ def test_an_authors_conflicts_are_left_to_the_author(
     assert (clone.root / ".git" / "MERGE_HEAD").exists()
 
 
-def test_a_check_in_a_conflict_changes_nothing(clone: Repository, newest: str) -> None:
+def test_a_check_during_a_conflict_changes_nothing(
+    clone: Repository, newest: str
+) -> None:
     clone.commit({APP: MINE}, "My answer")
     clone.git("pull", "--no-rebase", code=1)
     before = clone.files()
@@ -146,7 +148,7 @@ def test_a_check_in_a_conflict_changes_nothing(clone: Repository, newest: str) -
         ("bisect", [], "git bisect reset"),
     ],
 )
-def test_what_a_person_has_to_end_is_said_with_its_command(
+def test_an_operation_for_the_user_to_finish_is_named_with_its_command(
     operation: str, unmerged: list[str], words: str
 ) -> None:
     why_not = obstacle(operation, dict.fromkeys(unmerged))

@@ -33,7 +33,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 class Killed(BaseException):
-    """Stands for `kill -9`: no code of ours catches it."""
+    """Simulates `kill -9`: none of our code catches it."""
 
 
 STEPS = ("_copy", "_patiently", "_move_head", "_install_index", "write_json")
@@ -83,14 +83,14 @@ def prepared(
 
 
 def copy_of(repository: Repository, name: str) -> Repository:
-    """Return a copy of *repository*, as it stands."""
+    """Return a copy of *repository* in its present state."""
     root = repository.root.with_name(name)
     shutil.copytree(repository.root, root)
     return Repository(root)
 
 
 def state(repository: Repository) -> tuple[object, ...]:
-    """Return all that an update changes."""
+    """Return everything that an update changes."""
     return (
         repository.files(),
         repository.git("rev-parse", "HEAD^{tree}"),
@@ -99,7 +99,7 @@ def state(repository: Repository) -> tuple[object, ...]:
     )
 
 
-def test_a_kill_before_any_step_is_finished_by_the_next_start(
+def test_an_update_killed_before_any_step_is_finished_by_the_next_start(
     prepared: Repository, capfd: pytest.CaptureFixture[str]
 ) -> None:
     whole = copy_of(prepared, "whole")
@@ -119,7 +119,7 @@ def test_a_kill_before_any_step_is_finished_by_the_next_start(
     assert "interrupted" in capfd.readouterr().err
 
 
-def test_a_failure_in_any_step_leaves_everything_as_it_was(
+def test_a_failure_in_any_step_changes_nothing(
     prepared: Repository,
 ) -> None:
     with stopping(10_000, Killed()) as steps:
@@ -138,7 +138,7 @@ def test_a_failure_in_any_step_leaves_everything_as_it_was(
         shutil.rmtree(copy.root)
 
 
-def test_what_was_edited_after_the_kill_is_kept(prepared: Repository) -> None:
+def test_files_edited_after_the_kill_are_copied(prepared: Repository) -> None:
     with stopping(3, Killed()), pytest.raises(Killed):
         carry_out(prepared)
     prepared.write({"workshop/tool.py": "VERSION = 'mine'\n"})
@@ -150,7 +150,7 @@ def test_what_was_edited_after_the_kill_is_kept(prepared: Repository) -> None:
     assert copy.read_text() == "VERSION = 'mine'\n"
 
 
-def test_a_journal_that_cannot_be_read_stops_no_command(prepared: Repository) -> None:
+def test_a_damaged_journal_does_not_block_commands(prepared: Repository) -> None:
     Stage(prepared.root).journal.write_text("{")
 
     assert apply.main(prepared.root) == 0
@@ -159,7 +159,7 @@ def test_a_journal_that_cannot_be_read_stops_no_command(prepared: Repository) ->
     assert prepared.update().commits == 1
 
 
-def test_an_update_is_given_up_when_the_branch_has_moved(prepared: Repository) -> None:
+def test_an_update_is_abandoned_if_the_branch_has_moved(prepared: Repository) -> None:
     head = prepared.commit({"notes.txt": "mine"}, "My notes")
 
     assert apply.main(prepared.root) == 0
@@ -169,7 +169,7 @@ def test_an_update_is_given_up_when_the_branch_has_moved(prepared: Repository) -
     assert prepared.update().commits == 1
 
 
-def test_what_is_saved_in_the_very_moment_is_not_replaced(
+def test_a_file_saved_during_the_update_is_not_replaced(
     clone: Repository, news: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_journal = Stage.write_journal
@@ -188,7 +188,7 @@ def test_what_is_saved_in_the_very_moment_is_not_replaced(
     monkeypatch.undo()
 
 
-def test_the_same_command_goes_on(prepared: Repository) -> None:
+def test_repeating_the_command_finishes_the_update(prepared: Repository) -> None:
     with stopping(5, Killed()), pytest.raises(Killed):
         carry_out(prepared)
 
@@ -204,7 +204,7 @@ def test_the_same_command_goes_on(prepared: Repository) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for git is a shell script")
 @pytest.mark.parametrize("call", ["fetch", "checkout-index", "update-ref -m"])
-def test_the_command_killed_in_the_middle_goes_on(
+def test_a_killed_command_can_be_repeated(
     clone: Repository, news: str, tmp_path: Path, call: str
 ) -> None:
     clone.write({APP: MINE})
@@ -240,10 +240,10 @@ def test_the_command_killed_in_the_middle_goes_on(
     assert clone.git("status", "--porcelain") == f"M {APP}"
 
 
-def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
+def test_a_mixture_of_old_and_new_tool_finishes_the_update(
     clone: Repository, course: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The dispatch of the tool does not even start, and is not needed for it."""
+    """The tool's entry cannot start, but is not needed to finish the update."""
     for name in (
         *("__init__.py", "__main__.py"),
         *("environment/__init__.py", "environment/python.py"),
@@ -270,5 +270,5 @@ def test_half_of_an_old_tool_and_half_of_a_new_one_finish_the_update(
     )
 
     assert (ended.returncode, ended.stdout) == (0, "new list\n")
-    assert "has been finished" in ended.stderr
+    assert "interrupted update" in ended.stderr
     assert clone.read(APP) == NEW_STARTER

@@ -26,7 +26,7 @@ def decided(
     *,
     overwrite: bool = False,
 ) -> Plan:
-    """Return the plan for one file. Versions that begin alike can be combined."""
+    """Return the plan for one file. Versions with the same beginning can be merged."""
 
     def merge(old: str, own: str, new: str) -> str | None:
         return f"{own}+{new}" if old[0] == own[0] == new[0] else None
@@ -55,7 +55,7 @@ def decided(
         ("s1", "s1", "s2", SPECIAL, None, "s2"),  # a link
     ],
 )
-def test_an_app_is_written_only_where_nothing_of_the_learners_is(
+def test_an_app_is_only_written_over_an_unedited_one(
     base: str | None,
     committed: str | None,
     course: str | None,
@@ -74,7 +74,7 @@ def test_an_app_is_written_only_where_nothing_of_the_learners_is(
     ("committed", "disk", "retired"),
     [("s1", "s1", []), ("s1", "mine", ["01_a"]), ("mine", "mine", ["01_a"])],
 )
-def test_the_app_of_a_lesson_that_is_gone_goes_and_is_named_if_it_was_edited(
+def test_the_app_of_a_removed_lesson_is_deleted_and_named_if_edited(
     committed: str, disk: str, retired: list[str]
 ) -> None:
     plan = decided(APP, "s1", committed, None, disk)
@@ -95,7 +95,7 @@ def test_the_app_of_a_lesson_that_is_gone_goes_and_is_named_if_it_was_edited(
         (None, None, "a1", "a1", None),  # the same file was there
     ],
 )
-def test_changes_of_other_files_are_combined(
+def test_changes_to_other_files_are_merged(
     base: str | None,
     committed: str | None,
     course: str,
@@ -112,7 +112,7 @@ def test_changes_of_other_files_are_combined(
     ("committed", "course", "disk"),
     [("a1", "a2", "b"), ("b", "a2", "b"), ("a1", None, "b"), ("b", None, "b")],
 )
-def test_a_conflict_is_decided_by_where_the_file_is(
+def test_a_conflict_is_decided_by_the_files_place(
     committed: str, course: str | None, disk: str
 ) -> None:
     in_tool = decided(TOOL, "a1", committed, course, disk)
@@ -127,7 +127,7 @@ def test_a_conflict_is_decided_by_where_the_file_is(
         assert plan.deletes == ([] if course else [path])
 
 
-def test_what_is_no_file_is_in_the_way() -> None:
+def test_something_that_is_not_a_file_is_an_obstacle() -> None:
     assert decided(TOOL, "a1", "a1", "a2", SPECIAL).obstacles == [TOOL]
     assert decided(APP, "a1", "a1", None, SPECIAL).obstacles == [APP]
 
@@ -163,5 +163,7 @@ def test_the_remote_of_the_course_is_chosen_by_its_name(
         ("", ""),
     ],
 )
-def test_the_branch_of_the_course_is_what_head_means(listing: str, chosen: str) -> None:
+def test_the_branch_of_the_course_is_the_one_head_points_to(
+    listing: str, chosen: str
+) -> None:
     assert choose_ref(listing) == chosen

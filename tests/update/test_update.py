@@ -27,7 +27,7 @@ def is_updated(clone: Repository) -> bool:
     )
 
 
-def test_a_clone_without_work_becomes_the_course(
+def test_a_clone_without_work_becomes_equal_to_the_course(
     clone: Repository, course: Repository, news: str
 ) -> None:
     report = clone.update()
@@ -40,7 +40,7 @@ def test_a_clone_without_work_becomes_the_course(
 
 
 @pytest.mark.parametrize("mine", [MINE, CRLF, ""], ids=["edited", "crlf", "empty"])
-def test_an_edited_app_stays_byte_by_byte_and_a_copy_is_kept(
+def test_an_edited_app_is_unchanged_and_copied(
     clone: Repository, news: str, mine: str
 ) -> None:
     clone.write({APP: mine})
@@ -55,7 +55,7 @@ def test_an_edited_app_stays_byte_by_byte_and_a_copy_is_kept(
     assert snapshot.app_file.read_bytes().decode() == mine
 
 
-def test_committed_edits_stay_and_are_joined_with_the_course_without_a_name(
+def test_committed_edits_are_merged_without_a_git_identity(
     clone: Repository, news: str
 ) -> None:
     own = clone.commit({APP: MINE}, "My answer")
@@ -70,7 +70,9 @@ def test_committed_edits_stay_and_are_joined_with_the_course_without_a_name(
     assert clone.kept() == [MINE]
 
 
-def test_edits_on_top_of_committed_ones_stay_too(clone: Repository, news: str) -> None:
+def test_uncommitted_edits_after_a_commit_stay_too(
+    clone: Repository, news: str
+) -> None:
     clone.commit({APP: MINE}, "My answer")
     clone.write({APP: MINE + "# more\n"})
 
@@ -94,9 +96,7 @@ def test_two_updates_in_a_row_find_nothing_new_the_second_time(
     assert clone.kept() == [MINE]  # the same is not kept twice
 
 
-def test_own_files_staged_ones_and_the_record_stay(
-    clone: Repository, news: str
-) -> None:
+def test_own_files_staged_files_and_progress_stay(clone: Repository, news: str) -> None:
     own = {
         "lessons/90_seats/mail.py": "# mine\n",
         "my_notebooks/one.ipynb": "{}",
@@ -124,7 +124,7 @@ def test_a_deleted_app_comes_back_as_the_new_starter(
     assert clone.read(APP) == NEW_STARTER
 
 
-def test_edits_of_course_files_are_combined_where_they_fit(
+def test_edits_of_course_files_are_merged_if_possible(
     clone: Repository, course: Repository
 ) -> None:
     text = course.read("README.md")
@@ -138,7 +138,7 @@ def test_edits_of_course_files_are_combined_where_they_fit(
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_an_edited_test_gives_way_and_is_kept(
+def test_an_edited_test_is_replaced_and_copied(
     clone: Repository, course: Repository, is_committed: bool
 ) -> None:
     course.commit({TESTS: "# theirs\n"})
@@ -153,7 +153,7 @@ def test_an_edited_test_gives_way_and_is_kept(
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_a_conflict_outside_of_lessons_is_the_persons_to_decide(
+def test_a_conflict_outside_lessons_is_left_to_the_user(
     clone: Repository, course: Repository, is_committed: bool
 ) -> None:
     course.commit({"workshop/tool.py": "VERSION = 2\n"})
@@ -172,7 +172,7 @@ def test_a_conflict_outside_of_lessons_is_the_persons_to_decide(
     assert clone.read(APP) == MINE
 
 
-def test_an_own_file_where_a_new_one_comes_is_kept(
+def test_an_own_file_in_the_place_of_a_new_one_is_copied(
     clone: Repository, news: str
 ) -> None:
     clone.write({"workshop/more.py": "MINE = True\n"})
@@ -184,7 +184,7 @@ def test_an_own_file_where_a_new_one_comes_is_kept(
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_the_app_of_a_renamed_lesson_is_put_aside(
+def test_the_app_of_a_renamed_lesson_is_copied(
     clone: Repository, course: Repository, is_committed: bool
 ) -> None:
     course.git("mv", "lessons/90_seats", "lessons/90_places")
@@ -202,7 +202,7 @@ def test_the_app_of_a_renamed_lesson_is_put_aside(
     assert (report.new, report.gone) == (["90_places"], ["90_seats"])
 
 
-def test_a_removed_lesson_leaves_no_folder_of_byte_code(
+def test_a_removed_lesson_leaves_no_byte_code_behind(
     clone: Repository, course: Repository
 ) -> None:
     course.git("rm", "-rq", "lessons/90_seats")
@@ -214,7 +214,7 @@ def test_a_removed_lesson_leaves_no_folder_of_byte_code(
     assert not clone.has("lessons/90_seats")
 
 
-def test_a_check_shows_what_would_come_and_changes_nothing(
+def test_a_check_shows_what_would_change_and_changes_nothing(
     clone: Repository, news: str
 ) -> None:
     clone.write({APP: MINE})
@@ -228,7 +228,7 @@ def test_a_check_shows_what_would_come_and_changes_nothing(
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_an_undo_goes_back_with_the_file_as_it_is_now(
+def test_an_undo_goes_back_and_keeps_the_present_file(
     clone: Repository, news: str, is_committed: bool
 ) -> None:
     clone.write({APP: MINE})
@@ -248,9 +248,7 @@ def test_an_undo_goes_back_with_the_file_as_it_is_now(
     assert is_updated(clone)
 
 
-def test_an_undo_brings_replaced_files_back(
-    clone: Repository, course: Repository
-) -> None:
+def test_an_undo_restores_replaced_files(clone: Repository, course: Repository) -> None:
     course.git("mv", "lessons/90_seats", "lessons/90_places")
     course.commit({"workshop/more.py": "MORE = True\n"})
     clone.write({APP: MINE, "workshop/more.py": "MINE = True\n"})
@@ -313,7 +311,7 @@ def test_clones_of_every_kind_are_updated(
 
 
 @pytest.mark.parametrize("flag", ["skip-worktree", "assume-unchanged"])
-def test_an_app_that_git_overlooks_stays_and_stays_overlooked(
+def test_an_app_flagged_in_git_stays_and_keeps_its_flag(
     clone: Repository, news: str, flag: str
 ) -> None:
     clone.git("update-index", f"--{flag}", APP)
@@ -326,7 +324,7 @@ def test_an_app_that_git_overlooks_stays_and_stays_overlooked(
     assert clone.git("status", "--porcelain") == ""
 
 
-def test_of_a_fork_and_its_upstream_the_upstream_is_the_course(
+def test_the_upstream_of_a_fork_is_the_course(
     clone: Repository, course: Repository, tmp_path: Path
 ) -> None:
     course.git("clone", "-q", "--bare", str(course.root), str(tmp_path / "fork"))
@@ -358,7 +356,7 @@ def test_a_shallow_clone_is_updated(
     assert shallow.read(APP) == MINE
 
 
-def test_a_history_that_was_written_anew_is_taken_where_nothing_else_was_committed(
+def test_a_rewritten_history_is_accepted_without_own_commits(
     clone: Repository, course: Repository
 ) -> None:
     clone.write({APP: MINE})
@@ -373,7 +371,7 @@ def test_a_history_that_was_written_anew_is_taken_where_nothing_else_was_committ
 
 
 @pytest.mark.parametrize("kind", ["folder", "relative", "bundle", "main bundle"])
-def test_without_a_network_a_clone_or_a_bundle_will_do(
+def test_a_clone_or_bundle_works_without_a_network(
     clone: Repository, course: Repository, news: str, tmp_path: Path, kind: str
 ) -> None:
     clone.git("remote", "set-url", "origin", "/nowhere")
@@ -390,16 +388,16 @@ def test_without_a_network_a_clone_or_a_bundle_will_do(
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "named"),
     [
-        (None, "Nothing could be fetched from origin"),
-        ("../nowhere", "There is no folder, bundle or remote"),
-        ("../empty", "without git's history"),
-        ("--upload-pack=evil", "There is no folder, bundle or remote"),
+        (None, "origin"),
+        ("../nowhere", "../nowhere"),
+        ("../empty", "../empty"),
+        ("--upload-pack=evil", "--upload-pack=evil"),
     ],
 )
-def test_a_source_that_is_not_there_is_one_sentence_and_changes_nothing(
-    clone: Repository, tmp_path: Path, given: str | None, words: str
+def test_a_missing_source_is_named_in_the_error_and_changes_nothing(
+    clone: Repository, tmp_path: Path, given: str | None, named: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     clone.git("remote", "set-url", "origin", "https://me:secret@127.0.0.1:9/course")
@@ -408,22 +406,22 @@ def test_a_source_that_is_not_there_is_one_sentence_and_changes_nothing(
     with pytest.raises(UpdateError) as refused:
         clone.update(given)
 
-    assert words in str(refused.value)
+    assert named in str(refused.value)
     assert "secret" not in str(refused.value)
     assert clone.files() == before
 
 
-def test_a_folder_without_git_is_told_what_to_do(
+def test_a_folder_without_git_is_an_error_with_advice(
     clone: Repository, tmp_path: Path
 ) -> None:
-    """A ZIP may have been unpacked inside somebody's own repository."""
+    """A ZIP may have been unpacked inside another repository."""
     (clone.root / ".git").rename(tmp_path / ".git")
 
     with pytest.raises(UpdateError, match=r"downloaded as a ZIP"):
         clone.update()
 
 
-def test_without_git_it_says_so(
+def test_missing_git_is_an_error(
     clone: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -432,7 +430,7 @@ def test_without_git_it_says_so(
         clone.update()
 
 
-def test_variables_of_another_repository_change_nothing(
+def test_git_variables_of_another_repository_are_ignored(
     clone: Repository, news: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
@@ -463,7 +461,7 @@ def test_nothing_is_written_through_a_link(
     assert clone.head() == head
 
 
-def test_an_app_that_is_a_link_stays_one(
+def test_an_app_that_is_a_link_stays_a_link(
     clone: Repository, news: str, tmp_path: Path
 ) -> None:
     elsewhere = (clone.root / APP).rename(tmp_path / "elsewhere.py")
@@ -478,14 +476,16 @@ def test_an_app_that_is_a_link_stays_one(
     assert is_updated(clone)
 
 
-def test_a_lock_of_another_git_is_told(clone: Repository, news: str) -> None:
+def test_a_lock_of_another_git_process_is_reported(
+    clone: Repository, news: str
+) -> None:
     (clone.root / ".git" / "index.lock").touch()
 
     with pytest.raises(UpdateError, match=r"index\.lock"):
         clone.update()
 
 
-def test_a_clone_of_another_user_is_told_with_the_command_that_helps(
+def test_a_clone_of_another_user_is_reported_with_the_command_to_trust_it(
     clone: Repository, news: str
 ) -> None:
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
@@ -511,7 +511,7 @@ def test_a_second_update_at_the_same_time_is_refused(
     assert clone.read("workshop/tool.py") == "VERSION = 1\n"
 
 
-def test_no_hook_of_the_clone_runs(clone: Repository, news: str) -> None:
+def test_hooks_of_the_clone_do_not_run(clone: Repository, news: str) -> None:
     hook = clone.root / ".git" / "hooks" / "reference-transaction"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -523,7 +523,7 @@ def test_no_hook_of_the_clone_runs(clone: Repository, news: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="case-insensitive names are made there")
-def test_a_file_whose_name_changes_only_in_case_arrives(
+def test_a_file_renamed_only_in_case_is_updated(
     clone: Repository, course: Repository
 ) -> None:
     course.git("mv", "README.md", "Readme.md")
@@ -550,7 +550,7 @@ def test_undo_of_a_lesson_still_means_the_last_reset(
     assert clone.read(APP) == MINE
 
 
-def test_the_command_says_what_came_and_what_to_do(
+def test_the_command_reports_changes_and_next_steps(
     clone: Repository,
     news: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -77,7 +77,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("editor", EDITORS, ids=lambda editor: editor.__name__)
-def test_however_an_editor_saves_the_last_content_gets_one_verdict(
+def test_the_last_content_gets_one_verdict_however_an_editor_saves(
     editor: Callable[[Path, str], None], watched: Watched
 ) -> None:
     editor(watched.file, watched.text(STARTER))
@@ -106,7 +106,7 @@ def test_a_save_that_changes_nothing_gets_no_second_verdict(
     assert len(watched.all(Started)) == 1
 
 
-def test_other_files_beside_the_answer_mean_nothing(watched: Watched) -> None:
+def test_other_files_beside_the_app_are_ignored(watched: Watched) -> None:
     for name in ("app.py.bak", "notes.py", "4913", ".app.py.swo"):
         watched.file.with_name(name).write_text("nothing", encoding="utf-8")
     watched.until_looked_at()
@@ -166,7 +166,7 @@ def test_a_rerun_gives_the_same_content_another_verdict(watched: Watched) -> Non
     ],
     ids=["syntax error", "empty", "endless print", "exit", "crash"],
 )
-def test_a_hopeless_answer_gets_a_verdict_and_the_repaired_one_passes(
+def test_a_broken_app_gets_a_verdict_and_the_repaired_one_passes(
     source: str, words: str, watched: Watched
 ) -> None:
     watched.file.write_text(source, encoding="utf-8")
@@ -177,7 +177,7 @@ def test_a_hopeless_answer_gets_a_verdict_and_the_repaired_one_passes(
     assert watched.verdict().verdict.passed
 
 
-def test_a_file_that_is_gone_is_waited_for(watched: Watched) -> None:
+def test_a_deleted_file_is_waited_for(watched: Watched) -> None:
     text = watched.file.read_text(encoding="utf-8")
     watched.file.unlink()
     missing = watched.next(Missing)
@@ -188,7 +188,7 @@ def test_a_file_that_is_gone_is_waited_for(watched: Watched) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the answer forks")
-def test_nothing_of_a_run_is_left_when_the_next_verdict_comes(
+def test_nothing_of_a_run_remains_at_the_next_verdict(
     watched: Watched, tmp_path: Path
 ) -> None:
     told = tmp_path / "told"
@@ -286,7 +286,7 @@ def test_a_session_without_forks_or_events_does_the_same_and_leaves_nothing(
     assert {*psutil.Process().children(), *threading.enumerate()} <= before
 
 
-def test_changed_tests_grade_the_answer_anew_and_broken_ones_are_told(
+def test_changed_tests_trigger_a_run_and_broken_ones_are_reported(
     lesson: Lesson,
 ) -> None:
     tests = lesson.test_file.read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ class Refusing:
         (Refusing, "refused to watch this folder (no space left on device)"),
     ],
 )
-def test_where_nothing_is_told_the_file_is_looked_at_again_and_again(
+def test_without_notifications_the_file_is_polled(
     system: type,
     reason: str,
     tmp_path: Path,
@@ -69,7 +69,7 @@ def test_where_nothing_is_told_the_file_is_looked_at_again_and_again(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_changes_are_told_each_is_heard_and_the_probe_is_removed(
+def test_with_notifications_each_change_is_noticed_and_the_probe_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "_GLANCE_SECONDS", 600.0)

@@ -1,4 +1,4 @@
-"""What the keys of watch mode do to files, servers and the record."""
+"""The actions behind the keys of watch mode: on files, servers and progress."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 class CheckoutActions:
-    """The actions for the lessons of this checkout. Close it at the end.
+    """The actions on the lessons of this checkout. Close it at the end.
 
-    See `workshop.screen.watch.actions.LearnerActions` for what each of them promises.
+    `workshop.screen.watch.actions.LearnerActions` describes them.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class CheckoutActions:
         self._serving = ExitStack()
 
     def close(self) -> None:
-        """Stop every server, also one that is just being started."""
+        """Stop every server, including one that is starting."""
         with self._starting:
             self.stop_serving()
         with self._turn:
@@ -63,17 +63,17 @@ class CheckoutActions:
         return self._lessons
 
     def state(self) -> State:
-        """Return what is remembered of the learner."""
+        """Return the learner's progress."""
         return self._store.load()
 
     def notes(self) -> Sequence[str]:
-        """Return what had to be said about the record, and forget it."""
+        """Return and clear the notes about the progress record."""
         notes = list(self._store.notes)
         self._store.notes.clear()
         return notes
 
     def enter(self, lesson: Lesson) -> Mapping[str, str]:
-        """Start what *lesson*'s tests need, and return their environment."""
+        """Start the services for *lesson*'s tests, and return their environment."""
         with self._turn:
             if self._entered is not None and self._entered[0] == lesson.folder:
                 return self._entered[1]
@@ -89,7 +89,7 @@ class CheckoutActions:
             return environment
 
     def record(self, finished: Finished) -> None:
-        """Remember a verdict at once."""
+        """Record a verdict at once."""
         verdict = finished.verdict
         if not verdict.counts:
             return
@@ -99,7 +99,7 @@ class CheckoutActions:
         )
 
     def next_hint(self, lesson: Lesson, step: int) -> int:
-        """Note that one more rung of *step* is seen; return how many are."""
+        """Record that one more hint of *step* was shown; return how many were."""
         rungs = len(lesson.steps[step - 1].hints)
 
         def more(state: State) -> int:
@@ -110,11 +110,11 @@ class CheckoutActions:
         return self._store.update(more)
 
     def note_shown(self, lesson: Lesson, step: int) -> None:
-        """Note that our change for *step* has been seen."""
+        """Record that the change for *step* was shown."""
         self._store.update(lambda state: state.of(lesson.slug).show(step, now()))
 
     def note_solution(self, lesson: Lesson) -> None:
-        """Note that our solution has been seen."""
+        """Record that the solution was shown."""
 
         def note(state: State) -> None:
             record = state.of(lesson.slug)
@@ -123,11 +123,11 @@ class CheckoutActions:
         self._store.update(note)
 
     def reset(self, lesson: Lesson) -> str:
-        """Replace the learner's file by the starter; a copy of it is kept."""
+        """Replace the learner's file with the starter, and keep a copy."""
         return _told(lambda: reset(lesson, self._store, self._snapshots))
 
     def catch_up(self, lesson: Lesson, step: int) -> str:
-        """Replace the learner's file by our solution of the steps before *step*."""
+        """Replace the learner's file with the start of *step*, and keep a copy."""
         return _told(lambda: catch_up(lesson, step, self._store, self._snapshots))
 
     def undo(self, lesson: Lesson) -> str:
@@ -156,7 +156,7 @@ class CheckoutActions:
         self.stop_serving()
         with ExitStack() as stack:
             try:
-                # Each start begins with an empty box office, as the tests do.
+                # Each start begins with an empty database, as the tests do.
                 scratch = stack.enter_context(temporary_folder("app"))
                 environment = stack.enter_context(
                     services_for_app(lesson, self._database, scratch, say=listen)
@@ -181,16 +181,16 @@ class CheckoutActions:
         return served
 
     def stop_serving(self) -> None:
-        """End the server, if there is one."""
+        """Stop the server, if it runs."""
         with self._turn:
             self._serving.close()
 
     def timelines(self, lesson: Lesson) -> Sequence[str]:
-        """Return the titles of the scenes that can be recorded of *lesson*."""
+        """Return the titles of the scenes of *lesson* that can be recorded."""
         return [scene.title for scene in _scenes(lesson)]
 
     def timeline(self, lesson: Lesson, scene: int) -> Timeline:
-        """ScenarioRun a scene with the learner's app, and return what was recorded."""
+        """Run a scene with the learner's app and return the recording."""
         from workshop.cli.timeline import record
         from workshop.scenario import NotRecorded, ScenarioRun
 
@@ -205,12 +205,12 @@ class CheckoutActions:
         return found.timeline
 
     def browse(self, lesson: Lesson) -> str:
-        """Open the lesson's page in a browser; return where it is."""
+        """Open the lesson's page in a browser and return its address."""
         for name in (f"{lesson.slug}/index.html", f"{lesson.slug}.html"):
             page = place.ROOT / "site" / "lessons" / name
             if page.is_file() and _has_window_browser():
                 address = page.as_uri()
-                # A browser that is slow to start must not hold the keys up.
+                # A browser that starts slowly must not block the keys.
                 opening = threading.Thread(
                     target=webbrowser.open, args=(address,), daemon=True
                 )
@@ -242,11 +242,11 @@ def _told(action: Callable[[], Replacement]) -> str:
 
 
 def _has_window_browser() -> bool:
-    """Whether a page would open in a window, and not in this very terminal."""
+    """Whether a page would open in a window, and not in this terminal."""
     if sys.platform in ("win32", "darwin"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _nobody(sentence: str) -> None:
-    """Print nothing: the screen has no place for the services."""
+    """Print nothing, because the screen has no place for the services."""

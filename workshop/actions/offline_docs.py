@@ -1,8 +1,8 @@
-"""The learner's app as it is served by hand: its /docs page asks nobody outside.
+"""The learner's app as served by hand, with a /docs page that works offline.
 
-The page on which FastAPI lets people try an app fetches its script from a content
-delivery network, and stays empty where there is none: in a train, or in a room with
-thirty people and one weak network. Here the script comes from an installed package.
+FastAPI's /docs page loads its script from a content delivery network, so it stays empty
+on a train, or in a room where thirty people share a weak network. Here the script comes
+from an installed package.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _ELSEWHERE = {
 
 
 def served() -> ASGIApp:
-    """Return the object ``app`` of the module ``app``, with what /docs needs.
+    """Return the object `app` of the module `app`, with the files that /docs needs.
 
-    For ``uvicorn --factory``. Ends the process with code 1 when there is no such
-    object, as uvicorn does, and when git's conflict markers are in it; whatever the
-    module raises is passed on.
+    For `uvicorn --factory`. If there is no such object, or the file contains git's
+    conflict markers, exit with code 1, as uvicorn does. Other exceptions of the module
+    are passed on.
     """
     from uvicorn.importer import ImportFromStringError, import_from_string
 
@@ -76,8 +76,8 @@ def _words_for_conflict() -> str:
 def _serve_breakpoints() -> None:
     """Print at breakpoints which command opens a debugger there.
 
-    With `--reload`, another process has the terminal, so a debugger would block the app
-    for ever. In that case the app continues past its breakpoints.
+    With `--reload`, another process owns the terminal, so a debugger would block the
+    app forever. In that case the app continues past its breakpoints.
     """
     if os.environ.get(AT_TERMINAL):
         return  # the server opens one
@@ -93,7 +93,7 @@ def _serve_breakpoints() -> None:
 
 
 def _use_own_files() -> None:
-    """Change where the pages look if nobody says otherwise."""
+    """Change the default addresses of the script and style of /docs."""
     for page in ("get_swagger_ui_html", "get_redoc_html"):
         defaults = getattr(fastapi.openapi.docs, page).__kwdefaults__
         for name, file in _ELSEWHERE.items():

@@ -1,4 +1,4 @@
-"""Start what a lesson needs, and say what it is."""
+"""Start the services that a lesson needs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def services_for_tests(
 ) -> Iterator[dict[str, str]]:
     """Yield the environment that tells *lesson*'s tests which services to use.
 
-    Servers run for the length of the block. *say* is told which they are.
-    Raises `ServiceError` when one cannot be had.
+    The services run for the duration of the block. *say* gets their descriptions.
+
+    Raises:
+        ServiceError: A service is not available.
     """
     with ExitStack() as stack:
         environment = {}
         for variable, service in _services(lesson, database, stack, say):
             say(f"Service: {service.description}")
-            # Empty means: no server, a file for each test.
+            # Empty means: no server, a SQLite file for each test.
             environment[variable] = "" if service.kind == "sqlite" else service.url
             environment[_claim(variable)] = service.claim
         yield environment
@@ -44,8 +46,8 @@ def services_for_app(
 ) -> Iterator[dict[str, str]]:
     """Yield the environment in which *lesson*'s app is served by hand.
 
-    A SQLite file is made in *folder*; a database on a PostgreSQL server is
-    made for the length of the block.
+    A SQLite file is created in *folder*; a database on a PostgreSQL server is created
+    for the duration of the block.
     """
     with ExitStack() as stack:
         environment = {}
@@ -78,7 +80,7 @@ def _services(
     stack: ExitStack,
     say: Callable[[str], None],
 ) -> Iterator[tuple[str, Service]]:
-    """Start what the fixtures of the lesson's tests ask for, one by one."""
+    """Start the services that the fixtures of the lesson's tests ask for."""
     if "database" in lesson.fixtures:
         from workshop.services import database_server
 
@@ -88,7 +90,7 @@ def _services(
 
             call(server.url)
             if server.claim:
-                # A test that was killed could not drop its own.
+                # A killed test could not drop its own database.
                 stack.callback(drop_leftovers, server.url, server.claim)
         yield "WORKSHOP_DATABASE_URL", server
     elif database is not None:
@@ -100,5 +102,5 @@ def _services(
 
 
 def _claim(variable: str) -> str:
-    """Return the variable that hands over the claim of the service in *variable*."""
+    """Return the variable that passes on the claim of the service in *variable*."""
     return variable.replace("_URL", "_CLAIM")

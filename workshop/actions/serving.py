@@ -1,7 +1,7 @@
-"""Serve a learner's app, reloaded when it is saved, until its owner ends it.
+"""Serve a learner's app, with reload, until its owner ends it.
 
-``python -m workshop.actions.serving HOST PORT FOLDER`` serves the app in FOLDER. With
-``--colours`` the server's own words have some; ``--debug`` is for a debugger.
+`python -m workshop.actions.serving HOST PORT FOLDER` serves the app in FOLDER.
+`--colours` colours the server's log; `--debug` is for a debugger.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ _DEBUG = "--debug"
 _COLOURS = "--colours"
 _TICK_SECONDS = 0.05
 _CLOSE_SECONDS = 2
-"""How long the server lets open requests go on before it cancels them.
+"""How long the server lets open requests continue before it cancels them.
 
-Without a limit a stream that a browser has open would keep the app from its own
-shutdown code until it is killed.
+Without a limit, a stream that a browser keeps open would delay the app's shutdown until
+the app is killed.
 """
 
 _SHUTDOWN_SECONDS = 10.0
-"""How long that and the app's shutdown code may take before all is killed."""
+"""The limit for that and the app's shutdown, after which everything is killed."""
 
 
 class Served:
-    """The app in *folder*, served at `address` and reloaded when it is saved.
+    """The app in *folder*, served at `address` and reloaded after each save.
 
     *host* is this machine's loopback address.
 
-    What the server and the app write is sanitized: *listen* is called with each line,
-    from a thread; without it everything goes to standard output. With *debug* the app
-    has the terminal instead, for a debugger, and is not reloaded. Relative paths in
-    the app begin at *scratch*.
+    The output of the server and the app is sanitized and goes to *listen*, which is
+    called with each line from a thread, or to standard output by default. With *debug*
+    the app owns the terminal instead, for a debugger, and is not reloaded. Relative
+    paths in the app start at *scratch*.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Served:
     ) -> None:
         self.address = f"http://{bracketed(host)}:{port}"
         self._place = host, port
-        # It runs in another folder, where a relative path leads nowhere.
+        # The server runs in another folder, so the path must be absolute.
         paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
         in_colours = listen is None and colours_are_wanted() and sys.stdout.isatty()
         options = [name for name, on in _options(debug, in_colours) if on]
@@ -100,7 +100,7 @@ class Served:
             self._reader.start()
 
     def __enter__(self) -> Served:
-        """Return the served app itself."""
+        """Return the served app."""
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -119,10 +119,10 @@ class Served:
                     listen(safe(line.decode("utf-8", "replace")).rstrip())
 
     def wait_until_it_accepts(self) -> bool:
-        """Wait for the first connection that can be made to the app.
+        """Wait until the app accepts a connection.
 
-        Return False if the server ends before that. An app that cannot be loaded is
-        loaded again when it is saved, so this may take until then.
+        Return False if the server ends before that. An app that cannot be imported is
+        reloaded after each save, so this may take until the learner repairs it.
         """
         while self._supervised.poll() is None:
             if is_taken(*self._place):
@@ -135,10 +135,10 @@ class Served:
         return self._supervised.wait()
 
     def close(self) -> None:
-        """End the server, with the app's own shutdown, and all that it has started."""
+        """Shut the app down, then end the server and everything that it has started."""
         self._supervised.end()
         if self._reader is not None:
-            self._reader.join(1)  # its last lines, before the pipe is closed
+            self._reader.join(1)  # read the last lines before closing the pipe
         self._supervised.close()
 
 
@@ -181,11 +181,11 @@ def main(host: str, port: int, folder: Path, options: Collection[str]) -> None:
 
 
 def _serve_at_terminal(config: uvicorn.Config) -> None:
-    """Serve the app, and let it shut down however often Ctrl-C arrives.
+    """Serve the app, and shut it down cleanly however often Ctrl-C arrives.
 
-    One Ctrl-C arrives twice: the terminal sends it to all of its programs, and the
-    front end passes on its own. uvicorn would take the second for impatience, and
-    leave the app's shutdown out. A person's second Ctrl-C is for the front end.
+    One Ctrl-C arrives twice: the terminal sends it to all its processes, and the front
+    end passes on its own. uvicorn would take the second as a request to skip the app's
+    shutdown. A user's second Ctrl-C is handled by the front end.
     """
     import uvicorn
 
@@ -245,9 +245,9 @@ def _is_quit(error: BaseException | None) -> bool:
 
 
 def _accept_ctrl_c() -> None:
-    """Let uvicorn's reloader end its process on Windows, which it does by Ctrl-C.
+    """Let uvicorn's reloader end its process on Windows, which it does with Ctrl-C.
 
-    A process that was started in a group of its own would ignore that.
+    A process started in its own group would ignore that.
     """
     if sys.platform == "win32":
         import ctypes

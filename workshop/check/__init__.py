@@ -1,7 +1,8 @@
-"""The author's gate: check whether a lesson is ready to publish.
+"""Check whether a lesson is ready to publish.
 
-It checks the authoring rules, the starter, the states after each step, the solution
-(many times), and the wrong and right answers, with the engine that learners use.
+The check covers the authoring rules, the starter, the states after each step, the
+solution (many times), and the wrong and right variants. It grades with the engine that
+learners use.
 """
 
 from workshop.check.finding import Finding

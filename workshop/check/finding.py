@@ -10,8 +10,7 @@ class Finding:
     """A problem that must be fixed before a lesson is published.
 
     `rule` names the rule, and `text` says what is wrong. `file`, relative to the
-    checkout, and `line` are the place, if there is one. `fix` is a sentence that says
-    what to do.
+    checkout, and `line` say where, if known. `fix` is a sentence that says what to do.
     """
 
     lesson: str

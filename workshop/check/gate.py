@@ -1,4 +1,4 @@
-"""Put a lesson through everything that it has to withstand."""
+"""Run a lesson through all checks that it has to pass before it is published."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from workshop.processes.temporary import temporary_folder
 from workshop.sandbox.cores import cores
 
 AUTHOR = "WORKSHOP_AUTHOR"
-"""Set where the lessons are published: there an edited starter is an error."""
+"""Set where lessons are published. There, an edited starter is an error."""
 
-# Busy machines shall not turn a failure into a time-out.
+# On a busy machine a slow failure must not become a timeout.
 _PATIENT = Limits(test_seconds=30)
 
 AT_ONCE = 2 * cores()
-"""How many answers are graded side by side: a wrong one mostly waits in vain."""
+"""How many variants are graded in parallel. A wrong one mostly waits for a timeout."""
 
-# Answers graded side by side must not count each other's connections: each
-# starts an embedded server of its own.
+# Variants graded in parallel must not count each other's connections, so each run
+# starts its own embedded server.
 _APART = {"WORKSHOP_REDIS_URL": ""}
 
 _NUMBER = re.compile(r"\d+")
-"""A status may differ where the words do not: 201 on the starter, 500 in its turn."""
+"""Numbers may differ in equal messages: 201 on the starter, 500 after other repairs."""
 
 
 def no_services() -> AbstractContextManager[Mapping[str, str]]:
-    """Start nothing, because each run starts its own services."""
+    """Start no services, because each run starts its own."""
     return nullcontext({})
 
 
@@ -53,11 +53,10 @@ def check_lesson(
 ) -> list[Finding]:
     """Return all problems of *lesson*; none if it is ready to publish.
 
-    The authoring rules come first, because they run nothing. The starter is
-    judged as published (`solutions/NN/steps/0.py`), so a learner's edits in
-    `lessons/` change nothing here. *repeats* is how often the solution has to
-    pass, in random order and with all cores busy. *services* starts the services of
-    its tests. *say* is called with progress messages.
+    The authoring rules come first, because they run nothing. The starter is checked as
+    published (`solutions/NN/steps/0.py`), so a learner's edits in `lessons/` have no
+    effect. The solution has to pass *repeats* times, in random order and with all cores
+    busy. *services* starts the services for its tests. *say* prints progress messages.
     """
     say(f"Lesson {lesson.number}: rules")
     findings = check_draft(lesson, root, say)
@@ -72,7 +71,7 @@ def check_lesson(
         findings += check_states(lesson, environment)
         say(f"Lesson {lesson.number}: the solution, {repeats} times, all cores busy")
         findings += check_solution(lesson, repeats, environment)
-        say(f"Lesson {lesson.number}: wrong and right answers")
+        say(f"Lesson {lesson.number}: wrong and right variants")
         findings += check_variants(lesson, root, environment)
     return findings
 
@@ -109,8 +108,8 @@ def check_states(
 ) -> Iterator[Finding]:
     """Check that after K repairs exactly the tests of steps 1 to K pass.
 
-    What is not yet repaired must fail by assertion, and for its own reason:
-    with the same words whether the steps before it are repaired or not.
+    The other steps must fail by an assertion and for their own reason: with the same
+    message whether or not the steps before them are repaired.
     """
     total = len(lesson.steps)
     answers = [lesson.state_file(number) for number in range(total)]
@@ -145,7 +144,7 @@ def check_states(
                 lesson.slug,
                 "own reason",
                 f"step {number} fails differently on the starter ({at_first}) and "
-                f"when its turn has come ({in_turn})",
+                f"when the steps before it are repaired ({in_turn})",
             )
 
 
@@ -175,14 +174,14 @@ def check_solution(
         yield Finding(
             lesson.slug,
             "solution",
-            f"passed {passed} times of {repeats}. " + " | ".join(sorted(told)),
+            f"passed {passed} of {repeats} times. " + " | ".join(sorted(told)),
         )
 
 
 def check_variants(
     lesson: Lesson, root: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Finding]:
-    """Check that wrong answers are refused as declared and right ones pass."""
+    """Check that wrong variants are refused as declared and right ones pass."""
     try:
         variants = read_variants(lesson, root)
     except VariantError as error:
@@ -201,7 +200,7 @@ def check_variants(
 def grade_source(
     lesson: Lesson, source: str, environment: Mapping[str, str] | None = None
 ) -> LessonVerdict:
-    """Grade the text *source* as an answer to *lesson*."""
+    """Grade the text *source* as a solution of *lesson*."""
     with temporary_folder("variant") as folder:
         answer = folder / "app.py"
         answer.write_text(source, encoding="utf-8")

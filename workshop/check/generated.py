@@ -1,6 +1,6 @@
-"""Parts of pages that are made from the tree: tables, facts, agendas, references.
+"""Generated parts of pages: tables of lessons, facts, agendas, reference pages.
 
-A page holds them between `<!-- name -->` and `<!-- /name -->`.
+On a page they stand between `<!-- name -->` and `<!-- /name -->`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LESSON_PARTS = ("lessons", "agendas", "cuts")
 
 @dataclass(frozen=True)
 class Fact:
-    """A statement about libraries, and the test that stands behind it."""
+    """A statement about libraries, with the test that proves it."""
 
     statement: str
     packages: tuple[str, ...]
@@ -48,9 +48,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class Part:
-    """Something on *page* that *make* writes: between marks, or all of it.
+    """A generated part of *page*: the text between two markers, or the whole page.
 
-    `name` is that of the marks, and "" when the whole page is made.
+    `name` is the name in the markers, or "" for a whole page.
     """
 
     page: Path
@@ -58,7 +58,7 @@ class Part:
     make: Callable[[], str]
 
     def renewed(self, text: str) -> str:
-        """Return the updated text of a page whose current text is *text*.
+        """Return *text*, the current text of the page, with this part updated.
 
         Raises `PageError` if it cannot be generated.
         """
@@ -69,7 +69,7 @@ class Part:
 
 
 def parts(root: Path) -> list[Part]:
-    """Return what is made in the checkout *root*."""
+    """Return the generated parts in the checkout *root*."""
     docs = root / "docs"
     lessons = Catalogue(root).lessons()
     # A link to a missing page would stop the site's build.
@@ -116,7 +116,7 @@ def _fixtures(root: Path) -> str:
 
 
 def _notebooks(root: Path) -> list[Part]:
-    """Return a page for each notebook that can be shown, and the list of them."""
+    """Return a page for each notebook that can be shown, and the list of notebooks."""
     folder = root / "docs" / "notebooks"
     found = {}
     for notebook in _notebook_files(root):
@@ -149,9 +149,9 @@ def _notebook_list(pages: Mapping[str, str]) -> str:
     lines = [
         "# Notebooks",
         "",
-        "Experiments on the patterns: predict, run, change one thing, and look at",
-        "the loop. What you see here was printed by the notebooks themselves.",
-        "`make notebooks` opens copies of your own, without the answers.",
+        "Experiments on the patterns: predict, run, change one thing, and look at the",
+        "loop. The outputs on these pages were printed by the notebooks themselves.",
+        "`make notebooks` opens your own copies, without the outputs.",
         "",
     ]
     lines += [f"- [{title_of(text)}]({name}.md)" for name, text in pages.items()]
@@ -159,13 +159,13 @@ def _notebook_list(pages: Mapping[str, str]) -> str:
 
 
 def _there(root: Path, more: Iterable[Part]) -> list[Part]:
-    """Return all parts, but for those of pages that are not there."""
+    """Return the parts whose pages exist."""
     every = (*parts(root), *more)
     return [it for it in every if not it.name or it.page.is_file()]
 
 
 def left_over(root: Path) -> list[Path]:
-    """Return pages of notebooks that are not there any more."""
+    """Return pages of notebooks that no longer exist."""
     pages = (root / "docs" / "notebooks").glob("[0-9]*.md")
     return [
         it for it in pages if not (root / "notebooks" / f"{it.stem}.ipynb").is_file()
@@ -177,14 +177,14 @@ def planned(
     more: Iterable[Part] = (),
     fill: Callable[[str], str] = lambda text: text,
 ) -> dict[Path, str | None]:
-    """Return the pages of *root* that are out of date, each with its new text.
+    """Return the outdated pages of *root*, each with its new text.
 
-    None means that the page has to be removed. *fill* updates the other parts of a
-    page, which are its quotes and outputs. This writes nothing, so that an error in one
-    page does not leave the others half updated.
+    None means that the page has to be deleted. *fill* updates the other parts of a
+    page, its quotes and outputs. Nothing is written, so an error in one page does not
+    leave the others half updated.
 
     Raises:
-        PageError: if a part cannot be generated.
+        PageError: A part cannot be generated.
 
     """
     texts: dict[Path, str] = {}
@@ -217,14 +217,14 @@ def renew(root: Path, more: Iterable[Part] = ()) -> list[Path]:
     """Update the generated parts of *root*, and *more*; return the changed files.
 
     Raises:
-        PageError: if a part cannot be generated. Then nothing is written.
+        PageError: A part cannot be generated. Nothing was written.
 
     """
     return write(planned(root, more))
 
 
 def check_generated(root: Path, more: Iterable[Part] = ()) -> Iterator[Finding]:
-    """Yield the pages whose made parts are not what they would be today."""
+    """Yield a finding for each page whose generated parts are out of date."""
     yield from _left_out(root)
     yield from _stale_parts(root, _there(root, more))
     for page in left_over(root):
@@ -254,7 +254,7 @@ def check_tables(root: Path, lesson: Lesson) -> Iterator[Finding]:
 
 
 def words_on_cutting(page: str) -> str:
-    """Return what to cut from a lesson when time is short, from its page, or ""."""
+    """Return what to cut from a lesson when time is short, according to its page."""
     said = _CUT.search(page)
     return " ".join(said["words"].split()) if said else ""
 
@@ -312,9 +312,9 @@ def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
 
 
 def cut_table(lessons: Iterable[Lesson]) -> str:
-    """Return what to cut from each lesson, as its page says.
+    """Return a table of what to cut from each lesson, according to its page.
 
-    A page without it has no row. The check reports it.
+    Pages that do not say it are left out here and reported by the check.
     """
     rows = ["| lesson | what to cut, and what to keep |", "| --- | --- |"]
     for it in lessons:
@@ -327,10 +327,10 @@ def cut_table(lessons: Iterable[Lesson]) -> str:
 
 
 def read_facts(root: Path) -> list[Fact]:
-    """Return the facts in `tests/facts`, read without importing anything.
+    """Return the facts in `tests/facts`, without importing them.
 
-    Raises `PageError` if a file cannot be read, or if a fact has no docstring, which is
-    its statement.
+    Raises:
+        PageError: A file cannot be read, or a fact has no docstring to state it.
     """
     found = []
     for path in sorted((root / "tests" / "facts").glob("test_*.py")):
@@ -377,7 +377,7 @@ def fact_tables(facts: Iterable[Fact]) -> str:
 
 
 def _versions(fact: Fact) -> str:
-    # Facts about Python itself are run on the oldest and the newest that we have.
+    # Facts about Python itself are tested on the oldest and the newest version.
     packages = [f"{name} {version(name)}" for name in fact.packages]
     return ", ".join(packages) or "Python 3.11 and later"
 
@@ -402,14 +402,15 @@ def _read_fact(
 
 
 def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
-    """Return what *node* says: a literal, or a constant of its module."""
+    """Return the value of *node*: a literal, or a constant of its module."""
     return constants[node.id] if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def _put(text: str, name: str, part: str) -> str:
-    """Return *text* with *part* between its two marks.
+    """Return *text* with *part* between its two markers.
 
-    Raises `PageError` if the marks are missing.
+    Raises:
+        PageError: The markers are missing.
     """
     marks = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", re.DOTALL)
     if not marks.search(text):

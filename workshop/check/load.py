@@ -1,4 +1,4 @@
-"""Keep the machine busy, as it is in a classroom or on a shared runner."""
+"""Keep all cores busy, as on a classroom laptop or a shared runner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workshop.sandbox.cores import cores
 
 @contextmanager
 def busy_cores() -> Iterator[int]:
-    """Run one endless loop for each core meanwhile; yield how many."""
+    """Run an endless loop on each core during the block; yield the number of cores."""
     count = cores()
     with ExitStack() as stack:
         for _ in range(count):

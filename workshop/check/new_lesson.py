@@ -13,29 +13,29 @@ _LONGEST = 40
 
 
 class NewLessonError(Exception):
-    """The lesson could not be created; nothing was written. The message says why."""
+    """The lesson could not be created. Nothing was written; the message says why."""
 
 
 def write_lesson(root: Path, slug: str, steps: int) -> list[Path]:
     """Write a new lesson called *slug* below *root*; return its files.
 
     Raises:
-        NewLessonError: if the name or the number of steps is invalid, a file exists
+        NewLessonError: The name or the number of steps is invalid, a file exists
             already, or a file cannot be written.
 
     """
     _check_name(root, slug)
     if not 1 <= steps <= MOST_STEPS:
         raise NewLessonError(
-            f"A lesson has 1 to {MOST_STEPS} steps, not {steps}. Usual are 3 to 6."
+            f"A lesson has 1 to {MOST_STEPS} steps, usually 3 to 6, not {steps}."
         )
     files = {root / name: text for name, text in Skeleton(slug, steps).files().items()}
     there = [path for path in files if path.exists() or path.is_symlink()]
     if there:
         where = there[0].relative_to(root).as_posix()
         raise NewLessonError(
-            f"{where} exists already, and nothing is overwritten. Choose another name, "
-            "or move the file."
+            f"{where} exists already and is not overwritten. Choose another name, or "
+            "move the file."
         )
     _write_all(files)
     return list(files)
@@ -44,8 +44,8 @@ def write_lesson(root: Path, slug: str, steps: int) -> list[Path]:
 def _check_name(root: Path, slug: str) -> None:
     if not _NAME.fullmatch(slug) or len(slug) > _LONGEST:
         raise NewLessonError(
-            f"{slug!r} is not a valid name. A lesson is called like 08_websockets: two "
-            "digits, then lower-case words with underscores, at most "
+            f"{slug!r} is not a valid name. Use a name like 08_websockets: two digits, "
+            "then lower-case words with underscores, at most "
             f"{_LONGEST} characters."
         )
     lessons = root / "lessons"
@@ -62,8 +62,8 @@ def _check_name(root: Path, slug: str) -> None:
             )
         if name[3:] == slug[3:]:
             raise NewLessonError(
-                f"lessons/{name} already has that name. People may type it without the "
-                "number, so it has to be another one."
+                f"lessons/{name} already has that name. Lessons can be called by their "
+                "name without the number, so choose another one."
             )
 
 

@@ -1,13 +1,13 @@
-"""Nothing on a page is typed by hand: code is quoted, output is run.
+"""Check that pages quote their code and outputs instead of containing typed copies.
 
-A page's fenced blocks say where they come from:
+A page's fenced blocks name their source:
 
-- ```` ```python from="solutions/00_x/app.py::report" ```` has to be that
-  function as it stands in the file today, or the part that `lines` names;
-- ```` ```text title="make lesson-00 test" ```` has to be what grading the
-  starter prints today;
-- what a person types (`console`, `sh`) and drawings (`text` without a title)
-  come from nowhere, and neither does anything of three lines.
+- ```` ```python from="solutions/00_x/app.py::report" ```` must be that function as it
+  is in the file today, or the part of it that `lines` selects.
+- ```` ```text title="make lesson-00 test" ```` must be what grading the starter prints
+  today.
+- Commands to type (`console`, `sh`), drawings (`text` without a title) and blocks of up
+  to three lines have no source.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workshop.site.quote import QuoteError, highlighted, quote
 _SECONDS = re.compile(r"\b\d+\.\d s\b")
 _TYPED_LINES = 3
 _TYPED = ("console", "sh", "bash", "powershell", "text")
-"""Languages of what is typed or drawn, and not taken from a file."""
+"""Languages of blocks that are typed or drawn, so that they have no source file."""
 
 
 class PageError(ValueError):
@@ -32,7 +32,12 @@ class PageError(ValueError):
 
 
 def read_page(path: Path) -> str:
-    """Return the text of the page at *path*; raise `PageError` if that fails."""
+    """Return the text of the page at *path*.
+
+    Raises:
+        PageError: It cannot be read.
+
+    """
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
@@ -40,21 +45,21 @@ def read_page(path: Path) -> str:
 
 
 def pages_below(root: Path) -> list[Path]:
-    """Return the texts that the site shows, but for pages made from notebooks."""
+    """Return the texts that the site shows, except pages made from notebooks."""
     docs = root / "docs"
     made = docs / "notebooks"
     found = [it for it in docs.rglob("*.md") if it.parent != made]
-    contributing = root / "CONTRIBUTING.md"  # the site shows it, too
+    contributing = root / "CONTRIBUTING.md"  # the site shows it too
     return sorted(found) + [contributing] * contributing.is_file()
 
 
 def check_page(
     path: Path, root: Path, outputs: Mapping[str, str] | None
 ) -> Iterator[Finding]:
-    """Yield what on the page at *path* is not from a file or a run.
+    """Yield a finding for each block on the page at *path* that is wrong or sourceless.
 
-    *outputs* holds what each command prints today, by the command; None
-    takes the outputs on the page for granted.
+    *outputs* has the current output of each command. If it is None, outputs on the
+    page are not checked.
     """
     try:
         text = read_page(path)
@@ -69,9 +74,9 @@ def check_page(
 
 
 def fill_page(page: str, root: Path, outputs: Mapping[str, str]) -> str:
-    """Return *page* with quotes and outputs renewed.
+    """Return *page* with quotes and outputs updated.
 
-    A quote of what is not there any more is left as it is: the check tells.
+    A quote whose source no longer exists is left as it is; the check reports it.
     """
 
     def renewed(fence: Fence) -> str:
@@ -87,7 +92,7 @@ def fill_page(page: str, root: Path, outputs: Mapping[str, str]) -> str:
 
 
 def _body_today(fence: Fence, root: Path, outputs: Mapping[str, str]) -> str | None:
-    """Return what the block would hold today, None if nobody makes it."""
+    """Return the current content of the block; None if it has no source."""
     if fence.source:
         return quote(root, fence.source, fence.options.get("lines", ""))
     if fence.language == "text" and fence.title:
@@ -107,11 +112,11 @@ def _problem_of(fence: Fence, root: Path, outputs: Mapping[str, str]) -> str:
         if _same(fence.body, today):
             return ""
         made = fence.source or fence.title
-        return f"what {made!r} gives has changed; `python -m workshop pages` renews it"
+        return f"{made!r} is out of date on the page; run `python -m workshop pages`"
     if fence.language == "text" and fence.title:
-        return f"nobody knows what {fence.title!r} prints"
+        return f"no known command prints {fence.title!r}"
     typed = fence.language in _TYPED or len(fence.body.splitlines()) <= _TYPED_LINES
-    return "" if typed else f"the code that begins {first!r} does not say its file"
+    return "" if typed else f"the code that begins {first!r} does not name its file"
 
 
 def _same(body: str, today: str) -> bool:

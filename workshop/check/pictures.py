@@ -1,12 +1,12 @@
-"""The pictures that pages show: recorded from code, checked in, kept true.
+"""The pictures on the pages: recorded from code, checked in, and kept up to date.
 
-- `state-NAME.svg` from the functions of `docs/pictures/states.py`
-- `04-before.svg` and `04-after.svg` from a lesson's first scene, played with
-  its starter and with our solution on one time axis; `04-SCENE-before.svg` and
-  `04-SCENE-after.svg` from its other scenes
+- `state-NAME.svg`: from the functions in `docs/pictures/states.py`.
+- `04-before.svg` and `04-after.svg`: from a lesson's first scene, run with its starter
+  and with the solution on one time axis; `04-SCENE-before.svg` and
+  `04-SCENE-after.svg` from its other scenes.
 
-Each comes twice, `-narrow` for phones. All are recorded in virtual time, so the
-same code makes the same bytes.
+Each picture has a `-narrow` version for phones. All are recorded in virtual time, so
+the same code always produces the same bytes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ class PictureError(Exception):
 
 
 def pictures(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
-    """Return what each picture below `docs/pictures` is today, by file name.
+    """Return the current content of each picture in `docs/pictures`, by file name.
 
-    Raises `PictureError` and `ScriptError`.
+    Raises:
+        PictureError: A picture cannot be recorded.
+        ScriptError: A scenario cannot be loaded.
     """
     found: dict[str, str] = {}
     states = folder(root) / "states.py"
@@ -49,10 +51,10 @@ def pictures(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
 
 
 def renew(root: Path, lessons: Sequence[Lesson]) -> list[str]:
-    """Write the changed pictures, and remove those without a scene.
+    """Write the changed pictures and delete those without a scene; return their names.
 
-    Returns their names. The pictures of an incomplete lesson stay as they are. Raises
-    the same errors as `pictures`.
+    The pictures of an incomplete lesson stay as they are. Raises the same errors as
+    `pictures`.
     """
     today, there = pictures(root, lessons), _there(root, lessons)
     changed = sorted(it for it in {*today, *there} if today.get(it) != there.get(it))
@@ -66,22 +68,22 @@ def renew(root: Path, lessons: Sequence[Lesson]) -> list[str]:
 
 
 def check_pictures(root: Path, lessons: Sequence[Lesson]) -> Iterator[Finding]:
-    """Yield the pictures that are not what they would be today."""
+    """Yield a finding for each picture that is out of date."""
     today, there = pictures(root, lessons), _there(root, lessons)
     for name in sorted({*today, *there}):
         if name not in there:
             what = "is missing"
         elif name not in today:
-            what = "is made by nothing any more"
+            what = "no longer has a source"
         elif today[name] != there[name]:
-            what = "is not what is recorded today"
+            what = "is out of date"
         else:
             continue
-        yield Finding(name, "picture", f"it {what}; `make pictures` renews it")
+        yield Finding(name, "picture", f"it {what}; run `make pictures`")
 
 
 def folder(root: Path) -> Path:
-    """Return where the pictures are."""
+    """Return the folder of the pictures."""
     return root / "docs" / "pictures"
 
 
@@ -106,7 +108,7 @@ def _both(name: str, title: str, timeline: Timeline, duration: float) -> dict[st
 
 
 def _without_lines(timeline: Timeline) -> Timeline:
-    """Return *timeline* without line numbers: a new comment is no new picture."""
+    """Return *timeline* without line numbers, so that a comment changes no picture."""
     lanes = (
         replace(
             lane,
@@ -163,7 +165,7 @@ def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _services(lessons: Sequence[Lesson]) -> Iterator[dict[str, str]]:
-    """Yield what scenes need, whatever the caller's own servers are."""
+    """Yield the services that scenes need, ignoring the caller's own servers."""
     environment = {"DATABASE_URL": "", "REDIS_URL": ""}
     scenic = [it for it in lessons if it.scenario_file.is_file()]
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Does an app serve its documentation, under the server that learners use?"""
+"""Check that an app serves its documentation under the server that learners use."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _ADDRESS = re.compile(r"Uvicorn running on (http://\S+)")
 def serving_problem(
     app_file: Path, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Serve *app_file* by uvicorn; return what is wrong with it, "" if nothing.
+    """Serve *app_file* with uvicorn; return what is wrong, or "" if nothing is.
 
-    `/docs` and `/openapi.json` must answer 200. The server is ended again.
+    `/docs` and `/openapi.json` must return 200. The server is stopped again.
     """
     with temporary_folder("serving") as folder:
         (folder / "app.py").write_bytes(app_file.read_bytes())
         own = environment_of_apps(environment or {})
         supervised = SupervisedProcess(
-            # Windows calls its null device a terminal, and gets colours.
+            # Windows reports its null device as a terminal, so uvicorn uses colours.
             [
                 *(sys.executable, "-m", "uvicorn", "app:app", "--port", "0"),
                 "--no-use-colors",
@@ -66,16 +66,16 @@ def _ask(process: subprocess.Popen[str]) -> str:
             break
     else:
         return "it does not start: " + "".join(said)[-500:].strip()
-    # Nobody reads the log any more; keep its pipe from filling up.
+    # The log is not needed any more; drain the pipe so that it cannot block.
     threading.Thread(target=_drain, args=(process,), daemon=True).start()
-    # Never through a proxy, which knows another machine by this address.
+    # Never through a proxy, for which this address is another machine.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for path in ("/docs", "/openapi.json"):
         try:
             with direct.open(address[1] + path, timeout=_SECONDS):
                 pass
         except (urllib.error.URLError, OSError) as problem:
-            return f"{path} does not answer: {problem}"
+            return f"{path} does not respond: {problem}"
     return ""
 
 

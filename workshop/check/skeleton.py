@@ -1,8 +1,8 @@
-"""The files of a new lesson: a tiny one that works, to be replaced part by part.
+"""The files of a new lesson: a tiny working one, to be replaced part by part.
 
-Its app has one wrong number for each step. That is no lesson yet, but the tool
-can be tried on it from the first minute: the starter fails, each state passes
-one step more, the solution passes. What is to be replaced is marked `DRAFT:`.
+Its app has one wrong number for each step. So the tool works on it from the start: the
+starter fails, each state passes one more step, and the solution passes. Text to be
+replaced is marked `DRAFT:`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ MINUTES_A_STEP = 5
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A lesson called *slug* (`08_websockets`) with as many steps as *steps*."""
+    """A lesson called *slug* (`08_websockets`) with *steps* steps."""
 
     slug: str
     steps: int
 
     @property
     def number(self) -> str:
-        """The two digits that people type."""
+        """The two digits of the slug."""
         return self.slug[:2]
 
     @property
@@ -39,7 +39,7 @@ class Skeleton:
         return words[:1].upper() + words[1:]
 
     def files(self) -> dict[str, str]:
-        """Return the text of each file, by its path below the checkout."""
+        """Return the text of each file, by its path relative to the checkout."""
         lesson, solution = f"lessons/{self.slug}", f"solutions/{self.slug}"
         starter = self.app(repaired=0)
         states = {
@@ -62,7 +62,7 @@ class Skeleton:
         }
 
     def app(self, *, repaired: int) -> str:
-        """Return the app with as many steps repaired."""
+        """Return the app with the first *repaired* steps repaired."""
         routes = [
             _fill(_TODO, self, step) * (step > repaired)
             + _fill(_ROUTE, self, step, free=10 * step if step <= repaired else 0)
@@ -103,8 +103,8 @@ Start the app with `make lesson-$number run`, open `/docs`, and see for yourself
 _README_STEP = """
 ## Step $step · Show $step has free seats
 
-$DRAFT what step $step must make true, without how.
-`GET /shows/$step` must say that $right seats are free.
+$DRAFT what must work after step $step, without saying how.
+`GET /shows/$step` must return $right free seats.
 """
 
 _HINTS = """\
@@ -115,7 +115,7 @@ _HINTS_STEP = """
 ## Step $step · Show $step has free seats
 
 1. $DRAFT what a learner sees when step $step fails.
-   `GET /shows/$step` says that no seat is free.
+   `GET /shows/$step` returns no free seats.
 2. $DRAFT what that means.
    The number is a constant in the route.
 3. $DRAFT which call to use, with a link to its documentation.
@@ -134,18 +134,18 @@ app = FastAPI(title="Box office")
 '''
 
 _TODO = """\
-# TODO $step: GET /shows/$step must say that $right seats are free.
+# TODO $step: GET /shows/$step must return $right free seats.
 """
 
 _ROUTE = '''\
 @app.get("/shows/$step")
 async def show_$step() -> dict[str, int]:
-    """Say how many seats of show $step are free."""
+    """Return the number of free seats of show $step."""
     return {"free": $free}
 '''
 
 _TESTS = '''\
-"""$DRAFT what the tests put in the place of the outside world."""
+"""$DRAFT the stand-ins that the tests use for the outside world."""
 
 import httpx2
 import pytest
@@ -166,7 +166,7 @@ async def test_show_${step}_has_free_seats(client: httpx2.AsyncClient) -> None:
 '''
 
 _SCENARIO = '''\
-"""Who calls the app when, for `make lesson-$number timeline`.
+"""The requests to the app over time, for `make lesson-$number timeline`.
 
 $DRAFT a scene that shows the defect, or delete this file if there is nothing to see.
 """
@@ -200,7 +200,7 @@ $DRAFT why the repair of step $step works.
 - $DRAFT another way to repair step $step, and what it costs.
 
 **When not.**
-$DRAFT when somebody should not do what step $step does.
+$DRAFT when not to do what step $step does.
 """
 
 _DESIGN = """
@@ -218,7 +218,7 @@ $DRAFT what belongs to other lessons.
 """
 
 _VARIANTS = """\
-# $DRAFT at least ten wrong answers and five right ones, as people really write them.
+# $DRAFT at least ten wrong variants and five right ones, as people really write them.
 """
 
 _WRONG = """
@@ -226,7 +226,7 @@ _WRONG = """
 
 [[wrong]]
 name = "step $step: one seat too few"
-why = "Somebody counts from zero."
+why = "An off-by-one error: counting starts at zero."
 refused_by = ["test_show_${step}_has_free_seats"]
 [[wrong.replace]]
 old = '''{"free": $right}'''
@@ -234,11 +234,11 @@ new = '''{"free": $wrong}'''
 """
 
 _RIGHT = """
-# ---------------------------------------------------------------- right answers
+# ---------------------------------------------------------------- right variants
 
 [[right]]
 name = "a def route"
-why = "Nothing in it is awaited, so FastAPI may call it in a thread."
+why = "The function awaits nothing, so FastAPI may run it in a thread."
 [[right.replace]]
 old = '''async def show_1'''
 new = '''def show_1'''
@@ -258,11 +258,11 @@ $DRAFT what a learner should look at before predicting.
 ```python from="solutions/$slug/steps/0.py::show_1"
 @app.get("/shows/1")
 async def show_1() -> dict[str, int]:
-    """Say how many seats of show 1 are free."""
+    """Return the number of free seats of show 1."""
     return {"free": 0}
 ```
 
-How many seats of show 1 are free?
+How many free seats does show 1 have?
 
 - **A.** Ten.
 - **B.** None.
@@ -270,7 +270,7 @@ How many seats of show 1 are free?
 <details markdown="1">
 <summary>Answer</summary>
 
-**B.** $DRAFT why, and what each wrong answer believes.
+**B.** $DRAFT why, and the misconception behind each wrong answer.
 
 </details>
 
@@ -281,17 +281,17 @@ $$ make lesson-$number test
 ```
 
 ```text title="make lesson-$number test"
-$DRAFT `python -m workshop pages` writes what the command prints.
+$DRAFT `python -m workshop pages` inserts the command's output here.
 ```
 
 ## Explain
 
-$DRAFT the pattern, the exception first, one paragraph or two for each step.
+$DRAFT the pattern, with the exception first, in one or two paragraphs for each step.
 
 ## Your turn
 
 Open `lessons/$slug/app.py`.
-Each step has a `TODO` there, and `make lesson-$number` says what must become true.
+Each step has a `TODO` there, and `make lesson-$number` says what must work.
 
 '''
 
@@ -300,7 +300,7 @@ $step. **Show $step has free seats.** $DRAFT one sentence about step $step.
 """
 
 _PAGE_END = """
-`make lesson-$number test` grades your answer, and `make lesson-$number hint` gives a hint.
+`make lesson-$number test` grades your solution, and `make lesson-$number hint` gives a hint.
 
 ## Wrap-up
 
@@ -316,14 +316,14 @@ $DRAFT when the pattern does more harm than good.
 ## For the instructor
 
 **Say.**
-$DRAFT the one sentence that the room should remember.
+$DRAFT the one sentence that participants should remember.
 
 **Ask.**
 $DRAFT a question before each step.
 
 **Common errors.**
 
-- $DRAFT what people write, and how to answer them.
+- $DRAFT a mistake that people make, and how to respond to it.
 
 **Cut.**
 $DRAFT which step to leave out when time is short, and which to keep.
@@ -346,7 +346,7 @@ from workshop.timeline import record
 # %% [markdown]
 # ## Two customers
 #
-# $DRAFT the lesson's pattern on another small example, never a line of the solution.
+# $DRAFT the lesson's pattern in another small example, never a line of the solution.
 # `play()` runs a scene in virtual time, so that its picture is always the same.
 
 
@@ -371,7 +371,7 @@ async def side_by_side():
 
 
 # %% [markdown]
-# **Predict.** In turn: who has a ticket first?
+# **Predict.** One after the other: who has a ticket first?
 
 # %%
 await play(in_turn())
@@ -393,7 +393,7 @@ await play(side_by_side())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ben: he waits for less, and both wait at once.
+# Ben: his wait is shorter, and both wait at the same time.
 #
 # </details>
 #

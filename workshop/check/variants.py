@@ -1,7 +1,7 @@
-"""Wrong and right answers to a lesson, as small changes to a known state.
+"""Wrong and right variants of a solution, as small changes to a known state.
 
-They live in `tests/variants/NN_name/variants.toml`; CONTRIBUTING.md describes
-the form.
+They are in `tests/variants/NN_name/variants.toml`; CONTRIBUTING.md describes the
+format.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _KEYS = {
 
 
 class VariantError(Exception):
-    """A variant cannot be made; the message says which one and why."""
+    """A variant is invalid; the message says which one and why."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """An answer that somebody might write.
+    """A solution that a learner might write.
 
-    `refused_by` names the tests that must refuse it; a right answer has none.
-    `verdict` is what those tests must say.
+    `refused_by` names the tests that must refuse it; a right variant has none.
+    `verdict` is the verdict that these tests must have.
     """
 
     lesson: str
@@ -40,15 +40,16 @@ class Variant:
 
     @property
     def is_right(self) -> bool:
-        """Whether the answer must pass."""
+        """Whether the variant must pass."""
         return not self.refused_by
 
 
 def read_variants(lesson: Lesson, root: Path) -> list[Variant]:
     """Return the variants of *lesson*, wrong ones first.
 
-    Raises `VariantError` when the file does not say what it should: a
-    replacement that does not match exactly once, a test that is not there.
+    Raises:
+        VariantError: The file is invalid: a replacement that does not match exactly
+            once, a test that does not exist.
     """
     path = root / "tests" / "variants" / lesson.slug / "variants.toml"
     try:
@@ -63,7 +64,7 @@ def read_variants(lesson: Lesson, root: Path) -> list[Variant]:
     names = [variant.name for variant in (*wrong, *right)]
     for name in names:
         if names.count(name) > 1:
-            raise VariantError(f"{path}: {name!r} is there twice")
+            raise VariantError(f"{path}: {name!r} occurs twice")
     return [*wrong, *right]
 
 
@@ -77,7 +78,7 @@ def _read(lesson: Lesson, entry: dict[str, Any], *, right: bool) -> Variant:
     refused_by = tuple(entry.get("refused_by", ()))
     if right == bool(refused_by):
         raise VariantError(
-            f"{where}: a wrong answer says which tests refuse it (refused_by), "
+            f"{where}: a wrong variant names the tests that refuse it (refused_by), "
             "a right one does not"
         )
     known = {test.id for test in lesson.tests}
@@ -122,7 +123,7 @@ def _build(lesson: Lesson, entry: dict[str, Any], where: str) -> str:
 
 
 def misjudged(variant: Variant, verdict: LessonVerdict) -> str:
-    """Say how *verdict* differs from what *variant* declares; "" if it agrees."""
+    """Return how *verdict* differs from what *variant* declares; "" if it agrees."""
     by_id = {test.test.id: test for step in verdict.steps for test in step.tests}
     if variant.is_right:
         bad = [t for t in by_id.values() if t.verdict is not Verdict.PASSED]

@@ -1,4 +1,4 @@
-"""One thin command per verb; `main` is what `python -m workshop` calls."""
+"""One thin command per verb; `main` is the entry of `python -m workshop`."""
 
 from workshop.cli.app import main
 

@@ -1,8 +1,8 @@
-"""The command line: words in, exit code out.
+"""The command line: parses arguments, runs a verb, returns an exit code.
 
-Exit codes: 0 passed or done, 1 not passed, 2 wrong use, 3 the tool itself
-failed, 130 interrupted. What a verb needs is imported when it is called:
-`list` answers before FastAPI would be imported.
+Exit codes: 0 passed or done, 1 not passed, 2 usage error, 3 the tool itself failed, 130
+interrupted. Each verb imports what it needs when it is called, so `list` does not wait
+for the import of FastAPI.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Verbs(click.Group):
-    """A group whose unknown verbs get one sentence, with the nearest verb."""
+    """A group that suggests the nearest verb for an unknown one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb, or say which there are."""
+        """Return the verb, or raise an error that lists all verbs."""
         name = args[0]
         if self.get_command(ctx, name) is None:
             near = difflib.get_close_matches(name, self.commands, 1)
@@ -113,10 +113,10 @@ def _carry_out(argv: list[str]) -> int:
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`): nothing left to say.
+        # The reader of our output has gone (`| head`), so there is nothing to print.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_PASSED
-    except Exception as problem:  # noqa: BLE001 -- the last resort, told in words
+    except Exception as problem:  # noqa: BLE001 -- the last resort, without a traceback
         _tell_of_a_defect(problem)
         return TOOL_FAILED
     return int(code or 0)
@@ -146,7 +146,7 @@ def _tell_of_a_defect(problem: Exception) -> None:
         return
 
     path = place.home() / "failure.txt"
-    # Without the values of variables, which a report would make public.
+    # Without the values of variables, because a report may become public.
     text = safe_plain("".join(traceback.format_exception(problem)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

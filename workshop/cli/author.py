@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--steps", type=int, default=4, show_default=True, help="Number of steps."
 )
 def new_lesson(name: str, steps: int) -> int:
-    """Write the files of a new lesson, as a small one that works.
+    """Write the files of a new lesson: a small one that works.
 
     NAME is its number and name, such as 08_websockets. With make: `make new-lesson
     ARGS="08_websockets --steps 4"`.
@@ -68,8 +68,8 @@ def check(
 ) -> int:
     """Check whether a lesson is ready to publish.
 
-    With --draft, run nothing, and list what is missing in the order in which to
-    write it.
+    With --draft, run nothing and list what is missing, in the order in which to write
+    it.
     """
     from workshop.actions.services import services_for_tests
     from workshop.check import check_draft, check_lesson
@@ -89,7 +89,7 @@ def check(
                 say=say,
             )
         for number, finding in enumerate(found, 1):
-            # An author's to-do list needs neither the lesson's nor the rule's name.
+            # An author's to-do list needs neither the lesson nor the rule.
             click.echo(f"{number}. {finding.in_words}" if draft else str(finding))
         count += len(found)
     names = ", ".join(it.number for it in chosen)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workshop.actions.services import Choice
 
 COMMAND = "WORKSHOP_DEBUG_COMMAND"
-"""Environment variable of a server: the command with which breakpoints can be used."""
+"""Environment variable of a server: the command that enables breakpoints."""
 
 AT_TERMINAL = "WORKSHOP_DEBUG"
 """Environment variable of a server: whether the app has the terminal."""
@@ -68,7 +68,7 @@ def need_terminal() -> None:
 
 
 def debugging_environment(verb: str, number: str, *, debug: bool) -> dict[str, str]:
-    """Return the variables that say what the app does at a breakpoint."""
+    """Return the variables that tell the app what to do at a breakpoint."""
     if debug:
         return {AT_TERMINAL: "1"}
     return {COMMAND: command(verb, number, "--debug"), AT_TERMINAL: ""}

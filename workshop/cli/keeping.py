@@ -34,7 +34,7 @@ def reset(lesson: tuple[str, ...]) -> int:
 @lesson_argument
 @click.option("--step", type=int, help="Start this step. Default: your current one.")
 def catch_up(lesson: tuple[str, ...], step: int | None) -> int:
-    """Solve the earlier steps with our solution. Your files are saved first."""
+    """Apply the solution of the earlier steps. Your files are saved first."""
     it = one_lesson(lesson)
     store = place.store()
     if step is None:

@@ -1,4 +1,4 @@
-"""The verbs that stay: work on a lesson, with a verdict at every save."""
+"""The verbs of watch mode: work on a lesson, with a verdict after every save."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def learn(plain: bool, database: Choice | None) -> int:
     out().print("You have finished every lesson. Congratulations!")
     again = [line for it in lessons for line in again_lines(it, state.of(it.slug))]
     if again:
-        out().print("What you were shown can be done again:")
+        out().print("To repeat the steps that you were shown:")
     for line in again or [f"Any of them again: {command('watch', '00')}"]:
         out().print(line, soft_wrap=True)
     return PASSED
@@ -51,7 +51,7 @@ def learn(plain: bool, database: Choice | None) -> int:
 @plain_option
 @database_option
 def watch(lesson: tuple[str, ...], plain: bool, database: Choice | None) -> int:
-    """Grade your answer at every save."""
+    """Grade your app.py after every save."""
     return _watch(one_lesson(lesson), plain, database)
 
 
@@ -64,9 +64,9 @@ def _watch(lesson: Lesson, plain: bool, database: Choice | None) -> int:
     try:
         passed = watching.watch_in_lines(lesson, database)
     except KeyboardInterrupt:
-        return PASSED  # that is how people leave
+        return PASSED  # the usual way to quit
     return PASSED if passed else NOT_PASSED
 
 
 VERBS: tuple[click.Command, ...] = (learn, watch)
-"""Learners' verbs that do not end by themselves."""
+"""Learners' verbs that run until the user quits."""

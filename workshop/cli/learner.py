@@ -1,4 +1,4 @@
-"""The verbs that learners use."""
+"""The verbs for learners."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def one_lesson(words: tuple[str, ...]) -> Lesson:
     """Return the complete lesson that *words* name.
 
     Raises:
-        LessonError: if it is incomplete.
-        click.UsageError: as in `named_lesson`.
-        UnknownLessonError: as in `named_lesson`.
+        LessonError: It is incomplete.
+        click.UsageError: See `named_lesson`.
+        UnknownLessonError: See `named_lesson`.
 
     """
     return place.whole(named_lesson(words))
@@ -37,8 +37,8 @@ def named_lesson(words: tuple[str, ...]) -> Lesson:
     """Return the lesson that *words* name, complete or not.
 
     Raises:
-        click.UsageError: unless there is exactly one word.
-        UnknownLessonError: if it names no lesson.
+        click.UsageError: There is not exactly one word.
+        UnknownLessonError: It names no lesson.
 
     """
     catalogue = place.catalogue()
@@ -88,17 +88,17 @@ def show(lesson: tuple[str, ...]) -> int:
 
 @click.command("test")
 @lesson_argument
-@click.option("--solution", is_flag=True, help="Grade our solution instead.")
+@click.option("--solution", is_flag=True, help="Grade the solution instead.")
 @click.option(
     "--file",
     "file",
     type=click.Path(path_type=Path),
-    help="Grade this file as the answer.",
+    help="Grade this file instead.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--traceback", is_flag=True, help="Also show tracebacks.")
 @click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
-@click.option("--step", type=int, help="Let only this step decide.")
+@click.option("--step", type=int, help="Only this step decides.")
 @click.option(
     "--debug",
     is_flag=True,
@@ -116,7 +116,7 @@ def test(
     debug: bool,
     database: Choice | None,
 ) -> int:
-    """Grade your answer, step by step."""
+    """Grade your app.py, step by step."""
     it = one_lesson(lesson)
     if solution and file is not None:
         raise click.UsageError("Either --solution or --file, not both.")
@@ -134,7 +134,7 @@ def test(
     kept = own and verdict.counts
     record = _remember(store, it, verdict) if kept else LessonRecord()
     if as_json:
-        # In ASCII: a pipe of Windows is in whatever that machine likes.
+        # In ASCII, because the encoding of a pipe on Windows varies.
         click.echo(json.dumps(verdict.as_json()))
     else:
         from workshop.screen.pages import again_lines
@@ -150,7 +150,7 @@ def test(
         )
         if verdict.passed and kept:
             for line in again_lines(it, record):
-                click.echo(f"{'Do again:':<15}{line}")
+                click.echo(f"{'Repeat:':<15}{line}")
     tell_notes(store)
     judged = verdict if only is None else verdict.steps[only - 1]
     return PASSED if judged.passed and verdict.counts else NOT_PASSED
@@ -158,7 +158,7 @@ def test(
 
 @click.command("run")
 @lesson_argument
-@click.option("--solution", is_flag=True, help="Serve our solution instead.")
+@click.option("--solution", is_flag=True, help="Serve the solution instead.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: any free port.")
 @click.option(
     "--debug",
@@ -188,8 +188,8 @@ def run(
         need_terminal()
     host = loopback()
     chosen = wanted_port(host, port)
-    # Each start has an empty box office, as each test does. Files that the app
-    # writes go there, too, and not into the lesson's folder.
+    # Each start begins with an empty database, as each test does. Files that the app
+    # writes also go to this folder, and not to the lesson's.
     with (
         temporary_folder("app") as folder,
         services_for_app(it, database, folder, say=say) as environment,
@@ -222,7 +222,7 @@ def run(
 @click.command("hint")
 @lesson_argument
 @click.option("--step", type=int, help="Default: your current step.")
-@click.option("--show", is_flag=True, help="Show our change for that step.")
+@click.option("--show", is_flag=True, help="Show the solution's change for that step.")
 def hint(lesson: tuple[str, ...], step: int | None, show: bool) -> int:
     """Show the next hint for your current step."""
     from workshop.screen.pages import print_hint
@@ -270,9 +270,9 @@ def _show_change(lesson: Lesson, step: Step, store: Store) -> None:
 
 @click.command("solution")
 @lesson_argument
-@click.option("--step", type=int, help="Compare with our state after this step.")
+@click.option("--step", type=int, help="Compare with the solution up to this step.")
 def solution(lesson: tuple[str, ...], step: int | None) -> int:
-    """Show the differences between your file and our solution, with reasons."""
+    """Show the differences between your file and the solution, with reasons."""
     from workshop.screen.pages import print_solution
 
     it = one_lesson(lesson)
@@ -287,10 +287,10 @@ def solution(lesson: tuple[str, ...], step: int | None) -> int:
     store.update(note)
     if step is None:
         why = (it.solution / "README.md").read_text(encoding="utf-8")
-        why = why.partition("\n## Design")[0]  # that part is for authors
-        print_solution(it, it.app_file, it.solution_file, "our solution", why)
+        why = why.partition("\n## Design")[0]  # that section is for authors
+        print_solution(it, it.app_file, it.solution_file, "the solution", why)
     else:
-        title = f"ours after step {step_of(it, step).number}"
+        title = f"the solution up to step {step_of(it, step).number}"
         print_solution(it, it.app_file, it.state_file(step), title, "")
     tell_notes(store)
     return PASSED
@@ -378,7 +378,7 @@ def wanted_port(host: str, port: int | None) -> int:
     """Return *port*, or a free port of *host* if it is None.
 
     Raises:
-        click.UsageError: if *port* is taken.
+        click.UsageError: *port* is taken.
 
     """
     from workshop.actions.serving import is_taken
@@ -405,7 +405,7 @@ def say(sentence: str) -> None:
 
 
 def tell_notes(store: Store) -> None:
-    """Print what *store* has noticed about its file."""
+    """Print the notes that *store* has collected about its file."""
     for note in store.notes:
         say(note)
 

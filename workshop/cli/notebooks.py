@@ -94,7 +94,7 @@ def jupyter() -> Environment:
     """Return the environment of JupyterLab. Create it first if necessary.
 
     Raises:
-        SetupError: if it cannot be created.
+        SetupError: It cannot be created.
 
     """
     from workshop.environment import setup
@@ -117,7 +117,7 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
         try:
             copies.append(own_copy(it, folder, fresh=fresh))
         except NoNotebookError as problem:
-            # A damaged or unfinished notebook must not keep the others from opening.
+            # A damaged or incomplete notebook must not keep the others from opening.
             say(str(problem))
     if originals and not copies:
         return NOT_PASSED

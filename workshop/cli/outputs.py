@@ -1,4 +1,4 @@
-"""What pages show of the command line: what it prints today, and its verbs."""
+"""The command line as the pages show it: current outputs, and the list of verbs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from workshop.screen.report import verdict_text
 from workshop.site.reference import command_line_page
 
 WIDTH = 72
-"""A phone and a projector both show so many columns."""
+"""The number of columns that phones and projectors show."""
 
 
 def outputs_of(lesson: Lesson) -> dict[str, str]:
-    """Return what `make lesson-NN test` prints on the starter, by command.
+    """Return the output of `make lesson-NN test` on the starter, by command.
 
-    The published starter is graded, and shown under the name of the file
-    that learners edit.
+    The published starter is graded, but named like the file that learners edit.
     """
     starter = lesson.state_file(0).read_text(encoding="utf-8")
     verdict = grade_source(lesson, starter)
@@ -29,7 +28,7 @@ def outputs_of(lesson: Lesson) -> dict[str, str]:
 
 
 def verb_parts(root: Path) -> list[Part]:
-    """Return what pages of the checkout *root* tell about the verbs."""
+    """Return the generated parts about the verbs in the checkout *root*."""
     page = root / "docs" / "reference" / "command_line.md"
     return [
         Part(page, "verbs", lambda: command_line_page(command_line().commands, VERBS))

@@ -1,4 +1,4 @@
-"""The verb that keeps the pictures on pages true."""
+"""The verb that updates the pictures on the pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pictures(only_check: bool) -> int:
     }
     try:
         if only_check:
-            what = "it is not what the screen shows; `make pictures` renews it"
+            what = "it differs from the screen; run `make pictures`"
             findings = list(check_pictures(place.ROOT, lessons))
             findings += [Finding(name, "picture", what) for name in stale]
             for finding in findings:
@@ -39,7 +39,7 @@ def pictures(only_check: bool) -> int:
             path = folder(place.ROOT) / name
             path.write_text(screen, encoding="utf-8", newline="\n")
         for name in [*renew(place.ROOT, lessons), *stale]:
-            say(f"Renewed docs/pictures/{name}.")
+            say(f"Updated docs/pictures/{name}.")
     except (PictureError, ScriptError) as problem:
         click.echo(str(problem))
         return NOT_PASSED
@@ -47,7 +47,7 @@ def pictures(only_check: bool) -> int:
 
 
 def _can_be_played(lesson: Lesson) -> bool:
-    """Return whether the scenes of *lesson* can be read. Print a note if not."""
+    """Return whether the scenes of *lesson* can be loaded. Print a note if not."""
     from workshop.scenario import ScriptError, read_scenes
 
     if not lesson.scenario_file.is_file():
@@ -55,7 +55,7 @@ def _can_be_played(lesson: Lesson) -> bool:
     try:
         read_scenes(lesson.scenario_file)
     except ScriptError as problem:
-        say(f"The pictures of lesson {lesson.number} are left as they are: {problem}")
+        say(f"The pictures of lesson {lesson.number} are not updated: {problem}")
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Where the lessons and the learner's own state are."""
+"""The folders of the lessons and of the learner's progress."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from workshop.lesson import Catalogue, Gap, Lesson, LessonError
 from workshop.progress import Snapshots, Store
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout."""
+"""The root of the checkout."""
 
 
 def home() -> Path:
-    """Return the folder for all that is written outside lessons.
+    """Return the folder for everything that is written outside lessons.
 
-    `.workshop` in the checkout, or what WORKSHOP_HOME says.
+    `.workshop` in the checkout, or the value of WORKSHOP_HOME.
     """
     return Path(os.environ.get("WORKSHOP_HOME") or ROOT / ".workshop")
 
@@ -46,7 +46,9 @@ def lessons() -> list[Lesson]:
 def whole(lesson: Lesson) -> Lesson:
     """Return *lesson* if it is complete.
 
-    Raises `LessonError` with its first gap otherwise.
+    Raises:
+        LessonError: It is incomplete; the message has the first gap.
+
     """
     gap = catalogue().first_gap(lesson)
     if gap is None:
@@ -70,10 +72,10 @@ def draft_command(lesson: Lesson) -> str:
 
 
 def store() -> Store:
-    """Return where the learner's progress is kept."""
+    """Return the store of the learner's progress."""
     return Store(home() / "progress.json")
 
 
 def snapshots() -> Snapshots:
-    """Return where the learner's files are kept before we replace one."""
+    """Return the snapshots of the learner's files."""
     return Snapshots(home() / "kept")

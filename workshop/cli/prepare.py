@@ -1,4 +1,4 @@
-"""The verb for the evening before: fetch everything while there is a network."""
+"""The verb that downloads everything while there is a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def prepare() -> int:
     """Download the packages of all verbs, to work without a network."""
     from workshop.environment.model import SetupError
 
-    # The other packages are there already: each verb gets its own before it begins.
+    # The other packages are already installed, because each verb gets its own first.
     try:
         jupyter()
     except SetupError as problem:

@@ -1,7 +1,7 @@
-"""Everything that an app printed in its last run, kept where it can be read.
+"""Save the complete output of an app in its last run to a file.
 
-The screen shows the beginning and the end. The whole is in `.workshop/output/`, one
-file for each lesson, without control codes and without passwords.
+The screen shows only the beginning and the end. `.workshop/output/` has one file per
+lesson with everything, without control codes and passwords.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def with_kept_output(verdict: LessonVerdict) -> LessonVerdict:
-    """Keep what was printed in the run, and return *verdict* with its file.
+    """Save the output of the run, and return *verdict* with the file.
 
-    When nothing was printed, or it cannot be written, there is no file: never one of
-    an earlier run.
+    If nothing was printed, or the file cannot be written, there is no file. A file of
+    an earlier run is never kept.
     """
     file = place.home() / "output" / f"{verdict.lesson.slug}.txt"
     text = printout(verdict)
@@ -36,7 +36,7 @@ def with_kept_output(verdict: LessonVerdict) -> LessonVerdict:
 
 
 def printout(verdict: LessonVerdict) -> str:
-    """Return what was printed in the run of *verdict*, test by test."""
+    """Return the output of the run, test by test."""
     outputs = [
         (f"step {step.number}, {test.test.id}: {test.verdict}", test.output)
         for step in verdict.steps

@@ -1,4 +1,4 @@
-"""The verbs of the site: serve it while writing, build it to hand it out."""
+"""The verbs of the site: serve it while writing, and build it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def site_build(quick: bool) -> int:
     for finding in findings:
         click.echo(str(finding))
     if findings:
-        say("Not built. `python -m workshop pages` renews what is stale.")
+        say("Not built. `python -m workshop pages` updates stale pages.")
         return NOT_PASSED
     _needs_settings()
     if not build(place.ROOT, target):

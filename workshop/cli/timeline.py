@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.command("timeline")
 @lesson_argument
 @click.option("--scene", "name", help="Default: the lesson's first scene.")
-@click.option("--solution", is_flag=True, help="Record our solution instead.")
-@click.option("--compare", is_flag=True, help="Show our solution below yours.")
+@click.option("--solution", is_flag=True, help="Record the solution instead.")
+@click.option("--compare", is_flag=True, help="Show the solution below yours.")
 @click.option(
     "--virtual",
     is_flag=True,
@@ -57,9 +57,9 @@ def timeline(
         )
     scenes = _scenes(script)
     scene = _chosen(it, scenes, name)
-    answers = {"yours": it.app_file, "ours": it.solution_file}
+    answers = {"yours": it.app_file, "solution": it.solution_file}
     if not compare:
-        answers.pop("yours" if solution else "ours")
+        answers.pop("yours" if solution else "solution")
     panels: list[tuple[str, Timeline]] = []
     for whose, answer in answers.items():
         found = record(it, ScenarioRun(script, scene.name, answer), exact=virtual)
@@ -100,7 +100,7 @@ def _chosen(lesson: Lesson, scenes: tuple[Scene, ...], name: str | None) -> Scen
 def record(
     lesson: Lesson, wanted: ScenarioRun, *, exact: bool = False
 ) -> Recorded | NotRecorded:
-    """Record one answer: a process and services of its own. *exact*: virtual time."""
+    """Record a file in its own process with its own services. *exact*: virtual time."""
     from workshop.actions.services import services_for_app
     from workshop.processes.temporary import temporary_folder
     from workshop.scenario import play
@@ -113,7 +113,7 @@ def record(
 
 
 def _quietly(sentence: str) -> None:
-    """Print nothing: the services are not what the learner asked about."""
+    """Print nothing, because the learner did not ask about the services."""
 
 
 def _write(picture: Path, title: str, panels: list[tuple[str, Timeline]]) -> None:

@@ -1,4 +1,4 @@
-"""The verbs that take progress along."""
+"""The verbs that move progress between machines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The verb that updates the course.
 
-It replaces the code that is running, so everything that it needs is imported at the
-top of this module, and nothing later.
+It replaces the code that is running, so everything it needs is imported at the top of
+this module.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draw the pictures of watch mode that README and site show."""
+"""Draw the pictures of watch mode for the README and the site."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ _PICTURES = {
     "watch.svg": ((118, 30), ["escape", "h", "h"]),
     "watch-narrow.svg": ((60, 28), ["escape"]),
 }
-"""By file: columns and lines of the terminal, and what is typed in it."""
+"""By file: the terminal's columns and lines, and the keys to press."""
 
 
 class _Graded:
-    """An engine that comes with its verdict."""
+    """A fake engine that already has its verdict."""
 
     def __init__(self, verdict: LessonVerdict, listen: Callable[[Event], None]) -> None:
         self._verdict = verdict
         self._listen = listen
 
     def start(self) -> None:
-        """Tell the verdict."""
+        """Send the verdict."""
         lesson = self._verdict.lesson
         self._listen(Watching(lesson.slug, lesson.app_file, False, ""))
         self._listen(Started(lesson.slug, 1, len(lesson.tests)))
         self._listen(Finished(lesson.slug, 1, self._verdict, ""))
 
     def rerun(self) -> None:
-        """Have nothing more to tell, as the others."""
+        """Do nothing, like the methods below."""
 
     def end_run(self) -> None:
-        """Have nothing to end."""
+        """Do nothing."""
 
     def change(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
-        """Know no other lesson."""
+        """Do nothing."""
 
 
 @contextlib.contextmanager
 def _in_colours() -> Iterator[None]:
-    """Draw as on a terminal of somebody who has nothing against colours."""
+    """Draw in colours, whatever NO_COLOR and the like say."""
     refused = os.environ.pop("NO_COLOR", None)
     try:
         yield
@@ -64,10 +64,10 @@ def _in_colours() -> Iterator[None]:
 
 
 def watch_pictures() -> dict[str, str]:
-    """Return watch mode in the middle of a lesson as SVG pictures, by file name.
+    """Return pictures of watch mode in the middle of a lesson, by file name.
 
-    The verdict is that of a real run of our file after some steps. Only the
-    time that it took is always the same.
+    The verdict comes from a real run of the solution up to some step. Only its duration
+    is fixed.
     """
     lesson = place.catalogue().find(_LESSON)
     source = lesson.state_file(_STEPS_DONE).read_text(encoding="utf-8")

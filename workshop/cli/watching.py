@@ -1,4 +1,4 @@
-"""Watch mode, on the whole terminal or in lines: put together from its parts."""
+"""Assemble watch mode, for the full terminal or for plain lines."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def terminal_is_whole() -> bool:
-    """Whether there is a terminal that can be drawn on.
+    """Whether the full screen can be used.
 
-    Input and both outputs have to be one: keys come from the first, and the
-    screen is drawn on the error output.
+    Standard input, output and error must all be terminals: keys come from the first,
+    and the screen is drawn on standard error.
     """
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return (
@@ -37,23 +37,23 @@ def terminal_is_whole() -> bool:
 
 
 def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
-    """Watch *lesson*, and those that the person goes on to, until they quit."""
+    """Watch *lesson*, and those that the user goes on to, until they quit."""
     with _actions_and_sessions(lesson, database) as (actions, open_session):
         from workshop.screen.watch.app import WatchApp, parting_words
 
         app = WatchApp(actions, open_session, lesson)
-        # The mouse stays the terminal's: it selects, copies and opens links.
+        # The mouse is left to the terminal, which selects, copies and opens links.
         with leaving_by(app.leave):
             app.run(mouse=False)
-    print(parting_words(actions.state(), app.lesson))  # noqa: T201 -- the last word
+    print(parting_words(actions.state(), app.lesson))  # noqa: T201 -- after the screen
     for note in actions.notes():
         print(note, file=sys.stderr)  # noqa: T201 -- see above
 
 
 def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
-    """Do the same in lines; return whether the last verdict was a pass.
+    """Watch in plain lines; return whether the last verdict was a pass.
 
-    Lines typed are taken from standard input, and it ends with them.
+    Keys are lines on standard input, and watch mode ends with that.
     """
     with _actions_and_sessions(lesson, database) as (actions, open_session):
         from workshop.screen.console import out
@@ -71,10 +71,10 @@ def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
 def _actions_and_sessions(
     lesson: Lesson, database: Choice | None
 ) -> Iterator[tuple[CheckoutActions, OpenSession]]:
-    """Yield what both faces are put together from, and end it all afterwards.
+    """Yield the actions and a function that opens sessions; close both afterwards.
 
-    The session for *lesson* begins at once, and is handed over when it is
-    asked for: importing a face takes as long as importing what tests need.
+    The session for *lesson* is started at once and handed over on request, because
+    importing a front end takes as long as importing what the tests need.
     """
     from workshop.actions.checkout import CheckoutActions
     from workshop.watch import Session
@@ -108,7 +108,7 @@ def _actions_and_sessions(
 
 
 def _with_kept_output(event: Event) -> Event:
-    """Keep what the app has printed when *event* is a verdict, and name the file."""
+    """If *event* is a verdict, save the app's output and add its file."""
     from workshop.cli.printouts import with_kept_output
     from workshop.watch import Finished
 
@@ -118,7 +118,7 @@ def _with_kept_output(event: Event) -> Event:
 
 
 class _Begun:
-    """A session that has begun before there is anybody to listen."""
+    """A session that was started before the front end was ready to listen."""
 
     def __init__(self, actions: CheckoutActions, lesson: Lesson) -> None:
         self._actions = actions
@@ -134,7 +134,7 @@ class _Begun:
         from workshop.screen.watch.actions import ActionError
         from workshop.watch import Session
 
-        # Who asks for the lesson anew is told why it cannot be entered.
+        # When the front end enters the lesson again, it gets the error.
         with contextlib.suppress(ActionError):
             self._session = Session(
                 self._lesson,
@@ -155,12 +155,12 @@ class _Begun:
     def hand_over(
         self, lesson: Lesson, listen: Callable[[Event], None]
     ) -> Session | None:
-        """Return the session if it is *lesson*'s; *listen* hears all it has told."""
+        """Return the session if it is *lesson*'s; *listen* gets all earlier events."""
         self._thread.join()
         if self._listen is not None:
             return None
         if lesson.folder != self._lesson.folder:
-            # Nobody has waited for it: its lesson was left at once.
+            # The session is not needed: the user has already left its lesson.
             if self._session is not None:
                 self._session.close()
             return None
@@ -171,6 +171,6 @@ class _Begun:
         return self._session
 
     def sessions(self) -> list[Session]:
-        """Return what is to be closed."""
+        """Return the sessions to close."""
         self._thread.join()
         return [self._session] if self._session is not None else []

@@ -1,8 +1,8 @@
-"""Is this machine ready? One plain line for each thing that was looked at.
+"""Check whether this machine is ready, with one line for each check.
 
-`machine` looks with the standard library alone, so it also speaks when the
-set-up is broken; `inside` runs on the environment's interpreter and tries what
-the lessons need. Nothing is installed, nothing is repaired, no network used.
+`machine` uses only the standard library, so it works even when the set-up is broken;
+`inside` runs on the environment's interpreter and tries what the lessons need. Nothing
+is installed or repaired, and no network is used.
 """
 
 from workshop.doctor.visit import main

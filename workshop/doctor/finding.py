@@ -1,4 +1,4 @@
-"""What the doctor says about one thing."""
+"""The result of one of the doctor's checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class State(enum.Enum):
-    """How it is, by word and never by colour alone."""
+    """The result as a word, because colour alone is not enough."""
 
     OK = "ok"
     WARNING = "warning"
@@ -17,18 +17,18 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; a warning or problem says the cure, too."""
+    """The result of one check; a warning or problem includes its cure."""
 
     state: State
     text: str
 
     def line(self) -> str:
-        """Return the line that is shown."""
+        """Return the line to print."""
         return f"{self.state.value:<8} {self.text}"
 
     @classmethod
     def parse(cls, line: str) -> Finding | None:
-        """Return the finding that `line()` made, or None for any other line."""
+        """Return the finding from a line made by `line()`; None for any other line."""
         word, _, text = line.partition(" ")
         try:
             return cls(State(word), text.strip())
@@ -37,22 +37,22 @@ class Finding:
 
 
 def ok(text: str) -> Finding:
-    """Return a finding that all is well."""
+    """Return a finding that the check passed."""
     return Finding(State.OK, text)
 
 
 def warning(text: str) -> Finding:
-    """Return a finding that is a nuisance, with its cure."""
+    """Return a finding about a nuisance, with its cure."""
     return Finding(State.WARNING, text)
 
 
 def problem(text: str) -> Finding:
-    """Return a finding that lessons will fail on, with its cure."""
+    """Return a finding about something that makes lessons fail, with its cure."""
     return Finding(State.PROBLEM, text)
 
 
 def conclusion(findings: Sequence[Finding]) -> str:
-    """Sum up the findings in one sentence."""
+    """Summarise the findings in one sentence."""
     problems = sum(finding.state is State.PROBLEM for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)
     if not problems and not warnings:

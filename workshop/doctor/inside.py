@@ -1,6 +1,6 @@
-"""What the environment's own interpreter can say: packages, and one try of each.
+"""Checks that need the environment's interpreter: each package is tried once.
 
-Run as `python -m workshop.doctor.inside`, one line a finding.
+Run as `python -m workshop.doctor.inside`; it prints one finding per line.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from workshop.environment.model import Environment, pins_file
 
 
 def look(environment: Environment) -> Iterator[Finding]:
-    """Yield a finding for each thing that the lessons stand on."""
+    """Yield a finding for each thing that the lessons depend on."""
     anew = (
-        f"Where there is a network, remove {environment.place}: the next verb makes "
-        "it anew."
+        f"While you have a network, remove {environment.place}: the next verb creates "
+        "it again."
     )
     tries: list[tuple[str, Callable[[], Finding]]] = [
         ("The packages", lambda: packages(environment, anew)),
@@ -40,12 +40,12 @@ def look(environment: Environment) -> Iterator[Finding]:
     for what, attempt in tries:
         try:
             yield attempt()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 -- any exception is a finding
             yield problem(f"{what}: {type(error).__name__}: {error}. {anew}")
 
 
 def packages(environment: Environment, anew: str) -> Finding:
-    """Compare what is installed with the pins."""
+    """Compare the installed packages with the pins."""
     stamp = environment.stamp()
     groups = list(stamp.installed) if stamp else ["core"]
     wanted: dict[str, str] = {}
@@ -72,8 +72,8 @@ def packages(environment: Environment, anew: str) -> Finding:
 
 
 def is_complete(package: metadata.Distribution) -> bool:
-    """Tell whether the modules that a package has brought are still there."""
-    # Not by `package.files`: since Python 3.12 that leaves out what is not there.
+    """Return whether all modules of a package are still there."""
+    # Not with `package.files`: since Python 3.12 it omits missing files.
     rows = csv.reader((package.read_text("RECORD") or "").splitlines())
     return all(
         Path(str(package.locate_file(row[0]))).exists()
@@ -83,7 +83,7 @@ def is_complete(package: metadata.Distribution) -> bool:
 
 
 def pinned(text: str) -> dict[str, str]:
-    """Return name and version of the pins that this machine needs."""
+    """Return name and version of the pins that apply to this machine."""
     from packaging.requirements import Requirement
 
     found = {}
@@ -131,12 +131,12 @@ def sqlite() -> Finding:
 
     answer = asyncio.run(count())
     if answer != (1,):
-        return problem(f"A SQLite file gave back {answer!r} instead of one row.")
+        return problem(f"A SQLite file returned {answer!r} instead of one row.")
     return ok("a SQLite file can be written and read")
 
 
 def redis() -> Finding:
-    """Start the embedded Redis, or reach one's own, and ping it."""
+    """Start the embedded Redis, or connect to the learner's own, and ping it."""
     from redis import Redis
 
     from workshop.services import ServiceError, redis_server
@@ -150,7 +150,7 @@ def redis() -> Finding:
 
 
 def postgres() -> Finding:
-    """Start the embedded PostgreSQL, or reach one's own, and ask it something."""
+    """Start the embedded PostgreSQL, or connect to the learner's own, and query it."""
     from workshop.services import ServiceError, database_server
     from workshop.services.postgres import connected
 
@@ -161,14 +161,14 @@ def postgres() -> Finding:
     try:
         with database_server("postgres") as service:
             if asyncio.run(ask(service.url)) != 1:
-                return problem(f"{service.description} does not count to 1.")
+                return problem(f"{service.description} cannot compute SELECT 1.")
             return ok(f"PostgreSQL answers: {service.description}")
     except ServiceError as error:
         return problem(str(error))
 
 
 def main() -> int:
-    """Print the findings as they come."""
+    """Print each finding as soon as it is known."""
     for finding in look(Environment.here()):
         sys.stdout.write(finding.line().replace("\n", " ") + "\n")
         sys.stdout.flush()

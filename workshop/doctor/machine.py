@@ -1,4 +1,4 @@
-"""What can be seen of a machine with nothing installed."""
+"""Checks of a machine that need no installed packages."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from workshop.processes.isolation import ignored_settings
 from workshop.processes.loopback import LoopbackError, family_of
 from workshop.processes.loopback import loopback as loopback_address
 
-# Another machine's disks: changes made there are not always announced here,
-# and locks do not always hold.
+# Network and shared file systems: changes by other machines are not always reported,
+# and locks do not always work.
 _FAR = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "vboxsf", "fuse.sshfs", "drvfs"}
 _SYNCED = re.compile(r"OneDrive|Dropbox|Google ?Drive|Mobile Documents", re.IGNORECASE)
 _NEEDED_MB = 300
@@ -37,7 +37,7 @@ _PROXIES = {"HTTP_PROXY", "ALL_PROXY"}
 
 
 def look(environment: Environment) -> Iterator[Finding]:
-    """Yield a finding for each thing that needs no package to look at."""
+    """Yield a finding for each check that needs no packages."""
     yield python_version()
     yield set_up(environment)
     home = folder_named_by("WORKSHOP_HOME")
@@ -50,7 +50,7 @@ def look(environment: Environment) -> Iterator[Finding]:
 
 
 def python_version() -> Finding:
-    """Say which Python runs."""
+    """Report which Python runs."""
     version = sys.version_info[:2]
     if not python.supported(version):
         return problem(python.refusal(version))
@@ -58,7 +58,7 @@ def python_version() -> Finding:
 
 
 def set_up(environment: Environment) -> Finding:
-    """Say whether the environment is whole; repairing it is not our job."""
+    """Check that the environment is complete, without repairing it."""
     place, stamp = environment.place, environment.stamp()
     try:
         refused = None if environment.is_whole() else refusal(environment)
@@ -135,7 +135,7 @@ def keeping(folder: Path) -> Iterator[Finding]:
 
 
 def bytecode(settings: Mapping[str, str]) -> Iterator[Finding]:
-    """Warn of a setting that makes every start compile everything again."""
+    """Warn about a setting that makes every start compile all modules again."""
     if settings.get("PYTHONDONTWRITEBYTECODE"):
         yield warning(
             "PYTHONDONTWRITEBYTECODE is set, so every start may compile modules again, "
@@ -146,7 +146,7 @@ def bytecode(settings: Mapping[str, str]) -> Iterator[Finding]:
 def settings(ignored: Sequence[str], given: Mapping[str, str]) -> Iterator[Finding]:
     """Report variables that the workshop ignores but other programs use.
 
-    *ignored* are the names of those that were removed when the workshop started.
+    *ignored* are the names of the variables that the workshop removed at its start.
     """
     for name in ignored:
         if name.startswith("PYTHON"):
@@ -174,11 +174,11 @@ def settings(ignored: Sequence[str], given: Mapping[str, str]) -> Iterator[Findi
 
 
 def file_system(folder: Path, mounts: str, kernel: str) -> Iterator[Finding]:
-    """Warn of disks on which saving a file may not be noticed."""
+    """Warn about file systems on which saving a file may not be noticed."""
     here = str(folder)
     if "microsoft" in kernel.lower() and re.match(r"/mnt/[a-z]/", here):
         yield warning(
-            f"{here} is on a Windows disk, seen from WSL: slow, and saving is not "
+            f"{here} is on a Windows disk, used from WSL: slow, and saving is not "
             "always noticed. Clone into your Linux home folder instead."
         )
         return
@@ -191,18 +191,18 @@ def file_system(folder: Path, mounts: str, kernel: str) -> Iterator[Finding]:
                 kind, longest = parts[2], parts[1]
     if kind in _FAR:
         yield warning(
-            f"{here} is on another machine's disk ({kind}): saving is not always "
+            f"{here} is on a network file system ({kind}): saving is not always "
             "noticed, and locks may fail. Use a checkout on a disk of this machine."
         )
     elif _SYNCED.search(here):
         yield warning(
-            f"{here} is synchronised with other machines, which locks files at bad "
-            "moments. Use a checkout in a folder that is not."
+            f"{here} is synchronised with other machines, which can lock files at any "
+            "time. Use a checkout in a folder that is not synchronised."
         )
 
 
 def loopback() -> Finding:
-    """Send a few bytes through a port of this machine."""
+    """Send a few bytes over the loopback interface."""
     try:
         host = loopback_address()
         family = family_of(host)
@@ -220,12 +220,12 @@ def loopback() -> Finding:
         return problem(str(error))
     except OSError as error:
         return problem(
-            f"This machine cannot talk to itself on {host} ({error}). Let the "
+            f"This machine cannot connect to itself on {host} ({error}). Let the "
             "firewall or VPN allow local connections."
         )
     if echo != b"ping":
         return problem(
-            f"{host} answered {echo!r} instead of what was sent. Let the firewall "
+            f"{host} returned {echo!r} instead of what was sent. Let the firewall "
             "or VPN leave local connections alone."
         )
     return ok(f"a free port ({port}) and a round trip on {host}")

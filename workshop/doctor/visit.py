@@ -1,4 +1,4 @@
-"""The doctor's round: first the machine, then the inside of the environment."""
+"""Run all checks: first of the machine, then inside the environment."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PATIENCE_SECONDS = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what was found; return 1 if there is a problem, else 0.
+    """Print all findings; return 1 if there is a problem, otherwise 0.
 
-    Takes no arguments: with any, says what it is for and returns 2.
+    There are no arguments: with any, print a description and return 2.
     """
     if arguments:
         sys.stdout.write("python -m workshop doctor: is this machine ready?\n")
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
             _say(finding.line())
         _say(conclusion(findings))
     except BrokenPipeError:
-        # Whoever read it has gone (`| head`): nothing left to say.
+        # The reader has gone (`| head`), so there is nothing to print.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if any(finding.state is State.PROBLEM for finding in findings) else 0
 
@@ -49,7 +49,7 @@ def _visit(environment: Environment) -> Iterator[Finding]:
 
 
 def _inside(environment: Environment) -> Iterator[Finding]:
-    """Yield what the environment's own interpreter finds."""
+    """Yield the findings from the environment's own interpreter."""
     command = [str(environment.python), "-m", "workshop.doctor.inside"]
     try:
         ended = subprocess.run(
@@ -66,13 +66,13 @@ def _inside(environment: Environment) -> Iterator[Finding]:
     except OSError as error:
         yield problem(
             f"{environment.python} does not start ({error.strerror}). Remove "
-            f"{environment.place}; the next verb makes it anew."
+            f"{environment.place}; the next verb creates it again."
         )
         return
     except subprocess.TimeoutExpired:
         yield problem(
-            f"What the lessons need did not start within {_PATIENCE_SECONDS} seconds. "
-            "Look for a virus scanner or a very busy machine, and try again."
+            f"The checks of the packages took longer than {_PATIENCE_SECONDS} seconds. "
+            "A virus scanner or a very busy machine may be the cause. Try again."
         )
         return
     for line in ended.stdout.splitlines():
@@ -83,5 +83,5 @@ def _inside(environment: Environment) -> Iterator[Finding]:
         last = ended.stderr.strip().splitlines()[-1:] or [f"code {ended.returncode}"]
         yield problem(
             f"The packages could not be tried ({last[0]}). Remove "
-            f"{environment.place}; the next verb makes it anew."
+            f"{environment.place}; the next verb creates it again."
         )

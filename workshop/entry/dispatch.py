@@ -1,7 +1,7 @@
 """The entry point of every command: set up if necessary, then run in the environment.
 
-Modules that only some commands need are imported there, so that a start without a
-set-up stays fast.
+Modules that only some commands need are imported there, so that a command without a
+set-up starts fast.
 
 Its own exit codes are 2 for an unknown command, 3 if the set-up fails, and 130 after
 Ctrl-C. All others come from the verb.
@@ -19,8 +19,8 @@ from workshop.environment.model import Environment, SetupError, folder_named_by
 from workshop.processes.signals import orderly_end
 from workshop.terminal.output import safe
 
-# Counts how often a command has entered the environment. Once is normal. If it has to
-# leave in order to repair the environment, it enters again.
+# Counts how often a command has entered the environment. The usual value is 1. If it
+# leaves the environment to repair it, it enters again.
 _ENTRIES = "WORKSHOP_ENTRIES"
 
 
@@ -31,8 +31,8 @@ def run(arguments: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     for variable in ("WORKSHOP_VENV", "WORKSHOP_HOME"):
-        # A started process may run in another folder, where a relative path would be
-        # another one.
+        # A child process may run in another folder, so a relative path would refer to
+        # another file.
         folder = folder_named_by(variable)
         if folder is not None:
             os.environ[variable] = str(folder)
@@ -47,7 +47,7 @@ def _enter_and_tell(arguments: list[str]) -> int:
         _say(str(error))
         return 3
     except KeyboardInterrupt:
-        _say("Stopped. The next start continues from here.")
+        _say("Stopped. The next command continues from here.")
         return 130
 
 
@@ -102,7 +102,7 @@ def _inside(arguments: list[str]) -> int:
                 raise
             from workshop.environment import setup
 
-            # A part of it was deleted, which the stamp does not show.
+            # A part was deleted, which the stamp does not show.
             environment.mark_stale()
             return _go_on(setup.own_base(), arguments, entries)
         return cli.main(arguments)
@@ -114,9 +114,9 @@ def _inside(arguments: list[str]) -> int:
     from workshop.environment import setup
 
     if inside:
-        # Repairs run outside the environment, because an interpreter cannot be
-        # replaced while it runs. Only here we can see that the base Python has
-        # changed, so record that now.
+        # Repairs run outside the environment, because a running interpreter cannot be
+        # replaced. Only here it is visible that the base Python has changed, so record
+        # it now.
         environment.mark_stale_if_other_python()
         return _go_on(setup.own_base(), arguments, entries)
     setup.ensure(environment, commands.groups(arguments))
@@ -128,14 +128,14 @@ def _go_on(python: str, arguments: list[str], entries: int) -> int:
     os.environ[_ENTRIES] = str(entries + 1)
     command = [python, "-m", "workshop", *arguments]
     if os.name != "nt":
-        os.execv(python, command)  # noqa: S606 -- the interpreter we just made
-    # Windows' exec gives the terminal back before the new process ends.
+        os.execv(python, command)  # noqa: S606 -- the environment's interpreter
+    # On Windows, exec returns control of the terminal before the new process ends.
     process = subprocess.Popen(command)
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # The other process received it, too, and handles it.
+            # The other process received the signal too, and handles it.
             continue
 
 

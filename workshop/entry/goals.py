@@ -1,6 +1,6 @@
 """Translate make's goals into the workshop's arguments.
 
-make would build `lesson-01` and `test` as two goals. Here they are one command:
+make would build `lesson-01` and `test` as two goals. Here they form one command:
 `lesson-01` names the lesson, and `test` is the action.
 """
 
@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from workshop.commands import VERBS, lesson_in
 
-# A slip in one word: leson-01. Two words in one: test-01.
+# A typing error in one word: leson-01. Two words in one: test-01.
 _WORD_AND_LESSON = re.compile(r"([a-z-]+?)[-_]?(\d{1,2})")
 
-# Without a lesson, `test` is the project's own suite, as in any repository.
+# Without a lesson, `test` runs the project's own tests, as in any repository.
 _ALONE = {
     verb.goal or verb.name: [verb.name] for verb in VERBS if verb.lesson != "must"
 }
@@ -36,7 +36,7 @@ def translate(goals: Sequence[str]) -> list[str]:
     The lesson may be written in any way that `lesson_in` accepts.
 
     Raises:
-        UnclearGoalsError: for unknown goals, two lessons or two actions.
+        UnclearGoalsError: A goal is unknown, or there are two lessons or two actions.
 
     """
     lessons = [lesson_in(goal) for goal in goals if lesson_in(goal)]
@@ -75,7 +75,7 @@ def _unknown(goal: str, lessons: list[str], actions: list[str]) -> str:
     meant = _with_lesson(goal, actions) if not lessons else ""
     if not meant:
         known = _BESIDE if lessons else [*_ALONE, *_BESIDE]
-        # Letters in another order are the likeliest slip.
+        # Swapped letters are the most likely typing error.
         same = [name for name in known if sorted(name) == sorted(goal)]
         near = same or difflib.get_close_matches(goal, known, n=1)
         meant = _spell(lessons, near) if near else ""

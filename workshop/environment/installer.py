@@ -1,8 +1,8 @@
-"""Put pinned packages into an environment: with uv, else with pip.
+"""Install pinned packages into an environment, with uv or else with pip.
 
-Measured on two quiet cores, 33 packages, from nothing: uv 0.5 s; uv fetched
-with the pip that is there 2.5 s; pip 7 s; pip that compiles 13 s; ensurepip
-alone 4.5 s. So uv is used or fetched, and ensurepip comes last.
+Measured on two idle cores, for 33 packages from nothing: uv 0.5 s; uv downloaded with
+an existing pip 2.5 s; pip 7 s; pip with compilation 13 s; ensurepip alone 4.5 s. So uv
+is used or downloaded first, and ensurepip is the last resort.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workshop.processes.environment import environment_of_installers
 
 @dataclass(frozen=True)
 class Answer:
-    """How an installer's run ended."""
+    """The result of an installer's run."""
 
     ok: bool
     output: str
@@ -39,10 +39,13 @@ class Installer:
     progress_line: ProgressLine
 
     def install(self, files: Sequence[Path], *, again: bool) -> None:
-        """Install what the *files* pin; *again* also over what seems to be there.
+        """Install the packages pinned in *files*; with *again*, reinstall them.
 
-        The pins are complete, so nothing is resolved. Raises `SetupError`
-        when neither uv nor pip succeeds. Ctrl-C ends the installer first.
+        The pins are complete, so nothing is resolved. Ctrl-C ends the installer first.
+
+        Raises:
+            SetupError: Neither uv nor pip succeeds.
+
         """
         wanted = [part for file in files for part in ("-r", str(file))]
         uv, fetched = self._uv()
@@ -58,7 +61,7 @@ class Installer:
             if answer.ok:
                 return
             if is_offline(answer.output):
-                patience = ["--retries=1"]  # uv has waited long enough
+                patience = ["--retries=1"]  # uv has already retried
         elif fetched is not None and is_offline(fetched.output):
             raise self._failed(fetched)
         # uv failed or is not available. Try pip as well, because people may have
@@ -83,7 +86,12 @@ class Installer:
         return (str(own) if answer.ok and own.exists() else None), answer
 
     def uv(self) -> str:
-        """Return uv's path. Raises `SetupError` when it cannot be had."""
+        """Return uv's path.
+
+        Raises:
+            SetupError: It is neither installed nor can be downloaded.
+
+        """
         path, answer = self._uv()
         if path is None:
             raise self._failed(answer or Answer(ok=False, output="uv is not installed"))
@@ -126,7 +134,7 @@ class Installer:
         return SetupError(explain(answer.output, place, log))
 
     def _run(self, command: list[str]) -> Answer:
-        """Run an installer to its end. Its output goes to the log only."""
+        """Run an installer until it ends. Its output only goes to the log."""
         settings = {
             # The operating system's certificates, as pip and browsers use.
             "UV_SYSTEM_CERTS": "1",
@@ -165,9 +173,9 @@ class Installer:
 
 
 def _last_line(descriptor: int) -> str:
-    """Return the last full line of a file that another process writes."""
-    # The child shares the file's position, so it must not be moved: pread
-    # where there is one, and silence where there is none.
+    """Return the last complete line of a file that another process is writing."""
+    # The child shares the file's position, which must not move. So use pread, and
+    # return nothing on systems without it.
     if not hasattr(os, "pread"):
         return ""
     size = os.fstat(descriptor).st_size

@@ -1,7 +1,7 @@
-"""One at a time: a set-up in its environment, a writer of the learner's state.
+"""A lock file, so that only one process changes an environment or the progress.
 
-The lock is the operating system's, on an open file: it goes away with its
-holder, however that one ends, so it cannot be left behind stale.
+The lock is the operating system's, on an open file. It is released when its holder
+ends, even if that is killed, so it is never left behind.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try(file: IO[str]) -> bool:
-        # Byte 1000 is never written: Windows refuses to read locked bytes,
-        # and the others have to read who holds the lock.
+        # Lock byte 1000, which is never written: Windows refuses to read locked bytes,
+        # and other processes read who holds the lock.
         file.seek(1000)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -36,8 +36,8 @@ else:
         except BlockingIOError:
             return False
         except OSError:
-            # Some network file systems have no locks. Going on without one
-            # is better than not starting at all.
+            # Some network file systems have no locks. Continuing without one is better
+            # than not starting at all.
             return True
         return True
 
@@ -55,12 +55,12 @@ def held(
 ) -> Iterator[None]:
     """Hold the lock file *path* in the block.
 
-    If another process holds it, call `waiting(who)` once and try again after each
-    pause. If *path* is a link, remove it: its target must not be emptied.
+    If another process holds it, call `waiting(who)` once and retry after each pause. If
+    *path* is a link, remove it, because its target must not be emptied.
 
     Raises:
-        TimeoutError: if the other process keeps the lock for too long.
-        OSError: if the file cannot be written.
+        TimeoutError: The other process holds the lock for too long.
+        OSError: The file cannot be written.
 
     """
     if path.is_symlink():

@@ -1,7 +1,7 @@
-"""An environment: a folder with a Python of its own, and what is in it.
+"""An environment: a folder with its own Python and packages.
 
-A stamp file inside says what was installed. It is removed before anything
-changes and written last, by replace: an environment without one is half-made.
+A stamp file inside records what is installed. It is removed before anything changes,
+and written last and atomically, so an environment without a stamp is incomplete.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class SetupError(Exception):
-    """The set-up cannot go on; the message says why and what to do."""
+    """The set-up cannot continue; the message says why and what to do."""
 
 
 @dataclass
 class Stamp:
-    """What an environment says of itself.
+    """The record of what an environment holds.
 
-    `installed` holds, by group, the digest of the pins it was installed from;
-    "begun" instead of a digest is an installation that never ended.
+    `installed` has, by group, the digest of the pins it was installed from, or "begun"
+    for an installation that was interrupted.
     """
 
     python: str
@@ -42,7 +42,7 @@ class Stamp:
 
     @classmethod
     def parse(cls, text: str) -> Stamp | None:
-        """Return the stamp that `text()` wrote, or None for anything else."""
+        """Return the stamp that `text()` wrote, or None for any other text."""
         found: dict[str, str] = {}
         groups: dict[str, str] = {}
         for line in text.splitlines():
@@ -64,27 +64,27 @@ def pins_file(group: str) -> Path:
 
 
 def digest(group: str) -> str:
-    """Return a short digest of the pins of *group*, whatever the line ends."""
+    """Return a short digest of the pins of *group*, independent of line endings."""
     try:
         text = pins_file(group).read_bytes().replace(b"\r\n", b"\n")
     except FileNotFoundError:
         raise SetupError(
             f"requirements/{group}.txt is missing. `git checkout requirements` "
-            "brings it back."
+            "restores it."
         ) from None
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def version_text(version: tuple[int, int]) -> str:
-    """Spell a Python version: `3.11`."""
+    """Return a Python version as text: `3.11`."""
     return f"{version[0]}.{version[1]}"
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace the file *path* atomically by one with *text*.
+    """Replace the file *path* atomically with one that contains *text*.
 
     An existing file is never written to, because it may be a link, or a hard link in a
-    copy of the checkout that was made to save space.
+    space-saving copy of the checkout.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     fresh = Path(name)
@@ -124,48 +124,48 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        """The environment's interpreter, whether it is there or not."""
+        """The path of the environment's interpreter, which may not exist."""
         return self.program("python")
 
     @property
     def stamp_file(self) -> Path:
-        """The file that is there when the environment is whole."""
+        """The file that exists when the environment is complete."""
         return self.place / "workshop.stamp"
 
     @property
     def marker_file(self) -> Path:
-        """The marker file: the workshop created this folder."""
+        """The file that marks the folder as created by the workshop."""
         return self.place / "workshop.marker"
 
     @property
     def lock_file(self) -> Path:
-        """The file that one set-up at a time holds."""
+        """The lock file for one set-up at a time."""
         return self.place / "workshop.lock"
 
     @property
     def log_file(self) -> Path:
-        """What the installers said at the last set-up."""
+        """The output of the installers at the last set-up."""
         return self.place / "workshop.log"
 
     def program(self, name: str) -> Path:
-        """Return where a program of the environment is, if it is installed."""
+        """Return the path that a program of the environment has if it is installed."""
         if os.name == "nt":
             return self.place / "Scripts" / f"{name}.exe"
         return self.place / "bin" / name
 
     def stamp(self) -> Stamp | None:
-        """Read the stamp; None when there is none that can be read."""
+        """Return the stamp; None if there is none that can be read."""
         try:
             return Stamp.parse(self.stamp_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def is_running(self) -> bool:
-        """Tell whether this process runs on the environment's interpreter."""
+        """Return whether this process runs on the environment's interpreter."""
         return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
 
     def is_whole(self) -> bool:
-        """Tell whether it is there, at this place, for this checkout and Python."""
+        """Return whether it is complete, and made for this place, checkout, Python."""
         stamp = self.stamp()
         return (
             stamp is not None
@@ -176,21 +176,21 @@ class Environment:
         )
 
     def missing(self, groups: tuple[str, ...]) -> list[str]:
-        """Return those of *groups* that are not installed as pinned."""
+        """Return the *groups* that are not installed as pinned."""
         stamp = self.stamp()
         if stamp is None or not self.is_whole():
             return list(groups)
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
 
     def mark_stale(self) -> None:
-        """Note that the packages are not what they should be: install them again."""
+        """Mark the packages as stale, so that they are installed again."""
         stamp = self.stamp()
         if stamp is not None:
             stamp.installed = dict.fromkeys(stamp.installed, "begun")
             replace_text(self.stamp_file, stamp.text())
 
     def mark_stale_if_other_python(self) -> None:
-        """Remove the stamp if it speaks of another Python than the one inside."""
+        """Remove the stamp if the environment's Python has another version."""
         stamp = self.stamp()
         if stamp is not None and self._runs_other_python(stamp):
             self.stamp_file.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """Decide whether the set-up may change a folder.
 
-The set-up replaces packages and deletes a broken environment. So it changes only
-folders that carry its own marker, and nothing through a link. For any other folder it
-reports the reason.
+The set-up replaces packages and deletes a broken environment. So it only changes
+folders that carry its own marker, and changes nothing through a link. For any other
+folder it reports the reason.
 """
 
 from __future__ import annotations
@@ -58,8 +58,7 @@ def refusal(environment: Environment) -> str | None:
     """Return why the environment's folder may not be changed; None if it may.
 
     Raises:
-        OSError: if the folder cannot be read.
-
+        OSError: The folder cannot be read.
     """
     place = environment.place
     link = link_on_the_way(place)
@@ -90,7 +89,7 @@ def refusal(environment: Environment) -> str | None:
 
 
 def _holds_nothing(environment: Environment) -> bool:
-    """Return whether the folder holds only the files that a set-up begins with."""
+    """Return whether the folder only has the files with which a set-up begins."""
     # A set-up that was killed early leaves no other files.
     own = {environment.lock_file, environment.log_file}
     return all(

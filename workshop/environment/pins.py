@@ -1,7 +1,7 @@
-"""Refresh the pinned packages: requirements/*.txt from pyproject.toml.
+"""Update the pinned packages: requirements/*.txt from pyproject.toml.
 
-One file a group, each with only what it adds, so that they agree. For all
-supported Pythons and systems at once; no file names an index.
+There is one file per group, which has only the packages that the group adds, so the
+files agree. They apply to all supported Pythons and systems, and name no index.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from workshop.processes.environment import environment_of_installers
 
 
 def groups() -> list[str]:
-    """Return the groups that pyproject.toml declares, `core` first."""
+    """Return the groups in pyproject.toml, `core` first."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras = tomllib.loads(text)["project"].get("optional-dependencies", {})
     return ["core", *extras]
 
 
 def refresh(environment: Environment) -> int:
-    """Write all pins anew, with the newest versions that fit together.
+    """Write all pins again, with the newest versions that work together.
 
-    Needs the network. Returns uv's exit code when it finds no solution; the
-    files are then as before.
+    Needs the network. Returns uv's exit code if it finds no solution; then the files
+    are unchanged.
     """
     from workshop.environment import setup
 

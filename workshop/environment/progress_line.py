@@ -8,10 +8,10 @@ import time
 
 
 class ProgressLine:
-    """Says what is being done and for how long.
+    """Prints what is being done and for how long.
 
-    On a terminal one line, rewritten each second; elsewhere a plain line at
-    the start, one every ten seconds, and one at the end.
+    On a terminal this is one line, updated each second. Elsewhere it is a line at the
+    start, one every ten seconds, and one at the end.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class ProgressLine:
         self._shown = False
 
     def begin(self, doing: str) -> None:
-        """Announce what starts now."""
+        """Print what starts now."""
         self._doing = doing
         self._started = self._spoken = time.monotonic()
         if self._live:
@@ -31,7 +31,7 @@ class ProgressLine:
             self.say(f"{doing} …")
 
     def tick(self, detail: str) -> None:
-        """Show that work goes on; *detail* is the installer's latest line."""
+        """Print that work continues; *detail* is the installer's latest line."""
         now = time.monotonic()
         seconds = f"{now - self._started:.0f} s"
         if self._live:
@@ -45,7 +45,7 @@ class ProgressLine:
             self.say(f"… {seconds}  {detail}".rstrip())
 
     def end(self, done: str) -> None:
-        """Announce the end, with the time that it took."""
+        """Print the end of the work, with the time that it took."""
         self.clear()
         self.say(f"{done} ({time.monotonic() - self._started:.1f} s)")
 
@@ -57,6 +57,6 @@ class ProgressLine:
             self._shown = False
 
     def say(self, sentence: str) -> None:
-        """Write one complete line."""
+        """Print a complete line."""
         sys.stderr.write(sentence + "\n")
         sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""Which Pythons will do, and which of them this machine has.
+"""Which Python versions are supported, and which this machine has.
 
-Written for Python 3.6 and later: a too old one must be able to read it and
-say what is wrong in one sentence.
+Written for Python 3.6 and later, because an unsupported version must be able to run it
+and report the problem in one sentence.
 """
 
 import os
@@ -12,18 +12,18 @@ from pathlib import Path
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 
-# Some launchers are found on the PATH and then refuse to start (a version
-# manager's shims do). So each candidate has to say who it is.
+# Some launchers are on the PATH but refuse to start (such as a version manager's
+# shims). So each candidate has to report its version.
 _WHO = "import sys; print('%d %d %s' % (sys.version_info[:2] + (sys.executable,)))"
 
 
 def supported(version: "tuple[int, int]") -> bool:
-    """Tell whether the workshop runs on Python *version*."""
+    """Return whether the workshop runs on Python *version*."""
     return OLDEST <= version <= NEWEST
 
 
 def refusal(version: "tuple[int, int]") -> str:
-    """Say that Python *version* will not do, and what to do about it."""
+    """Return the message that Python *version* is unsupported, and what to do."""
     return (
         "The workshop needs Python {}.{} to {}.{}, but this is {}.{}. Install "
         "Python {}.{} (from python.org or with your package manager) and run "
@@ -37,10 +37,10 @@ def names() -> "list[str]":
 
 
 def identity(command: "list[str]") -> "tuple[tuple[int, int], str] | None":
-    """Start *command* and return its version and path, or None if it won't run."""
+    """Start *command* and return its version and path, or None if it fails."""
     try:
         answer = subprocess.run(
-            # Isolated: with its own modules, whatever the environment variables say.
+            # Isolated: it uses its own modules, regardless of environment variables.
             [*command, "-I", "-c", _WHO],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ def identity(command: "list[str]") -> "tuple[tuple[int, int], str] | None":
 
 
 def found() -> "dict[tuple[int, int], str]":
-    """Return the supported Pythons of this machine that run, newest first."""
+    """Return the supported Pythons that run on this machine, newest first."""
     by_version = {}  # type: dict[tuple[int, int], str]
     for command in _candidates():
         who = identity(command)
@@ -65,7 +65,7 @@ def found() -> "dict[tuple[int, int], str]":
 
 
 def _candidates() -> "list[list[str]]":
-    """List commands that may be a supported Python: PATH, py, pyenv."""
+    """Return commands that may be a supported Python: PATH, py, pyenv."""
     numbers = [name[len("python") :] for name in names()]
     candidates = [[name] for name in [*names(), "python3", "python"]]
     if os.name == "nt":
@@ -82,11 +82,11 @@ def _candidates() -> "list[list[str]]":
 
 
 def go_on_with_another(arguments: "list[str]") -> int:
-    """Run the workshop with a supported Python, or say that there is none.
+    """Run the workshop with a supported Python, or report that there is none.
 
-    macOS's own `python3` is old, and a newer one is often beside it: being
-    told its name would only be one more thing to type. Returns the other
-    one's exit code, or 3 when there is no other one.
+    macOS's own `python3` is old, but a newer one is often installed beside it. Using
+    that spares the learner one more command. Returns its exit code, or 3 if there is
+    no supported Python.
     """
     version = sys.version_info[0], sys.version_info[1]
     own = str(Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python")

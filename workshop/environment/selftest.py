@@ -1,4 +1,4 @@
-"""The workshop's own tests: what `make test` and CI run."""
+"""The project's own tests: what `make test` and CI run."""
 
 from __future__ import annotations
 
@@ -14,46 +14,45 @@ from workshop.environment.model import ROOT, Environment, SetupError, version_te
 from workshop.processes.supervised import call
 
 NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
-"""What pytest is told to run all notebooks, in the checkout."""
+"""The arguments of pytest that run all notebooks in the checkout."""
 
 
 def selftest(everywhere: bool) -> int:
-    """Run linters, types and all tests; say at the end what did not pass.
+    """Run linters, type checks and all tests; print at the end which ones failed.
 
-    Each command is printed before it runs, none is left out because an
-    earlier one failed, and the last line is pytest's. With *everywhere* the
-    workshop's types are also checked as on Windows and macOS, and the tests
-    run on the oldest and the newest supported Python that this machine has
-    too, each in an environment of its own under `.venvs`; only those marked
-    `one_python` do not.
+    Each command is printed before it runs, all run even if an earlier one failed, and
+    the last line is pytest's. With *everywhere*, types are also checked for Windows and
+    macOS, and the tests also run on the oldest and the newest supported Python on this
+    machine, each in its own environment under `.venvs`. Tests marked `one_python` only
+    run once.
 
-    Returns 0 when everything passed, else 1.
+    Returns 0 if everything passed, otherwise 1.
     """
     run = _Run()
     for tool in (["ruff", "check"], ["ruff", "format", "--check"]):
         run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
     run.tell_and_do([sys.executable, "-m", "mypy"])
-    # Where nobody tests: at least nothing is called there that is not there.
+    # Nothing runs there, but this finds calls that do not exist on those systems.
     for system in ("win32", "darwin") if everywhere else ():
         options = ["--platform", system, "--cache-dir", f".mypy_cache/{system}"]
         run.tell_and_do([sys.executable, "-m", "mypy", *options, "workshop"])
-    # Here only: what they print is the same on every Python, and kernels are slow.
+    # Only on this Python: the outputs are the same on each, and kernels are slow.
     run.tell_and_do([sys.executable, "-m", "pytest", *NOTEBOOKS])
     for place in _others() if everywhere else ():
         run.on_python(place)
     if run.failed:
-        # Now, because the last line is to be pytest's.
+        # Print it now, because the last line has to be pytest's.
         _say(f"\nNot passed so far: {'; '.join(run.failed)}")
     run.tell_and_do([sys.executable, "-m", "pytest", "tests"])
     return 1 if run.failed else 0
 
 
 def _left_alone() -> list[str]:
-    """Name what the linters do not judge.
+    """Return the files that the linters ignore.
 
-    What learners do in `lessons/` is theirs, and must not turn the project
-    red. Authors get their tests judged; their app.py is judged where it is
-    kept a second time, as step 0 of the solution.
+    Learners' edits in `lessons/` must not break the project's checks. The tests of
+    lessons are checked; the starter is checked where it is kept a second time, as step
+    0 of the solution.
     """
     mine = bool(os.environ.get("WORKSHOP_AUTHOR"))
     lessons = "lessons/*/app.py" if mine else "lessons"
@@ -61,7 +60,7 @@ def _left_alone() -> list[str]:
 
 
 def _others() -> list[tuple[str, str]]:
-    """Return version and path of the oldest and newest Python but this one."""
+    """Return version and path of the oldest and newest other Python."""
     there = python.found()
     here = sys.version_info[:2]
     ends = {min(there), max(there)} if there else set()
@@ -76,18 +75,18 @@ class _Run:
     failed: list[str] = field(default_factory=list)
 
     def tell_and_do(self, command: list[str], venv: Path | None = None) -> None:
-        """Print a command, run it, and remember it if it fails."""
+        """Print a command, run it, and record it if it fails."""
         shown = shlex.join(["python", *command[1:]])
         where = f" on {venv.name}" if venv else ""
         _say(f"\n$ {shown}{where}")
-        # Commands that the tests start are to stay in the same environment.
+        # Commands that the tests start have to stay in the same environment.
         place = str(venv or sys.prefix)
         settings = {**os.environ, "WORKSHOP_VENV": place}
         if call(command, cwd=ROOT, environment=settings):
             self.failed.append(shown + where)
 
     def on_python(self, version_and_path: tuple[str, str]) -> None:
-        """Run the tests on another Python, in an environment of its own."""
+        """Run the tests on another Python, in its own environment."""
         version, path = version_and_path
         environment = Environment(ROOT / ".venvs" / version)
         try:
@@ -96,7 +95,7 @@ class _Run:
             _say(f"\n{error}")
             self.failed.append(f"the set-up on {version}")
         else:
-            # The site is built by one Python, the one that everybody uses.
+            # The site is built by one Python only.
             left_out = ["--ignore", "tests/site", "-m", "not one_python"]
             command = [str(environment.python), "-m", "pytest", "tests", *left_out]
             self.tell_and_do(command, environment.place)

@@ -1,4 +1,4 @@
-"""Make the environment, repair it, and put into it what a verb needs."""
+"""Create the environment, repair it, and install the packages that a verb needs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ensure(
     Ctrl-C or a crash, the next call repairs the environment.
 
     Raises:
-        SetupError: if it fails. The message says what to do.
+        SetupError: It failed. The message says what to do.
 
     """
     if _is_ready(environment, groups):
@@ -66,17 +66,17 @@ def ensure(
 
 
 def _is_ready(environment: Environment, groups: tuple[str, ...]) -> bool:
-    # A verb that needs no packages needs the environment all the same.
+    # Even a verb without packages needs the environment.
     return environment.is_whole() and not environment.missing(groups)
 
 
 def own_base() -> str:
-    """Return the interpreter below this one: outside of any environment."""
+    """Return the base interpreter, outside any virtual environment."""
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def uv(environment: Environment) -> str:
-    """Return a path of uv, put into *environment* if the PATH has none."""
+    """Return the path of uv, installed into *environment* if the PATH has none."""
     return Installer(environment, own_base(), ProgressLine()).uv()
 
 
@@ -107,7 +107,7 @@ class _Work:
             stamp = None
             version = self._build()
         elif stamp.place != str(environment.place):
-            self._begin(f"{_short(environment.place)} was moved: it moves in here")
+            self._begin(f"{_short(environment.place)} was moved: adapting it")
             if not self._move_in(stamp, version):
                 stamp = None
                 version = self._build()
@@ -116,7 +116,7 @@ class _Work:
         elif "begun" in stamp.installed.values():
             self._begin("The last set-up was interrupted: repairing it")
         elif set(environment.missing(groups)) & set(stamp.installed):
-            self._begin("The pinned packages changed: bringing them up to date")
+            self._begin("The pinned packages changed: updating them")
         else:
             missing = ", ".join(environment.missing(groups))
             self._begin(f"Adding the packages for {missing}")
@@ -139,8 +139,8 @@ class _Work:
             try:
                 installer.install([pins_file(name) for name in missing], again=again)
             except SetupError:
-                # Both installers fetch everything before they change
-                # anything. What was whole before is whole still.
+                # Both installers download everything before they change anything, so a
+                # complete environment is still complete.
                 stamp.installed = before
                 self._write(stamp)
                 raise
@@ -187,18 +187,18 @@ class _Work:
         return version if self._made_for() == version else None
 
     def _move_in(self, stamp: Stamp, version: str) -> bool:
-        """Let the environment, its settings and its programs name its new place.
+        """Adapt the environment, its settings and programs to its new place.
 
-        What it holds need not be fetched again, which matters where there is no
-        network. Returns whether that was possible.
+        Its packages need not be downloaded again, which matters without a network.
+        Returns whether that was possible.
         """
         environment = self.environment
         programs = environment.python.parent
         below = python.identity([self.base])
         if below is None or version_text(below[0]) != version:
             return False
-        # `venv` writes into the files that are there, which may be one with those
-        # of the environment that this one is a copy of.
+        # `venv` writes into existing files, which may be hard links to those of the
+        # environment that this one was copied from.
         for file in (environment.place / "pyvenv.cfg", *programs.glob("[Aa]ctivate*")):
             file.unlink()
         if _venv(self.base, environment.place).returncode:
@@ -217,7 +217,7 @@ class _Work:
         return python.identity([str(environment.python)]) is not None
 
     def _made_for(self) -> str:
-        """Return the version that the environment was made with."""
+        """Return the Python version that the environment was made with."""
         settings = self.environment.place / "pyvenv.cfg"
         if not settings.is_file():
             return ""
@@ -228,7 +228,7 @@ class _Work:
         return ""
 
     def _build(self) -> str:
-        """Make the environment from nothing and return its Python's version."""
+        """Create the environment from nothing and return its Python's version."""
         environment = self.environment
         others = [path for path in environment.place.iterdir() if not self._keeps(path)]
         who = python.identity([self.base])
@@ -237,7 +237,7 @@ class _Work:
         version = version_text(who[0])
         shown = _short(environment.place)
         if others:
-            self._begin(f"{shown} cannot be used as it is: making it anew")
+            self._begin(f"{shown} cannot be used as it is: creating it again")
         else:
             self._begin(f"Setting up the workshop in {shown} (once)")
         environment.stamp_file.unlink(missing_ok=True)
@@ -249,7 +249,7 @@ class _Work:
             last = output.strip().splitlines()[-1:] or ["nothing"]
             raise SetupError(
                 explain_disk(output, environment.place)
-                or f"This Python could not make an environment; it said: {last[0]}. On "
+                or f"This Python could not create an environment: {last[0]}. On "
                 "Debian and Ubuntu `sudo apt install python3-venv` helps. Then run "
                 "the same command again."
             )
@@ -261,7 +261,7 @@ class _Work:
         return path in own and not ownership.is_link(path)
 
     def _folders(self) -> list[Path]:
-        """Return the folders to which installers write."""
+        """Return the folders that installers write to."""
         return [
             self.environment.python.parent,
             *self._libraries(),
@@ -283,19 +283,18 @@ class _Work:
         replace_text(self.environment.stamp_file, stamp.text())
 
     def _point_at_checkout(self) -> None:
-        """Let the environment's Python find `workshop` from any folder."""
+        """Make the environment's Python find `workshop` from any folder."""
         for folder in self._libraries():
             replace_text(folder / "async_fastapi_workshop.pth", f"{ROOT}\n")
 
     def _compile(self) -> None:
-        """Compile the packages in the background where Python itself will not.
+        """Compile the packages in the background if Python itself does not.
 
-        Many containers set PYTHONDONTWRITEBYTECODE. Every start would then
-        compile everything it imports: 2.7 s instead of 1.3 s for a small
-        test, each time. Compiled while the first verb already runs, the first
-        verdict comes no later and the second one is fast; compiled before,
-        the first one comes 1 s later. Without that variable Python compiles
-        what it imports, and doing more is no gain.
+        Many containers set PYTHONDONTWRITEBYTECODE. Then every start compiles all that
+        it imports: 2.7 s instead of 1.3 s for a small test, each time. Compiling while
+        the first verb runs does not delay the first verdict and makes the second one
+        fast; compiling before it delays the first by 1 s. Without that variable, Python
+        itself caches what it compiles.
         """
         if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
             return
@@ -315,7 +314,7 @@ class _Work:
 def _venv(base: str, place: Path) -> subprocess.CompletedProcess[str]:
     # Without pip this takes 0.1 s instead of 4.5 s.
     return subprocess.run(
-        # Isolated: without the modules of the current folder.
+        # Isolated: ignore modules in the current folder.
         [base, "-I", "-m", "venv", "--without-pip", str(place)],
         env=environment_of_installers({}),
         stdin=subprocess.DEVNULL,
@@ -336,7 +335,7 @@ def _short(place: Path) -> str:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a whole folder, with patience for one that is in use."""
+    """Remove a file or folder; retry while it is in use."""
     for patience in (0.2, 1, 0):
         try:
             if ownership.is_link(path) or not path.is_dir():

@@ -1,4 +1,4 @@
-"""Messages about problems at set-up: what happened and what to do."""
+"""Error messages of the set-up: what happened and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_THERE = re.compile(
     r"No matching distribution found|No solution found|was not found in", re.I
 )
 
-# The contents of a clone. Any other missing file was never there.
+# The parts of a clone. Any other missing file is not the clone's.
 _PUBLISHED = frozenset(
     {"lessons", "solutions", "notebooks", "docs", "requirements", "workshop"}
     | {"mkdocs.yml", "pyproject.toml"}

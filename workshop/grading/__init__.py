@@ -2,7 +2,7 @@
 
 A pass is never the absence of a failure: the tests expected are known before
 the run, and only all of them reported as passed, once each, is a pass.
-This room knows nothing of terminals.
+This package does not know about terminals.
 """
 
 from workshop.grading.engine import grade

@@ -48,13 +48,12 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -> None:
-    """From now on, report and prevent any interference by the app in this process.
+    """From now on, report and prevent interference by the app in this process.
 
     Args:
-        tests: the lesson's own files. Their code may do what the app may not.
-        protected: folders and files that may not be written.
-        report: called with what the app did and the line.
-
+        tests: The lesson's own files, whose code may do what the app may not.
+        protected: Folders and files that must not be written.
+        report: Called with what the app did, and the line.
     """
     trusted = (
         "<frozen ",
@@ -77,7 +76,7 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
         return frame is not None and not frame.f_code.co_filename.startswith(trusted)
 
     def for_app(frame: FrameType | None) -> bool:
-        """Return whether the app asks, directly or through a library function."""
+        """Return whether the app is the caller, directly or through a library."""
         if frame is None or is_apps(frame):
             return frame is not None
         file = frame.f_code.co_filename
@@ -141,10 +140,10 @@ def watch(*, tests: Iterable[Path], protected: Iterable[Path], report: Report) -
 
 
 def _folders_of_libraries() -> set[str]:
-    """Return where libraries are, also those that another environment lends us.
+    """Return the folders of libraries, including those of other environments.
 
-    A `.pth` file or `--system-site-packages` adds such a folder, and so do the
-    Pythons of some systems. They all have one of two names.
+    A `.pth` file or `--system-site-packages` adds such a folder, and so do some Linux
+    distributions. They all have one of two names.
     """
     usual = ("site-packages", "dist-packages")
     lent = {it for it in sys.path if Path(it).name in usual}
@@ -157,7 +156,7 @@ def _code_file(value: object) -> str:
     if code is not None:
         return str(code.co_filename)
     name = getattr(type(value), "__module__", "")
-    if name == "builtins":  # a module, a function
+    if name == "builtins":  # *value* is a module or a function
         name = getattr(value, "__name__", "")
     return str(getattr(sys.modules.get(name), "__file__", "") or "")
 
@@ -170,10 +169,10 @@ def _is_written(args: tuple[Any, ...]) -> bool:
 
 
 def _is_below(path: object, folders: tuple[str, ...]) -> str:
-    """Return the absolute *path* if it is in one of *folders*, else ""."""
+    """Return the absolute *path* if it is in one of *folders*, otherwise ""."""
     if not isinstance(path, str | bytes | os.PathLike):
         return ""  # a descriptor
-    # Links are not followed: the file that is written may not exist yet.
+    # Do not resolve links, because the file to be written may not exist yet.
     full = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
     return next(
         (full for it in folders if full == it or full.startswith(it + os.sep)), ""

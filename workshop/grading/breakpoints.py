@@ -17,7 +17,7 @@ def report_breakpoints(channel: Channel) -> None:
     """Report a breakpoint over *channel*, and block its thread until the run ends.
 
     If the run continued, its verdict would be about code that was meant to stop there.
-    A process that the app has forked cannot report, so it continues.
+    A process that the app has forked cannot report a breakpoint, so it continues.
     """
 
     def report(place: SourceLine) -> None:

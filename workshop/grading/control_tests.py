@@ -1,9 +1,8 @@
-"""Tests that must fail: the proof that a failure would have been reported.
+"""Tests that must fail, which proves that a failure would have been reported.
 
-They run after a lesson's own tests, in the same process, past the same plugins.
-An app that makes everything pass makes these pass as well. What they report is
-made of what an app of theirs answers, so it shows that clients and JSON are still
-what they were.
+They run after a lesson's own tests, in the same process, with the same plugins. An app
+that makes everything pass makes these pass as well. Their failure messages contain the
+responses of a small app, which shows that HTTP clients and JSON still work.
 """
 
 import json
@@ -19,7 +18,7 @@ def test_a_control_fails() -> None:
 
 
 async def test_a_control_on_the_loop_fails() -> None:
-    """Fail with what two kinds of client were answered."""
+    """Fail with the responses to two kinds of client."""
     asked = exchange(_answer, "GET", "/")
     await asked.finished()
     async with in_process_client(_answer) as client:

@@ -47,7 +47,7 @@ def debug(
         job_file, events_file = Path(folder, "job.json"), Path(folder, "events")
         job_file.write_text(json.dumps(job), encoding="utf-8")
         events_file.touch()
-        # In our own process group, because only that may read from the terminal.
+        # In our own process group: only that group may read from the terminal.
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(job_file), str(events_file)],
             cwd=ROOT,
@@ -59,7 +59,7 @@ def debug(
                 code = process.wait()
                 break
             except KeyboardInterrupt:
-                interrupted = True  # The tests received it, too, and end.
+                interrupted = True  # the tests received it too, and end
         events = _read(events_file)
     kinds = {event["event"] for event in events}
     ending = Ending("done")

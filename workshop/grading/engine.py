@@ -1,4 +1,4 @@
-"""Grade an answer: one job for one worker, from its file to its verdict."""
+"""Grade a file: one job for one worker, resulting in a verdict."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ def grade(
     limits: Limits = _DEFAULT,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> LessonVerdict:
-    """Grade the file *answer* as an answer to *lesson*.
+    """Grade the file *answer* as a solution of *lesson*.
 
-    *environment* adds variables for the worker (which services to use);
-    *on_event* sees each event as it comes. Whatever the answer does, this
-    returns a verdict within the *limits* and leaves no process behind.
-    Raises `LessonError` when the lesson itself cannot be understood.
+    *environment* adds variables for the worker (which services to use); *on_event* gets
+    each event as it arrives. Whatever the file does, this returns a verdict within the
+    *limits* and leaves no process behind.
+
+    Raises:
+        LessonError: The lesson itself cannot be read.
     """
     return grade_rounds(
         lesson, answer, environment=environment, limits=limits, on_event=on_event
@@ -61,11 +63,10 @@ def grade_rounds(
     limits: Limits = _DEFAULT,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[LessonVerdict]:
-    """Grade *answer* several times in one process; return a verdict a round.
+    """Grade *answer* several times in one process; return a verdict per round.
 
-    With a *seed* the tests come in another random order in each round. The
-    list ends with the round in which the run was cut short, if it was. See
-    `grade` for the rest.
+    With a *seed*, the tests of each round run in another random order. If the run was
+    cut short, the list ends with that round. See `grade` for the rest.
     """
     job = make_job(lesson, answer, rounds=rounds, seed=seed, limits=limits)
     with WorkerProcess(ROOT, environment or {}) as worker:
@@ -83,7 +84,7 @@ def make_job(
     seed: int | None = None,
     limits: Limits = _DEFAULT,
 ) -> dict[str, Any]:
-    """Return what a worker has to know to run *lesson*'s tests on *answer*."""
+    """Return the job for a worker that runs *lesson*'s tests on *answer*."""
     return {
         "root": str(ROOT),
         "test_file": str(lesson.test_file),
@@ -99,7 +100,7 @@ def make_job(
 
 @dataclass(frozen=True)
 class Part:
-    """What one worker found out about its tests in one round."""
+    """The results of one worker's tests in one round."""
 
     judged: Mapping[str, TestVerdict]
     seconds: float
@@ -116,9 +117,9 @@ def run_job(
     limits: Limits = _DEFAULT,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[Part]:
-    """Have *worker* do *job*, and return what came of each of its rounds.
+    """Run *job* on *worker*, and return the result of each round.
 
-    Ending the worker is left to whoever started it.
+    The caller has to end the worker.
     """
     tests = [test for test in lesson.tests if test.id in job["tests"]]
     before = file_integrity.stamps(ROOT, lesson, answer)
@@ -184,7 +185,7 @@ def part_of(
 ) -> Part:
     """Return the part of a verdict for the tests with the *names*.
 
-    Their output was printed elsewhere.
+    Their output has already been printed.
     """
     tests = [test for test in lesson.tests if test.id in names]
     uncollected = [event for event in events if event["event"] == "uncollected"]
@@ -239,9 +240,9 @@ def _short(path: Path) -> str:
 
 
 def put_together(lesson: Lesson, parts: Sequence[Part]) -> LessonVerdict:
-    """Return the verdict on an answer whose tests were shared out as *parts*.
+    """Return the verdict on a file whose tests were partitioned into *parts*.
 
-    Every test of the lesson has to be in one of them.
+    Every test of the lesson must be in one of them.
     """
     judged = {name: each for part in parts for name, each in part.judged.items()}
     endings = [part.ending for part in parts if part.ending.kind != "done"]
@@ -270,7 +271,7 @@ def _describe_ending(
     limits: Limits,
     events: list[dict[str, Any]],
 ) -> Ending:
-    """Say in words why a run ended before its time."""
+    """Describe in words why a run ended early."""
     line = line_in(answer, last_words)
     where = f" It was at {line}." if line else ""
     begun = any(event["event"] == "start" for event in events)
@@ -283,7 +284,7 @@ def _describe_ending(
         case "stalled" if not begun:
             return Ending(
                 "error",
-                "The tests did not start, because the imports did not end within "
+                "The tests did not start, because importing them took longer than "
                 f"{limits.start_seconds:.0f} s. Run `python -m workshop doctor`.",
             )
         case "stalled":
@@ -338,11 +339,11 @@ def _words_for_exit(exit_code: int | None, where: str) -> str:
         except ValueError:
             name = f"signal {-exit_code}"
         return (
-            f"The process that ran app.py was ended by {name}.{where} A crash in "
-            "compiled code, or something that killed it?"
+            f"The process that ran app.py was ended by {name}.{where} Did compiled "
+            "code crash, or did something kill it?"
         )
     return (
-        "The process that ran app.py ended by itself in the middle of the test, "
+        "The process that ran app.py exited in the middle of the test, "
         f"with exit code {exit_code}.{where} Did something call os._exit()?"
     )
 
@@ -350,8 +351,8 @@ def _words_for_exit(exit_code: int | None, where: str) -> str:
 def _words_for_uncollected(lesson: Lesson, event: Mapping[str, Any]) -> str:
     what = str(event["message"]).strip().rpartition("\n")[2]
     return (
-        f"{lesson.test_file.name} cannot be run: {what}. The tests are not yours to "
-        f"change; `git checkout -- {lesson.test_file.name}` restores them."
+        f"{lesson.test_file.name} cannot be run: {what}. Do not edit a lesson's "
+        f"tests: `git checkout -- {lesson.test_file.name}` restores them."
     )
 
 

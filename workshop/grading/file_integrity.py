@@ -1,7 +1,7 @@
-"""Whether the files that a verdict rests on stayed as they were during the run.
+"""Detect changes to the files that a verdict depends on during a run.
 
-The app could write into its tests, or have another process do it. A later run
-would then load something else than this checkout has.
+The app could write to its tests, or have another process do it. A later run would then
+load something other than the files of this checkout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Stamp = tuple[int, int, int, int]
 
 
 def protected(root: Path, lesson: Lesson, answer: Path) -> list[Path]:
-    """Return the files and folders that an app has no business to write to."""
+    """Return the files and folders that an app must not write to."""
     return [
         *tests_of(lesson, answer),
         lesson.solution,
@@ -26,16 +26,16 @@ def protected(root: Path, lesson: Lesson, answer: Path) -> list[Path]:
 
 
 def tests_of(lesson: Lesson, answer: Path) -> list[Path]:
-    """Return the Python files of *lesson* but for the one that is graded."""
+    """Return the Python files of *lesson* except the one being graded."""
     own = {lesson.app_file.resolve(), answer.resolve()}
     found = sorted(lesson.folder.glob("*.py"))
     return [it for it in found if it.name in _TEST_NAMES or _is_test(it, own)]
 
 
 def stamps(root: Path, lesson: Lesson, answer: Path) -> dict[Path, Stamp]:
-    """Return what tells a file that was written to, for all that judges *answer*.
+    """Return the stamps of all files that judge *answer*, to detect changes.
 
-    An author edits the tool while it runs, so for them it is the tests alone.
+    For authors these are only the tests, because they edit the tool while it runs.
     """
     found = {}
     tool = () if os.environ.get("WORKSHOP_AUTHOR") else _tool(root)
@@ -49,14 +49,14 @@ def stamps(root: Path, lesson: Lesson, answer: Path) -> dict[Path, Stamp]:
 
 
 def changed(before: Mapping[Path, Stamp], after: Mapping[Path, Stamp]) -> list[Path]:
-    """Return the files that were written, made or removed in between."""
+    """Return the files that were changed, created or deleted in between."""
     return sorted(
         path for path in {*before, *after} if before.get(path) != after.get(path)
     )
 
 
 _TEST_NAMES = {"world.py", "conftest.py"}
-# `.workshop` holds the learner's progress, `.git` what was published.
+# `.workshop` holds the learner's progress, `.git` the published files.
 _FOLDERS = ("workshop", "tests", ".git", ".workshop/progress.json", ".venv")
 _FILES = ("conftest.py", "pyproject.toml", "Makefile")
 _SOURCES = (".py", ".ini")
@@ -67,7 +67,7 @@ def _is_test(path: Path, own: set[Path]) -> bool:
 
 
 def _tool(root: Path) -> Iterable[Path]:
-    """Return the sources of the tool: what the next run will load."""
+    """Return the tool's source files, which the next run will load."""
     yield from (root / name for name in _FILES)
     for folder, names, files in os.walk(root / "workshop"):
         names[:] = [name for name in names if name != "__pycache__"]

@@ -1,13 +1,13 @@
-"""What the tests rely on, and whether the app under test has changed it.
+"""Detect whether the app under test has changed the code that judges it.
 
-The app runs in the same interpreter as its tests, so it could make a test
-pass by changing the code that judges it. What that code consists of is noted
-before the app is loaded and compared after each part of a test: the functions
-and classes of pytest, of the test kit and of the libraries that both use, the
-lesson's own test module with its data, and the plugins that pytest calls.
+The app runs in the same interpreter as its tests, so it could make a test pass by
+changing that code. The code is recorded before the app is loaded and compared after
+each phase of a test: the functions and classes of pytest, of the test kit and of the
+libraries that both use, the lesson's own test module with its data, and the plugins
+that pytest calls.
 
-What belongs to libraries but is no code (a default timeout, a policy, a
-registry) may change: an app may configure the libraries that it uses.
+Attributes of libraries that are not code (a default timeout, a policy, a registry) may
+change, because an app may configure the libraries that it uses.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-# Modules, each with those below it, whose functions and classes must stay.
+# Modules, including their submodules, whose functions and classes must not change.
 _CODE = frozenset(
     {
         "builtins",
@@ -49,7 +49,7 @@ _CODE = frozenset(
         "sqlalchemy.ext.asyncio",
     }
 )
-# Those that a test itself runs through: compared after each part of a test, and
+# Modules that every test runs through. They are compared after each phase of a test,
 # the others at the end of the round.
 _NEAR = frozenset(
     {
@@ -72,9 +72,9 @@ _NEAR = frozenset(
         "json",
     }
 )
-# Modules of which nothing may change, but for what they themselves set.
+# Modules in which nothing may change, except what they set themselves.
 _EVERYTHING = ("workshop",)
-# Names that may stand for something else later.
+# Names that may legitimately be rebound later.
 _FREE = {
     # Set by the test kit itself.
     "workshop.testing.time.watchdog._keeper",
@@ -82,10 +82,10 @@ _FREE = {
     # Set by pytest for each test.
     "_pytest.assertion.util._reprcompare",
     "_pytest.assertion.util._assertion_pass",
-    # While a failure is recorded: threads are seen where the app begins them.
+    # During a failure recording: the threads that the app starts are recorded.
     "anyio.to_thread.run_sync",
     "threading.excepthook",
-    # Programs replace these for reasons of their own.
+    # Programs replace these for good reasons.
     *(f"builtins.{it}" for it in ("print", "input", "breakpoint", "help", "_")),
 }
 
@@ -93,15 +93,16 @@ _FREE = {
 def watch(
     tests: Iterable[ModuleType], hooks: Iterable[tuple[str, list[Any]]]
 ) -> Callable[[bool], str | None]:
-    """Note what there is now; return a function that names what has changed.
+    """Record the current state; return a function that names what has changed.
 
-    It looks at all that it knows if it is told so, else at what is near.
+    Called with True, that function compares everything, otherwise only the modules that
+    every test runs through.
 
-    *tests* are the modules with the tests and their data. *hooks* are pytest's
-    hooks by name, each with the list of its implementations.
+    *tests* are the modules with the tests and their data. *hooks* are pytest's hooks by
+    name, each with the list of its implementations.
 
-    The function holds on to all that it calls. An app that replaces one of
-    these by name changes nothing here, and is found out.
+    The function keeps references to everything that it calls. So an app that replaces
+    one of these by name cannot influence it, and is detected.
     """
     own = list(tests)
     watched = [*_of(builtins), *_modules(own)]
@@ -111,7 +112,7 @@ def watch(
     implementations = [(name, hook, list(hook)) for name, hook in hooks]
     data = [(module, name, _frozen(value)) for module, name, value in _data(own)]
     loaded = {name: sys.modules[name] for name in sorted(sys.modules) if _is_code(name)}
-    # Bound here, not looked up when it is called.
+    # Bound now, not looked up when it is called.
     same, every, each, frozen, modules = operator.is_, all, map, _frozen, sys.modules
     size, text, difference = len, "{}.{}".format, _difference()
 
@@ -142,7 +143,7 @@ def watch(
 
 
 class _Part:
-    """The names of one module or class, and what they stood for."""
+    """The names in one module or class, and their values."""
 
     __slots__ = (
         "is_module",
@@ -169,9 +170,9 @@ class _Part:
 
 
 def _difference() -> Callable[[_Part], str | None]:
-    """Return a function that names what matters of what has changed in a part.
+    """Return a function that names a relevant change in a part.
 
-    What does not matter is taken for right from then on.
+    Irrelevant changes are accepted as the new state.
     """
     builtin = frozenset(vars(builtins))
     has_code, free, missing, mapping, pairs = _has_code, _FREE, object(), dict, zip
@@ -184,12 +185,12 @@ def _difference() -> Callable[[_Part], str | None]:
             if old is new or f"{part.name}.{name}" in free:
                 continue
             if old is missing and part.is_module and name not in builtin:
-                continue  # imported late; no code there looks for that name
+                continue  # imported late; no code there uses that name
             if old is missing:
                 if has_code(new):
                     return f"{part.name}.{name}"
-            # Libraries fill a name that was empty when they first need it, as
-            # redis-py does with the scripts of its lock.
+            # Libraries fill in an empty name on first use, as redis-py does with the
+            # scripts of its lock.
             elif part.strict or has_code(old):
                 return f"{part.name}.{name}"
         return None
@@ -227,11 +228,11 @@ def _of(module: ModuleType) -> list[_Part]:
 
 
 _HEAP_TYPE = 1 << 9
-"""Flag of classes that a program can change; those written in C it cannot."""
+"""Flag of classes that a program can change; classes written in C lack it."""
 
 
 def _cells(owners: Iterable[Any]) -> list[tuple[Any, Any, str]]:
-    """Return the variables that functions of the test kit keep from outside."""
+    """Return the closure variables of the test kit's functions."""
     found = []
     for owner in owners:
         module = owner.__name__ if isinstance(owner, ModuleType) else owner.__module__
@@ -243,13 +244,13 @@ def _cells(owners: Iterable[Any]) -> list[tuple[Any, Any, str]]:
                     try:
                         content = cell.cell_contents
                     except ValueError:
-                        continue  # empty so far
+                        continue  # still empty
                     found.append((cell, content, f"{module}.{value.__qualname__}"))
     return found
 
 
 def _data(modules: Iterable[ModuleType]) -> list[tuple[ModuleType, str, Any]]:
-    """Return the constants of the tests. Other names are theirs to change."""
+    """Return the constants of the tests. They may change other names."""
     return [
         (module, name, value)
         for module in modules
@@ -259,7 +260,7 @@ def _data(modules: Iterable[ModuleType]) -> list[tuple[ModuleType, str, Any]]:
 
 
 def _frozen(value: Any) -> Any:
-    """Return *value* as something that does not change with it."""
+    """Return a copy of *value* that does not change with it."""
     kind = type(value)
     if kind is dict:
         return ("dict", [(_frozen(k), _frozen(v)) for k, v in value.items()])

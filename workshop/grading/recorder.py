@@ -1,4 +1,4 @@
-"""A pytest plugin that reports what happens, as events, test by test."""
+"""A pytest plugin that reports the progress of tests as events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Recorder:
     """Reports one round of a job over *channel*.
 
-    Without *orders* nobody waits to end this process: it ends by itself.
+    Without *orders* no parent ends this process, so it exits by itself.
     """
 
     def __init__(
@@ -54,39 +54,39 @@ class Recorder:
         self.running = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Hear of each case that has passed, and render errors of set-up in short."""
-        # The option belongs to the terminal plugin, which is off.
+        """Drop the output of passed cases, and use short tracebacks for errors."""
+        # The option belongs to the terminal plugin, which is disabled.
         config.option.tbstyle = "native"
         on_passed_case(self._forget_printed)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the tests of the job, in file order or in a random one.
+        """Keep the tests of the job, in file order or in random order.
 
-        The control tests come last: they show that a failure is still a failure.
+        The control tests come last. They show that failures are still reported.
         """
         controls = [item for item in items if _is_control(item)]
         items[:] = [
             it for it in items if it.name in self.wanted and not _is_control(it)
         ]
         for item in items:
-            # Nobody reads what pytest would render, and that costs milliseconds.
+            # Skip pytest's rendering, which is not used and takes milliseconds.
             item.repr_failure = _not_rendered  # type: ignore[method-assign, assignment]
         if self.seed is not None:
             random.Random(f"{self.seed} {self.number}").shuffle(items)  # noqa: S311 -- an order, not a secret
         items += controls
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note that the test file cannot be imported."""
+        """Report that the test file cannot be imported."""
         if report.failed:
             self.uncollected.append(str(report.longrepr)[-2000:])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Wait for the answer, and for which tests are to be run on it here."""
+        """Wait for the signal to start, and for the tests to run here."""
         self._changed = self._watch(session)
         if self.waits and self.control is not None:
-            # What is there now will stay: no collection need look at it again,
-            # nor write to its pages, which a forked process would copy.
+            # The present objects are permanent. Garbage collection need not visit them
+            # and so write to their pages, which a forked process would copy.
             gc.collect()
             gc.freeze()
             wanted = self.control.wait_for_start()
@@ -103,7 +103,7 @@ class Recorder:
             self.channel.send("uncollected", message=message)
 
     def _watch(self, session: pytest.Session) -> Callable[[bool], str | None]:
-        """Note what the tests rely on, before the app is loaded."""
+        """Record the code that the tests rely on, before the app is loaded."""
         own: dict[str, ModuleType] = {
             module.__name__: module
             for it in session.items
@@ -120,7 +120,7 @@ class Recorder:
         )
 
     def _check(self, *, whole: bool = False) -> None:
-        """Stop here if the app has changed what the tests rely on."""
+        """Stop here if the app has changed the code that the tests rely on."""
         changed = self._changed(whole)
         if changed is not None:
             self._alarm(f"changed {changed}, which the tests rely on", "")
@@ -128,10 +128,10 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Report that the round is over.
+        """Report the end of the round.
 
-        After the last one pytest has nothing left to do but to tidy up a process
-        that is about to be ended: a sixth of the time of a run.
+        After the last round, pytest would only clean up a process that is about to be
+        ended. That would take a sixth of a run's time.
         """
         self.finish()
         if self.is_last and self.control is not None:
@@ -148,14 +148,14 @@ class Recorder:
             self.channel.send("done")
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Report that a test begins, and prepare to tell where it hangs."""
+        """Report that a test begins, and prepare to report where it hangs."""
         name = _name(nodeid)
         if nodeid.partition("::")[0].endswith(_CONTROL):
             return
         self.running = name
         self.channel.mark(name)
         self.channel.send("start", id=name, round=self.number)
-        if self.test_seconds:  # In a debugger there is no limit.
+        if self.test_seconds:  # a debugger has no time limit
             seconds = self.test_seconds
             faulthandler.dump_traceback_later(seconds, file=self.channel.stream)
 
@@ -172,7 +172,7 @@ class Recorder:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Report one phase of one test.
 
-        Outermost, so that what other plugins noted on the item is there.
+        It is the outermost wrapper, so that it sees what other plugins add to the item.
         """
         report = yield
         if _is_control(item):
@@ -201,8 +201,8 @@ class Recorder:
         elif report.outcome != "passed":
             facts = {"outcome": "error", "message": f"The test was {report.outcome}."}
         if exits:
-            # An app that ends the test from inside has not passed it, whatever
-            # the test saw.
+            # An app that ends the test from inside has not passed it, whatever the test
+            # has checked.
             facts = {**facts, "outcome": "error", "message": exits[0]}
         if facts["outcome"] != "passed":
             lines = [str(v) for k, v in noted if k == "learner_line"]
@@ -224,7 +224,7 @@ def _is_control(item: pytest.Item) -> bool:
 
 
 def _nothing(whole: bool) -> None:
-    """Find nothing changed, before anything was noted."""
+    """Report no change, because nothing has been recorded yet."""
 
 
 def _not_rendered(excinfo: pytest.ExceptionInfo[BaseException], **_: object) -> str:
@@ -236,39 +236,39 @@ def _name(nodeid: str) -> str:
 
 
 def _facts_of(error: BaseException, when: str) -> dict[str, str]:
-    """Return the outcome and the words for what a test raised."""
+    """Return the outcome and the message for an exception raised by a test."""
     cause = _leaf(error)
     if isinstance(cause.__cause__, EOFError):
         cause = cause.__cause__  # app.py called input() while it was loaded
     text, line = str(cause).strip(), ""
     if type(cause).__name__ in ("AppLoadError", "AppExit"):
-        # These end with the learner's line, which is told on its own.
+        # These end with the learner's line, which is reported separately.
         text, _, line = text.partition("\n")
     outcome, message = "error", text
     match cause:
         case pytest.skip.Exception():
             message = (
                 "The test was skipped: something called pytest.skip(). A skipped "
-                "test counts as not passed. Take the call out of app.py."
+                "test counts as not passed. Remove the call from app.py."
             )
         case pytest.xfail.Exception():
             message = (
                 "The test was declared an expected failure: something called "
-                "pytest.xfail(). That counts as not passed. Take the call out of "
+                "pytest.xfail(). That counts as not passed. Remove the call from "
                 "app.py."
             )
         case pytest.exit.Exception():
             message = (
                 "The test run was told to stop: something called pytest.exit(). "
-                "That counts as not passed. Take the call out of app.py."
+                "That counts as not passed. Remove the call from app.py."
             )
         case AssertionError() | pytest.fail.Exception():
             outcome = "failed" if when == "call" else "error"
             message = text or "An assertion failed, without a message."
         case EOFError():
             message = (
-                "app.py waits for somebody at a keyboard: it called input(). A web "
-                "app has none; take the value from the request."
+                "app.py waits for keyboard input: it called input(). A web app has no "
+                "keyboard. Take the value from the request."
             )
         case _ if not type(cause).__module__.startswith("workshop."):
             message = ": ".join(part for part in (type(cause).__name__, text) if part)
@@ -276,6 +276,6 @@ def _facts_of(error: BaseException, when: str) -> dict[str, str]:
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """Return what matters of an exception group: an assertion if one is there."""
+    """Return the relevant exception of a group: an assertion if there is one."""
     found = leaves(error)
     return next((e for e in found if isinstance(e, AssertionError)), found[0])

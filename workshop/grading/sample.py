@@ -1,4 +1,4 @@
-"""A small app of our own, on which a process practises before a learner's comes."""
+"""A small app for warming up a worker before the learner's app arrives."""
 
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel
@@ -7,23 +7,23 @@ app = FastAPI()
 
 
 class Order(BaseModel):
-    """What is ordered."""
+    """An order."""
 
     seat: str
 
 
 async def customer() -> str:
-    """Say who asks."""
+    """Return the name of the customer."""
     return "nobody"
 
 
 @app.post("/shows/{show_id}", status_code=201)
 async def order(show_id: int, order: Order, customer: str = Depends(customer)) -> Order:
-    """Take an order."""
+    """Accept an order."""
     return order
 
 
 @app.get("/broken")
 async def broken() -> None:
-    """Fail, as many an answer does."""
+    """Fail, as many solutions do."""
     raise RuntimeError("nobody is at the box office")

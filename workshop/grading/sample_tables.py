@@ -1,6 +1,6 @@
-"""Two tables of our own, for what SQLAlchemy does only once.
+"""Two tables for warming up SQLAlchemy.
 
-At the top of a module: SQLAlchemy looks there for what annotations name.
+They are at the top of a module because SQLAlchemy resolves annotations there.
 """
 
 from sqlalchemy import ForeignKey, UniqueConstraint
@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    """What both have in common."""
+    """The base class of both tables."""
 
 
 class Show(Base):

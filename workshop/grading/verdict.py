@@ -1,4 +1,4 @@
-"""Decide what a run was worth. Pure functions from events to verdicts."""
+"""Decide the verdict of a run. Pure functions from events to verdicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Event = Mapping[str, Any]
 
 
 class Verdict(StrEnum):
-    """What can be said of a test, a step or a lesson, in a learner's words."""
+    """The verdict on a test, a step or a lesson, in a learner's words."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     NOT_RUN = "not run"
 
 
-# The worst comes first: it is what the learner has to see to first.
+# The worst comes first, because the learner has to see to it first.
 _WORST_FIRST = (
     Verdict.STOPPED,
     Verdict.CRASHED,
@@ -45,10 +45,10 @@ class Ending:
     """How the run ended.
 
     Attributes:
-        kind: `done` if the worker finished. Otherwise the reason for its end; `stopped`
+        kind: `done` if the worker finished, otherwise the reason for its end. `stopped`
             means that it reached a breakpoint.
-        detail: a sentence for the learner.
-        line: the line of the answer that was running, if known.
+        detail: A sentence for the learner.
+        line: The line of the learner's file that was running, if known.
 
     """
 
@@ -61,14 +61,20 @@ class Ending:
 class TestVerdict:
     """The verdict on one test.
 
-    `seen` is what happened and `expected` what should have; `line` is the
-    learner's own line; `raised` what the app raised meanwhile, a line each;
-    `forgot` the coroutines that it made and never awaited;
-    `timeline` what the loop did, in order, of tests that show it;
-    `output` what it printed and logged; `traceback` is for those who ask.
+    Attributes:
+        test: The test.
+        verdict: The verdict.
+        seen: What happened.
+        expected: What should have happened.
+        line: The learner's own line.
+        raised: The exceptions that the app raised meanwhile, one per line.
+        forgot: The coroutines that the app created and never awaited.
+        timeline: The event loop's timeline, for tests that record it.
+        output: What the test printed and logged.
+        traceback: The traceback, for learners who ask for it.
     """
 
-    __test__ = False  # pytest shall not take it for a test class
+    __test__ = False  # not a test class for pytest
 
     test: ExpectedTest
     verdict: Verdict
@@ -109,11 +115,11 @@ class StepVerdict:
 
 @dataclass(frozen=True)
 class LessonVerdict:
-    """The verdict on a whole answer.
+    """The verdict on a file.
 
-    `seconds` is from the start of the run to its verdict. `output` is what
-    was printed before the first test or after the last. `edited_tests` names
-    the files with tests that differ from the published ones.
+    `seconds` is the time from the start of the run to its verdict. `output` was printed
+    before the first test or after the last. `edited_tests` names the test files that
+    differ from the published ones.
     """
 
     lesson: Lesson
@@ -128,7 +134,7 @@ class LessonVerdict:
     def counts(self) -> bool:
         """Whether the tests are the published ones, so that the verdict counts.
 
-        For authors (`WORKSHOP_AUTHOR`), it counts with edited tests, too.
+        For authors (`WORKSHOP_AUTHOR`) it also counts with edited tests.
         """
         return not self.edited_tests or bool(os.environ.get("WORKSHOP_AUTHOR"))
 
@@ -163,7 +169,7 @@ class LessonVerdict:
 
     @property
     def current(self) -> StepVerdict | None:
-        """The first step that has not passed, None when all have."""
+        """The first step that has not passed; None if all have."""
         for step in self.steps:
             if step.verdict is not Verdict.PASSED:
                 return step
@@ -202,7 +208,7 @@ class LessonVerdict:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the worst of *verdicts*; of none at all: not run."""
+    """Return the worst of *verdicts*; without any, not run."""
     there = set(verdicts)
     return next((v for v in _WORST_FIRST if v in there), Verdict.NOT_RUN)
 
@@ -215,11 +221,10 @@ def decide(
 ) -> dict[str, TestVerdict]:
     """Return the verdict on each *expected* test, by id.
 
-    *events* are the worker's `start` and `report` events of one round,
-    *outputs* what was printed during each test. A test passes only when it
-    was reported as passed exactly once in its call phase, and its set-up and
-    clean-up were reported as passed too. Reports of tests that nobody
-    expected count for nothing.
+    *events* are the worker's `start` and `report` events of one round, *outputs* the
+    output of each test. A test passes only if it was reported as passed exactly once in
+    its call phase, and its set-up and clean-up were reported as passed too. Reports of
+    unexpected tests are ignored.
     """
     started: list[str] = []
     reports: dict[str, list[Event]] = defaultdict(list)
@@ -240,7 +245,7 @@ def decide(
 
 
 def _timeline(data: Any) -> Timeline | None:
-    """Return the timeline that the worker sent; a picture is worth no error."""
+    """Return the worker's timeline; None if it is malformed, which is no error."""
     try:
         return Timeline.from_json(data) if data else None
     except (LookupError, TypeError, ValueError):
@@ -248,10 +253,10 @@ def _timeline(data: Any) -> Timeline | None:
 
 
 def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
-    """Return the verdict that *reports* give, None when they are incomplete."""
+    """Return the verdict according to *reports*; None if they are incomplete."""
     bad = [r for r in reports if r["outcome"] != "passed"]
     if bad:
-        # What went wrong in the test itself says more than its clean-up.
+        # A failure in the test itself explains more than one in its clean-up.
         report = min(bad, key=lambda r: ("call", "setup", "teardown").index(r["when"]))
         seen, _, wanted = str(report.get("message", "")).partition("Expected: ")
         return TestVerdict(
@@ -272,8 +277,8 @@ def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
         return TestVerdict(
             test,
             Verdict.ERROR,
-            seen="The test was reported more than once, so its result counts for "
-            "nothing. Something in app.py interfered with the test run.",
+            seen="The test was reported more than once, so its result does not count. "
+            "Something in app.py interfered with the test run.",
         )
     return None
 
@@ -289,7 +294,7 @@ def _judge_unfinished(
         return TestVerdict(
             test,
             Verdict.ERROR,
-            seen="The test began and was never reported as finished. Something in "
+            seen="The test began but was never reported as finished. Something in "
             "app.py ended the test run early.",
         )
     why = f"the run ended in {running}" if running else "the test run ended before it"

@@ -1,4 +1,4 @@
-"""Do once, before anybody waits for it, what a first request does only once."""
+"""Do in advance what only the first request of a process has to do."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ SAMPLE = Path(__file__).with_name("sample.py")
 
 
 def warm_up() -> None:
-    """Put requests to the sample.
+    """Send requests to the sample app.
 
-    FastAPI imports a part of pydantic at the first route that it sees, and
-    much is looked up and kept at the first request. So are the lines that a
-    traceback shows. No thread is started.
+    FastAPI imports a part of pydantic for its first route, and caches much at the first
+    request. So does Python with the source lines in a traceback. No thread is started.
     """
     import httpx2
 
@@ -41,11 +40,11 @@ def warm_up() -> None:
 
 
 def rehearse() -> None:
-    """Go through what a test does, with the sample: load it, ask it, end it.
+    """Run a complete test with the sample app: load it, send a request, shut it down.
 
-    A process that was forked gets a copy of each page of memory when it first
-    writes there, as Python does to whatever it looks at. That is half the time of
-    a small test; so it is done while nobody waits. A thread of the lab may stay.
+    A forked process copies each memory page when it first writes to it, as Python does
+    with every object that it uses. That takes half the time of a small test, so it is
+    done in advance. A thread of the test kit may remain.
     """
     from workshop.testing.app.application import running
     from workshop.testing.app.exchange import exchange
@@ -77,9 +76,9 @@ async def _ask(client: httpx2.AsyncClient) -> None:
 
 
 def warm_up_database() -> None:
-    """Store and find a row in a throw-away database.
+    """Store and find a row in a temporary database.
 
-    SQLAlchemy makes itself ready with the first of each kind of statement.
+    SQLAlchemy caches what it prepares for the first statement of each kind.
     """
     from sqlalchemy import create_engine, select
     from sqlalchemy.orm import Session, joinedload

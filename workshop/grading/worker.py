@@ -1,20 +1,19 @@
 """The process in which a lesson's tests run, once.
 
-Started as `python -m workshop.grading.worker` with three pipes. It imports
-what lessons need, takes one job from its standard input, runs it, and
-stays until it is ended: whoever started it then ends the whole process
-group, so that nothing that the answer left behind survives.
+Started as `python -m workshop.grading.worker` with three pipes. It imports the packages
+that lessons need, takes one job from its standard input, runs it, and waits to be
+ended: the parent then ends the whole process group, so that nothing survives that the
+code under test has left behind.
 
-A job may say that it `waits`. Then all that can be done without the answer is
-done beforehand, as far as collecting the tests. A second line says which of
-them to run.
-With `--stem` standard input is a socket, and it is a forked process that runs
-them: another one for each request. (`orders` has both.)
+A job may say that it `waits`. Then everything that does not need the learner's file is
+done in advance, including the collection of the tests, and a second line says which of
+them to run. With `--stem`, standard input is a socket, and the worker forks a process
+for each request to run tests. `orders` has both.
 
-- standard input: the job, one line of JSON; its end means "stop at once".
-- standard error: events, one line of JSON each. Lines that are not JSON are
-  the interpreter's own last words.
-- standard output: what the answer prints, with a marker line between tests.
+- Standard input: the job, one line of JSON. Its end means "stop at once".
+- Standard error: events, one line of JSON each. Lines that are not JSON are the
+  interpreter's last words.
+- Standard output: what the app prints, with a marker line between tests.
 """
 
 from __future__ import annotations
@@ -43,10 +42,10 @@ from workshop.sandbox.markers import AGAIN, MARK, RUN_ID
 
 
 def main() -> None:
-    """Take one job and run it. Never returns by itself."""
+    """Take one job and run it. Does not return."""
     descriptor = os.dup(0)
-    # Duplicated descriptors are not inherited: a child process that the
-    # answer starts cannot hold the event pipe open.
+    # Duplicated descriptors are not inherited, so a child process of the app cannot
+    # hold the event pipe open.
     events = os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
     _detach_standard_streams()
     faulthandler.enable(events)
@@ -59,7 +58,7 @@ def main() -> None:
         job = control.job()
         if not job["waits"]:
             channel.send("ready")
-        if "done_by" in job:  # something else than tests
+        if "done_by" in job:  # the job is not a test run
             importlib.import_module(job["done_by"]).do(job, channel)
             channel.mark("")
             channel.send("done")
@@ -75,7 +74,7 @@ _MOST_ERRORS = 8
 
 
 class Channel:
-    """Sends events to whoever started this process."""
+    """Sends events to the parent process."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._lock = threading.Lock()
@@ -83,18 +82,18 @@ class Channel:
         self.adopt(stream)
 
     def adopt(self, stream: IO[str]) -> None:
-        """Use *stream* from now on, in this process and in no other."""
+        """Use *stream* from now on, in this process only."""
         self.stream = stream
         self._pid = os.getpid()
         self._badge = os.environ.get(RUN_ID, "")
 
     @property
     def is_own(self) -> bool:
-        """Whether this is the process that reports, and not a child of the answer."""
+        """Whether this is the reporting process, and not a child of the app."""
         return os.getpid() == self._pid
 
     def sign_with(self, key: str) -> None:
-        """Sign each event from now on, so that nobody else can write one."""
+        """Sign each event from now on, so that only this process can write events."""
         self._signed = signer(key)
 
     def send(self, event: str, **facts: Any) -> None:
@@ -102,9 +101,10 @@ class Channel:
         self._write(json.dumps({"event": event, "pid": self._pid, **facts}))
 
     def alarm(self) -> Callable[[str, str], None]:
-        """Return a function that reports what the app has done to the tests.
+        """Return a function that reports interference by the app.
 
-        It holds on to all that it calls: the app may have replaced the rest.
+        It keeps references to everything that it calls, because the app may have
+        replaced the rest.
         """
         quoted, write, pid = encode_basestring_ascii, self._write, self._pid
 
@@ -118,15 +118,15 @@ class Channel:
 
     def _write(self, line: str, getpid: Callable[[], int] = os.getpid) -> None:
         if getpid() != self._pid:
-            return  # A child made with os.fork() would report in our name.
+            return  # a child made with os.fork() would report in our name
         with self._lock:
             self.stream.write(self._signed(line) + "\n")
             self.stream.flush()
 
     def mark(self, test: str, *, again: bool = False) -> None:
-        """Write on standard output where the output of *test* begins.
+        """Write to standard output where the output of *test* begins.
 
-        *again* makes what it has printed so far forgotten.
+        With *again*, its output so far is discarded.
         """
         if not self.is_own:
             return
@@ -138,21 +138,21 @@ class Channel:
 
 
 class BriefFormatter(logging.Formatter):
-    """Shows of a traceback what a learner can use: lines of app.py, and the error.
+    """Reduces a traceback to what a learner needs: lines of app.py, and the error.
 
-    The whole of it is there for those who ask for tracebacks, and for every other
-    handler: nothing of this form stays with the record.
+    `--traceback` and other handlers still get the complete traceback, because nothing
+    of this format is stored in the record.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return *record* as text."""
         record = copy.copy(record)
         if record.exc_info:
-            record.exc_text = None  # which another handler's formatter may have left
+            record.exc_text = None  # another handler's formatter may have set it
         return super().format(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 -- logging's name
-        """Return the learner's frames and the last line; of a group, of its errors."""
+        """Return the learner's frames and the last line; for a group, its errors."""
         from workshop.testing.reporting.exception_groups import (
             full_name,
             in_its_group,
@@ -188,12 +188,12 @@ def _detach_standard_streams() -> None:
 
 
 def preload() -> None:
-    """Import what every lesson needs, and have its log lines printed."""
-    # As uvicorn would show it, so that a learner sees their own log lines.
+    """Import what every lesson needs, and print log lines."""
+    # Formatted like uvicorn's log, so that learners see their own log lines.
     handler = logging.StreamHandler()
     handler.setFormatter(BriefFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Every request of the tests, which the learner did not write.
+    # The log of every request of the tests, which the learner did not write.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     import fastapi
     import httpx2
@@ -204,8 +204,8 @@ def preload() -> None:
     del fastapi, httpx2, pytest, workshop
 
 
-# What an app or its tests name, and what that imports: up to two seconds, that
-# no test shall be charged with.
+# Modules that apps or their tests import, and their imports. They take up to two
+# seconds, which must not count for a test.
 _COSTLY = {
     "sqlalchemy": ("sqlalchemy.ext.asyncio",),
     "sqlite": ("sqlalchemy.dialects.sqlite.aiosqlite",),
@@ -220,7 +220,7 @@ _COSTLY = {
 
 
 def _preload_for(job: dict[str, Any]) -> None:
-    """Import what the job's files will import, as far as it is there."""
+    """Import the modules that the job's files import, as far as they exist."""
     texts = [os.environ.get("WORKSHOP_DATABASE_URL", "")]
     for name in (job["app_file"], job["test_file"]):
         with contextlib.suppress(OSError):
@@ -237,8 +237,8 @@ def _run(job: dict[str, Any], channel: Channel, control: ControlChannel) -> None
 
     from workshop.grading.recorder import Recorder
 
-    # Byte code of an edited file is found again by size and whole seconds;
-    # a quick second save could get the verdict on the first.
+    # Python validates cached byte code by file size and whole seconds, so a second save
+    # within a second could get the verdict on the first.
     _preload_for(job)
     if job["waits"]:
         warm_up()
@@ -252,7 +252,7 @@ def _run(job: dict[str, Any], channel: Channel, control: ControlChannel) -> None
 
 
 def arguments(job: dict[str, Any]) -> list[str]:
-    """Return pytest's arguments: all that is needed, and nothing of its own show."""
+    """Return pytest's arguments: everything that is needed, without its own output."""
     return [
         job["test_file"],
         os.fspath(Path(__file__).with_name("control_tests.py")),
@@ -267,7 +267,7 @@ def arguments(job: dict[str, Any]) -> list[str]:
         *("-p", "anyio.pytest_plugin"),
         *("-p", "workshop.testing.plugin"),
         *("-p", "no:terminal"),
-        # It would open a debugger of its own, on the terminal plugin.
+        # This plugin would open its own debugger, on the terminal plugin.
         *("-p", "no:debugging"),
         *("-p", "no:logging"),
         *("-p", "no:warnings"),

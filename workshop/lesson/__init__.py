@@ -1,6 +1,6 @@
-"""What a lesson is: discovery, its text, its steps, hints and tests.
+"""What a lesson is: discovery, text, steps, hints and tests.
 
-This room knows nothing of how a lesson is run or shown.
+This package does not know how a lesson is run or shown.
 """
 
 from workshop.lesson.catalogue import Catalogue, UnknownLessonError

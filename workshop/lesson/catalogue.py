@@ -1,4 +1,4 @@
-"""Find lessons by looking: a new folder in `lessons/` is a new lesson."""
+"""Discover lessons: a new folder in `lessons/` is a new lesson."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WANTED = re.compile(r"(?:lesson_?)?(?:0*(?P<number>\d{1,2})(?:_|$))?(?P<name>[a
 
 
 class UnknownLessonError(Exception):
-    """No lesson goes by that name; the message says which there are."""
+    """There is no lesson of that name; the message lists the lessons."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Catalogue:
     root: Path
 
     def lessons(self) -> list[Lesson]:
-        """Return the lessons that are complete, by number."""
+        """Return the complete lessons, by number."""
         return self.complete_and_left_out()[0]
 
     def left_out(self) -> list[tuple[Lesson, Gap]]:
@@ -58,13 +58,16 @@ class Catalogue:
         ]
 
     def find(self, wanted: str) -> Lesson:
-        """Return the lesson that a person means by *wanted*.
+        """Return the lesson that *wanted* refers to.
 
         `1`, `01`, `001`, `lesson-01`, `lesson01`, `01_database_session`,
-        `database-session`, the beginning of such a name, and the path of the
-        lesson's folder or of a file in it all mean lesson 01. Complete
-        lessons are preferred to incomplete ones. Raises `UnknownLessonError` for
-        anything else, also for a number with the name of another lesson.
+        `database-session`, the beginning of such a name, and the path of the lesson's
+        folder or of a file in it all refer to lesson 01. Complete lessons are preferred
+        to incomplete ones.
+
+        Raises:
+            UnknownLessonError: For anything else, including a number with the name of
+                another lesson.
         """
         lessons = self.named()
         meant = [lesson for lesson in lessons if _is_meant(wanted, lesson)]
@@ -117,7 +120,7 @@ def _is_meant(wanted: str, lesson: Lesson) -> bool:
 
 
 def _nearest(wanted: str, lessons: list[Lesson]) -> str:
-    """Return the lesson that *wanted* is a slip of; "" if there is none."""
+    """Return the lesson that *wanted* is a misspelling of; "" if there is none."""
     word = re.sub("[- ]", "_", wanted.strip().lower().rpartition("/")[2])
     slugs = {name: it.slug for it in lessons for name in (it.slug, it.slug[3:])}
     near = difflib.get_close_matches(word, slugs, n=1)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from workshop.lesson.model import Gap, Lesson, LessonError, read
 
-# Git leaves such a folder behind when it removes a lesson.
+# Git leaves such a folder behind when it deletes a lesson.
 _LEFTOVERS = {"__pycache__", ".DS_Store", ".ipynb_checkpoints", "Thumbs.db"}
 
 

@@ -43,7 +43,7 @@ def read_tests(source: str) -> tuple[ExpectedTest, ...]:
         if not node.name.startswith("test"):
             continue
         if any(test.id == node.name for test in tests):
-            raise ValueError(f"line {node.lineno}: {node.name} is there twice")
+            raise ValueError(f"line {node.lineno}: {node.name} is defined twice")
         tests.append(_read_test(node))
     return tuple(tests)
 

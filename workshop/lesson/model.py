@@ -1,4 +1,4 @@
-"""A lesson and its steps, read from its folder when asked for."""
+"""A lesson and its steps, read from its folder on demand."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Gap:
     """A problem that makes a lesson incomplete.
 
     Attributes:
-        file: the file with the problem.
-        what: the problem, as words that follow the file's name: "is missing".
-        fix: a sentence that says what to do.
-        line: the number of the line, or 0.
+        file: The file with the problem.
+        what: The problem, as words that follow the file's name: "is missing".
+        fix: A sentence that says what to do.
+        line: The number of the line, or 0.
 
     """
 
@@ -57,7 +57,7 @@ class LessonError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One defect to repair. `hints` are its rungs, from vague to near."""
+    """One defect to repair. `hints` go from vague to specific."""
 
     number: int
     title: str
@@ -70,9 +70,8 @@ class Step:
 class Lesson:
     """The lesson in *folder* (`lessons/NN_name`) with its *solution* folder.
 
-    Files are read when a property is first used, so that listing lessons
-    reads nothing but their READMEs. Each property raises `LessonError` when
-    its file is missing or malformed.
+    Files are read when a property is first used, so listing lessons only reads their
+    READMEs. Each property raises `LessonError` when its file is missing or malformed.
     """
 
     folder: Path
@@ -85,7 +84,7 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """The two digits that people type."""
+        """The two digits of the slug."""
         return self.slug[:2]
 
     @property
@@ -100,7 +99,7 @@ class Lesson:
 
     @property
     def scenario_file(self) -> Path:
-        """What `timeline` plays. A lesson need not have one."""
+        """The scenes for `timeline`. A lesson need not have any."""
         return self.folder / "scenario.py"
 
     @property
@@ -110,7 +109,7 @@ class Lesson:
 
     @cached_property
     def test_file(self) -> Path:
-        """The one `test_*.py` of the lesson."""
+        """The only `test_*.py` of the lesson."""
         try:
             found = sorted(self.folder.glob("test_*.py"))
         except OSError as problem:
@@ -123,14 +122,14 @@ class Lesson:
                 Gap(
                     self.folder,
                     f"has {len(found)} test files, {names}",
-                    "Keep one: its tests decide whether an answer passes.",
+                    "Keep one: its tests decide whether a solution passes.",
                 )
             )
         return found[0]
 
     @cached_property
     def brief(self) -> Brief:
-        """What the README says."""
+        """The content of the README."""
         path = self.folder / "README.md"
         try:
             return read_brief(read(path))
@@ -144,9 +143,10 @@ class Lesson:
 
     @property
     def minutes(self) -> int:
-        """What a working developer should need.
+        """The minutes that a working developer should need.
 
-        Raises `LessonError` when the README does not say.
+        Raises:
+            LessonError: The README does not say.
         """
         if self.brief.minutes is None:
             raise LessonError(
@@ -160,7 +160,7 @@ class Lesson:
 
     @cached_property
     def tests(self) -> tuple[ExpectedTest, ...]:
-        """The tests that an answer must pass, all of them."""
+        """All tests, which a solution must pass."""
         try:
             tests = read_tests(read(self.test_file))
         except (ValueError, SyntaxError, RecursionError, MemoryError) as problem:
@@ -180,7 +180,8 @@ class Lesson:
     def step_numbers(self) -> list[int]:
         """The numbers of the README's steps.
 
-        Raises `LessonError` unless they are 1, 2, 3 and so on.
+        Raises:
+            LessonError: They are not 1, 2, 3 and so on.
         """
         numbers = [section.number for section in self.brief.sections]
         readme = self.folder / "README.md"
@@ -196,7 +197,8 @@ class Lesson:
     def steps(self) -> tuple[Step, ...]:
         """The steps of the README with their hints and tests.
 
-        Raises `LessonError` when README, hints and tests name different steps.
+        Raises:
+            LessonError: README, hints and tests have different steps.
         """
         numbers = self.step_numbers
         tested = {test.step for test in self.tests}
@@ -234,17 +236,19 @@ class Lesson:
 
     @property
     def key_points(self) -> tuple[str, ...]:
-        """What its page says is to be kept of it; empty without a page."""
+        """The key points according to its page; empty without a page."""
         try:
             return read_key_points(read(self.page))
         except LessonError:
             return ()
 
     def state_file(self, step: int) -> Path:
-        """Return the app as it stands after *step* steps are repaired.
+        """Return the app after *step* steps are repaired.
 
-        0 is the starter, the last step's state is the solution. Raises
-        `LessonError` when there is no such step.
+        0 is the starter; the last step's state is the solution.
+
+        Raises:
+            LessonError: There is no such step.
         """
         count = len(self.brief.sections)
         if not 0 <= step <= count:
@@ -256,7 +260,7 @@ class Lesson:
         return self.solution / "steps" / f"{step}.py"
 
     def reason(self, step: int) -> str:
-        """Return why our repair of *step* works (Markdown); "" if nobody said."""
+        """Return why the solution of *step* works (Markdown); "" if undocumented."""
         try:
             sections = read_sections(read(self.solution / "README.md"))
         except (ValueError, LessonError):
@@ -266,14 +270,15 @@ class Lesson:
 
     @property
     def fixtures(self) -> frozenset[str]:
-        """The fixtures that its tests ask for: tells which services it needs."""
+        """The fixtures that its tests use, which show the services it needs."""
         return frozenset().union(*(test.fixtures for test in self.tests))
 
 
 def read(path: Path) -> str:
     """Return the text of a lesson's file.
 
-    Raises `LessonError` when it is missing, unreadable or not UTF-8.
+    Raises:
+        LessonError: It is missing, unreadable or not UTF-8.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -298,7 +303,7 @@ def _conflict(path: Path, line: int) -> Gap:
 
 def _unreadable(path: Path, problem: Exception) -> LessonError:
     if isinstance(problem, UnicodeDecodeError):
-        # Python's message has the byte's position, but people need the line.
+        # Python's message has the byte's position, but a line number is more useful.
         line = problem.object.count(b"\n", 0, problem.start) + 1
         return LessonError(Gap(path, "is not UTF-8", "Save it as UTF-8.", line))
     reason = getattr(problem, "strerror", None) or problem
@@ -308,7 +313,7 @@ def _unreadable(path: Path, problem: Exception) -> LessonError:
 
 
 def _misread(path: Path, problem: Exception) -> Gap:
-    """Return the gap for a file whose content is not of the form it should have."""
+    """Return the gap for a file with malformed content."""
     line = getattr(problem, "lineno", None) or 0
     words = problem.msg if isinstance(problem, SyntaxError) else str(problem)
     said = _LINE.match(words)

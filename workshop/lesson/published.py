@@ -1,7 +1,7 @@
 """Checksums of the published tests, which show whether tests were edited.
 
-`lessons/checksums.txt` holds a digest for each file with tests. `python -m
-workshop pages` renews it; a checkout without git has it too.
+`lessons/checksums.txt` holds a digest for each test file. `python -m workshop pages`
+updates it. It also works in a checkout without git.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def checksums(lessons: Iterable[Lesson]) -> str:
 
 
 def edited_tests(lesson: Lesson) -> tuple[str, ...]:
-    """Return the files with tests of *lesson* that differ from the published ones.
+    """Return the test files of *lesson* that differ from the published ones.
 
     A lesson that was never published has none.
     """

@@ -1,7 +1,7 @@
 """Read the parts of a lesson's Markdown that the tool needs.
 
-Plain functions from text to data. The Markdown stays ordinary, so that it
-reads well on a code host; only its headings carry meaning here.
+Plain functions from text to data. The Markdown stays ordinary, so that it reads well on
+a code host; only its headings carry meaning here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Brief:
-    """What a lesson's README says.
+    """The content of a lesson's README.
 
-    `title` is without the number, `minutes` is None when the README does not
-    say, `scene` is the text between the first lines and the first step.
+    `title` is without the number, `minutes` is None if the README does not have them,
+    `scene` is the text between the first lines and the first step.
     """
 
     number: str
@@ -48,8 +48,8 @@ class Brief:
 def read_brief(text: str) -> Brief:
     """Return the brief in a README's *text*.
 
-    Raises ValueError with one sentence when the title is not of the form
-    `# 01 · Title`.
+    Raises:
+        ValueError: The title does not have the form `# 01 · Title`.
     """
     number, title, body = _split_title(text)
     lead, sections = _split_sections(body)
@@ -67,14 +67,15 @@ def read_brief(text: str) -> Brief:
 def read_sections(text: str) -> tuple[Section, ...]:
     """Return the step sections of a hints file's *text*, in file order.
 
-    Raises ValueError like `read_brief`.
+    Raises:
+        ValueError: As in `read_brief`.
     """
     _, _, body = _split_title(text)
     return _split_sections(body)[1]
 
 
 def read_rungs(body: str) -> tuple[str, ...]:
-    """Return the items of the ordered list in *body*, one text a rung."""
+    """Return the items of the ordered list in *body*, one text per hint."""
     rungs: list[list[str]] = []
     for line in body.splitlines():
         if _RUNG.match(line):
@@ -85,9 +86,9 @@ def read_rungs(body: str) -> tuple[str, ...]:
 
 
 def read_key_points(page: str) -> tuple[str, ...]:
-    """Return what to keep of a lesson: the first list of its page's wrap-up.
+    """Return the key points of a lesson: the first list of its page's wrap-up.
 
-    Empty when the page has no such section or the section no list.
+    Empty if the page has no such section or the section no list.
     """
     points: list[list[str]] = []
     inside = False
@@ -129,7 +130,7 @@ def _split_sections(body: str) -> tuple[str, tuple[Section, ...]]:
             found.append((int(step["number"]), step["title"].strip(), []))
             target = found[-1][2]
         elif not fenced and _OTHER_HEADING.match(line):
-            target = None  # A closing section belongs to no step.
+            target = None  # a closing section belongs to no step
         elif target is not None:
             target.append(line)
     sections = tuple(

@@ -1,4 +1,4 @@
-"""Notebooks: what they use, how they are paired with text, run and opened."""
+"""Notebooks: the functions they use, and how they are paired, run and opened."""
 
 from workshop.notebooks.laboratory import play
 

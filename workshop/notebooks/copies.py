@@ -1,7 +1,7 @@
-"""The learner's own notebooks: copies without outputs, to predict and to run.
+"""The learner's own notebooks: copies without outputs.
 
-Whoever runs or changes a notebook changes its file. So what learners open is a
-copy, and the checkout stays as it is.
+Running or changing a notebook changes its file. So learners open a copy, and the
+checkout stays unchanged.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from pathlib import Path
 
 
 class NoNotebookError(ValueError):
-    """A file is not a notebook. The message says which and why."""
+    """The file is not a notebook. The message says which and why."""
 
 
 def own_copy(original: Path, folder: Path, *, fresh: bool = False) -> Path:
-    """Return the learner's copy of *original* in *folder*, made if need be.
+    """Return the learner's copy of *original* in *folder*; create it if necessary.
 
-    A copy that is there stays as it is. With *fresh* it is kept beside the new
-    one, under a name with a number. Raises `NoNotebookError` when *original* is
-    not a notebook, and then no file has changed.
+    An existing copy is not changed. With *fresh* it is renamed with a number, and a new
+    one is created.
+
+    Raises:
+        NoNotebookError: *original* is not a notebook. No file was changed.
     """
     copy = folder / original.name
     if copy.exists() and not fresh:
@@ -34,9 +36,10 @@ def own_copy(original: Path, folder: Path, *, fresh: bool = False) -> Path:
 
 
 def without_outputs(notebook: Path) -> str:
-    """Return the text of *notebook* as if nobody had run it yet.
+    """Return the text of *notebook* without outputs.
 
-    Raises `NoNotebookError`.
+    Raises:
+        NoNotebookError: It is not a notebook.
     """
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
@@ -46,7 +49,7 @@ def without_outputs(notebook: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise NoNotebookError(
             f"{notebook} is not a notebook that can be read ({problem!r}). "
-            f"`python -m workshop notebooks-renew {notebook.stem[:2]}` makes it anew "
+            f"`python -m workshop notebooks-renew {notebook.stem[:2]}` makes it again "
             "from the text beside it."
         ) from None
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""Run a notebook, and keep what its cells gave in a form that can be compared."""
+"""Run a notebook, and keep its outputs in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from workshop.notebooks.places import private_places
 
 CELL_SECONDS = 60
 REAL_TIME = "nbval-ignore-output"
-"""The tag of cells whose lengths are real ones, other ones each time."""
+"""The tag of cells that measure real time, so their outputs differ in each run."""
 
 
 class ExecutionError(Exception):
-    """A notebook does not run to its end. The message says where and why."""
+    """A notebook did not run to its end. The message says where and why."""
 
 
 def executed(notebook: Notebook, folder: Path) -> Notebook:
     """Run *notebook* as if it were in *folder*, and return it with its outputs.
 
-    Raises `ExecutionError` when a cell fails that is not meant to.
+    Raises:
+        ExecutionError: A cell fails that is not tagged as failing.
     """
     client = NotebookClient(
         notebook,
@@ -37,7 +38,7 @@ def executed(notebook: Notebook, folder: Path) -> Notebook:
             client.execute()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
             raise ExecutionError(str(problem)) from None
-    # The kernel has told which Python it is. That is nobody else's matter.
+    # The kernel has added its Python version, which depends on this machine.
     notebook.metadata = from_dict(METADATA)
     for cell in _code(notebook):
         cell.outputs = [_plain(it) for it in cell.outputs]
@@ -45,10 +46,10 @@ def executed(notebook: Notebook, folder: Path) -> Notebook:
 
 
 def keep_real_times(notebook: Notebook, before: Notebook | None) -> None:
-    """Let cells of *notebook* that take real time have the outputs of *before*.
+    """Give cells of *notebook* that measure real time their outputs from *before*.
 
-    They are others each time, and no news as long as the code up to there is
-    the same.
+    They differ in each run, which is irrelevant as long as the code up to there is the
+    same.
     """
     for cell, old in zip(_code(notebook), _code(before), strict=False):
         if cell.source != old.source:
@@ -63,7 +64,7 @@ def _code(notebook: Notebook | None) -> list[Cell]:
 
 def _plain(output: Cell) -> Cell:
     if output.output_type == "error":
-        # Tracebacks name places on this machine, and have colours.
+        # Tracebacks contain paths on this machine, and colours.
         output.traceback = [f"{output.ename}: {output.evalue}"]
     output.pop("transient", None)
     return output

@@ -1,4 +1,4 @@
-"""Start JupyterLab: in its own environment, on this folder, without its news."""
+"""Start JupyterLab in its own environment, on one folder, without its news."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workshop.notebooks.places import places
 from workshop.processes.environment import environment_of_apps
 
 GROUPS = ("core", "notebooks")
-"""What its environment has. The kernel runs there, too, so it has the core."""
+"""The groups of its environment. The kernel runs there too, so it has the core."""
 
 _NO_NEWS = (
     "--LabApp.news_url=None",
@@ -18,7 +18,7 @@ _NO_NEWS = (
 
 
 def command(python: Path, root: Path, target: Path, *, browser: bool) -> list[str]:
-    """Return how to open *target*, a notebook or a folder in the folder *root*."""
+    """Return the command that opens *target*, a notebook or folder in *root*."""
     where = target.relative_to(root).as_posix()
     return [
         *(str(python), "-m", "jupyterlab"),
@@ -26,17 +26,17 @@ def command(python: Path, root: Path, target: Path, *, browser: bool) -> list[st
         f"--LabApp.default_url=/lab/tree/{where}",
         f"--LabApp.app_settings_dir={Path(__file__).with_name('settings')}",
         "--LabApp.extension_manager=readonly",
-        "--ServerApp.answer_yes=True",  # Ctrl-C is meant
-        *("--log-level", "WARN", "--allow-root"),  # containers have no other user
+        "--ServerApp.answer_yes=True",  # Ctrl-C needs no confirmation
+        *("--log-level", "WARN", "--allow-root"),  # containers may have only root
         *_NO_NEWS,
         *(() if browser else ("--no-browser",)),
     ]
 
 
 def settings(environment: Mapping[str, str], place: Path, home: Path) -> dict[str, str]:
-    """Return *environment* as JupyterLab shall have it.
+    """Return *environment* for JupyterLab.
 
-    *place* is where it is installed. What it writes for itself goes to *home*.
+    *place* is where JupyterLab is installed. It writes its own files to *home*.
     """
     own = {**places(home / "jupyter"), "WORKSHOP_VENV": str(place)}
     return environment_of_apps(own, environment)

@@ -1,4 +1,4 @@
-"""What the experiments in notebooks are made with."""
+"""The functions that notebooks use for experiments."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Result = TypeVar("Result")
 
 
 async def play(scene: Coroutine[Any, Any, Result]) -> Result:
-    """Run *scene* in virtual time, and return what it returns.
+    """Run *scene* in virtual time, and return its result.
 
-    Sleeping takes as long as it says on the scene's own clock, and nothing on
-    yours, so that the same scene is the same picture each time. The scene has
-    a loop of its own, in a thread of its own: it may block its loop, and the
-    notebook's goes on. Threads, SQLite and Redis take part as in real time.
+    A sleep takes its full time on the scene's clock but none on yours, so the same
+    scene always gives the same picture. The scene runs on its own event loop in its own
+    thread, so it may block its loop without blocking the notebook's. Threads, SQLite
+    and Redis work as in real time.
     """
     return await asyncio.to_thread(_play, scene)
 
 
 def _play(scene: Coroutine[Any, Any, Result]) -> Result:
-    # Not every notebook has a database in it.
+    # Not every notebook needs a database.
     from workshop.scenario.redis import modelled_redis
     from workshop.scenario.sqlite import modelled_sqlite
 

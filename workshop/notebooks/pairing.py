@@ -1,7 +1,7 @@
-"""A notebook is written as text, `NN_name.py`, and handed out as `NN_name.ipynb`.
+"""Pair each notebook's text, `NN_name.py`, with the notebook, `NN_name.ipynb`.
 
-The text is what authors edit and reviewers read. The notebook has the same
-cells, and what they gave when `notebooks-renew` ran them.
+Authors edit and reviewers read the text. The notebook has the same cells, with the
+outputs of the last run of `notebooks-renew`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-"""All that a notebook says of where it runs: nothing of anybody's machine."""
+"""The metadata of every notebook, which says nothing about a machine."""
 
 Cell = Any
 Notebook = Any
-"""nbformat's own classes, which have no types."""
+"""nbformat's own classes, which are not typed."""
 
 
 def texts(root: Path) -> list[Path]:
@@ -32,7 +32,7 @@ def texts(root: Path) -> list[Path]:
 
 
 def notebook_of(text: Path) -> Path:
-    """Return where the notebook of *text* is, if it has been made."""
+    """Return the path of the notebook of *text*, which may not exist yet."""
     return text.with_suffix(".ipynb")
 
 
@@ -42,15 +42,15 @@ def read(path: Path) -> Notebook:
 
 
 def write(notebook: Notebook, path: Path) -> None:
-    """Write *notebook* to *path*, with the same line ends on every system."""
+    """Write *notebook* to *path*, with the same line endings on every system."""
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
 
 
 def made_of(text: str, before: Notebook | None = None) -> Notebook:
-    """Return the notebook that *text* describes, with nothing run.
+    """Return the notebook that *text* describes, without outputs.
 
-    Cells keep the ids that they have in *before*, so that a changed word is a
-    changed line. New cells get one that depends on nothing but their text.
+    Cells keep their ids from *before*, so a changed word changes one line. The ids of
+    new cells depend only on their text.
     """
     cells = jupytext.reads(text, fmt="py:percent").cells
     old = [] if before is None else before.cells
@@ -67,7 +67,7 @@ def made_of(text: str, before: Notebook | None = None) -> Notebook:
 
 
 def differences(text: str, notebook: Notebook) -> Iterator[str]:
-    """Yield in words where *notebook* is not what *text* describes."""
+    """Yield the differences between *notebook* and *text*, in words."""
     wanted = made_of(text, notebook)
     if len(wanted.cells) != len(notebook.cells):
         yield f"{len(wanted.cells)} cells in the text, {len(notebook.cells)} beside it"
@@ -78,11 +78,11 @@ def differences(text: str, notebook: Notebook) -> Iterator[str]:
             if mine[part] != theirs[part]:
                 yield f"cell {number} has another {part} than in the text"
     if wanted.metadata != notebook.metadata:
-        yield "its metadata says more than it should"
+        yield "its metadata contains more than it should"
 
 
 def _kept_ids(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, str]]:
-    """Yield, for cells that were there before, their number and their id."""
+    """Yield number and id of each cell that existed before."""
     matcher = SequenceMatcher(None, [_key(it) for it in old], [_key(it) for it in new])
     for _, i1, i2, j1, j2 in matcher.get_opcodes():
         if i2 - i1 == j2 - j1:

@@ -1,4 +1,4 @@
-"""Where Jupyter and its kernels may write."""
+"""Private folders for Jupyter and its kernels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from workshop.processes.environment import environment_of_apps
 
 @contextmanager
 def private_places() -> Iterator[None]:
-    """Let kernels that are started in the block leave nothing in anybody's home.
+    """Make kernels started in the block leave no files in the home folder.
 
-    They find the workshop of this checkout, wherever they run.
+    They find the `workshop` package of this checkout in any folder.
     """
     with TemporaryDirectory(prefix="workshop-", ignore_cleanup_errors=True) as folder:
         own = {**places(Path(folder)), "PYTHONPATH": str(ROOT)}
@@ -26,7 +26,7 @@ def private_places() -> Iterator[None]:
 
 
 def places(folder: Path) -> dict[str, str]:
-    """Return the settings that let Jupyter keep all its files below *folder*."""
+    """Return the settings that make Jupyter keep all its files below *folder*."""
     names = {
         "IPYTHONDIR": "ipython",
         "JUPYTER_CONFIG_DIR": "config",

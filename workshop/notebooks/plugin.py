@@ -1,7 +1,7 @@
-"""A pytest plugin for runs that compare notebooks with what they show.
+"""A pytest plugin for comparing notebooks with their recorded outputs.
 
-Kernels leave nothing in anybody's home, and what may differ from run to run is
-in `sanitize.cfg`, beside the settings of the run.
+Kernels leave no files in the home folder. `sanitize.cfg`, beside the settings of the
+run, lists what may differ between runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _lines_of = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to keep Jupyter's files to ourselves."""
+    """Redirect Jupyter's files to a temporary folder."""
     assert config.inipath is not None, "-c notebooks/pytest.ini"
     config.option.nbval_sanitize_with = str(config.inipath.with_name("sanitize.cfg"))
     stack = config.stash[_lines_of] = ExitStack()
@@ -26,13 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int
 ) -> None:
-    """Say what to do where an output has become another one on purpose."""
+    """Print what to do if an output has changed on purpose."""
     if exitstatus:
         terminalreporter.write_line(
-            "If they are right as they are now: `python -m workshop notebooks-renew`."
+            "If the new outputs are right, run `python -m workshop notebooks-renew`."
         )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove them."""
+    """Remove the temporary folder."""
     config.stash[_lines_of].close()

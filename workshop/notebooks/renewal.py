@@ -1,4 +1,4 @@
-"""Make the notebook of a text anew."""
+"""Generate a notebook from its text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from workshop.notebooks.pairing import Notebook, made_of, notebook_of, read, wri
 
 
 def renewed(text: Path) -> bool:
-    """Write the notebook of *text*, with what its cells give today.
+    """Write the notebook of *text* with the current outputs.
 
-    Returns whether it became another one. Raises `ExecutionError` when a cell
-    fails, and then leaves the notebook as it was.
+    Returns whether it changed.
+
+    Raises:
+        ExecutionError: A cell fails. The notebook is unchanged.
     """
     path = notebook_of(text)
     before = _readable(path)

@@ -1,5 +1,5 @@
 """Processes that the workshop starts: their environment, and how they end.
 
-The standard library alone, because the set-up uses it before anything is installed;
-psutil is imported where a process that needs it is running.
+Standard library only, because the set-up uses this before anything is installed.
+psutil is imported only in functions that run after the set-up.
 """

@@ -2,7 +2,7 @@
 
 Many programs read the environment: Python itself, pytest, uvicorn, HTTP clients,
 database drivers. A variable that a user has set for another project must never
-change a verdict, so no process gets the user's environment as it is.
+change a verdict, so no process gets the user's environment unfiltered.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import os
 from collections.abc import Mapping
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""Hosts that no proxy can reach on behalf of this machine."""
+"""Hosts on this machine, which are never reached through a proxy."""
 
-# What a Python program needs in order to run at all, on any system.
+# The variables that a Python program needs on any system.
 _ESSENTIAL = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ"),
         *("TERM", "TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR"),
-        # Nix, conda and some HPC modules find shared libraries by these.
+        # Nix, conda and some HPC modules use these to find shared libraries.
         *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
         *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT"),
         *("USERPROFILE", "USERNAME", "USERDOMAIN", "HOMEDRIVE", "HOMEPATH"),
@@ -28,22 +28,22 @@ _ESSENTIAL = frozenset(
 )
 _ESSENTIAL_PREFIXES = ("LC_", "WORKSHOP_")
 
-# The environment that a user has activated, for this project or another one.
+# The active virtual environment, of this project or another one.
 _ACTIVE_ENVIRONMENT = frozenset({"__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX"})
 
-# What changes how Python, pytest, uvicorn or a lesson's libraries behave.
+# Variables that change how Python, pytest, uvicorn or a lesson's libraries behave.
 _DISTURBING_PREFIXES = ("PYTHON", "PYTEST_", "UVICORN_", "SQLALCHEMY_", "PYDANTIC_")
 _DISTURBING = frozenset(
     {
         *_ACTIVE_ENVIRONMENT,
-        # uvicorn reads these two without its own prefix.
+        # uvicorn reads these two without its prefix.
         *("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
-        # Lessons read these. Only the workshop says what they are.
+        # Lessons read these. Only the workshop may set them.
         *("DATABASE_URL", "REDIS_URL"),
     }
 )
 
-# asyncpg reads these for everything that an address leaves out.
+# asyncpg reads these for every part that a URL leaves out.
 _POSTGRES_PREFIX = "PG"
 
 # Settings of pip (PIP_…) and uv (UV_…) that say how to reach an index or a cache.
@@ -56,7 +56,7 @@ _HOW_TO_REACH_AN_INDEX = frozenset(
         *("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "RESUME_RETRIES"),
         *("REQUEST_TIMEOUT", "OFFLINE", "LINK_MODE"),
         *("CACHE_DIR", "NO_CACHE_DIR", "NO_CACHE"),
-        # Only how they talk, as many containers set it.
+        # These only affect the output; many containers set them.
         *("DISABLE_PIP_VERSION_CHECK", "NO_INPUT", "ROOT_USER_ACTION", "NO_COLOR"),
     }
 )
@@ -64,7 +64,7 @@ _HOW_TO_REACH_AN_INDEX = frozenset(
 _HOW_TO_REACH_AN_INDEX_PREFIXES = ("INDEX_", "HTTP_", "CONCURRENT_")
 
 _PYTHON_SETTINGS = {
-    # Windows and the C locale would otherwise choose another encoding.
+    # On Windows and in the C locale the default encoding would not be UTF-8.
     "PYTHONUTF8": "1",
     "PYTHONIOENCODING": "utf-8",
     "PYTHONUNBUFFERED": "1",
@@ -74,8 +74,8 @@ _PYTHON_SETTINGS = {
 def inherited_environment() -> dict[str, str]:
     """Return a copy of this process's environment.
 
-    `os.environ.items()` raises KeyError if another thread removes a variable while
-    it is read, as pytest does after each test.
+    `os.environ.items()` raises `KeyError` if another thread removes a variable during
+    the iteration, as pytest does after each test.
     """
     return {
         name: value
@@ -89,10 +89,10 @@ def environment_of_tests(
 ) -> dict[str, str]:
     """Return the environment for a process that runs lesson tests.
 
-    It is made from nothing: of the *inherited* variables (by default those of this
-    process) only the essential ones are taken, `WORKSHOP_…` among them. libpq's
-    `PG…` come too where `WORKSHOP_DATABASE_URL` names a server, because they may
-    hold what the address leaves out. *own* is added last.
+    It starts empty: of the *inherited* variables (by default those of this process)
+    only the essential ones are kept, including `WORKSHOP_…`. libpq's `PG…` variables
+    are kept if `WORKSHOP_DATABASE_URL` names a server, because they may supply what
+    the URL leaves out. *own* is added last.
     """
     given = inherited_environment() if inherited is None else inherited
     own_server = bool(given.get("WORKSHOP_DATABASE_URL"))
@@ -109,12 +109,12 @@ def environment_of_tests(
 def environment_of_apps(
     own: Mapping[str, str], inherited: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the environment for a server that people use: an app, a notebook.
+    """Return the environment for a server that learners use: an app, a notebook.
 
-    The *inherited* variables (by default those of this process) without the ones
-    that would change how Python, pytest, uvicorn or a lesson's libraries behave.
-    A proxy stays, because a notebook may reach outside, but is not used for this
-    machine itself. *own* is added last.
+    These are the *inherited* variables (by default those of this process) without the
+    ones that would change how Python, pytest, uvicorn or a lesson's libraries behave.
+    Proxy settings are kept, because a notebook may need the network, but this machine
+    itself is never reached through a proxy. *own* is added last.
     """
     given = inherited_environment() if inherited is None else inherited
     kept = {name: value for name, value in given.items() if not _disturbs(name)}
@@ -122,7 +122,7 @@ def environment_of_apps(
         hosts = [host.strip() for host in given.get(name, "").split(",")]
         listed = [host for host in hosts if host]
         missing = [host for host in LOOPBACK if host not in listed]
-        # "*" means that nothing goes through a proxy; a longer list would not.
+        # "*" disables the proxy for all hosts; appending to it would undo that.
         kept[name] = "*" if "*" in listed else ",".join([*listed, *missing])
     return {**kept, **_PYTHON_SETTINGS, **own}
 
@@ -132,10 +132,10 @@ def environment_of_installers(
 ) -> dict[str, str]:
     """Return the environment for pip, uv, and `venv`.
 
-    Of the *inherited* variables (by default those of this process) it leaves out what
-    changes Python, another project's active environment, and every setting of pip
-    and uv that could send packages elsewhere or choose other ones. What a user needs
-    to reach a package index stays. *own* is added last.
+    From the *inherited* variables (by default those of this process) it removes
+    settings that change Python, another project's active environment, and settings of
+    pip and uv that would choose other packages or install them elsewhere. Settings
+    needed to reach a package index are kept. *own* is added last.
     """
     given = inherited_environment() if inherited is None else inherited
     kept = {
@@ -145,7 +145,7 @@ def environment_of_installers(
 
 
 def diverts_packages(name: str) -> bool:
-    """Tell whether the variable *name* is a setting of pip or uv that is left out."""
+    """Return whether the variable *name* is a setting of pip or uv to leave out."""
     upper = name.upper()
     if upper.startswith("PIP_"):
         return upper.removeprefix("PIP_") not in _HOW_TO_REACH_AN_INDEX

@@ -1,8 +1,8 @@
-"""All processes that one of ours has started, wherever they are by now.
+"""Find all processes that one of ours has started, directly or indirectly.
 
-Every process inherits the environment of the one that starts it. So a variable with
-a value of its own finds all of them again, also those that have left the process
-group and whose parents have ended.
+Every process inherits its parent's environment. So an environment variable with a
+unique value identifies all of them, including those that have left the process group
+and those whose parents have ended.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def family(
 ) -> list[psutil.Process]:
     """Return the running processes whose environment has one of *values*.
 
-    With them come the sessions that they lead, and all descendants, in case somebody
-    has emptied their environment. So does the session that a process *leader* led
-    before it ended. This process and supervisors are never among them.
+    Also included are the sessions that they lead, all their descendants (in case one
+    has cleared its environment), and the session that the process *leader* led before
+    it ended. This process and supervisors are never included.
     """
     marked, others = [], []
     for process in psutil.process_iter():
@@ -40,7 +40,7 @@ def family(
         else:
             others.append(process)
     sessions = {process.pid for process in marked}
-    # The number of a process is not used again while it names a session.
+    # The system does not reuse a process id while it identifies a session.
     if leader is not None and not psutil.pid_exists(leader):
         sessions.add(leader)
     found = marked + [it for it in others if _session(it.pid) in sessions]
@@ -68,10 +68,10 @@ def kill_family(
     leader: int | None = None,
     known: Iterable[psutil.Process] = (),
 ) -> None:
-    """Kill the processes that `family` finds, also those that come up meanwhile.
+    """Kill the processes that `family` finds, including those started meanwhile.
 
-    *known* are some that it found earlier: it may not find them again when the ones
-    that started them have ended.
+    *known* are processes that an earlier call found. They may be unreachable for
+    `family` once their parents have ended.
     """
     found = [it for it in known if _is_to_be_ended(it)]
     for _ in range(_ROUNDS):

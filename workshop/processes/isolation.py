@@ -1,18 +1,18 @@
-"""Keep settings that were made for other programs away from the workshop itself.
+"""Protect the workshop itself from settings that were made for other programs.
 
-Python reads its variables before the first line of a program, so the only way to be
-rid of them is to start it again. That has to happen before anything is imported of
-which `PYTHONPATH` could hold another version: this module imports as little as it
-can. It is written for Python 3.6 and later, because it runs on too old a Python, too.
+Python reads its variables before a program's first line runs, so the only way to
+ignore them is to start Python again. That has to happen before importing any package
+that `PYTHONPATH` could replace, so this module imports as little as possible. It is
+written for Python 3.6 and later, because it also runs on versions that are too old.
 """
 
 import os
 import sys
 
 IGNORED = "WORKSHOP_IGNORED_SETTINGS"
-"""Names the variables that were set and are ignored, so that `doctor` can tell."""
+"""Lists the variables that were set and are ignored, so that `doctor` can report it."""
 
-# These change how the interpreter itself works, but not what the tool does.
+# These change the interpreter, but not what the tool does.
 _HARMLESS_TO_THE_TOOL = frozenset(
     {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
     | {"PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONUTF8", "PYTHONBREAKPOINT"}
@@ -25,7 +25,7 @@ _TEMPORARY_FOLDER = ("TMPDIR", "TEMP", "TMP")
 def disturbing_python_settings(
     inherited: "dict[str, str] | None" = None,
 ) -> "list[str]":
-    """Return the names of the variables that would change the tool itself, sorted.
+    """Return the sorted names of the variables that would change the tool itself.
 
     `PYTHONPATH` may hold older packages, `PYTHONOPTIMIZE` removes assertions,
     `PYTHONWARNINGS=error` makes an import fail, and so on.
@@ -41,7 +41,7 @@ def disturbing_python_settings(
 def missing_temporary_folders(
     inherited: "dict[str, str] | None" = None,
 ) -> "list[str]":
-    """Return the names of the variables that name no folder for temporary files."""
+    """Return the names of the variables that name a missing temporary folder."""
     given = os.environ if inherited is None else inherited
     return [
         name
@@ -51,16 +51,16 @@ def missing_temporary_folders(
 
 
 def ignored_settings() -> "list[str]":
-    """Return the names of the variables that this start of the workshop ignores."""
+    """Return the names of the variables that the workshop ignores in this run."""
     return os.environ.get(IGNORED, "").split()
 
 
 def ignore_foreign_settings(program: str, arguments: "list[str]") -> None:
-    """See to it that this process runs without settings made for other programs.
+    """Make sure that this process runs without settings made for other programs.
 
-    Where Python has already read one of them, the workshop starts again: *program*,
-    the folder with its `__main__.py`, with *arguments*. Then this call does not
-    return.
+    If Python has already read such a setting, restart the workshop, which means running
+    *program*, the folder with its `__main__.py`, with *arguments*. In that case this
+    call does not return.
     """
     python, folders = disturbing_python_settings(), missing_temporary_folders()
     if not python and not folders:
@@ -72,14 +72,14 @@ def ignore_foreign_settings(program: str, arguments: "list[str]") -> None:
     os.environ[IGNORED] = " ".join(sorted(named))
     if not python or not sys.executable:
         return
-    command = [sys.executable, program] + arguments  # noqa: RUF005 -- as on 3.6
+    command = [sys.executable, program] + arguments  # noqa: RUF005 -- Python 3.6
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
     if os.name != "nt":
         os.execv(sys.executable, command)  # noqa: S606 -- the interpreter that runs
-    # Windows' exec gives the terminal back before the new process ends. What has
-    # to be imported for the other way is Python's own, not that of PYTHONPATH.
+    # On Windows, exec returns control of the terminal before the new process ends.
+    # The other way needs imports; they come from Python itself, not from PYTHONPATH.
     foreign = {os.path.abspath(folder) for folder in path.split(os.pathsep) if folder}
     sys.path[:] = [it for it in sys.path if os.path.abspath(it) not in foreign]
     import subprocess
@@ -90,6 +90,6 @@ def ignore_foreign_settings(program: str, arguments: "list[str]") -> None:
             code = process.wait()
             break
         except KeyboardInterrupt:
-            continue  # the other one got it, too, and decides what it means
-    # Not sys.exit: with PYTHONINSPECT that would open a prompt.
+            continue  # the new process got the signal too and handles it
+    # Not sys.exit: PYTHONINSPECT would make that open a prompt.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""Whether a process still runs, told apart from a later one with the same number."""
+"""Check whether a process still runs, even if its process id has been reused."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 def started_at(pid: int) -> str | None:
-    """Return when process *pid* started, as a word to compare; None if it has ended.
+    """Return when process *pid* started, as an opaque string; None if it has ended.
 
-    A process that has ended but was not waited for yet has ended. Numbers of
-    processes are used again, so only number and start together name one process.
-    The word is empty where the system does not tell.
+    A zombie counts as ended. Process ids are reused, so only the id and the start time
+    together identify a process. The string is empty if the system does not report
+    start times.
     """
     if sys.platform == "linux":
         try:
@@ -24,7 +24,7 @@ def started_at(pid: int) -> str | None:
             return None
         except OSError:
             return ""
-        # The name of the program may hold spaces and brackets.
+        # The program's name may contain spaces and parentheses.
         fields = stat.rpartition(")")[2].split()
         return None if fields[0] in ("Z", "X") else _short(int(fields[19]))
     try:
@@ -44,10 +44,10 @@ def started_at(pid: int) -> str | None:
 
 @cache
 def machine() -> str:
-    """Return a word for the place where process numbers mean something.
+    """Return an identifier of the process id namespace that this process runs in.
 
-    Containers may share a folder for temporary files, and so may machines over a
-    network: their processes have the same numbers and are not ours to judge.
+    Containers may share a temporary folder, and so may machines over a network. Their
+    process ids overlap with ours, so the processes must not be confused.
     """
     try:
         namespace = str(Path("/proc/self/ns/pid").stat().st_ino)
@@ -58,18 +58,18 @@ def machine() -> str:
 
 
 def name_of_process(pid: int | None = None) -> str:
-    """Return a word that names one process for ever, this one by default.
+    """Return a globally unique name of a process, by default of this one.
 
-    It has three parts with dots between: number, start, machine.
+    It has three parts separated by dots: process id, start time, machine.
     """
     number = os.getpid() if pid is None else pid
     return f"{_short(number)}.{started_at(number) or ''}.{machine()}"
 
 
 def has_ended(name: str) -> bool:
-    """Return whether the process *name*, made by `name_of_process`, is sure to be gone.
+    """Return whether the process *name*, from `name_of_process`, has certainly ended.
 
-    False where that cannot be known, for example for another machine's process.
+    False if that is unknown, for example for a process of another machine.
     """
     number, start, where = name.split(".")
     if where != machine() or not start:
@@ -79,7 +79,7 @@ def has_ended(name: str) -> bool:
 
 
 def _short(number: int) -> str:
-    """Write *number* in base 36: paths of sockets may have a hundred characters."""
+    """Write *number* in base 36, because socket paths are limited to 100 characters."""
     digits = ""
     while number:
         number, digit = divmod(number, 36)

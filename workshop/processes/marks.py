@@ -1,7 +1,7 @@
-"""Environment variables by which processes of ours are found again."""
+"""Environment variables that identify the workshop's processes."""
 
 OWNER = "WORKSHOP_OWNER"
-"""Names the front end for which a process was started."""
+"""Identifies the front end for which a process was started."""
 
 PROCESS = "WORKSHOP_PROCESS"
-"""Names one supervised process; all that it starts inherits the name."""
+"""Identifies a supervised process; its descendants inherit the variable."""

@@ -1,8 +1,8 @@
-"""End a command in an orderly way on Ctrl-C, SIGTERM and a closed terminal.
+"""Shut a command down cleanly on Ctrl-C, SIGTERM and a closed terminal.
 
-Python by itself ends in the middle of everything on SIGTERM and SIGHUP. Here both do
-what Ctrl-C does: an exception unwinds the command, so everything that it has started
-is stopped. A second signal does not wait for that.
+By default SIGTERM and SIGHUP end Python immediately. Here both act like Ctrl-C: an
+exception unwinds the command, so everything that it started is stopped. A second
+signal ends the command at once.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from workshop.processes.terminal import StarterWatch, is_watchable, let_go_of_te
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _SAME_SECONDS = 1.0
-"""make and `timeout` pass SIGTERM on to a process that has got it already."""
+"""The window in which a second SIGTERM is a copy: make and `timeout` pass it on."""
 _PATIENCE_SECONDS = 20.0
-"""How long an orderly end may take when nobody is there to press Ctrl-C again."""
+"""The limit for a clean shutdown when there is no user to press Ctrl-C again."""
 
-# Leaves what a full-screen program has set: its second screen, mouse, pasting,
-# and the hidden cursor.
+# Resets what a full-screen program has set: the alternate screen, mouse reporting,
+# bracketed paste and the hidden cursor.
 _PLAIN_SCREEN = b"\x1b[?1049l\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?25h"
 
 
 class Stopped(KeyboardInterrupt):
-    """The command was asked to end, by Ctrl-C or by a signal like it."""
+    """The command was asked to end, by Ctrl-C or by a similar signal."""
 
 
 class OrderlyEnd:
-    """How this command is ended, while `orderly_end` is on."""
+    """How this command shuts down, while `orderly_end` is active."""
 
     def __init__(self) -> None:
         self._first: int | None = None
@@ -46,16 +46,16 @@ class OrderlyEnd:
         self._modes: list[Any] | None = _terminal_modes()
 
     def exit_code(self, code: int) -> int:
-        """Return *code*, or what shells call an end by SIGTERM or SIGHUP."""
+        """Return *code*, or the shell's exit code for SIGTERM or SIGHUP."""
         if self._first is None or self._first == signal.SIGINT:
             return code
         return 128 + self._first
 
     @contextmanager
     def leaving_by(self, leave: Callable[[], bool]) -> Iterator[None]:
-        """Call *leave* in the block, instead of raising `Stopped`.
+        """In the block, call *leave* on a signal instead of raising `Stopped`.
 
-        It returns whether the program that owns the main thread will end.
+        *leave* returns whether the program that owns the main thread will end.
         """
         self._leave = leave
         try:
@@ -95,10 +95,10 @@ _current: OrderlyEnd | None = None
 
 @contextmanager
 def orderly_end() -> Iterator[OrderlyEnd]:
-    """Translate signals into an orderly end for the time of the block.
+    """Turn signals into a clean shutdown for the duration of the block.
 
-    Signals that were ignored before, as under `nohup`, stay ignored. Blocks may be
-    nested; only the outermost does anything. Only the main thread gets signals.
+    Signals that were ignored before, as under `nohup`, stay ignored. Nested blocks
+    have no effect. Call it in the main thread, the only one that receives signals.
     """
     global _current
     if threading.current_thread() is not threading.main_thread():
@@ -127,7 +127,7 @@ def orderly_end() -> Iterator[OrderlyEnd]:
 
 @contextmanager
 def leaving_by(leave: Callable[[], bool]) -> Iterator[None]:
-    """Let signals call *leave* in the block; see `OrderlyEnd.leaving_by`."""
+    """In the block, call *leave* on a signal; see `OrderlyEnd.leaving_by`."""
     if _current is None:
         yield
         return

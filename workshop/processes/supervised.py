@@ -1,4 +1,4 @@
-"""Start processes that end with the front end, however that ends."""
+"""Start processes that end when the front end ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     import psutil
 
 _ROOT = Path(__file__).resolve().parents[2]
-# Without a timeout a wait cannot be interrupted on Windows.
+# On Windows a wait without a timeout cannot be interrupted.
 _WAIT_SECONDS = 0.2 if sys.platform == "win32" else None
 
 
 class _Supervisor:
-    """This process's supervisor, started when it is first needed."""
+    """This process's supervisor, started on first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,9 +37,9 @@ class _Supervisor:
         self._owner = ""
 
     def owner(self) -> str:
-        """Return this process's name for `OWNER`, once there is a supervisor."""
+        """Return this process's name for `OWNER`, after starting the supervisor."""
         with self._lock:
-            if self._pid != os.getpid():  # a fork has none yet
+            if self._pid != os.getpid():  # after a fork
                 self._start()
                 self._pid = os.getpid()
             return self._owner
@@ -47,7 +47,7 @@ class _Supervisor:
     def _start(self) -> None:
         self._owner = name_of_process()
         environment = environment_of_tests({"PYTHONPATH": str(_ROOT)})
-        # No other supervisor is to end this one.
+        # Another supervisor must not end this one.
         environment.pop(OWNER, None)
         environment.pop(PROCESS, None)
         theirs, self._pipe = os.pipe()
@@ -63,11 +63,11 @@ class _Supervisor:
             )
         finally:
             os.close(theirs)
-        # It ends after this process, so nobody waits for it.
+        # It outlives this process, so there is no wait for it.
         process.returncode = 0
 
     def hurry(self) -> None:
-        """Let everything be killed at once when this process ends."""
+        """Make the supervisor kill everything at once when this process ends."""
         if self._pid == os.getpid():
             with contextlib.suppress(OSError):
                 os.write(self._pipe, AT_ONCE)
@@ -78,21 +78,21 @@ hurry = _supervisor.hurry
 
 
 def supervised(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return *environment* for a process that is to end with this one.
+    """Return *environment* for a process that has to end when this one ends.
 
-    Whatever is started with it is ended by the supervisor if this process is gone.
+    The supervisor ends all processes that have this environment when this one is gone.
     """
     return {**environment, OWNER: _supervisor.owner()}
 
 
 class SupervisedProcess:
-    """A command that ends with its block, or with this process, in whatever way.
+    """A command that ends at the end of its block, or when this process ends.
 
-    It gets a session of its own, so that Ctrl-C in the terminal is for this process
-    alone. *in_foreground* it shares ours, so that it can read from the terminal.
-    Leaving the block sends what Ctrl-C would, so the program's own shutdown code runs.
-    After *grace* seconds it is killed; what it has started and left behind is killed
-    in any case. The streams are those of `subprocess.Popen`.
+    It runs in its own session, so Ctrl-C in the terminal only reaches this process.
+    With *in_foreground* it shares our session, so that it can read from the terminal.
+    Leaving the block sends the equivalent of Ctrl-C, so the program can shut down
+    cleanly. After *grace* seconds it is killed. Processes that it leaves behind are
+    always killed. The streams are those of `subprocess.Popen`.
     """
 
     def __init__(
@@ -118,25 +118,25 @@ class SupervisedProcess:
         )
 
     def __enter__(self) -> SupervisedProcess:
-        """Return the process itself."""
+        """Return the supervised process."""
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """End it and all that it has started."""
+        """End the process and everything that it has started."""
         self.close()
 
     def poll(self) -> int | None:
-        """Return the exit code, None while it runs."""
+        """Return the exit code, or None while the process runs."""
         return self.process.poll()
 
     def wait(self) -> int:
-        """Wait for its end and return the exit code."""
+        """Wait until the process ends and return its exit code."""
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return self.process.wait(_WAIT_SECONDS)
 
     def interrupt(self) -> None:
-        """Ask it and its group to end, as Ctrl-C would."""
+        """Ask the process and its group to end, as Ctrl-C would."""
         if self.poll() is not None:
             return
         with contextlib.suppress(OSError, ValueError):
@@ -148,7 +148,7 @@ class SupervisedProcess:
                 os.killpg(self.process.pid, signal.SIGINT)
 
     def close(self) -> None:
-        """End it, and let go of its streams."""
+        """End the process and close its streams."""
         self.end()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
@@ -156,7 +156,7 @@ class SupervisedProcess:
                     stream.close()
 
     def end(self) -> None:
-        """End it and all that it has started, and wait for that."""
+        """End the process and everything that it has started, and wait for that."""
         if self._ended:
             return
         known = _descendants(self.process.pid) if self.poll() is None else []
@@ -167,7 +167,7 @@ class SupervisedProcess:
             known += _descendants(self.process.pid)
             self.process.kill()
             self.process.wait()
-        # Without psutil nothing is installed yet that could start anything.
+        # Without psutil nothing is installed yet that could start other processes.
         with contextlib.suppress(ImportError):
             from workshop.processes.family import kill_family
 
@@ -194,7 +194,7 @@ def call(
     cwd: Path | None = None,
     grace: float = GRACE_SECONDS,
 ) -> int:
-    """Run *command* to its end on our own streams, and return its exit code."""
+    """Run *command* on our own streams until it ends, and return its exit code."""
     with SupervisedProcess(
         command, environment=environment, cwd=cwd, grace=grace
     ) as process:
@@ -202,9 +202,9 @@ def call(
 
 
 def own_group() -> dict[str, Any]:
-    """Return the arguments of `subprocess.Popen` for a group of one's own.
+    """Return the arguments of `subprocess.Popen` that start a separate process group.
 
-    Ctrl-C in the terminal does not reach it.
+    Ctrl-C in the terminal does not reach that group.
     """
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}

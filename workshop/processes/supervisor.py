@@ -1,10 +1,10 @@
-"""The process that outlives a front end, and then ends all that it has started.
+"""The process that outlives a front end and then ends everything it has started.
 
-``python -m workshop.processes.supervisor OWNER`` reads standard input to its end. The
-end comes when the front end is gone, in whatever way: ended, crashed or killed. Then
-everything that carries the word OWNER gets what Ctrl-C would send, has a few seconds
-to end, and is killed. Last, abandoned temporary folders are deleted; those of earlier
-front ends are deleted when this one starts.
+`python -m workshop.processes.supervisor OWNER` reads standard input until its end,
+which comes when the front end has ended, crashed or been killed. Then every process
+marked with OWNER is asked to end as by Ctrl-C, and killed a few seconds later. Finally,
+abandoned temporary folders are deleted; those of earlier front ends are deleted when
+the supervisor starts.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ MODULE = "workshop.processes.supervisor"
 """What its command line runs; `__name__` would be `__main__` there."""
 
 AT_ONCE = b"!"
-"""Written by the owner: do not wait until anything ends by itself."""
+"""Written by the owner: kill everything without waiting."""
 
 GRACE_SECONDS = 5.0
-"""How long an app may take for its own shutdown before it is killed."""
+"""How long an app may take to shut down before it is killed."""
 
 _TICK_SECONDS = 0.02
 
 
 def main(owner: str) -> None:
-    """Wait for the end of *owner*, a word of `name_of_process`, and clean up."""
+    """Wait until *owner*, a name from `name_of_process`, has ended; clean up."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
-            # Ends of terminals and groups are for the owner.
+            # Signals for the terminal and the group are meant for the owner.
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     sweep()
     try:
-        # Imported while it is sure to be there: a set-up may replace it meanwhile.
+        # Import now: a set-up may replace the package later.
         import psutil
 
         from workshop.processes.family import family, interrupt, kill_family
     except ImportError:
-        return  # nothing is installed, so nothing was started that could stay
+        return  # psutil is not installed, so no process was started that could remain
     at_once = AT_ONCE in sys.stdin.buffer.read()
     # The pipe is closed a moment before the process has ended.
     end = time.monotonic() + GRACE_SECONDS

@@ -1,8 +1,8 @@
 """Temporary folders that are deleted even if the process that made them is killed.
 
-The owner's name is part of the folder's name, so there is no moment at which a
-folder exists without it. A folder is abandoned when its owner has ended. Whoever
-starts next deletes those, and nothing else.
+The folder's name contains the owner's, so a folder never exists without its owner's
+name. A folder is abandoned when its owner has ended. The next front end deletes
+abandoned folders and nothing else.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MEMORY = Path("/dev/shm")  # noqa: S108 -- only folders with an owner's name are
 """Where Linux keeps files in memory."""
 
 FALLBACKS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 -- as above
-"""Where servers get a folder if the usual place has a name that they cannot use."""
+"""Used for servers that cannot handle the name of the usual temporary folder."""
 
 UNPRIVILEGED = "nobody"
-"""The user as whom root runs servers that refuse to run as root."""
+"""The user that root runs servers as if they refuse to run as root."""
 
 _NAME = re.compile(
     r"workshop-[a-z]+-(?P<owner>[0-9a-z]+\.[0-9a-z]+\.[0-9a-f]{6})-[0-9a-z_]+"
@@ -36,7 +36,7 @@ _NAME = re.compile(
 
 @contextmanager
 def temporary_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
-    """Give a new folder, and delete it with the block. See `make_temporary_folder`."""
+    """Provide a folder and delete it after the block; see `make_temporary_folder`."""
     folder = make_temporary_folder(kind, parent)
     try:
         yield folder
@@ -47,19 +47,19 @@ def temporary_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
 def make_temporary_folder(kind: str, parent: Path | None = None) -> Path:
     """Return a new folder that only this user can read.
 
-    *kind* is a word for its name. It is made in *parent*, by default where this
-    system keeps temporary files. Delete it with `delete`; if this process is killed
-    before, `sweep` does it.
+    *kind* becomes part of its name. It is created in *parent*, by default the system's
+    temporary folder. Delete it with `delete`; if this process is killed before that,
+    `sweep` deletes it.
     """
     prefix = f"workshop-{kind}-{name_of_process()}-"
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
 def delete(folder: Path) -> None:
-    """Delete *folder* and what is in it, as far as possible."""
+    """Delete *folder* and its content as far as possible."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.is_dir():
-        # A program under test may have taken its own rights away.
+        # A program under test may have removed its own permissions.
         for path, _, _ in os.walk(folder):
             with contextlib.suppress(OSError):
                 Path(path).chmod(0o700)
@@ -67,9 +67,9 @@ def delete(folder: Path) -> None:
 
 
 def sweep(parents: Iterable[Path] | None = None) -> list[Path]:
-    """Delete the abandoned folders in *parents*, and return which they were.
+    """Delete the abandoned folders in *parents* and return their paths.
 
-    The default is everywhere where `make_temporary_folder` is used to make some.
+    The default is every place that `make_temporary_folder` uses.
     """
     if parents is None:
         parents = dict.fromkeys([Path(tempfile.gettempdir()), MEMORY, *FALLBACKS])
@@ -89,7 +89,7 @@ def _abandoned(parent: Path) -> Iterator[Path]:
         if match is None:
             continue
         with contextlib.suppress(OSError):
-            # Never what a link leads to, and never another user's.
+            # Never follow a link or delete another user's folder.
             status = entry.stat(follow_symlinks=False)
             own = status.st_uid in _own_users()
             if stat.S_ISDIR(status.st_mode) and own and has_ended(match["owner"]):
@@ -97,9 +97,9 @@ def _abandoned(parent: Path) -> Iterator[Path]:
 
 
 def _own_users() -> set[int]:
-    """Return the numbers of the users to whom folders of ours belong."""
+    """Return the ids of the users that own the workshop's folders."""
     if sys.platform == "win32":
-        return {0}  # what `stat` says of every file
+        return {0}  # `stat` reports 0 for every file
     users = {os.getuid()}
     if os.getuid() == 0:
         import pwd

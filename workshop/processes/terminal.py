@@ -1,7 +1,7 @@
-"""Notice that whoever started this process has gone: its terminal, or its parent.
+"""Notice that the terminal or the parent of this process is gone.
 
-The system does not always tell. GNU make, for example, takes the terminal's signal
-for itself and waits for its command, which never gets one.
+The system does not always send a signal. GNU make, for example, catches the terminal's
+signal and waits for its command, which never receives one.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _MAKE = ("make", "gmake", "gnumake", "make.exe", "mingw32-make.exe")
 
 
 class StarterWatch:
-    """Calls *gone* once, from a thread, when the terminal or the starter has gone.
+    """Calls *gone* once, from a thread, when the terminal or the parent is gone.
 
-    A program that is meant to stay is left alone: `nohup` ignores the terminal's
-    end, and a shell that starts something in the background ignores its Ctrl-C.
+    Programs meant to keep running are exempt: `nohup` ignores the end of the terminal,
+    and a shell makes its background commands ignore Ctrl-C.
     """
 
     def __init__(self, gone: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ class StarterWatch:
         threading.Thread(target=self._work, name="starter watch", daemon=True).start()
 
     def close(self) -> None:
-        """Stop watching. No call comes afterwards."""
+        """Stop watching. *gone* is not called after this."""
         self._stop.set()
 
     def _work(self) -> None:
@@ -50,18 +50,18 @@ class StarterWatch:
             os.close(descriptor)
 
     def _wait(self) -> bool:
-        """Wait a little, or until a terminal is hung up; return whether to stop."""
+        """Wait briefly, or until the terminal hangs up; return whether to stop."""
         if not self._terminals or sys.platform != "linux":
             return self._stop.wait(_TICK_SECONDS)
         poll = select.poll()
         for descriptor in self._terminals:
-            poll.register(descriptor, 0)  # a hang-up is always told
+            poll.register(descriptor, 0)  # a hang-up is always reported
         if poll.poll(1000 * _TICK_SECONDS) and not self._has_gone():
             return self._stop.wait(_TICK_SECONDS)
         return self._stop.is_set()
 
     def _has_gone(self) -> bool:
-        # A terminal that was hung up is none any more.
+        # After a hang-up, isatty is false.
         if not all(os.isatty(descriptor) for descriptor in self._terminals):
             return True
         if self._parent is not None and os.getppid() != self._parent:
@@ -73,13 +73,13 @@ class StarterWatch:
 
 
 def let_go_of_terminal() -> None:
-    """Replace standard streams on a terminal that has been hung up.
+    """Replace standard streams whose terminal has hung up.
 
-    Reading from it and writing to it would fail from here on.
+    Otherwise every read or write would fail from here on.
     """
     for descriptor, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         try:
-            # A terminal that was hung up is a device, but no terminal.
+            # After a hang-up the stream is still a device, but not a terminal.
             status = os.fstat(descriptor)
         except OSError:
             continue
@@ -94,7 +94,7 @@ def _is_device(status: os.stat_result) -> bool:
 
 
 def _duplicates_of_terminals() -> list[int]:
-    """Return descriptors of our own: the standard streams may be exchanged."""
+    """Return duplicated descriptors, because the standard streams may be replaced."""
     found = []
     for descriptor in (0, 1, 2):
         with contextlib.suppress(OSError):
@@ -104,9 +104,9 @@ def _duplicates_of_terminals() -> list[int]:
 
 
 def _make_above() -> tuple[int, str | None] | None:
-    """Return number and start of the make that runs this command, if one does.
+    """Return the process id and start of the `make` that runs this command, if any.
 
-    A shell may stand between the two, and it would wait for us for ever.
+    A shell may stand between the two, and would wait for this process forever.
     """
     try:
         import psutil
@@ -120,5 +120,5 @@ def _make_above() -> tuple[int, str | None] | None:
 
 
 def is_watchable() -> bool:
-    """Whether this system lets a process go on after its terminal has gone."""
+    """Whether this system keeps a process running after its terminal is gone."""
     return sys.platform != "win32"

@@ -1,7 +1,7 @@
-"""The learner's own files and state: kept, versioned, written by replace.
+"""The learner's files and progress: snapshots, versioned state, atomic writes.
 
-This room knows nothing of the screen: what has to be said about the state
-file is returned as sentences, what became of a file as facts.
+This package does not print. Functions return sentences about the state file, and data
+about what happened to a file.
 """
 
 from workshop.progress.record import LessonRecord, State

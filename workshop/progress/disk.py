@@ -1,4 +1,4 @@
-"""Write files so that nobody ever finds half of one."""
+"""Write files atomically, so that no reader finds half of one."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ from workshop.environment import lock
 
 T = TypeVar("T")
 
-# What is done in a turn takes milliseconds. Whoever holds one for seconds is
-# stopped in a debugger or on a share that hangs, and must not stop us too.
+# The work under the lock takes milliseconds. A process that holds it for seconds is
+# stopped in a debugger or waits for a network share, and must not block this one too.
 _PATIENCE_SECONDS = 5.0
 
-# Ours alone: nobody else's file beside the learner's has such a name.
+# A prefix that no other program's files have.
 _UNFINISHED = ".unfinished"
 _DAY_SECONDS = 24 * 60 * 60
 
-# Windows replaces no file that somebody has open, be it to read it for a
-# moment, and opens none that is being replaced: by another command, an
-# editor, a virus scanner.
+# Windows cannot replace a file that another process has open, even if only to read it,
+# and cannot open a file that is being replaced. The other process may be another
+# command, an editor or a virus scanner.
 _PAUSES = (0.01, 0.05, 0.2, 0.5) if os.name == "nt" else ()
 
 
 def reason(problem: Exception) -> str:
-    """Return what the system says, without the names of files of ours."""
+    """Return the system's error message, without the names of our files."""
     return getattr(problem, "strerror", None) or str(problem)
 
 
 def replace(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Put *content* in the place of the file *path*, in one step.
+    """Replace the file *path* atomically.
 
-    A reader finds the old file or the new one, also after a crash. *mode* is
-    given to the new file; without one it is readable by its owner alone.
-    Raises OSError, and then the old file is as it was. What was left of an
-    earlier time, when the power went or somebody killed us, is removed.
+    A reader finds the old content or the new one, even after a crash. *mode* is set on
+    the new file; by default only its owner can read it. Files left behind by an earlier
+    call that was killed are removed.
+
+    Raises:
+        OSError: The file could not be replaced and is unchanged.
     """
     _sweep(path)
     handle, name = tempfile.mkstemp(
@@ -61,7 +63,7 @@ def replace(path: Path, content: bytes, mode: int | None = None) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove old files that were to take the place of *path*, and never did."""
+    """Remove temporary files that earlier calls for *path* left behind."""
     with contextlib.suppress(OSError):
         for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
             if left.lstat().st_mtime < time.time() - _DAY_SECONDS:
@@ -69,7 +71,7 @@ def _sweep(path: Path) -> None:
 
 
 def read(path: Path) -> bytes:
-    """Return the content of *path*, which others may just be replacing."""
+    """Return the content of *path*, even while another process replaces it."""
     return _patiently(path.read_bytes)
 
 
@@ -84,10 +86,10 @@ def _patiently(deed: Callable[[], T]) -> T:
 
 @contextlib.contextmanager
 def turn(path: Path) -> Iterator[None]:
-    """Let one process at a time into the block; *path* is the lock's file.
+    """Let one process at a time into the block; *path* is the lock file.
 
-    Where there are no locks, or another one does not end, we go on without:
-    what is written is replaced in one step in any case.
+    On systems without locks, or if another process does not release the lock, continue
+    without it. Files are replaced atomically in any case.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):

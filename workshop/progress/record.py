@@ -1,4 +1,4 @@
-"""What is remembered of a learner, and how it becomes JSON and back."""
+"""A learner's progress, and its conversion to and from JSON."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 VERSION = 2
-"""Raised when an older program could misread what a newer one wrote.
+"""Increased when an older program could misread what a newer one wrote.
 
-Version 1 knew nothing of shown steps and of files that came from us.
+Version 1 did not record shown steps, or files that the workshop wrote.
 """
 
 VERDICTS = frozenset(
     {"passed", "failed", "error", "timed out", "crashed", "stopped", "not run"}
 )
-"""The words of a verdict, as the grader writes them."""
+"""The verdicts, as the grader writes them."""
 
 
 @dataclass
 class LessonRecord:
-    """What is remembered of one lesson.
+    """The progress in one lesson.
 
-    `passed` holds the steps that have ever passed, each with the time (ISO
-    8601, UTC) of the first pass. `hints` counts the rungs shown by step,
-    `shown` has the time when a step's change was shown or given while it did
-    not pass, and `solution_seen` the time when our solution first was.
-
-    The rest is about the file as it stands. `verdicts` is the last verdict by
-    step and `content` the hash of the file that it was about. The first
-    `given` steps in it are our repairs, and `again` are the shown steps that
-    the learner has set out to do again.
+    Attributes:
+        passed: The steps that have ever passed, with the time (ISO 8601, UTC) of the
+            first pass.
+        hints: The number of hints shown, by step.
+        shown: The time at which a step's change was shown or applied while the step
+            did not pass.
+        solution_seen: The time at which the solution was first shown.
+        verdicts: The last verdict, by step.
+        content: The hash of the file that `verdicts` is about.
+        given: How many steps, from the first, are the solution's repairs in the file.
+        again: The shown steps that the learner is repeating.
     """
 
     passed: dict[int, str] = field(default_factory=dict)
@@ -43,13 +45,13 @@ class LessonRecord:
     again: set[int] = field(default_factory=set)
 
     def is_finished(self, steps: int) -> bool:
-        """Whether every step of *steps* passed in the last verdict or before."""
+        """Whether every step of *steps* passed in the last verdict or earlier."""
         return all(number in self.passed for number in range(1, steps + 1))
 
     def current_step(self, steps: int) -> int:
-        """The first step of *steps* that the last verdict did not pass.
+        """The first of *steps* that did not pass in the last verdict.
 
-        The last one when all are passed.
+        The last step if all passed.
         """
         for number in range(1, steps + 1):
             if self.verdicts.get(number) != "passed":
@@ -57,7 +59,7 @@ class LessonRecord:
         return steps
 
     def judge(self, verdicts: Mapping[int, str], content: str, now: str) -> None:
-        """Take the *verdicts* by step on the file with the hash *content*."""
+        """Record the *verdicts*, by step, on the file with the hash *content*."""
         self.verdicts = dict(verdicts)
         self.content = content
         for number, verdict in verdicts.items():
@@ -71,24 +73,24 @@ class LessonRecord:
             self.passed.setdefault(number, now)
 
     def show(self, step: int, now: str) -> None:
-        """Note that *step*'s change was shown, unless the file passes it anyway."""
+        """Record that *step*'s change was shown, unless the file passes it anyway."""
         if self.verdicts.get(step) != "passed":
             self.shown.setdefault(step, now)
         self.again.discard(step)
 
     def has_before_them(self, step: int) -> bool:
-        """Whether *step*'s change was shown, and they do not do it again yet."""
+        """Whether *step*'s change was shown and the learner is not repeating it yet."""
         return step in self.shown and step not in self.again
 
     def start_at(self, step: int, content: str) -> None:
-        """Note that the file is now ours, with the steps before *step* repaired."""
+        """Record that the file was replaced, with the steps before *step* repaired."""
         self.given = step - 1
         self.content = content
         self.verdicts = dict.fromkeys(range(1, step), "passed")
         self.again = {number for number in self.shown if number >= step}
 
     def standing(self) -> dict[str, Any]:
-        """Return what is known of the file as it stands, as JSON data."""
+        """Return what is known about the file's present content, as JSON data."""
         return {
             "verdicts": {str(k): v for k, v in self.verdicts.items()},
             "content": self.content,
@@ -97,9 +99,9 @@ class LessonRecord:
         }
 
     def restore(self, standing: Mapping[str, Any]) -> None:
-        """Take back what `standing` returned when the file stood as it does now.
+        """Restore the result of `standing` from when the file had its present content.
 
-        Nothing is known then where *standing* is not what it should be.
+        If *standing* is malformed, nothing is known about the file.
         """
         try:
             self._take(standing)
@@ -119,17 +121,17 @@ class LessonRecord:
 
 @dataclass
 class State:
-    """What is remembered of all lessons, by their folder's name.
+    """The progress in all lessons, by their folder's name.
 
-    `learners` are random words that tell one learner's progress from another's. There
-    is more than one if the learner has merged progress from elsewhere.
+    `learners` are random words that distinguish the progress of different learners.
+    There is more than one after progress from elsewhere was merged.
     """
 
     lessons: dict[str, LessonRecord] = field(default_factory=dict)
     learners: set[str] = field(default_factory=set)
 
     def of(self, slug: str) -> LessonRecord:
-        """Return the record of a lesson, an empty new one if there is none."""
+        """Return the record of a lesson, a new empty one if there is none."""
         return self.lessons.setdefault(slug, LessonRecord())
 
     def has_progress(self) -> bool:
@@ -141,7 +143,7 @@ class State:
 
 
 def to_json(state: State) -> dict[str, Any]:
-    """Return *state* as JSON data of today's version."""
+    """Return *state* as JSON data of the current version."""
     return {
         "version": VERSION,
         "learners": sorted(state.learners),
@@ -159,13 +161,14 @@ def to_json(state: State) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> State:
-    """Return the state in *data*, of today's version or of an older one.
+    """Return the state in *data*, of the current version or an older one.
 
-    Raises ValueError, TypeError, KeyError or AttributeError when *data* is
-    not what `to_json` makes, or made.
+    Raises:
+        ValueError: *data* was not made by `to_json`. Depending on the damage, it may
+            also be a TypeError, KeyError or AttributeError.
     """
     if data["version"] not in (1, VERSION):
-        raise ValueError("no version that there ever was")
+        raise ValueError("unknown version")
     new = {"shown": {}, "given": 0, "again": []} if data["version"] == 1 else {}
     return State(
         {

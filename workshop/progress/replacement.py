@@ -1,7 +1,7 @@
-"""Put another text in the place of the learner's `app.py`, and back.
+"""Replace the learner's `app.py`, and undo that.
 
-The learner's files are copied first. Each of the three can be taken back by
-`undo`, an undo too, so nothing is ever lost.
+The learner's files are copied first. `undo` reverts every replacement, including an
+undo, so nothing is ever lost.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ class ReplacementError(Exception):
 
 @dataclass(frozen=True)
 class Replacement:
-    """What became of a lesson's `app.py`.
+    """What happened to a lesson's `app.py`.
 
-    `changed` is False when it was already what it should become. `kept` is
-    where the learner's files are now; None when there was no `app.py`, or
-    nothing changed. `step` is the step that the file is for (reset,
-    catch-up), `back_to` the snapshot that was brought back (undo).
+    Attributes:
+        changed: False if the file already had the wanted content.
+        kept: Where the learner's files are now; None if there was no `app.py`, or
+            nothing changed.
+        step: The step that the file is for (reset, catch-up).
+        back_to: The snapshot that was restored (undo).
     """
 
     lesson: Lesson
@@ -44,9 +46,10 @@ class Replacement:
 
 
 def reset(lesson: Lesson, store: Store, snapshots: Snapshots) -> Replacement:
-    """Make `app.py` the starter again.
+    """Replace `app.py` with the starter.
 
-    Raises `ReplacementError`, and then nothing has changed. So do the others.
+    Raises:
+        ReplacementError: Nothing was changed. So for the functions below.
     """
     return _start_at(1, "reset", lesson, store, snapshots)
 
@@ -54,9 +57,10 @@ def reset(lesson: Lesson, store: Store, snapshots: Snapshots) -> Replacement:
 def catch_up(
     lesson: Lesson, step: int, store: Store, snapshots: Snapshots
 ) -> Replacement:
-    """Make `app.py` ours with the steps before *step* repaired.
+    """Replace `app.py` with the solution up to the step before *step*.
 
-    Raises `LessonError` when the lesson has no such step.
+    Raises:
+        LessonError: The lesson has no such step.
     """
     return _start_at(step, "catch-up", lesson, store, snapshots)
 
@@ -64,11 +68,11 @@ def catch_up(
 def undo(
     lesson: Lesson, store: Store, snapshots: Snapshots, number: int | None = None
 ) -> Replacement:
-    """Bring `app.py` back as it was before the last time that we replaced it.
+    """Restore `app.py` as it was before the last replacement.
 
-    With *number* it is that of the snapshot with this number. Without one, states
-    like the present one are passed over: after an update that kept the file as it
-    was, the last replacement is the one before.
+    *number* selects the snapshot with this number. Without one, snapshots equal to the
+    current files are skipped: after an update that kept the file as it was, the last
+    replacement is the one before.
     """
     with disk.turn(_lock(snapshots)):
         there = snapshots.of(lesson.slug)
@@ -113,7 +117,7 @@ def _start_at(
 def _replace(
     lesson: Lesson, content: bytes, verb: Verb, store: Store, snapshots: Snapshots
 ) -> tuple[bool, Snapshot | None]:
-    """Copy the learner's files, then make *content* that of `app.py`."""
+    """Copy the learner's files, then write *content* to `app.py`."""
     file = lesson.app_file
     why_not = obstacle(file)
     if why_not:
@@ -130,33 +134,33 @@ def _replace(
             kept = snapshots.take(lesson.folder, there, verb, standing)
             if file.read_bytes() != there:
                 raise ReplacementError(
-                    f"{file} was saved in the meantime. Nothing was changed; "
-                    "run the command again."
+                    f"{file} was saved in the meantime. Nothing was changed. "
+                    "Run the command again."
                 )
         disk.replace(file, content, mode)
     except OSError as problem:
         raise ReplacementError(
-            f"{file} was not replaced: {disk.reason(problem)}. Your file is as it was. "
+            f"{file} was not replaced: {disk.reason(problem)}. Your file is unchanged. "
             "Is the disk full, or the folder write-protected?"
         ) from None
     return True, kept
 
 
 def obstacle(file: Path) -> str:
-    """Return a sentence on why *file* must not be replaced; "" if it may be."""
+    """Return why *file* must not be replaced, as a sentence; "" if it may be."""
     try:
         mode = file.lstat().st_mode
     except OSError:
-        return ""  # it is missing, so that nothing can be lost
+        return ""  # it is missing, so nothing can be lost
     if stat.S_ISLNK(mode):
         return (
-            f"{file} is a link to {file.readlink()}, and what is behind it may not be "
-            "the lesson's. Put a file in the link's place, then try again."
+            f"{file} is a link to {file.readlink()}, which may not belong to the "
+            "lesson. Replace the link with a file, then try again."
         )
     if not stat.S_ISREG(mode):
         return f"{file} is not a file. Move it away, then try again."
     if not mode & stat.S_IWUSR:
-        return f"{file} is write-protected. Allow writing to it, then try again."
+        return f"{file} is write-protected. Make it writable, then try again."
     return ""
 
 

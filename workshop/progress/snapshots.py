@@ -1,8 +1,7 @@
-"""Keep the files of a lesson as they were before we replaced one.
+"""Keep copies of a lesson's files from before a replacement.
 
-A snapshot is a folder with copies, so that people can look into it and take
-out what they want without us:
-`kept/03_background_tasks/0007-20261122-184800-before-reset/app.py`.
+A snapshot is a folder with copies, so learners can read and copy the files without the
+workshop: `kept/03_background_tasks/0007-20261122-184800-before-reset/app.py`.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from typing import Any
 from workshop.progress import disk
 
 RETAINED = 50
-"""How many snapshots are kept of each lesson.
+"""How many snapshots of each lesson are kept.
 
-Copies of a state that was kept again later go first, then the oldest.
+Snapshots whose content a later one repeats are deleted first, then the oldest.
 """
 
 _NAME = re.compile(r"(?P<number>\d+)-(?P<time>\d{8}-\d{6})-before-(?P<verb>[a-z-]+)")
 _TIME = "%Y%m%d-%H%M%S"
-# What is written last. A snapshot without it was never finished.
+# Written last. A snapshot without it is incomplete.
 _STANDING = ".standing.json"
-# What an app leaves beside itself is neither the learner's nor small.
+# Files that an app creates are not the learner's work, and may be large.
 _LEFT_OUT = (".pyc", ".db", ".db-journal", ".db-wal", ".db-shm")
 _BYTES = 1_000_000
 _FILES = 200
@@ -41,8 +40,8 @@ _FILES = 200
 class Snapshot:
     """Copies of a lesson's files, taken before *verb* replaced `app.py`.
 
-    `number` counts through all lessons, so the highest is the latest even
-    when a clock was set back. `time` is this machine's local time.
+    `number` counts across all lessons, so the highest is the latest even if the clock
+    was set back. `time` is this machine's local time.
     """
 
     folder: Path
@@ -52,7 +51,7 @@ class Snapshot:
 
     @property
     def slug(self) -> str:
-        """The folder's name of the lesson that it is of."""
+        """The name of the lesson's folder."""
         return self.folder.parent.name
 
     @property
@@ -62,7 +61,7 @@ class Snapshot:
 
     @property
     def standing(self) -> dict[str, Any]:
-        """What was known of the file then; empty if that cannot be read."""
+        """What was known about the file then; empty if that cannot be read."""
         try:
             data = json.loads((self.folder / _STANDING).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -72,12 +71,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """All snapshots, in a folder for each lesson below *root*."""
+    """All snapshots, with a folder for each lesson below *root*."""
 
     root: Path
 
     def of(self, slug: str) -> list[Snapshot]:
-        """Return the finished snapshots of a lesson, the latest first."""
+        """Return the complete snapshots of a lesson, the latest first."""
         found = (_read(folder) for folder in _folders(self.root / slug))
         return sorted(
             (it for it in found if it and (it.folder / _STANDING).exists()),
@@ -86,7 +85,7 @@ class Snapshots:
         )
 
     def latest(self) -> Snapshot | None:
-        """Return the latest snapshot of any lesson, None if there is none."""
+        """Return the latest snapshot of any lesson; None if there is none."""
         firsts = [self.of(folder.name)[:1] for folder in _folders(self.root)]
         return max(
             (it for first in firsts for it in first),
@@ -97,14 +96,16 @@ class Snapshots:
     def take(
         self, lesson_folder: Path, app: bytes, verb: str, standing: Mapping[str, Any]
     ) -> Snapshot:
-        """Copy the learner's files in *lesson_folder* before *verb* happens.
+        """Copy the learner's files in *lesson_folder* before *verb* runs.
 
-        *app* is what stands in `app.py`. Small files beside it are copied as
-        well, caches and databases are not. Raises OSError when the copies
-        cannot be written; then nothing is left of them.
+        *app* is the content of `app.py`. Small files beside it are copied as well, but
+        not caches and databases.
+
+        Raises:
+            OSError: The copies could not be written. Nothing of them is left.
         """
         slug = lesson_folder.name
-        now = datetime.now()  # local: people look for the time on their clock
+        now = datetime.now()  # local time, as on the learner's clock
         latest = self.latest()
         number = latest.number + 1 if latest else 1
         name = f"{number:04}-{now.strftime(_TIME)}-before-{verb}"
@@ -127,7 +128,7 @@ class Snapshots:
     def keep(
         self, lesson_folder: Path, app: bytes, verb: str, standing: Mapping[str, Any]
     ) -> Snapshot:
-        """Return the latest snapshot if it holds the same files, else `take` one."""
+        """Return the latest snapshot if its files are the same, else `take` one."""
         latest = next(iter(self.of(lesson_folder.name)), None)
         if latest is not None:
             now = {**dict(_files(lesson_folder)), Path("app.py"): app}
@@ -136,10 +137,10 @@ class Snapshots:
         return self.take(lesson_folder, app, verb, standing)
 
     def _retire(self, slug: str) -> None:
-        """Remove what is too much: repetitions first, then the oldest.
+        """Delete surplus snapshots: repetitions first, then the oldest.
 
-        So fifty times reset and undo push out no state of the learner's own work.
-        An unfinished snapshot older than all others goes, too.
+        So fifty resets and undos do not displace the learner's own work. Incomplete
+        snapshots older than all others are deleted too.
         """
         there = self.of(slug)
         surplus = len(there) - RETAINED
@@ -155,10 +156,10 @@ class Snapshots:
 
 
 def retired(contents: Mapping[Snapshot, str], surplus: int) -> list[Snapshot]:
-    """Return which *surplus* snapshots go. *contents* has the latest first.
+    """Return the *surplus* snapshots to delete. *contents* has the latest first.
 
-    The oldest of those whose content is kept again in a later one; when there are
-    not enough of them, the oldest of all.
+    Choose the oldest of those whose content a later one repeats; if there are not
+    enough of them, the oldest of all.
     """
     seen: set[str] = set()
     repeated: list[Snapshot] = []
@@ -182,7 +183,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Snapshot | None:
-    """Return the snapshot that *folder*'s name tells of, None for any other."""
+    """Return the snapshot that *folder*'s name describes; None for other names."""
     match = _NAME.fullmatch(folder.name)
     if match is None:
         return None
@@ -194,10 +195,10 @@ def _read(folder: Path) -> Snapshot | None:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield the learner's files beside `app.py`, as far as they can be read.
+    """Yield the learner's files beside `app.py` that can be read.
 
-    Nothing replaces them; a copy shows how things stood together. The nearest
-    come first, because there may be a whole environment among them.
+    They are never replaced, but a copy preserves the state as a whole. The nearest
+    files come first, because there may be a whole virtual environment among them.
     """
     return itertools.islice(_walk(folder), _FILES)
 

@@ -1,4 +1,4 @@
-"""Keep the state in a file that survives whatever happens to it."""
+"""Keep the learner's progress in a file that survives crashes and damage."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ class _NewerVersionError(Exception):
 
 
 class _DamagedError(Exception):
-    """The file is not what we write."""
+    """The file was not written by the workshop, or was damaged."""
 
 
 class Store:
     """The state file at *path*, with a backup beside it.
 
-    `notes` collects sentences for the learner: what was found damaged and
-    what became of it. `is_left_alone` says that the file is not ours to read
-    or write, `is_saved` that the last change is on the disk. Nothing here
-    raises for a damaged file.
+    A damaged file never raises.
+
+    Attributes:
+        notes: Sentences for the learner about damage and repairs.
+        is_left_alone: Whether the file must be neither read nor written.
+        is_saved: Whether the last change is on the disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,11 +45,11 @@ class Store:
         self.is_saved = False
 
     def load(self) -> State:
-        """Return the state; an empty one where there is none yet.
+        """Return the state; an empty one if there is none yet.
 
-        A damaged file is set aside under a name of its own and the backup
-        takes its place. A newer version's file is left alone, and so is one
-        that cannot be read: then nothing is saved either.
+        A damaged file is renamed and replaced by the backup. A file that a newer
+        version wrote, or that cannot be read, is left alone; then nothing is saved
+        either.
         """
         state = self._try()
         if state is None:
@@ -59,7 +61,7 @@ class Store:
         return disk.turn(self.path.with_suffix(".lock"))
 
     def _load(self) -> State:
-        """Return the state; to be called in a turn, because it may repair."""
+        """Return the state. Call it with the lock held, because it may repair."""
         state = self._try()
         if state is not None:
             return state
@@ -68,13 +70,13 @@ class Store:
         try:
             state = _read(self.backup)
         except (OSError, _NewerVersionError, _DamagedError):
-            self._note("There is no usable backup: progress starts anew.")
+            self._note("There is no usable backup, so progress starts anew.")
             return State()
         self._note("Your progress was restored from its backup.")
         return state
 
     def _try(self) -> State | None:
-        """Return what can be known without a repair; None if one is needed."""
+        """Return the state if no repair is needed, otherwise None."""
         self.is_left_alone = False
         try:
             return _read(self.path)
@@ -85,13 +87,13 @@ class Store:
         except _NewerVersionError:
             self.is_left_alone = True
             self._note(
-                f"{self.path.name} was written by a newer version of the workshop "
-                "and is left alone; progress is not recorded. Update the checkout."
+                f"{self.path.name} was written by a newer version of the workshop and "
+                "is left alone; progress is not recorded. Update the checkout."
             )
         except OSError as problem:
             self.is_left_alone = True
             self._note(
-                "Your progress cannot be read and is left alone: "
+                "Your progress cannot be read, so the file is left alone: "
                 f"{disk.reason(problem)}. Verdicts are not affected."
             )
         return State()
@@ -101,14 +103,12 @@ class Store:
             self.notes.append(sentence)
 
     def update(self, change: Callable[[State], T]) -> T:
-        """Let *change* alter the state as it is on the disk now, and write it.
+        """Apply *change* to the state on the disk, write it, and return its result.
 
-        Returns what *change* returns. Two processes take turns, so that none
-        writes what it read before the other wrote. The file is replaced in
-        one step: whoever reads it meanwhile, or after a crash, finds the old
-        state or the new one, never half of it; the old one becomes the
-        backup. When it cannot be written, that is noted and nothing is lost
-        but this change.
+        A lock prevents two processes from overwriting each other's changes. The file is
+        replaced atomically and the old one becomes the backup, so a reader never finds
+        half a state, even after a crash. If the file cannot be written, that is added
+        to `notes` and only this change is lost.
         """
         with self._turn():
             state = self._load()
@@ -141,7 +141,7 @@ class Store:
             os.replace(self.path, aside)  # noqa: PTH105 -- replaces on Windows too
         except OSError as problem:
             self._note(
-                f"{self.path} is damaged and in the way: {disk.reason(problem)}."
+                f"{self.path} is damaged and cannot be moved: {disk.reason(problem)}."
             )
             self.is_left_alone = True
         else:
@@ -149,7 +149,7 @@ class Store:
 
 
 def content_hash(path: Path) -> str:
-    """Return what tells one content of *path* from another; "" if unreadable."""
+    """Return a hash of the content of *path*; "" if it cannot be read."""
     try:
         return content_hash_of(path.read_bytes())
     except OSError:
@@ -157,12 +157,19 @@ def content_hash(path: Path) -> str:
 
 
 def content_hash_of(content: bytes) -> str:
-    """Return what tells *content* from any other."""
+    """Return a hash of *content*."""
     return hashlib.sha256(content).hexdigest()
 
 
 def _read(path: Path) -> State:
-    """Raise OSError, _NewerVersionError or _DamagedError."""
+    """Return the state in the file *path*.
+
+    Raises:
+        OSError: The file cannot be read.
+        _NewerVersionError: A newer version wrote it.
+        _DamagedError: It is damaged.
+
+    """
     content = disk.read(path)
     try:
         data = json.loads(content.decode("utf-8"))

@@ -1,4 +1,4 @@
-"""Take progress along to another machine, or to another clone."""
+"""Move progress to another machine or another clone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ _BYTES = 5_000_000
 
 
 class TransferError(Exception):
-    """Nothing was written or taken over; the message says why."""
+    """Nothing was written or imported; the message says why."""
 
 
 @dataclass(frozen=True)
 class Brought:
-    """What an import adds: the newly passed steps by lesson, and what else.
+    """What an import adds: the newly passed steps by lesson.
 
-    `other` tells whether hints, shown steps or looks at our solution are
-    remembered differently now.
+    `other` is True if records of hints, shown steps or solutions changed.
     """
 
     passed: dict[str, list[int]]
@@ -33,29 +32,30 @@ class Brought:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all of it was known before."""
+        """Whether the import added nothing."""
         return not self.passed and not self.other
 
 
 def write_export(state: State, file: Path) -> None:
-    """Write *state* to *file*; replace nothing but an earlier export.
+    """Write *state* to *file*, which must be new or an earlier export.
 
-    Raises `TransferError`.
+    Raises:
+        TransferError: The file was not written.
     """
     try:
-        # A link stays one: what is behind it is replaced.
+        # Keep a link; its target is replaced.
         file = file.resolve()
         if file.exists():
             try:
                 read_export(file)
             except TransferError:
                 raise TransferError(
-                    f"{file} is there already, and is no progress that was exported. "
-                    "It is left alone; choose another name."
+                    f"{file} exists already and is not a progress export, so it was "
+                    "not overwritten. Choose another name."
                 ) from None
         text = json.dumps(to_json(state), indent=2) + "\n"
         disk.replace(file, text.encode(), 0o644)
-    except (OSError, RuntimeError) as problem:  # the latter: links in a circle
+    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
         raise TransferError(
             f"Progress could not be written to {file}: {disk.reason(problem)}."
         ) from None
@@ -80,8 +80,8 @@ def read_export(file: Path) -> State:
             _check(slug, record)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise TransferError(
-            f"{file} holds no progress that was exported. "
-            "Your progress is as it was before."
+            f"{file} is not a progress export. Your progress is unchanged. "
+            "Export it with `python -m workshop progress export FILE`."
         ) from None
     return state
 
@@ -100,11 +100,11 @@ def bring(state: State, other: State, *, of_anyone: bool) -> Brought | None:
 
 
 def merge(state: State, other: State) -> Brought:
-    """Add what *other* remembers to *state*, which never loses a step by it.
+    """Add the progress in *other* to *state*, which never loses a step.
 
-    Of two times of a first pass the earlier one counts. A step that passed
-    on one side without being shown is not a shown one. What *state* knows of
-    the file as it stands is left alone: the other file is not here.
+    If a step passed on both sides, the earlier time counts. A step that passed on one
+    side without being shown does not count as shown. What *state* knows about the
+    file's present content is kept, because the other file is not here.
     """
     passed: dict[str, list[int]] = {}
     differs = False
@@ -125,7 +125,7 @@ def merge(state: State, other: State) -> Brought:
 
 
 def _merge_shown(mine: LessonRecord, theirs: LessonRecord) -> None:
-    """Merge the shown steps; to be called before the passed ones are."""
+    """Merge the shown steps. Call it before the passed steps are merged."""
     alone = {step for step in mine.passed if step not in mine.shown}
     alone |= {step for step in theirs.passed if step not in theirs.shown}
     both = _earlier(mine.shown, theirs.shown)
@@ -142,7 +142,7 @@ def _earlier(some: dict[int, str], others: dict[int, str]) -> dict[int, str]:
 
 
 def _check(slug: str, record: LessonRecord) -> None:
-    """Raise ValueError for what only a slip or a stranger could have written."""
+    """Raise `ValueError` for values that the workshop would not have written."""
     if not _SLUG.fullmatch(slug):
         raise ValueError(slug)
     for step in (*record.passed, *record.shown, *record.hints):

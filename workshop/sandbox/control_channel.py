@@ -1,4 +1,4 @@
-"""Where a worker gets its control: its job, and when to begin with it."""
+"""A worker's control channel: its job, and the signal to start."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 _CALM_SECONDS = 0.2
-"""So long after its birth a process leaves the cores to the verdict before."""
+"""How long a new process leaves the cores to the verdict before it."""
 
 
 class ControlChannel:
-    """Receives commands through a pipe, one JSON line each.
+    """Messages from a pipe, one per line: the job, then which tests if the job waits.
 
-    The end of the pipe means that nobody wants a result any more, or that
-    whoever started this process is dead: it stops at once.
+    The end of the pipe means that the result is no longer wanted, or that the parent
+    process has ended. Then this process stops at once.
     """
 
     def __init__(self, descriptor: int, channel: Channel) -> None:
@@ -36,7 +36,7 @@ class ControlChannel:
         self._control: IO[str] = os.fdopen(descriptor, encoding="utf-8")
 
     def job(self) -> dict[str, Any]:
-        """Return the job, and go on with it: it waits by itself if it should."""
+        """Return the job, and continue; a waiting job calls `wait_for_start` itself."""
         job: dict[str, Any] = json.loads(self._line())
         if not job["waits"]:
             self.channel.sign_with(job.pop("key"))
@@ -44,7 +44,7 @@ class ControlChannel:
         return job
 
     def wait_for_start(self) -> set[str]:
-        """Return the names of the tests to run, when the waiting is over."""
+        """Wait for the signal to start, and return the names of the tests to run."""
         self.channel.send("ready")
         order = json.loads(self._line())
         self.channel.sign_with(order["key"])
@@ -67,12 +67,12 @@ class ControlChannel:
 
 
 class ForkingControlChannel(ControlChannel):
-    """ControlChannel from a socket: a job, then any number of requests to fork.
+    """Messages from a socket: a job, then any number of requests to fork.
 
-    With each request come three descriptors and an environment. The forked
-    process makes the descriptors its own and is told its tests there, while
-    this one waits for the next request. The socket's end is the end of this
-    process, not of those that it forked.
+    Each request comes with three descriptors and an environment. The forked process
+    uses the descriptors as its own and receives its tests there, while this one waits
+    for the next request. The end of the socket ends this process, but not those that it
+    has forked.
     """
 
     def __init__(self, descriptor: int, channel: Channel) -> None:
@@ -80,7 +80,7 @@ class ForkingControlChannel(ControlChannel):
         self._socket = socket.socket(fileno=descriptor)
 
     def job(self) -> dict[str, Any]:
-        """Return the job that every forked process will do."""
+        """Return the job that every forked process will run."""
         message = self._socket.recv(1 << 16)
         if not message:
             stop()
@@ -88,11 +88,11 @@ class ForkingControlChannel(ControlChannel):
         return job
 
     def wait_for_start(self) -> set[str]:
-        """Return in each forked process, when its waiting is over; never here."""
+        """Return in each forked process when it may start; never in this one."""
         if sys.platform != "linux":
             raise NotImplementedError
         if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 -- only counted
-            # Whatever holds a lock in another thread would hold it for ever.
+            # A lock that another thread holds would be held forever after a fork.
             self.channel.send("unfit")
             stop()
         self.channel.send("ready")
@@ -123,12 +123,12 @@ class ForkingControlChannel(ControlChannel):
             self.channel.send("forked", child=pid, number=request["number"])
 
     def _use_the_wait(self) -> None:
-        """Rehearse, unless the order to go comes at once."""
+        """Rehearse, unless the signal to start comes at once."""
         if not select.select([self._control], [], [], _CALM_SECONDS)[0]:
             rehearse()
 
     def _reap(self) -> None:
-        """Tell which of the forked processes have ended, and how."""
+        """Reap forked processes that have ended, and report their exit codes."""
         if sys.platform != "linux":
             raise NotImplementedError
         with contextlib.suppress(ChildProcessError):
@@ -140,7 +140,7 @@ class ForkingControlChannel(ControlChannel):
                 self.channel.send("reaped", child=pid, code=code)
 
     def _become(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        """Be a process of its own from here on, as if newly started."""
+        """Turn the forked process into an independent one, as if newly started."""
         if sys.platform != "linux":
             raise NotImplementedError
         os.setsid()
@@ -153,14 +153,14 @@ class ForkingControlChannel(ControlChannel):
         os.close(output)
         self._control = os.fdopen(control, encoding="utf-8")
         os.environ.update(request["environment"])
-        tempfile.tempdir = None  # It remembers the folder of the other process.
+        tempfile.tempdir = None  # it caches the folder of the other process
         stream = os.fdopen(events, "w", encoding="utf-8", buffering=1)
         self.channel.adopt(stream)
         faulthandler.enable(stream)
 
 
 def stop() -> NoReturn:
-    """End this process, and its group where it leads one."""
+    """End this process, and its group if it leads one."""
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

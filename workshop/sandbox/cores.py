@@ -1,4 +1,4 @@
-"""The cores that a process may use: in a container fewer than the machine has."""
+"""The cores that a process may use, in a container fewer than the machine has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a run may use before it is ended."""
+"""The resources that a run may use before it is ended."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one run. All of them are far above what a good answer needs.
+    """Limits of one run, all far above what a good solution needs.
 
-    `start_seconds` is the time until the first test begins: importing the
-    libraries takes up to 8 s on a cold, loaded machine. `test_seconds` is for
-    one test with its set-up and clean-up; the lab's own waits end after 3 s.
+    `start_seconds` is the time until the first test begins: importing the libraries
+    takes up to 8 s on a cold, loaded machine. `test_seconds` is for one test with its
+    set-up and clean-up; the test kit's own waits end after 3 s.
     """
 
     start_seconds: float = 60.0

@@ -1,14 +1,14 @@
-"""How a worker's standard output tells which test printed what."""
+"""Markers in a worker's standard output that show which test printed what."""
 
 MARK = "\x1e"
-"""Begins `MARK badge test` and a line break, written where a test begins.
+"""Begins `MARK run-id test` and a line break, written where a test begins.
 
-The record separator: control characters of that kind are not printed by
-accident, and a marker of another process is left alone.
+It is the record separator, a control character that is not printed by accident. Markers
+of other processes have another run id and are ignored.
 """
 
 AGAIN = "again"
-"""Follows the test's name where what it printed so far is to be forgotten."""
+"""Follows the test's name if its output so far is to be discarded."""
 
 RUN_ID = "WORKSHOP_RUN"
-"""Environment variable that every process of a run inherits."""
+"""The environment variable with the run id, which every process of a run inherits."""

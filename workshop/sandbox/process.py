@@ -1,4 +1,4 @@
-"""The operating system's side of a worker: a process of ours, or a fork of one."""
+"""A worker's process: newly started, or forked."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from workshop.processes.supervised import own_group, supervised
 from workshop.sandbox.markers import RUN_ID
 
 _PATIENCE_SECONDS = 5.0
-"""How long a process that was killed may take to be gone."""
+"""How long a killed process may take to disappear."""
 
 
 class Running(Protocol):
-    """A process with a pipe for its control, one for its events, one for its output."""
+    """A process with a pipe for control, one for events, and one for output."""
 
     control: IO[bytes]
     events: IO[bytes]
@@ -32,10 +32,10 @@ class Running(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """Its number, None while it is not known."""
+        """The process id; None until it is known."""
 
     def poll(self) -> int | None:
-        """Return its exit code, None while it runs."""
+        """Return the exit code; None while it runs."""
 
     def wait(self) -> None:
         """Wait until it has ended."""
@@ -44,11 +44,11 @@ class Running(Protocol):
         """Kill it and its group."""
 
     def close(self) -> None:
-        """Wait until it is gone, and let go of it."""
+        """Wait until it has ended, and close its pipes."""
 
 
 class Spawned:
-    """A process that was started from nothing."""
+    """A newly started process."""
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self._process = _start(root, environment, [])
@@ -61,11 +61,11 @@ class Spawned:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Return its exit code, None while it runs."""
+        """Return the exit code; None while it runs."""
         return self._process.poll()
 
     def wait(self) -> None:
@@ -79,18 +79,18 @@ class Spawned:
             self._process.kill()
 
     def close(self) -> None:
-        """Wait until it is gone, and close its control."""
+        """Wait until it has ended, and close its control pipe."""
         self._process.wait()
         with contextlib.suppress(OSError):
             self.control.close()
 
 
 class ForkServer:
-    """A worker that has done all that needs no answer, and forks one for each run.
+    """A fork server: a worker that has prepared everything, and forks one per run.
 
-    A forked process is ready at once, and as fresh as a new one: nothing that
-    an answer does can reach the stem's memory. Only where forking is safe:
-    on Linux, and while the stem has a single thread. `is_fit` tells.
+    A forked process is ready at once, and as clean as a new one, because the code under
+    test cannot reach the server's memory. It is only used where forking is safe: on
+    Linux, and while the server has a single thread. `is_fit` reports that.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class ForkServer:
         return sys.platform == "linux"
 
     def fork(self, environment: Mapping[str, str]) -> ForkedProcess:
-        """Return a process that is being forked, with *environment* added to it."""
+        """Return a process that is being forked, with *environment* added."""
         if sys.platform != "linux":
             raise NotImplementedError
         with self._lock:
@@ -133,11 +133,11 @@ class ForkServer:
         return forked
 
     def owns(self, process: psutil.Process) -> bool:
-        """Whether *process* is the stem, or was forked from it by request."""
+        """Whether *process* is the fork server, or was forked from it on request."""
         return self._process.pid in (process.pid, process.ppid())
 
     def end(self) -> None:
-        """End the stem. What was forked from it is ended one by one."""
+        """End the fork server. Processes forked from it are ended separately."""
         self._socket.close()
         _kill_group(self._process.pid)
         self._process.wait()
@@ -171,7 +171,7 @@ class ForkServer:
                 return
 
     def _lost(self) -> None:
-        """Nobody is there any more to tell how the forked ones end."""
+        """Mark the forked processes as abandoned: their ends will not be reported."""
         with self._lock:
             self.is_fit = False
             for forked in self._forks.values():
@@ -180,7 +180,7 @@ class ForkServer:
 
 
 class ForkedProcess:
-    """A process that was forked from a stem, or is about to be."""
+    """A process that was forked from a fork server, or is about to be."""
 
     def __init__(self, stem: ForkServer) -> None:
         control, write = os.pipe()
@@ -196,25 +196,25 @@ class ForkedProcess:
         self._killed = False
 
     def started(self, pid: int) -> None:
-        """Note the number that it was given."""
+        """Record its process id."""
         self.pid = pid
         if self._killed:
             self.kill()
 
     def exited(self, code: int) -> None:
-        """Note how it ended."""
+        """Record its exit code."""
         self._code = code
         self._over.set()
 
     def abandoned(self) -> None:
-        """Note that nobody will tell how it ends: its stem is gone."""
+        """Record that its end will not be reported, because its server has ended."""
         if self.pid is not None:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(self.pid).kill()
         self._over.set()
 
     def poll(self) -> int | None:
-        """Return its exit code, None while it runs."""
+        """Return the exit code; None while it runs."""
         return self._code
 
     def wait(self) -> None:
@@ -222,19 +222,19 @@ class ForkedProcess:
         self._over.wait(_PATIENCE_SECONDS)
 
     def kill(self) -> None:
-        """Kill it and its group, or as soon as it is there."""
+        """Kill it and its group, or as soon as it exists."""
         if sys.platform != "linux":
             raise NotImplementedError
         self._killed = True
         if self.pid is None:
             return
-        _kill_group(self.pid)  # Others may be in it when the first has ended.
+        _kill_group(self.pid)  # the group may outlive its first process
         if not self._over.is_set():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Wait until it is gone, and close its control."""
+        """Wait until it has ended, and close its control pipe."""
         with contextlib.suppress(OSError):
             self.control.close()
         self.wait()
@@ -260,7 +260,7 @@ def _start(
         stdin=stdin,
         stdout=subprocess.PIPE if stdin is subprocess.PIPE else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        # The whole group can be ended at once.
+        # A separate session, so that the whole group can be ended at once.
         **own_group(),
     )
 

@@ -1,4 +1,4 @@
-"""Start a worker, listen to it, and end it with everything it started."""
+"""Start a worker, receive its events, and end it with everything it started."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from workshop.terminal.output import safe_plain
 from workshop.terminal.secrets import redacted, secrets_of
 
 _LAST = ("done", "gone", "broken", "tampered", "forged", "breakpoint")
-"""Events after which nothing that the worker says counts."""
+"""Events after which the worker's output is ignored."""
 _KEPT_BYTES = Limits().output_bytes
-"""How much of one test's output is kept: all, unless the run is ended for it."""
+"""How much of one test's output is kept: all, unless the run exceeds its limit."""
 _ROOM_BYTES = 256_000_000
 _TICK_SECONDS = 0.2
 _BEFORE_THE_KEY = ("ready", "unfit", "broken")
@@ -37,17 +37,15 @@ _BEFORE_THE_KEY = ("ready", "unfit", "broken")
 
 
 class WorkerProcess:
-    """One worker, from its start to its sure end. Use it with `with`.
+    """One worker, from its start to its guaranteed end. A context manager.
 
-    The constructor starts the process, which imports what it needs while the
-    caller goes on. `run` hands it its only job and yields what it reports.
-    Leaving the `with` block ends the process group, every descendant, and
-    every process that carries the run's badge in its environment, and deletes
-    the folder for temporary files that the run was given.
+    The constructor starts the process, which imports what it needs in the meantime.
+    `run` hands over its only job and yields its events. Leaving the block ends the
+    process group, every descendant, and every process with the run id in its
+    environment, and deletes the run's temporary folder.
 
-    A worker that is told its *job* at the start makes everything ready for
-    it, and `run` says when, and which of its tests. One forked from a *stem*
-    is ready at once.
+    A worker that gets its *job* at the start prepares it, and `run` tells it when to
+    start and which tests to run. A worker forked from a *stem* is ready at once.
     """
 
     def __init__(
@@ -60,7 +58,7 @@ class WorkerProcess:
     ) -> None:
         self._badges = {uuid.uuid4().hex}
         self._began = time.time()
-        # A run that is cut short cannot tidy up; a folder of its own can go whole.
+        # A run that is cut short cannot clean up, but its own folder can be deleted.
         self._folder = make_temporary_folder("run", quick_folder())
         own = {RUN_ID: next(iter(self._badges))}
         self.output = Output(own[RUN_ID])
@@ -68,7 +66,7 @@ class WorkerProcess:
         self._stem = stem
         self._process: Running
         if stem is not None:
-            # A fork shows the environment of the process that it was made from.
+            # After a fork, /proc still shows the environment of the parent.
             self._badges.add(stem.badge)
             self._process = stem.fork(own)
         else:
@@ -89,7 +87,7 @@ class WorkerProcess:
             reader.start()
 
     def __enter__(self) -> WorkerProcess:
-        """Return the worker itself."""
+        """Return the worker."""
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -98,12 +96,12 @@ class WorkerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """The worker's exit code, None while it runs."""
+        """The worker's exit code; None while it runs."""
         return self._process.poll()
 
     @property
     def is_lost(self) -> bool:
-        """Whether it ended while it waited: no answer can have to do with that."""
+        """Whether it ended while it was idle, so that no solution can be the cause."""
         return self._waiting and self._gone and not self._begun
 
     def run(
@@ -111,12 +109,13 @@ class WorkerProcess:
     ) -> Iterator[dict[str, Any]]:
         """Hand over *job* and yield events until the run has ended.
 
-        The last event is `done`, or one of our own: `stalled` (nothing was
-        reported for too long), `timed_out` (too long over all), `forged` (somebody
-        else wrote a result), `output_limit` (too much
-        output), `process_limit` (too many processes), `gone` (the worker ended by
-        itself). With `breakpoint` the worker waits at one, where nobody is.
-        *rounds* is how often the job runs the tests: the time over all is for each.
+        The last event is `done`, or one of these: `stalled` (no event for too long),
+        `timed_out` (too long in total), `forged` (another process wrote a result),
+        `output_limit` (too much output), `process_limit` (too many processes), `gone`
+        (the worker exited), or
+        `breakpoint` (the worker waits at one, without a user).
+
+        *rounds* is how often the job runs the tests. The total time applies to each.
         """
         order = {"tests": job["tests"]} if self._waiting else dict(job)
         self._say(json.dumps({**order, "key": self._key}))
@@ -132,8 +131,8 @@ class WorkerProcess:
                 self._begun |= event["event"] == "start"
                 self._gone |= event["event"] == "gone"
                 if event["event"] == "gone" and heard and time.monotonic() >= due:
-                    # Python was telling where it hangs. It reads the stack of a
-                    # thread that runs, and now and then falls over it.
+                    # Python was dumping where the test hangs. It reads the stack of a
+                    # running thread, which occasionally crashes.
                     yield {"event": "stalled"}
                     return
                 heard = True
@@ -141,8 +140,8 @@ class WorkerProcess:
                 if event["event"] in _LAST:
                     self.output.wait_until_complete()
                     return
-                # One second more than the worker's own limit: it tells where
-                # it hangs when its time is up.
+                # One second more than the worker's own time limit, at which it reports
+                # where it hangs.
                 deadline = time.monotonic() + limits.test_seconds + 1
                 due = deadline - 1 - _TICK_SECONDS
             elif time.monotonic() > deadline:
@@ -159,11 +158,11 @@ class WorkerProcess:
                 return
 
     def kill(self) -> None:
-        """End the worker and its group at once. `end` is still to be called."""
+        """Kill the worker and its group at once. `end` must still be called."""
         self._process.kill()
 
     def end(self) -> None:
-        """End the worker, its group and all that it started; wait for it."""
+        """End the worker, its group and everything that it started; wait for that."""
         doomed = self._descendants()
         self._process.kill()
         for process in (*doomed, *self._badged()):
@@ -189,7 +188,7 @@ class WorkerProcess:
             return []
 
     def _badged(self) -> Iterator[psutil.Process]:
-        """Find what left the group and lost its parent: a double fork, say."""
+        """Find processes that left the group and lost their parent (a double fork)."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 young = process.create_time() >= self._began - 1
@@ -206,8 +205,8 @@ class WorkerProcess:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rstrip()
                 try:
-                    # What an event quotes may come from the answer: the words of
-                    # an exception, the name of a task.
+                    # An event may quote the app: an exception's message, the name of a
+                    # task.
                     event: Any = cleaned(json.loads(body_of(line)), safe_plain)
                     kind, pid = event["event"], event["pid"]
                 except (ValueError, KeyError, TypeError):
@@ -231,10 +230,10 @@ class WorkerProcess:
 
 
 def quick_folder() -> Path | None:
-    """Return where files are kept in memory, if there is room; else None.
+    """Return a folder in memory if there is one with enough space, otherwise None.
 
-    The tests make many small databases, and wait for each to reach the disk:
-    on a laptop that is a third of the time of a run.
+    The tests create many small databases and wait until each is written. On a laptop's
+    disk that takes a third of a run's time.
     """
     try:
         free = shutil.disk_usage(MEMORY).free
@@ -245,7 +244,7 @@ def quick_folder() -> Path | None:
 
 
 class Output:
-    """What a run printed, kept test by test, head and tail of each."""
+    """The output of a run by test, with the beginning and the end of each."""
 
     def __init__(self, badge: object) -> None:
         self.total = 0
@@ -257,7 +256,7 @@ class Output:
         self._lock = threading.Lock()
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         with self._lock:
             self.total += len(chunk)
             self._pending += chunk
@@ -267,7 +266,7 @@ class Output:
                     break
                 name, end, rest = after.partition(b"\n")
                 if not end:
-                    return  # The rest of the marker is still on its way.
+                    return  # the rest of the marker is still missing
                 self._keep(before)
                 self._current, _, again = name.decode().partition(" ")
                 if again == AGAIN:
@@ -275,7 +274,7 @@ class Output:
                 self._pending = rest
                 if not self._current:
                     self._complete.set()
-            # A marker may be cut anywhere; hold back what could begin one.
+            # A marker may be split anywhere; hold back a possible beginning.
             cut = self._pending.rfind(self._mark[:1])
             held = self._pending[cut:] if cut >= 0 else b""
             if len(held) > len(self._mark):
@@ -284,23 +283,23 @@ class Output:
             self._pending = held
 
     def finish(self) -> None:
-        """Note that nothing more will come."""
+        """Mark the output as complete."""
         with self._lock:
             self._keep(self._pending)
             self._pending = b""
         self._complete.set()
 
     def wait_until_complete(self) -> None:
-        """Wait until the last test's output is here, a second at most.
+        """Wait until the last test's output has arrived, for a second at most.
 
-        A process that the answer left behind may hold the pipe open for ever.
+        A process that the app left behind may hold the pipe open forever.
         """
         self._complete.wait(1)
 
     def texts(self) -> dict[str, str]:
-        """Return the output by test id; before and after all tests: ``""``.
+        """Return the output by test id; outside of tests the id is "".
 
-        Of control codes only colours are left in it, and no secrets.
+        Secrets and control codes except colours are removed.
         """
         secrets = secrets_of(os.environ)
         with self._lock:
@@ -320,7 +319,7 @@ class Output:
 
 
 def _shorten(data: bytes) -> bytes:
-    """Return the beginning and the end of *data*, in whole lines where it has any."""
+    """Return the beginning and the end of *data*, in whole lines if it has any."""
     if len(data) <= _KEPT_BYTES:
         return data
     half = _KEPT_BYTES // 2

@@ -1,1 +1,1 @@
-"""Everything that is printed. This room does not know how verdicts are made."""
+"""Everything that is printed. This package does not know how verdicts are made."""

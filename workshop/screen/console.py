@@ -1,4 +1,4 @@
-"""Where output goes, and the marks that states are shown by."""
+"""The console for output, and the marks for verdicts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, ConsoleRenderable
     from rich.segment import Segment
 
-# State is told by shape and word; colour only repeats it.
+# Shapes and words show the state; colour only repeats it.
 MARKS = {
     "passed": ("✓", "+", "green"),
     "failed": ("✗", "x", "red"),
@@ -34,15 +34,15 @@ def out() -> Console:
     from rich.theme import Theme
 
     class PipeConsole(Console):
-        """A console that leaves it to its caller when a reader has gone.
+        """A console that lets its caller handle a broken pipe.
 
-        Every text that it writes is `_Safe`, so that it writes to the terminal
-        itself: the colours and links in it are Rich's.
+        It wraps everything it writes in `_Safe`, so it can bypass the filter of
+        standard output: the remaining colours and links are Rich's.
         """
 
         @property
         def file(self) -> IO[str]:
-            """Where it writes."""
+            """The stream that it writes to."""
             return trusted(self._file or sys.stdout)
 
         @file.setter
@@ -56,19 +56,19 @@ def out() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    # Without a terminal nothing is gained by breaking lines at column 80.
+    # Without a terminal there is no reason to wrap lines at column 80.
     width = None if sys.stdout.isatty() else 100
 
     class Hook(RenderHook):
-        """Has everything that is printed cleaned."""
+        """Cleans everything that is printed."""
 
         def process_renderables(
             self, renderables: list[ConsoleRenderable]
         ) -> list[ConsoleRenderable]:
-            """Return *renderables*, cleaned when they are rendered."""
+            """Return *renderables*, wrapped so that rendering cleans them."""
             return [_Safe(each) for each in renderables]
 
-    # Rich's own style has a black background: dark boxes on a light terminal.
+    # Rich's default style has a black background: dark boxes on a light terminal.
     theme = Theme({"markdown.code": "bold cyan"})
     console = PipeConsole(highlight=False, width=width, theme=theme)
     console.push_render_hook(Hook())
@@ -76,7 +76,7 @@ def out() -> Console:
 
 
 class _Safe:
-    """Something to print, without control codes and secrets in its texts."""
+    """A renderable without control codes and secrets in its texts."""
 
     def __init__(self, renderable: ConsoleRenderable) -> None:
         self._renderable = renderable
@@ -84,15 +84,15 @@ class _Safe:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[Segment]:
-        """Render it."""
+        """Render the cleaned content."""
         for segment in console.render(self._renderable, options):
             yield segment._replace(text=safe_plain(segment.text))
 
 
 def mark(verdict: str) -> str:
-    """Return the sign for *verdict*, in ASCII where nothing else is safe."""
+    """Return the mark for *verdict*; ASCII if the encoding may lack others."""
     fancy, plain, _ = MARKS[verdict]
-    # The full screen puts something without an encoding in the output's place.
+    # The full screen replaces standard output with an object without an encoding.
     encoding = getattr(sys.stdout, "encoding", getattr(sys.__stdout__, "encoding", ""))
     try:
         fancy.encode(encoding or "ascii")
@@ -107,14 +107,14 @@ def colour(verdict: str) -> str:
 
 
 def came_by_make() -> bool:
-    """Whether the person typed `make` rather than `python -m workshop`."""
+    """Whether the user typed `make` rather than `python -m workshop`."""
     return "MAKELEVEL" in os.environ
 
 
 def command(
     verb: str, lesson: str = "", options: str = "", *, make: bool | None = None
 ) -> str:
-    """Return how the person would type *verb*: by make if they used it."""
+    """Return the command for *verb*: with make if the user used make."""
     if came_by_make() if make is None else make:
         arguments = f' ARGS="{options}"' if options else ""
         if not lesson:

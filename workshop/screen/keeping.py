@@ -10,7 +10,7 @@ from workshop.screen.pages import short
 def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
     """Return what was done, how to undo it, and where the copies are.
 
-    *undo* says how the learner can undo it here. The default is the command.
+    *undo* says how to undo it here. The default is the command.
     """
     number = it.lesson.number
     if it.back_to is not None:
@@ -18,7 +18,7 @@ def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
     elif it.step == 1:
         became = "the starter"
     else:
-        became = f"our solution of the steps before step {it.step}"
+        became = f"the solution of the steps before step {it.step}"
     if not it.changed:
         return [f"Lesson {number}: app.py is {became} already. Nothing was changed."]
     done = f"Lesson {number}: app.py is now {became}."

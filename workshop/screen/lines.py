@@ -1,6 +1,6 @@
-"""Watch mode as plain lines: in a pipe, on a dumb terminal, or when asked for.
+"""Watch mode as plain lines: in a pipe, on a dumb terminal, or on request.
 
-The same keys as on the whole screen, each typed as a line of its own.
+The keys are those of the full screen, each typed on a line of its own.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from workshop.watch import (
 from workshop.watch.session import BY_KEY
 
 _ACTIONS = {word: key.action for key in KEYS for word in (key.letter, key.word)}
-# Without a timeout a wait cannot be interrupted on Windows.
+# On Windows a wait without a timeout cannot be interrupted.
 _WAIT_SECONDS = 0.5 if sys.platform == "win32" else None
 
 
 class Lines:
-    """Watch mode in lines, beginning at *lesson*.
+    """Watch mode in lines, starting with *lesson*.
 
-    What is typed, what the engine tells and what the served app says all come
-    through one queue, so that nothing is written into the middle of something.
+    Typed lines, events from the engine and the served app's output go through one
+    queue, so that no output is interrupted by another.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class Lines:
 
     @property
     def lesson(self) -> Lesson:
-        """The lesson it has come to."""
+        """The current lesson."""
         return self._now.lesson
 
     def run(self, typed: Iterable[str]) -> bool:
-        """Go on until somebody quits or the lines *typed* end.
+        """Run until the user quits or the lines *typed* end.
 
-        Return whether the last verdict was a pass. At the end of input the
-        run that is on gets its verdict first.
+        Return whether the last verdict was a pass. At the end of input, a run in
+        progress is finished first.
         """
         self._enter(self._now.lesson)
         threading.Thread(target=self._read, args=(typed,), daemon=True).start()
@@ -97,14 +97,14 @@ class Lines:
         return self._now.passed
 
     def _read(self, typed: Iterable[str]) -> None:
-        # A terminal that has gone gives an error instead of an end.
+        # A terminal that is gone raises an error instead of ending the input.
         with contextlib.suppress(OSError):
             for line in typed:
                 self._inbox.put(lambda line=line: self._do(line))  # type: ignore[misc]
         self._inbox.put(self._end)
 
     def _end(self) -> None:
-        """Leave, once there is a verdict or nothing to wait for."""
+        """Leave when no run is in progress."""
         self._ending = True
         now = self._now
         settled = now.verdict is not None and not now.stale
@@ -114,7 +114,7 @@ class Lines:
     def _say(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
 
-    # What the engine tells
+    # Events from the engine
 
     def _listen(self, event: Event) -> None:
         self._inbox.put(lambda: self._take(event))
@@ -146,14 +146,14 @@ class Lines:
 
     def _show(self, event: Finished) -> None:
         verdict, lesson = event.verdict, self._now.lesson
-        # Written in one piece: whoever reads along sees all of it or nothing.
+        # Written at once, so that a reader sees all of it or nothing.
         with self._console:
             self._console.print()
             print_verdict(verdict, lesson.app_file, console=self._console, own=False)
             if verdict.passed:
                 then = self._following()
                 on = f"n goes on to lesson {then.number}, " if then else ""
-                self._say(f"Type {on}s for our answer, q to quit.")
+                self._say(f"Type {on}s for the solution, q to quit.")
             else:
                 self._say("Type h for a hint, ? for all keys, q to quit.")
         self._actions.record(event)
@@ -164,7 +164,7 @@ class Lines:
 
     @property
     def _step(self) -> Step:
-        """The step to do now: the first that has not passed."""
+        """The current step: the first that has not passed."""
         now = self._now
         if now.verdict is not None and now.verdict.current is not None:
             return now.lesson.steps[now.verdict.current.number - 1]
@@ -190,12 +190,12 @@ class Lines:
             self._session.start()
         else:
             self._session.change(lesson, environment)
-        # Meanwhile the libraries are being imported.
+        # The libraries are imported in the meantime.
         self._console.print(Text(f"Lesson {lesson.number} · {lesson.title}", "bold"))
         self._console.print()
         self._console.print(texts.brief(lesson, self._step))
 
-    # What is typed
+    # Input
 
     def _do(self, line: str) -> None:
         word, _, rest = line.strip().lower().partition(" ")
@@ -210,7 +210,7 @@ class Lines:
         if not word:
             return
         if action is None:
-            self._say(f"There is no key {word!r}. ? shows all of them.")
+            self._say(f"There is no key {word!r}. Type ? for all keys.")
         elif action == "list" and rest:
             self._go(rest)
         else:
@@ -226,7 +226,7 @@ class Lines:
             if number in (lesson.number, lesson.slug):
                 self._enter(lesson)
                 return
-        self._say(f"There is no lesson {wanted!r}. l shows all of them.")
+        self._say(f"There is no lesson {wanted!r}. Type l for all lessons.")
 
     def _next(self) -> None:
         lesson = self._now.lesson
@@ -234,12 +234,12 @@ class Lines:
             step = self._step
             self._say(
                 f"Step {step.number} has not passed yet: {step.title}. "
-                "l and a number goes to any lesson."
+                "Type l and a number to go to any lesson."
             )
             return
         then = self._following()
         if then is None:
-            self._say("You have finished every lesson. l shows all of them.")
+            self._say("You have finished every lesson. Type l for all lessons.")
         else:
             self._enter(then)
 
@@ -249,7 +249,7 @@ class Lines:
 
     def _hint(self) -> None:
         if self._now.passed:
-            self._say("Every step has passed: s shows ours, n goes on.")
+            self._say("Every step has passed. Type s for the solution, n to go on.")
             return
         lesson, step = self._now.lesson, self._step
         record = self._actions.state().of(lesson.slug)
@@ -258,7 +258,7 @@ class Lines:
             self._actions.next_hint(lesson, step.number)
         elif not record.has_before_them(step.number):
             self._ask(
-                f"Show our change for step {step.number}? It is noted as shown.",
+                f"Show the change for step {step.number}? The step is marked as shown.",
                 lambda: self._show_step(lesson, step),
             )
             return
@@ -307,7 +307,7 @@ class Lines:
     def _catch_up(self) -> None:
         lesson, step = self._now.lesson, self._step
         self._ask(
-            f"Put our file there, as step {step.number} begins? Your file is kept.",
+            f"Replace your file with the start of step {step.number}? Yours is kept.",
             lambda: self._say(self._actions.catch_up(lesson, step.number)),
         )
 
@@ -322,7 +322,7 @@ class Lines:
         if self._session is not None and self._now.running:
             self._session.end_run()
         else:
-            self._say("No run is on. r checks once more.")
+            self._say("No run is in progress. Type r to check again.")
 
     def _timeline(self) -> None:
         lesson = self._now.lesson

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def print_list(lessons: Iterable[Lesson], state: State) -> None:
     """Print a line for each lesson: number, title, minutes, progress.
 
-    Rich is not used here: this answers before its import would be over.
+    Rich is not used here, because importing it takes longer than the output.
     """
     rows = []
     for lesson in lessons:
@@ -34,7 +34,7 @@ def print_list(lessons: Iterable[Lesson], state: State) -> None:
         if record.shown:
             bar += f", {len(record.shown)} shown"
         if any(record.verdicts.get(number) != "passed" for number in record.passed):
-            # What has passed once counts for ever; the file may be further back.
+            # A pass counts forever, although the file may have gone back since.
             bar += f"; app.py is at step {record.current_step(total)}"
         rows.append(
             (
@@ -55,7 +55,7 @@ def print_list(lessons: Iterable[Lesson], state: State) -> None:
 
 
 def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
-    """Print what the lesson is about, what is done, and the step to do now.
+    """Print what the lesson is about, which steps passed, and the current step.
 
     *edited* says that the file has changed since its last verdict.
     """
@@ -86,7 +86,7 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
         console.print("(app.py has changed since that verdict)")
     if not lesson.app_file.is_file():
         console.print(
-            f"{short(lesson.app_file)} is missing. To have the starter back: "
+            f"{short(lesson.app_file)} is missing. To restore the starter: "
             + command("reset", lesson.number),
             soft_wrap=True,
         )
@@ -118,7 +118,7 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
 
 
 def again_lines(lesson: Lesson, record: LessonRecord) -> list[str]:
-    """Return how to do each step again that was shown, by commands."""
+    """Return a command for each shown step that repeats it."""
     return [
         command("catch-up", lesson.number, f"--step {number}")
         + f"   (step {number} was shown)"
@@ -129,9 +129,9 @@ def again_lines(lesson: Lesson, record: LessonRecord) -> list[str]:
 def print_hint(
     lesson: Lesson, step: Step, rung: int, *, again: bool, by_number: bool = False
 ) -> None:
-    """Print rung number *rung* (from 1) of *step*'s ladder, or *again* all of it.
+    """Print hint number *rung* (from 1) of *step*, or with *again* all its hints.
 
-    *by_number* says that the step was asked for, so that commands name it.
+    *by_number* says that the user named the step, so commands name it too.
     """
     from rich.markdown import Markdown
     from rich.padding import Padding
@@ -139,7 +139,7 @@ def print_hint(
 
     console = out()
     total = len(step.hints)
-    # The end of the ladder shows all of it: hints can be read again.
+    # After the last hint all of them are shown, so that they can be read again.
     shown = step.hints if again else step.hints[rung - 1 : rung]
     console.print(
         Text.assemble(
@@ -156,14 +156,14 @@ def print_hint(
     else:
         show = f"{which} --show".strip()
         console.print(
-            "That was the last hint. To be shown the change for this step: "
+            "That was the last hint. To see the change for this step: "
             + command("hint", lesson.number, show),
             soft_wrap=True,
         )
 
 
 def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
-    """Print why our repair of *step* works, and the change to the state before.
+    """Print why the solution of *step* works, and its change to the state before.
 
     *noted* says that the step is marked as shown.
     """
@@ -173,7 +173,7 @@ def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
     console = out()
     console.print(
         Text.assemble(
-            (f"Step {step.number} · {step.title}", "bold"), "   our change for it"
+            (f"Step {step.number} · {step.title}", "bold"), "   the solution's change"
         )
     )
     why = lesson.reason(step.number)
@@ -185,11 +185,11 @@ def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
     for line in difference(before, after, ("before", "after")):
         console.print(line, soft_wrap=True)
     console.print()
-    console.print("Yours may look different: whatever makes the fact true passes.")
+    console.print("Yours may look different: whatever passes the tests is right.")
     if noted:
         again = command("catch-up", lesson.number, f"--step {step.number}")
         console.print(
-            f"The step is marked as shown. To do it again one day: {again}",
+            f"The step is marked as shown. To repeat it later: {again}",
             soft_wrap=True,
         )
 
@@ -199,7 +199,7 @@ def print_solution(
 ) -> None:
     """Print *why* (Markdown), then the difference from *mine* to *ours*.
 
-    The difference comes last: it is what the screen then shows.
+    The difference comes last, so that it is visible without scrolling.
     """
     from rich.markdown import Markdown
     from rich.text import Text
@@ -216,9 +216,9 @@ def print_solution(
 
 
 def difference(
-    before: Path, after: Path, names: tuple[str, str] = ("yours", "ours")
+    before: Path, after: Path, names: tuple[str, str] = ("yours", "solution")
 ) -> list[Text]:
-    """Return the lines of the difference from *before* to *after*, coloured."""
+    """Return the coloured lines of the diff from *before* to *after*."""
     from rich.text import Text
 
     lines = list(
@@ -237,13 +237,13 @@ def difference(
 
 
 def _lines_of(file: Path) -> list[str]:
-    """Return the lines of *file*; what would control the terminal shows as escapes."""
+    """Return the lines of *file*, with control codes shown as escapes."""
     text = file.read_text(encoding="utf-8", errors="replace")
     return [visible(line) for line in text.removesuffix("\n").split("\n")]
 
 
 def short(path: Path) -> str:
-    """Return *path* from here if it lies below: editors make that clickable."""
+    """Return *path* relative to the current folder if possible, so it is clickable."""
     try:
         return plain_line(os.fspath(path.resolve().relative_to(Path.cwd())))
     except ValueError:

@@ -1,6 +1,6 @@
-"""What an app printed, made short enough to be read.
+"""Shorten the output of an app so that it can be read.
 
-Colours (SGR) may be in the texts, each line's own: see `workshop.terminal`.
+The texts may contain colours (SGR), which end with their line: see `workshop.terminal`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from workshop.terminal.control_codes import sanitize
 
 _LINES = 30
 _CHARACTERS = 2_000
-"""How much of one line is shown. A screen is about as large."""
+"""How much of a line is shown, about one screen."""
 _OTHERS = 3
 
-# The first line of what a request, or the lifespan, has raised.
+# The first line of an exception raised by a request or the lifespan.
 _RAISED = re.compile(r"ERROR uvicorn\.error: Exception in (.+)")
 
 
 def printed(text: str, whole: Path | None = None) -> str:
-    """Return *text* with what repeats told once, and its middle left out if long.
+    """Return *text* with repetitions folded, and its middle omitted if it is long.
 
-    *whole* is the file that holds all of it: it is named where something is left out.
+    *whole* is the file with the full text; it is named where something is omitted.
     """
     return clip(folded(text), whole)
 
 
 def clip(text: str, whole: Path | None = None) -> str:
-    """Return *text*, its middle left out when it is long; *whole* is all of it."""
+    """Return *text*, its middle omitted if it is long; *whole* is the full text."""
     where = f"; all of it: {short(whole)}" if whole else ""
     lines = [_clip_line(line, where) for line in text.splitlines()]
     if len(lines) <= _LINES:
@@ -45,15 +45,15 @@ def _clip_line(line: str, where: str) -> str:
     left_out = len(line) - _CHARACTERS
     if left_out <= 0:
         return line
-    # A colour may be on at the cut, or its code be cut in two.
+    # A colour may be active at the cut, or its code may be cut in two.
     head = sanitize(line[:_CHARACTERS])
     return f"{head} [... {left_out} characters left out{where} ...]"
 
 
 def folded(text: str) -> str:
-    """Return *text* with what comes several times in a row told once.
+    """Return *text* with consecutive repetitions folded into one.
 
-    Errors are the same that differ only in the request that they came from.
+    Errors are the same if they differ only in the request that raised them.
     """
     lines = []
     for _, group in groupby(_records(text), key=_kind):
@@ -67,7 +67,7 @@ def folded(text: str) -> str:
 
 
 def _records(text: str) -> list[list[str]]:
-    """Return the lines of *text*, each with the indented ones that follow it."""
+    """Return the lines of *text*, each grouped with the indented lines after it."""
     records: list[list[str]] = []
     for line in text.splitlines():
         if records and line[:1].isspace():

@@ -1,4 +1,4 @@
-"""Print a verdict so that the next thing to do is plain."""
+"""Print a verdict so that the next action is obvious."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from workshop.screen.printed import printed
 from workshop.timeline import TimelineText
 
 BROKEN = (Verdict.STOPPED, Verdict.CRASHED, Verdict.TIMED_OUT, Verdict.ERROR)
-"""What says more of the app as a whole than of one step."""
+"""Verdicts that say more about the app as a whole than about one step."""
 
 
 def verdict_text(verdict: LessonVerdict, answer: Path, width: int) -> str:
-    """Return what `make lesson-NN test` prints, plain and *width* wide."""
+    """Return the output of `make lesson-NN test`, uncoloured and *width* wide."""
     console = Console(width=width, highlight=False, file=StringIO(), no_color=True)
     print_verdict(verdict, answer, console=console, make=True)
     assert isinstance(console.file, StringIO)
@@ -45,11 +45,10 @@ def print_verdict(
 ) -> None:
     """Print *verdict* on the file *answer*.
 
-    The first step that has not passed is shown in full, the others by a line
-    each; *every_step* shows all in full, *only* is the number of the one step
-    that matters. *own* says that the answer is the learner's file, so that
-    hints make sense; *make* that commands are shown for make, by default if
-    that was typed.
+    The first step that has not passed is shown in full, the others in one line each.
+    *every_step* shows all in full; *only* is the number of the one step to show. *own*
+    says that the file is the learner's, so that hints are offered. *make* shows
+    commands for make, by default if the user typed make.
     """
     lesson = verdict.lesson
     console = console or out()
@@ -90,12 +89,12 @@ def print_verdict(
 
 
 def said_by_app(output: str, verdict: LessonVerdict) -> Text:
-    """Return what the app has printed, shortened, in the colours that it chose."""
+    """Return the shortened output of the app, in its own colours."""
     return Text.from_ansi(printed(output, verdict.output_file))
 
 
 def common_error(verdict: LessonVerdict) -> TestVerdict | None:
-    """Return what kept every test from running, if one thing did."""
+    """Return the failure that kept every test from running, if there is one."""
     tests = [test for step in verdict.steps for test in step.tests]
     same = {(test.verdict, test.seen) for test in tests}
     if len(tests) > 1 and len(same) == 1 and tests[0].verdict is Verdict.ERROR:
@@ -104,7 +103,7 @@ def common_error(verdict: LessonVerdict) -> TestVerdict | None:
 
 
 def _print_common(console: Console, test: TestVerdict, traceback: bool) -> None:
-    """Say once what is wrong with the file, and nothing of the steps."""
+    """Print the failure that all tests share, without the steps."""
     console.print(Padding(Text(test.seen), (0, 0, 0, 4), expand=False))
     if test.line:
         line = Text.assemble(("Your line ", "bold"), test.line)
@@ -129,7 +128,7 @@ def _print_step(
 
 
 def print_step(lesson: Lesson, step: StepVerdict) -> None:
-    """Print what came of *step* alone, whose output has been seen."""
+    """Print the result of *step* alone, whose output was shown as it ran."""
     console = out()
     for table in step_tables(step, LessonVerdict(lesson, (step,), 0.0)):
         console.print()
@@ -239,7 +238,7 @@ def _print_closing(
         ways = [
             ("A hint", command("hint", number, which, make=make)),
             ("The traceback", command("test", number, trace, make=make)),
-            ("Our answer", command("solution", number, which, make=make)),
+            ("The solution", command("solution", number, which, make=make)),
         ]
         if verdict.lesson.scenario_file.is_file():
             ways.insert(1, ("The timeline", command("timeline", number, make=make)))

@@ -23,9 +23,9 @@ def print_timeline(
     scene: Scene,
     panels: Sequence[tuple[str, Timeline]],
 ) -> None:
-    """Print one timeline, or two on the same axis, and what else can be seen.
+    """Print one timeline, or two on the same axis, and which others there are.
 
-    *scene* is one of *scenes*, which was played with *answer*.
+    *scene* is one of *scenes*, recorded with the file *answer*.
     """
     console = out()
     console.print(
@@ -43,7 +43,7 @@ def print_timeline(
     if len(panels) == 1:
         chosen = "" if scene is scenes[0] else f" --scene {scene.name}"
         beside = command("timeline", lesson.number, f"--compare{chosen}")
-        rows.insert(0, ("Beside ours:", beside))
+        rows.insert(0, ("Compare:", beside))
     rows.append(("How to read it:", "docs/timeline.md"))
     width = max(len(name) for name, _ in rows) + 1
     for name, text in rows:

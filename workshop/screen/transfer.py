@@ -9,7 +9,7 @@ from workshop.progress import Brought, State
 
 
 def known(state: State) -> str:
-    """Return how much *state* remembers: `9 passed steps of 2 lessons`."""
+    """Return a summary of *state*: `9 passed steps of 2 lessons`."""
     counts = [len(it.passed) for it in state.lessons.values() if it.passed]
     return f"{_count(sum(counts), 'passed step')} of {_count(len(counts), 'lesson')}"
 
@@ -23,7 +23,7 @@ def brought_line(brought: Brought, file: Path) -> str:
     count = _count(sum(map(len, brought.passed.values())), "passed step")
     return (
         f"{file} added {count}: {_steps(brought.passed)}.\n"
-        "Your answers were not moved. To continue, `catch-up` solves earlier steps."
+        "Your code was not moved. To continue, `catch-up` solves earlier steps."
     )
 
 

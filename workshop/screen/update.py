@@ -10,7 +10,7 @@ from workshop.update.update import Report
 
 
 def check_lines(report: Report) -> list[str]:
-    """Return what an update would change, also among the learner's files."""
+    """Return what an update would change, including the learner's files."""
     if report.is_empty:
         return [*report.notes, f"There is nothing new in {report.source}."]
     plan = report.plan
@@ -53,7 +53,7 @@ def update_lines(report: Report) -> list[str]:
         lines += [
             f"Lesson {slug[:2]} has a new starter, so your app.py may not match its "
             f"tests. To use it (yours is kept): {command('reset', slug[:2])}",
-            # The copy of the starter, because HEAD may have the learner's own app.py.
+            # Compare with this copy of the starter: HEAD may have the learner's app.py.
             f"  To see its changes: git diff {span} -- solutions/{slug}/steps/0.py",
         ]
     lines += _replaced(report)
@@ -87,7 +87,7 @@ def _replaced(report: Report) -> list[str]:
     lines = []
     for path, copy in report.kept_in.items():
         gone = path in {f"lessons/{slug}/app.py" for slug in report.plan.retired}
-        why = "is no longer in the course" if gone else "is now the course's"
+        why = "is no longer in the course" if gone else "was replaced by the course's"
         lines.append(f"{path} {why}. Yours is kept: {short(copy)}")
     return lines
 
@@ -101,7 +101,7 @@ def _copies(report: Report) -> list[str]:
 
 
 def _numbers(slugs: Sequence[str]) -> str:
-    """Return lessons as people name them: `lesson 03`, `lessons 03, 04_streaming`."""
+    """Return lesson numbers for a sentence: `lesson 03`, `lessons 03, 04_streaming`."""
     word = "lesson" if len(slugs) == 1 else "lessons"
     return f"{word} {', '.join(slugs)}"
 

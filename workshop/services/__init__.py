@@ -1,8 +1,8 @@
-"""The database and Redis that lessons run against: one's own, or embedded ones.
+"""The database and Redis that lessons use: the learner's own servers or embedded ones.
 
-``WORKSHOP_DATABASE_URL`` and ``WORKSHOP_REDIS_URL`` name one's own. Without them
-nothing has to be installed or running: SQLite files, a real PostgreSQL from a wheel,
-and a real Valkey from another are started here and ended here.
+`WORKSHOP_DATABASE_URL` and `WORKSHOP_REDIS_URL` name the learner's own. Without them
+nothing has to be installed or running: the workshop uses SQLite files, and starts and
+stops a real PostgreSQL and a real Valkey, which come in wheels.
 """
 
 from workshop.services.database import database_server

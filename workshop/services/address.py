@@ -47,15 +47,15 @@ _ESCAPES = (
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """Where a Redis is.
+    """The address of a Redis server.
 
     Attributes:
-        host: a name or an IP address, without brackets.
-        port: the TCP port.
-        database: the number that the URL names; None when it names none.
-        user: the user name, decoded.
-        password: the password, decoded.
-        protocol: the version of RESP, or None for the client's own choice.
+        host: A name or an IP address, without brackets.
+        port: The TCP port.
+        database: The number that the URL names; None if it names none.
+        user: The user name, decoded.
+        password: The password, decoded.
+        protocol: The version of RESP, or None for the client's default.
 
     """
 
@@ -72,11 +72,11 @@ class RedisAddress:
         return f"{bracketed(self.host)}:{self.port}"
 
     def at(self, database: int) -> RedisAddress:
-        """Return the address of another *database* on this server."""
+        """Return the address of *database* on the same server."""
         return replace(self, database=database)
 
     def url(self) -> str:
-        """Return a URL that all clients parse in the same way."""
+        """Return a URL that all clients parse the same way."""
         login = _login(self.user, self.password)
         path = "" if self.database is None else f"/{self.database}"
         query = "" if self.protocol is None else f"?protocol={self.protocol}"
@@ -89,17 +89,17 @@ class RedisAddress:
 
 @dataclass(frozen=True)
 class PostgresAddress:
-    """Where a PostgreSQL is.
+    """The address of a PostgreSQL server.
 
     Attributes:
-        host: a name, an IP address without brackets, the absolute path of a folder
-            with a socket, or None: then libpq's `PGHOST` decides.
-        port: the port, or None.
-        database: the database to connect to, or None.
-        user: the user name, decoded.
-        password: the password, decoded.
-        sslmode: libpq's word for how to encrypt, or None.
-        options: other options of asyncpg.
+        host: A name, an IP address without brackets, the absolute path of a folder with
+            a socket, or None, in which case libpq's `PGHOST` applies.
+        port: The port, or None.
+        database: The database to connect to, or None.
+        user: The user name, decoded.
+        password: The password, decoded.
+        sslmode: libpq's mode of encryption, or None.
+        options: Other options of asyncpg.
 
     """
 
@@ -123,11 +123,11 @@ class PostgresAddress:
         return self.host is not None and self.host.startswith("/")
 
     def asyncpg_url(self) -> str:
-        """Return the URL as asyncpg reads it."""
+        """Return the URL in asyncpg's form."""
         return self._written("postgresql", "sslmode", self.database)
 
     def sqlalchemy_url(self, database: str | None = None) -> str:
-        """Return the URL as SQLAlchemy's asyncpg dialect reads it, for *database*."""
+        """Return the URL for SQLAlchemy's asyncpg dialect, for *database*."""
         name = self.database if database is None else database
         return self._written("postgresql+asyncpg", "ssl", name)
 
@@ -166,10 +166,10 @@ def is_sqlite(url: str) -> bool:
 
 
 def read_redis(url: str) -> RedisAddress:
-    """Parse the *url* of a Redis.
+    """Parse the *url* of a Redis server.
 
     Raises:
-        ServiceError: when it is malformed or ambiguous.
+        ServiceError: The URL is malformed or ambiguous.
 
     """
     parts = _Parts.of(url, REDIS_VARIABLE)
@@ -200,16 +200,16 @@ def read_redis(url: str) -> RedisAddress:
 
 
 def read_postgres(url: str) -> PostgresAddress:
-    """Parse the *url* of a PostgreSQL.
+    """Parse the *url* of a PostgreSQL server.
 
     Raises:
-        ServiceError: when it is malformed or ambiguous.
+        ServiceError: The URL is malformed or ambiguous.
 
     """
     parts = _Parts.of(url, DATABASE_VARIABLE)
     if parts.scheme not in _POSTGRES_SCHEMES:
         raise ServiceError(
-            f"{DATABASE_VARIABLE} starts with {parts.scheme!r}. The workshop knows "
+            f"{DATABASE_VARIABLE} starts with {parts.scheme!r}. The workshop supports "
             f"sqlite:// and postgresql:// addresses. Correct it, or unset "
             f"{DATABASE_VARIABLE}."
         )
@@ -305,7 +305,7 @@ class _Parts:
         return {name: value for name, value in pairs if value}
 
     def either(self, part: str, option: str, query: Mapping[str, str]) -> str | None:
-        """Return the *part* before the @, or else the *option* of the query."""
+        """Return the *part* before the @, or the *option* of the query."""
         before: str | None = getattr(self, part)
         if before is not None and option in query:
             raise _problem(self.variable, f"gives the {option} twice")
@@ -313,7 +313,7 @@ class _Parts:
 
 
 def _read_server(text: str, variable: str) -> tuple[str, int | None]:
-    """Return host and port of the *text* between the @ and the path."""
+    """Return host and port from *text*, the part between the @ and the path."""
     if "," in text:
         raise _problem(variable, "names more than one server", "Name one")
     if text.startswith("["):
@@ -354,7 +354,7 @@ def _read_port(text: str | None, variable: str) -> int | None:
 
 
 def _number_of_database(option: str | None, path: str) -> int | None:
-    """Return the database number. Like redis-py, prefer the *option* to the path."""
+    """Return the database number. Like redis-py, prefer the *option* over the path."""
     text = option if option is not None else unquote(path).strip("/")
     if not text:
         return None
@@ -405,7 +405,7 @@ def _without(text: str, secret: str | None) -> str:
 
 
 def _problem(variable: str, what: str, cure: str = "") -> ServiceError:
-    """Return the error that says *what* is wrong with the value of *variable*."""
+    """Return the error about *what* is wrong with the value of *variable*."""
     embedded = {
         REDIS_VARIABLE: "an embedded Redis",
         DATABASE_VARIABLE: "SQLite or an embedded PostgreSQL",

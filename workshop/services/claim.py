@@ -2,11 +2,11 @@
 
 A claimed database holds a marker key with a random value that only its owner knows. A
 database is emptied by a script that first compares the marker on the same connection,
-so a URL that was misread can never delete anything.
+so a misread URL can never delete anything.
 
 The owner also stays subscribed to a channel of its own. However its process ends, the
-subscription ends with it. Then the claim counts as abandoned, and the next run takes
-the database over and clears it.
+subscription ends with it. Then the claim counts as abandoned, and the next run claims
+and empties the database.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CLIENT = "workshop-lab"
 # After a week, the keys in an abandoned database may no longer be the workshop's.
 _SECONDS = 7 * 24 * 3600
 
-# For servers that forbid CONFIG GET, as hosted ones do.
+# For servers that forbid CONFIG GET, as many hosted ones do.
 _USUAL_DATABASES = 16
 
 _CONNECT_SECONDS = 10.0
@@ -86,11 +86,11 @@ class Claim:
     """The right to empty one database.
 
     Attributes:
-        text: the value of the marker.
-        database: the database that may be emptied.
-        marked: the database that holds the marker: the same one, except on an
-            embedded server, where the marker is elsewhere so that apps see an empty
-            database.
+        text: The value of the marker.
+        database: The database that may be emptied.
+        marked: The database that holds the marker. It is the same one, except on an
+            embedded server: there the marker is in another one, so that apps see an
+            empty database.
 
     """
 
@@ -110,7 +110,7 @@ class Claim:
 
     @classmethod
     def handed_over(cls, words: str) -> Claim | None:
-        """Parse what `str(claim)` returned. Return None if *words* are no claim."""
+        """Parse the result of `str(claim)`. Return None if *words* are not a claim."""
         numbers = re.fullmatch(r"([0-9]+) ([0-9]+) (workshop .*)", words)
         if numbers is None or not _TEXT.fullmatch(numbers[3]):
             return None
@@ -124,14 +124,14 @@ class Claim:
         """Empty the database that *server* is connected to.
 
         Raises:
-            ServiceError: when it does not hold the marker of this claim (any more).
+            ServiceError: It does not hold the marker of this claim, or not any more.
 
         """
         self._check(server.eval(_EMPTY, 1, MARKER, *self._arguments()))
 
     async def empty_async(self, server: AsyncRedis) -> None:
-        """Like `empty`, for an async client."""
-        # redis-py's annotation is that of both clients.
+        """Empty the database as `empty` does, with an async client."""
+        # redis-py annotates both clients with one type.
         done: Any = server.eval(_EMPTY, 1, MARKER, *self._arguments())
         self._check(await done)
 
@@ -156,7 +156,7 @@ def claimed(address: RedisAddress) -> Iterator[tuple[RedisAddress, Claim]]:
     block ends, the database is emptied and released.
 
     Raises:
-        ServiceError: when none is free, or the server refuses a command.
+        ServiceError: No database is free, or the server rejects a command.
 
     """
     with contextlib.ExitStack() as stack:
@@ -208,9 +208,10 @@ def _listener(own: Redis) -> PubSub:
 def _take(
     where: RedisAddress, own: Redis, claim: Claim, *, is_named: bool
 ) -> str | None:
-    """Try to claim a database. Return None on success.
+    """Try to claim a database.
 
-    Else return the owner of the other claim, or "" if the database holds other keys.
+    Return None on success. Otherwise return the owner of the existing claim, or "" if
+    the database holds other keys.
     """
     from redis import ResponseError
 
@@ -248,7 +249,7 @@ def _taken(server: Redis, claim: Claim, abandoned: str) -> str | int:
 
 
 def _is_abandoned(text: str, own: Redis) -> bool:
-    """Return whether *text* is the marker of a claim whose owner is gone."""
+    """Return whether *text* is the marker of a claim whose owner has ended."""
     if not _TEXT.fullmatch(text):
         return False
     [(_, listeners)] = own.pubsub_numsub(_channel(text))

@@ -1,4 +1,4 @@
-"""Which database the lessons use."""
+"""Choose the database that the lessons use."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from workshop.services.service import Service
 def database_server(
     choice: Literal["sqlite", "postgres"] | None = None,
 ) -> Iterator[Service]:
-    """Give the database server to use, started if it is an embedded one.
+    """Provide the chosen database server, and start it if it is an embedded one.
 
-    Without a *choice* it is the one that ``WORKSHOP_DATABASE_URL`` names, else
-    SQLite. ``"postgres"`` is the one in the environment if that is a PostgreSQL, else
-    the embedded one, which ends with the block. For SQLite there is no server: every
-    test makes a file of its own, whatever file the URL names.
+    Without a *choice*, use the server that `WORKSHOP_DATABASE_URL` names, or else
+    SQLite. With `"postgres"`, use the server in that variable if it is a PostgreSQL, or
+    else the embedded one, which stops at the end of the block. SQLite has no server:
+    each test creates its own file, regardless of the file that the URL names.
 
     Raises:
-        ServiceError: when the choice cannot be had, and what to do about it.
+        ServiceError: The database is not available; the message says what to do.
 
     """
     given = os.environ.get(VARIABLE, "").strip()

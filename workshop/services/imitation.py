@@ -1,4 +1,4 @@
-"""An imitation of Redis, for systems that have no wheel of a real one: Windows."""
+"""An imitation of Redis for Windows, which has no wheel of a real one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from workshop.services.service import Service
 
 @contextmanager
 def imitation_of_redis() -> Iterator[Service]:
-    """Give a server in a thread of this process that answers as Redis would.
+    """Provide a server, in a thread of this process, that responds as Redis would.
 
-    It does what the lessons ask of Redis, but it has no INFO, and its CLIENT LIST
-    is made up: connections cannot be counted by asking it. Needs fakeredis.
+    It supports what the lessons use, but has no INFO, and its CLIENT LIST is made up,
+    so connections cannot be counted by asking it. Needs fakeredis.
     """
     from fakeredis import (  # type: ignore[import-not-found,unused-ignore]  # Windows
         TcpFakeServer,
@@ -26,11 +26,11 @@ def imitation_of_redis() -> Iterator[Service]:
     host = loopback()
 
     class PromptServer(TcpFakeServer):  # type: ignore[misc,unused-ignore]  # Windows
-        """Answers at once, as Redis does.
+        """Sends each response at once, as Redis does.
 
-        Otherwise the second of two short answers waits some 40 ms for the client's
-        acknowledgement of the first, and by then a clock that is moved by hand has
-        gone past the client's patience.
+        Otherwise (Nagle's algorithm) the second of two short responses waits about
+        40 ms for the client's acknowledgement of the first. With a virtual clock the
+        client's timeout would have passed by then.
         """
 
         address_family = family_of(host)

@@ -1,9 +1,9 @@
-"""A process that keeps an embedded server, and ends it when its owner is gone.
+"""The supervisor of an embedded server, which ends it when its owner has ended.
 
-``python -m workshop.services.keeper postgres|redis`` starts the server, prints one
-line of JSON about it, and reads standard input until its end. The end comes when the
-owner closes the pipe, or dies in whatever way: then the server is stopped and its
-data, which lives in a temporary folder, is deleted.
+`python -m workshop.services.keeper postgres|redis` starts the server, prints one line
+of JSON about it, and reads standard input until its end. That comes when the owner
+closes the pipe, ends or is killed. Then the server is stopped and its data, which is in
+a temporary folder, is deleted.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from workshop.services.folder import new_folder
 from workshop.services.imitation import imitation_of_redis
 from workshop.services.service import Service, ServiceError
 
-# How long a kept server may take to stop.
+# How long a supervised server may take to stop.
 STOP_SECONDS = 20.0
 
 
 @contextmanager
 def kept(kind: str) -> Iterator[Service]:
-    """Start an embedded server in a process of its own, and end it with the block.
+    """Start an embedded server under a supervisor, and stop it after the block.
 
-    The server is also ended, by its keeper, when this process is killed.
+    The supervisor also stops the server if this process is killed.
 
     Raises:
-        ServiceError: when it cannot be started, with the server's own reason.
+        ServiceError: It did not start; the message has the server's reason.
 
     """
     paths = os.pathsep.join(filter(None, sys.path))
@@ -71,7 +71,7 @@ def kept(kind: str) -> Iterator[Service]:
             keeper.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             keeper.wait(STOP_SECONDS)
-        # Also ends a server that its keeper could not stop.
+        # Also ends a server that its supervisor could not stop.
         supervised.close()
 
 
@@ -89,11 +89,11 @@ _SERVERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Service]]
 
 
 def main() -> None:
-    """Keep the server that the first argument names until standard input ends."""
+    """Run the server that the first argument names until standard input ends."""
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # SIGTERM still ends us, the tidy way.
+    # SIGTERM still shuts this process down cleanly.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     kind = sys.argv[1]
     folder: Path | None = None
@@ -105,7 +105,7 @@ def main() -> None:
     except (ServiceError, LoopbackError) as problem:
         _tell(problem=str(problem))
     except OSError as problem:
-        # Most likely a full disk.
+        # Most likely the disk is full.
         words = problem.strerror or str(problem)
         where = f": {problem.filename}" if problem.filename else ""
         _tell(

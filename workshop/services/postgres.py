@@ -1,9 +1,9 @@
-"""PostgreSQL, the user's own or an embedded one, with a database for each test.
+"""PostgreSQL, the learner's own or an embedded one, with a database for each test.
 
 Each database is called `workshop_…` and has a comment that names its run. The process
-that creates it holds an advisory lock until it is dropped. A database with such a
-comment, but without the lock and without connections, was left behind by a process that
-has ended, even if that ran on another machine. The next run drops only such databases.
+that creates it holds an advisory lock until it is dropped. A database that has such a
+comment, but no lock and no connections, was left behind by a process that has ended,
+even if that ran on another machine. The next run drops only such databases.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 CLAIM_VARIABLE = "WORKSHOP_DATABASE_CLAIM"
-"""Names the run that a process belongs to. Its databases are dropped with the run."""
+"""The run id that a process belongs to. Its databases are dropped with the run."""
 
 _CONNECT_SECONDS = 10
 
@@ -66,10 +66,10 @@ def postgres_server(url: str | None = None) -> Iterator[Service]:
 
     The embedded server is a real PostgreSQL from a wheel, with its data in a temporary
     folder. It listens on a socket in that folder (on Windows on a local port). It stops
-    at the end of the block, or when this process dies.
+    at the end of the block, or when this process ends.
 
     Raises:
-        ServiceError: when the extra is not installed or the server does not start.
+        ServiceError: The package is not installed or the server did not start.
 
     """
     if importlib.util.find_spec("asyncpg") is None:
@@ -94,8 +94,8 @@ def call(url: str) -> None:
     """Connect to the server at *url*, and drop the databases of earlier runs.
 
     Raises:
-        ServiceError: if it does not respond or refuses. In a test, that would look
-            like a mistake of the learner.
+        ServiceError: It does not respond or rejects the connection. In a test, that
+            would look like the learner's mistake.
 
     """
 
@@ -107,7 +107,7 @@ def call(url: str) -> None:
 
 
 def drop_leftovers(url: str, run: str) -> None:
-    """Drop all databases of *run*, which is over, even if they are still in use."""
+    """Drop all databases of *run*, which has ended, even if they are still in use."""
 
     async def drop() -> None:
         async with connected(url) as admin:
@@ -123,10 +123,10 @@ async def fresh_postgres_database(server_url: str, run: str = "") -> AsyncIterat
     """Create a database `workshop_…` on the server; drop it at the end of the block.
 
     Yields its URL for SQLAlchemy: `postgresql+asyncpg://…`. Clients that are still
-    connected at the end are disconnected. *run* is the run that it belongs to.
+    connected at the end are disconnected. *run* is the run id that it belongs to.
 
     Raises:
-        ServiceError: when the server does not answer, or allows no new database.
+        ServiceError: The server does not respond, or allows no new database.
 
     """
     import asyncpg
@@ -208,10 +208,10 @@ def _in_thread(work: Callable[[], Coroutine[None, None, None]]) -> None:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Connect to *url*, in any of its spellings; close with the block.
+    """Connect to *url*, in any of its forms; close the connection after the block.
 
     Raises:
-        ServiceError: when the server does not answer or refuses.
+        ServiceError: The server does not respond, or rejects the connection.
 
     """
     import asyncpg
@@ -239,12 +239,12 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 def sqlalchemy_url(url: str, database: str | None = None) -> str:
-    """Return *url* as SQLAlchemy's asyncpg dialect reads it, for *database*."""
+    """Return *url* for SQLAlchemy's asyncpg dialect, for *database*."""
     return read_postgres(url).sqlalchemy_url(database)
 
 
 def plain_url(url: str) -> str:
-    """Return *url* as asyncpg itself reads it."""
+    """Return *url* in asyncpg's form."""
     return read_postgres(url).asyncpg_url()
 
 

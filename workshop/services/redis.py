@@ -1,4 +1,4 @@
-"""Redis: one's own, or an embedded Valkey."""
+"""Redis: the learner's own, or an embedded Valkey."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from workshop.services.service import Service
 CLAIM_VARIABLE = "WORKSHOP_REDIS_CLAIM"
 """Passes a claim to the processes that run tests.
 
-The variable alone proves nothing: the marker in the database is compared before
+The variable alone allows nothing: the marker in the database is compared before
 anything is deleted.
 """
 
 
 @contextmanager
 def redis_server() -> Iterator[Service]:
-    """Provide the Redis that `WORKSHOP_REDIS_URL` names, or else an embedded one.
+    """Provide the Redis that `WORKSHOP_REDIS_URL` names, or an embedded one.
 
-    Tests empty the database that they use. On the user's own Redis, that is the
-    database whose number the URL contains, which must be empty; without a number, it
-    is the highest empty one. It is claimed for the block, and empty again afterwards.
+    Tests empty the database that they use. On the learner's own Redis, that is the
+    database whose number is in the URL, which must be empty; without a number, it is
+    the highest empty one. It is claimed for the block, and emptied again afterwards.
     The embedded server is a real Valkey from a wheel, or an imitation on systems
     without a wheel. It is stopped at the end of the block.
 
     Raises:
-        ServiceError: if no database is empty, or the server does not respond.
+        ServiceError: No database is empty, or the server does not respond.
 
     """
     given = os.environ.get(VARIABLE, "").strip()
@@ -54,15 +54,15 @@ def redis_server() -> Iterator[Service]:
 
 
 def with_claim(service: Service) -> Service:
-    """Return an embedded *service* with the right to empty its first database."""
+    """Return the embedded *service* with the right to empty its first database."""
     return replace(service, claim=str(marked_as_ours(read_redis(service.url))))
 
 
 def empty_database(url: str, claim: str) -> None:
-    """Empty the database at *url*, if it is the one that was claimed.
+    """Empty the database at *url*, if it is the claimed one.
 
     Raises:
-        ServiceError: if it is not.
+        ServiceError: It is not.
 
     """
     from redis import Redis

@@ -1,4 +1,4 @@
-"""What every service has: an address, a kind, and words for the screen."""
+"""What every service has: a URL, a kind, and a description."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 
 class ServiceError(Exception):
-    """A service cannot be used. The words name the cause and what to do next."""
+    """A service cannot be used. The message names the cause and what to do next."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A database or Redis that is ready to be used.
+    """A database or Redis that is ready for use.
 
     Attributes:
-        url: the address to connect to. It may hold a password: do not print it.
-        kind: ``"sqlite"``, ``"postgres"`` or ``"redis"``.
-        description: a description without passwords: `embedded PostgreSQL 18.0`.
-        claim: the proof that a Redis database may be emptied, or that databases on
-            a PostgreSQL belong to this run.
+        url: The URL to connect to. It may hold a password: do not print it.
+        kind: `"sqlite"`, `"postgres"` or `"redis"`.
+        description: A description without passwords: `embedded PostgreSQL 18.0`.
+        claim: The proof that a Redis database may be emptied, or that databases on a
+            PostgreSQL belong to this run.
 
     """
 

@@ -1,8 +1,7 @@
-"""Plan a workshop's day from what its lessons take.
+"""Plan the days of a workshop from the minutes of its lessons.
 
-Minutes in a README are those of one person who works alone. A room takes
-longer: people read at different speeds, and somebody has to bring them back
-together.
+The minutes in a README are for one person who works alone. A group needs longer: people
+read at different speeds and have to be brought back together.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ _CLOSE = 10
 _BREAK = 15
 _LUNCH = 60
 _WITHOUT_BREAK = 100
-"""Nobody sits longer than about this."""
+"""The longest stretch without a break."""
 _LUNCH_AFTER = 215
 _LONG_DAY = 300
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much there is room for: days of so many minutes, at what pace."""
+    """How much time there is: days, minutes per day, and the pace."""
 
     title: str
     days: int
@@ -35,32 +34,32 @@ class Plan:
 
 
 PLANS = (
-    Plan("Half a day", 1, 240, 1.5, "The part that every service needs."),
+    Plan("Half a day", 1, 240, 1.5, "The lessons that every service needs."),
     Plan("A day", 1, 480, 1.5, "Nearly everything, at a brisk pace."),
-    Plan("Two days", 2, 450, 2.0, "Everything, with time for what people ask."),
+    Plan("Two days", 2, 450, 2.0, "Everything, with time for questions."),
 )
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something on the agenda: how long, and what."""
+    """An item of the agenda: its minutes and its text."""
 
     minutes: int
     what: str
 
 
 def room_minutes(lesson: Lesson, pace: float) -> int:
-    """Return what *lesson* takes in a room, in steps of five minutes."""
+    """Return the minutes that *lesson* takes in a group, in steps of five."""
     return ceil(lesson.minutes * pace / 5) * 5
 
 
 def agenda(
     lessons: Sequence[Lesson], plan: Plan
 ) -> tuple[list[list[Item]], list[Lesson]]:
-    """Return the days of *plan*, and the lessons that found no place.
+    """Return the days of *plan*, and the lessons that did not fit.
 
-    Lessons come in their order. A day begins with the doors and ends with a
-    look back; there is a break before anybody sits too long.
+    Lessons stay in order. A day begins with an opening and ends with a review, with a
+    break before anybody sits too long.
     """
     left = list(lessons)
     days = []
@@ -75,8 +74,8 @@ def agenda(
 class _Day:
     def __init__(self, plan: Plan, *, first: bool) -> None:
         self.plan = plan
-        start = "Doors open: `make doctor`, and one save in lesson 00"
-        again = "Doors open: what do you remember of yesterday?"
+        start = "Opening: `make doctor`, and one save in lesson 00"
+        again = "Opening: what do you remember of yesterday?"
         self.items = [Item(_DOORS, start if first else again)]
         self.since_break = _DOORS
         self.had_lunch = plan.minutes < _LONG_DAY
@@ -90,7 +89,7 @@ class _Day:
         pause = self._pause_before(minutes)
         lunch = 0 if self.had_lunch else _LUNCH
         taken = self.minutes + minutes + _CLOSE
-        # Lunch stays reserved until it was had.
+        # Time for lunch stays reserved until it is scheduled.
         return taken + max(lunch, pause.minutes if pause else 0) <= self.plan.minutes
 
     def add(self, lesson: Lesson) -> None:
@@ -107,13 +106,13 @@ class _Day:
     def closed(self) -> list[Item]:
         rest = self.plan.minutes - self.minutes - _CLOSE
         if rest >= 45:
-            # Whoever was slow ends a step, whoever was quick opens a notebook.
+            # Slow participants finish a step, quick ones open a notebook.
             self.items.append(Item(_BREAK, "Break"))
             minutes = min(60, (rest - _BREAK) // 5 * 5)
             self.items.append(
-                Item(minutes, "Free work: steps that were left, or a notebook")
+                Item(minutes, "Free work: unfinished steps, or a notebook")
             )
-        return [*self.items, Item(_CLOSE, "Look back: what will you check on Monday?")]
+        return [*self.items, Item(_CLOSE, "Review: what will you check on Monday?")]
 
     def _pause_before(self, minutes: int) -> Item | None:
         if not self.had_lunch and self.minutes + minutes > _LUNCH_AFTER:
@@ -124,7 +123,7 @@ class _Day:
 
 
 def _parts(minutes: int) -> str:
-    """Say how the *minutes* of a lesson are used."""
+    """Return how the *minutes* of a lesson are spent."""
     predict = max(5, round(minutes * 0.15))
     explain = max(5, round(minutes * 0.15))
     together = max(3, round(minutes * 0.1))
@@ -136,7 +135,7 @@ def _parts(minutes: int) -> str:
 
 
 def agenda_tables(lessons: Iterable[Lesson]) -> str:
-    """Return the agendas as Markdown, each day a table in a `run-sheet`."""
+    """Return the agendas as Markdown; each day is a table in a `run-sheet`."""
     there = list(lessons)
     return "\n".join(line for plan in PLANS for line in _tables(there, plan)).rstrip()
 

@@ -1,4 +1,4 @@
-"""Call the builder: strictly, and without its news."""
+"""Run MkDocs, strictly and without its notices."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _AS_IT_STANDS = re.compile(
 
 
 _MARKER = ".async-fastapi-workshop"
-"""Marks a folder as a site that was built here. MkDocs leaves such a file alone."""
+"""Marks a folder as a site that was built here. MkDocs keeps such a file."""
 
 
 def refusal(site: Path) -> str | None:
-    """Say why nothing can be built into *site*, None if it can.
+    """Return why *site* must not be built into; None if it may.
 
-    MkDocs first empties the folder, also through a link. So it has to be one that
+    MkDocs first empties the folder, even through a link. So it has to be a folder that
     was built here, or an empty one.
     """
     if site.is_symlink():
@@ -39,10 +39,11 @@ def refusal(site: Path) -> str | None:
 
 
 def build(root: Path, site: Path) -> bool:
-    """Build the site of the checkout *root* into *site*; tell whether it worked.
+    """Build the site of the checkout *root* into *site*; return whether it succeeded.
 
-    What is in *site* is removed: ask `refusal` first. Never quietly: with `--quiet`,
-    MkDocs no longer counts warnings, and a strict build passes with broken links.
+    The content of *site* is deleted, so call `refusal` first. `--quiet` is not used,
+    because it makes MkDocs ignore warnings, so that a strict build passes with broken
+    links.
     """
     site.mkdir(parents=True, exist_ok=True)
     (site / _MARKER).touch()
@@ -54,7 +55,7 @@ def build(root: Path, site: Path) -> bool:
 
 
 def serve(root: Path, host: str, port: int) -> bool:
-    """Serve it at *port* of *host* until Ctrl-C; tell whether that is how it ended."""
+    """Serve the site at *host* until Ctrl-C; return whether it ended that way."""
     try:
         code = _mkdocs(
             root,
@@ -67,16 +68,16 @@ def serve(root: Path, host: str, port: int) -> bool:
 
 
 def _lighten(site: Path) -> None:
-    """Leave the margins of the theme's templates out of the built *site*."""
+    """Remove the indentation of the theme's templates from the built *site*."""
     for page in site.rglob("*.html"):
         html = _tightened(page.read_text(encoding="utf-8"))
         page.write_text(html, encoding="utf-8", newline="\n")
 
 
 def _tightened(html: str) -> str:
-    """Return *html* without the margins and empty lines that themes leave.
+    """Return *html* without the indentation and empty lines that themes leave.
 
-    They are a quarter of a page. Texts that are shown as they stand stay so.
+    They are a quarter of a page. Preformatted text is unchanged.
     """
     parts = _AS_IT_STANDS.split(html)
     parts[::2] = [re.sub(r"\s*\n\s*", "\n", it) for it in parts[::2]]
@@ -84,7 +85,7 @@ def _tightened(html: str) -> str:
 
 
 def _name_and_pitch(config: Path) -> tuple[str, str]:
-    # Plain lines: reading all of it would need what the builder adds to YAML.
+    # Read plain lines, because parsing the file needs MkDocs' extensions of YAML.
     text = config.read_text(encoding="utf-8")
     name, pitch = (
         re.search(rf"^site_{key}: (.+)$", text, re.MULTILINE)
@@ -94,7 +95,7 @@ def _name_and_pitch(config: Path) -> tuple[str, str]:
 
 
 def _mkdocs(root: Path, *arguments: str) -> int:
-    # `-m` puts the checkout on the path, and so our Markdown extension.
+    # `-m` puts the checkout on the path, and with it our Markdown extension.
     return call(
         [sys.executable, "-m", "mkdocs", *arguments],
         cwd=root,

@@ -1,11 +1,11 @@
 """The Markdown extension of the site, for every builder that uses Python-Markdown.
 
-- Blocks with `from="…"` have to be what stands in that file today, or the
-  build stops; `hl="…"` highlights lines by their text.
+- Blocks with `from="…"` must match that file, or the build stops; `hl="…"` highlights
+  lines by their text.
 - Images in `pictures/` that end in `.svg` become figures inside the page.
 - A list of `[ ]` is a list of boxes.
-- The section "For the instructor" can be folded, and the terms of the
-  glossary are explained where a page first uses them.
+- The section "For the instructor" can be folded, and the glossary's terms are explained
+  where a page first uses them.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _DETAILS = re.compile(r"^<details(?! markdown)", re.MULTILINE)
 
 
 class SiteExtension(Extension):
-    """What is special about this site's Markdown. `root` is the checkout."""
+    """The Markdown extension. Its option `root` is the checkout."""
 
     def __init__(self, **options: Any) -> None:
-        self.config = {"root": [str(ROOT), "The folder that quotes begin at."]}
+        self.config = {"root": [str(ROOT), "The folder that quotes are relative to."]}
         super().__init__(**options)  # type: ignore[no-untyped-call]
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 -- its name there
-        """Take part in what *md* does."""
+        """Register the processors with *md*."""
         root = Path(self.getConfig("root"))
-        # After included texts are there (32), before fences are read (25).
+        # After texts are included (32), before fences are parsed (25).
         md.preprocessors.register(_Blocks(md, root), "workshop-blocks", 28)
-        # Inline Markdown is done at 20, headings get their ids at 5, and
-        # MkDocs looks at links and images at 0.
+        # Inline Markdown runs at 20, headings get their ids at 5, and MkDocs processes
+        # links and images at 0.
         md.treeprocessors.register(_Pictures(md, root), "workshop-pictures", 15)
         md.treeprocessors.register(_Boxes(md), "workshop-boxes", 15)
         md.treeprocessors.register(_Sections(md), "workshop-sections", 3)
@@ -75,15 +75,15 @@ class _Blocks(Preprocessor):
 
     def show(self, fence: Fence) -> str:
         if fence.language == "console" and _is_typed(fence.body):
-            # A prompt is shown by style, so that nobody copies it.
+            # The prompt is added by a style, so that it is not copied.
             return _with_info(fence, "{.sh .typed}", _PROMPT.sub("", fence.body)).text
         if not fence.source:
             return _with_info(fence, _output_info(fence)).text
         wanted = quote(self.root, fence.source, fence.options.get("lines", ""))
         if fence.body != wanted:
             raise QuoteError(
-                f"The code on the page is not that of {fence.source} any more. "
-                "`python -m workshop pages` renews it."
+                f"The code on the page differs from {fence.source}. "
+                "Run `python -m workshop pages`."
             )
         title = fence.title or fence.source.partition("::")[0]
         info = f'{fence.language} title="{title}"'
@@ -94,14 +94,14 @@ class _Blocks(Preprocessor):
 
 
 def _output_info(fence: Fence) -> str:
-    """Return the info of a block that shows what a command printed."""
+    """Return the info string of a block with a command's output."""
     if fence.language == "text" and fence.title:
         return f'{{.text .output title="{fence.title}"}}'
     return fence.info
 
 
 def _is_typed(body: str) -> bool:
-    """Whether every line is a command, and none what one printed."""
+    """Whether every line is a command, not output."""
     return all(_PROMPT.match(line) for line in body.splitlines())
 
 
@@ -110,7 +110,7 @@ def _with_info(fence: Fence, info: str, body: str | None = None) -> Fence:
 
 
 class _Pictures(Treeprocessor):
-    """Put drawings in the place of the paragraphs that show them."""
+    """Replace the paragraphs of pictures with their drawings."""
 
     def __init__(self, md: Markdown, root: Path) -> None:
         super().__init__(md)
@@ -134,14 +134,14 @@ class _Pictures(Treeprocessor):
 
 
 class _Boxes(Treeprocessor):
-    """Give a list of things to do boxes for its bullets.
+    """Show boxes as bullets of a to-do list.
 
-    Real check boxes that nobody can name or keep would be worse.
+    Real check boxes would need a label and would not keep their state.
     """
 
     def run(self, root: Element) -> None:
         for items in root.iter("ul"):
-            # Where an item has paragraphs, its text is in the first.
+            # If an item has paragraphs, its text is in the first.
             texts = [
                 it if (it.text or "").strip() else next(iter(it), it) for it in items
             ]
@@ -152,7 +152,7 @@ class _Boxes(Treeprocessor):
 
 
 class _Sections(Treeprocessor):
-    """Fold the section for instructors; without a script it stands open."""
+    """Fold the section for instructors; without JavaScript it stays open."""
 
     def run(self, root: Element) -> None:
         for heading in root.findall("h2"):
@@ -170,7 +170,7 @@ def _fold(root: Element, heading: Element) -> None:
         section.append(it)
     details = Element("details", {"class": "instructor", "open": "open"})
     summary = SubElement(details, "summary")
-    # A link inside of what can be pressed is two things at once.
+    # A link inside a clickable summary would have two meanings.
     for link in heading.findall("a"):
         heading.remove(link)
     for it in section:
@@ -181,7 +181,7 @@ def _fold(root: Element, heading: Element) -> None:
 
 
 class _FirstUses(Treeprocessor):
-    """Explain a term where a page first uses it, and not again and again."""
+    """Explain a term only where a page first uses it."""
 
     def run(self, root: Element) -> None:
         seen: set[str] = set()
@@ -197,13 +197,13 @@ class _FirstUses(Treeprocessor):
                 else:
                     seen.add(term)
             else:
-                # What stands in a folded part may never be seen.
+                # Terms in a folded section may never be seen.
                 inside = set(seen) if child.tag == "details" else seen
                 self.visit(child, inside, silent)
 
 
 def _unwrap(parent: Element, child: Element) -> None:
-    """Put the text of *child* in its place."""
+    """Replace *child* with its text."""
     index = list(parent).index(child)
     text = (child.text or "") + (child.tail or "")
     parent.remove(child)

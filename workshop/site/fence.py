@@ -1,4 +1,4 @@
-"""Find the fenced blocks of a page, and what they say about themselves.
+"""Find the fenced blocks of a page and read their options.
 
 ````text
 ```python from="solutions/00_event_loop/app.py::report" hl="await"
@@ -33,17 +33,17 @@ class Fence:
 
     @property
     def source(self) -> str:
-        """The place that its code is quoted from, "" if it is not."""
+        """The source that its code is quoted from, or ""."""
         return self.options.get("from", "")
 
     @property
     def title(self) -> str:
-        """What stands above it."""
+        """The title above it."""
         return self.options.get("title", "")
 
     @property
     def text(self) -> str:
-        """The block as it stands on the page."""
+        """The block as it is on the page."""
         whole = f"{self.ticks}{self.info}\n{self.body}{self.ticks}"
         return indent(whole, self.margin)
 
@@ -54,7 +54,7 @@ def read_fences(page: str) -> list[Fence]:
 
 
 def replace_fences(page: str, replace: Callable[[Fence], str]) -> str:
-    """Return *page* with what *replace* makes of each block in its place."""
+    """Return *page* with each block replaced by the result of *replace*."""
     return _FENCE.sub(lambda match: replace(_read(match)), page)
 
 

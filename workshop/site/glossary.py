@@ -1,4 +1,4 @@
-"""The glossary: one page to read, and a tooltip wherever a term is used."""
+"""The glossary: a page, and a tooltip wherever a term is used."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _ENTRY = re.compile(
 
 
 def read_terms(page: str) -> dict[str, str]:
-    """Return the meanings of the terms that the glossary *page* defines.
+    """Return the meanings of the terms on the glossary *page*.
 
-    It is a definition list; a term may have several forms, with commas.
+    The page is a definition list; a term may have several forms, separated by commas.
     """
     return {
         term.strip(): " ".join(match["meaning"].split())
@@ -22,7 +22,7 @@ def read_terms(page: str) -> dict[str, str]:
 
 
 def abbreviations(page: str) -> str:
-    """Return the terms of *page* as Python-Markdown's abbreviations.
+    """Return the terms of *page* in the syntax of Python-Markdown's abbreviations.
 
     Only the first sentence of a meaning fits into a tooltip.
     """

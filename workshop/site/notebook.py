@@ -1,8 +1,7 @@
-"""Show a notebook as a page: its texts, its code, and what the code gave.
+"""Show a notebook as a page: its text, its code and its outputs.
 
-Read as the JSON that it is, so nothing but Python is needed, and written as
-the Markdown of every other page: the same code blocks, no second style, no
-script from elsewhere.
+The notebook is read as JSON, so no package is needed, and written as Markdown with the
+same code blocks as every other page, without styles or scripts from elsewhere.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s:]+)\)")
 
 
 class NotebookError(ValueError):
-    """A file is no notebook that can be shown. The message says why."""
+    """The file is not a notebook that can be shown. The message says why."""
 
 
 def notebook_page(path: Path) -> str:
     """Return the page that shows the notebook at *path*.
 
-    Raises `NotebookError` when it cannot be read, has no title, or one of its
-    cells was never run.
+    Raises:
+        NotebookError: It cannot be read, has no title, or has a cell without output.
     """
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -44,7 +43,7 @@ def notebook_page(path: Path) -> str:
     text = without_repeats(text, set())
     if not text.startswith("# "):
         raise NotebookError(f"{path.name} does not begin with a title (# …).")
-    # Last, because a page is called by a title that stands first.
+    # The comment comes last, because MkDocs takes the title from the first line.
     return (
         f"{text}\n\n"
         f"<!-- Made from notebooks/{path.name} by `python -m workshop pages`. -->\n"
@@ -83,7 +82,7 @@ def _output(output: dict[str, Any], name: str) -> Iterator[str]:
         _SVG.findall("".join(data.get("text/html", "")))
     )
     if JSON in data:
-        # What it looks like on a phone, the notebook itself does not show.
+        # The timeline is drawn for phones too, unlike in the notebook itself.
         timeline, title = Timeline.from_json(data[JSON]), data[JSON]["title"]
         yield timeline_figure(timeline, title, name)
     elif drawing:
@@ -111,7 +110,7 @@ def _fenced(text: str, language: str, kind: str = "") -> str:
 
 
 def _relink(match: re.Match[str]) -> str:
-    """Make a link that is right in notebooks/ right in docs/notebooks/."""
+    """Make a link that works in notebooks/ work in docs/notebooks/."""
     target = match["target"]
     if target.startswith("../docs/"):
         return f"[{match['text']}](../{target.removeprefix('../docs/')})"
@@ -119,5 +118,5 @@ def _relink(match: re.Match[str]) -> str:
         return f"[{match['text']}]({target.removesuffix('.ipynb')}.md)"
     if target.startswith("#"):
         return match[0]
-    # What is beside docs/ is in the repository, and not on the site.
+    # Files outside docs/ are in the repository, but not on the site.
     return match["text"]

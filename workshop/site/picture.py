@@ -1,8 +1,8 @@
-"""Put recorded pictures into a page, where its colours and its width reach them.
+"""Embed recorded pictures into pages.
 
-An SVG file behind an `<img>` knows neither the dark switch nor hover texts.
-So the page holds the drawing itself, once for wide screens and, where there is
-a `NAME-narrow.svg`, once for phones.
+An SVG file in an `<img>` supports neither the dark theme nor hover texts. So the page
+contains the drawing itself, once for wide screens and, if there is a `NAME-narrow.svg`,
+once for phones.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _LABELS = re.compile(r'(?P<name>aria-(?:labelledby|describedby))="(?P<ids>[^"]*)
 
 
 class PictureError(ValueError):
-    """A page shows a picture that is not there."""
+    """A page shows a picture that does not exist."""
 
 
 def is_drawn(source: str) -> bool:
-    """Whether *source* is a picture that goes into the page: pictures/….svg."""
+    """Whether *source* is a picture to embed: pictures/….svg."""
     parts = source.split("/")
     return len(parts) > 1 and parts[-2] == "pictures" and source.endswith(".svg")
 
@@ -34,7 +34,8 @@ def is_drawn(source: str) -> bool:
 def figure(pictures: Path, name: str, caption: str) -> str:
     """Return the figure of `NAME.svg` in the folder *pictures*, as one HTML line.
 
-    Raises `PictureError` when the file is missing.
+    Raises:
+        PictureError: The file is missing.
     """
     wide = pictures / f"{name}.svg"
     if not wide.is_file():
@@ -48,7 +49,7 @@ def figure(pictures: Path, name: str, caption: str) -> str:
     else:
         drawings = f"<div>{_drawing(wide)}</div>"
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    # Its labels are no text to search for.
+    # Keep its labels out of the search index.
     drawn = f"<div data-search-exclude>{drawings}</div>"
     return f'<figure class="loop">{drawn}{words}</figure>'
 
@@ -56,7 +57,7 @@ def figure(pictures: Path, name: str, caption: str) -> str:
 def timeline_figure(timeline: Timeline, title: str, name: str) -> str:
     """Return the figure of a *timeline*, for wide screens and for phones.
 
-    *name* begins its ids, and is to be one on the page.
+    *name* is the prefix of its ids and must be unique on the page.
     """
     wide = inline(svg(timeline, title=title), name)
     narrow = inline(svg(timeline, title=title, narrow=True), f"{name}-narrow")
@@ -65,15 +66,15 @@ def timeline_figure(timeline: Timeline, title: str, name: str) -> str:
 
 
 def _pair(wide: str, narrow: str) -> str:
-    # Nobody can point at anything on a phone.
+    # Phones have no hover.
     phone = _HOVER.sub("", narrow)
     return f'<div class="wide">{wide}</div><div class="narrow">{phone}</div>'
 
 
 def inline(svg: str, name: str) -> str:
-    """Return *svg* for use inside a page: one line, ids of its own.
+    """Return *svg* for use inside a page: on one line, with unique ids.
 
-    A page holds several drawings, and an id must be one on a page.
+    A page may contain several drawings, and ids must be unique on a page.
     """
     while match := _PROLOGUE.match(svg):
         svg = svg[match.end() :]
@@ -89,16 +90,16 @@ def inline(svg: str, name: str) -> str:
 
     svg = _ID.sub(lambda it: f'id="{own[it[1]]}"', svg)
     svg = _LABELS.sub(label, _REFERENCE.sub(refer, svg))
-    # Blank lines would end the block of HTML for Markdown.
+    # A blank line would end the HTML block in Markdown.
     svg = re.sub(r"\s*\n\s*", " ", svg.strip())
     return svg.replace("> <", "><").replace("&#x27;", "'")
 
 
 def without_repeats(html: str, seen: set[str]) -> str:
-    """Return *html* without the styles that are in *seen*, and add its own there.
+    """Return *html* without the styles in *seen*, and add its own to *seen*.
 
-    A style holds for the whole page, wherever on it it stands. Pictures of one
-    kind have the same one, half as long as a small picture.
+    A style applies to the whole page, and pictures of one kind share the same style,
+    which is half as long as a small picture.
     """
 
     def keep_first(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The pages as plain text beside the site, for readers that are programs.
+"""The pages as plain text beside the site, for programs that read it.
 
 `llms.txt` lists them; each page `x.html` has its Markdown as `x.md`.
 """
@@ -39,7 +39,7 @@ def write_plain_texts(root: Path, site: Path, name: str, pitch: str) -> None:
 
 
 def _in_order(docs: Path) -> Iterator[Path]:
-    """Yield the pages as the menu has them: a folder's index first."""
+    """Yield the pages in the order of the menu: a folder's index first."""
     yield from sorted(
         docs.rglob("*.md"),
         key=lambda it: (
@@ -58,6 +58,6 @@ def _plain(page: Path, root: Path) -> str:
 
 
 def _described(figure: re.Match[str]) -> str:
-    """Return what a drawing says to those who cannot see it."""
+    """Return a picture's text alternative."""
     title, words = (unescape(it or "") for it in figure.groups())
     return f"Picture: {title}. {words}".strip()

@@ -1,7 +1,7 @@
-"""Quote code by its name from the file that tests run.
+"""Quote code by name from files that tests run.
 
-A page says `solutions/00_event_loop/app.py::report`, never a line number:
-nothing drifts when the file changes, and a name that has gone is an error.
+A page names `solutions/00_event_loop/app.py::report`, never a line number, so a quote
+stays correct when the file changes, and a missing name is an error.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from pathlib import Path
 from textwrap import dedent
 
 TO = " …"
-"""Stands between the first and the last line: `lines="a … b"`, `lines="a …"`."""
+"""Separates the first line from the last: `lines="a … b"`, `lines="a …"`."""
 OR = " | "
-"""Stands between texts whose lines are highlighted: `hl="a | b"`."""
+"""Separates texts whose lines are highlighted: `hl="a | b"`."""
 
 
 _TODO = re.compile(r"^ *# TODO\b.*\n(?: *#  +.*\n)*", re.MULTILINE)
 
 
 class QuoteError(ValueError):
-    """A page quotes what is not there. The message says what and where."""
+    """A page quotes something that does not exist. The message says what and where."""
 
 
 def quote(root: Path, source: str, lines: str = "") -> str:
-    """Return the code that *source* names, without its common margin.
+    """Return the code that *source* names, without its common indentation.
 
-    *source* is a file below *root*, after `::` the names of definitions in
-    it: `app.py`, `app.py::prices`, `app.py::Cache.get,Cache.set`. A dotted
-    name goes into classes and functions. Comments right above a definition
-    belong to it.
+    *source* is a file below *root*, optionally with `::` and the names of definitions
+    in it: `app.py`, `app.py::prices`, `app.py::Cache.get,Cache.set`. A dotted name
+    refers to a definition inside a class or function. Comments directly above a
+    definition belong to it.
 
-    *lines* narrows the result: a text on its first line, and after " … " one
-    on its last, or nothing, which goes on to the end. Lines that say
-    `# TODO` are left out: they are for who edits the file, and would answer
-    what a page asks.
+    *lines* narrows the result: a text on its first line, and after " … " a text on its
+    last line, or nothing to continue to the end. Lines with `# TODO` are omitted: they
+    are for learners who edit the file, and may answer a question on the page.
 
-    Raises `QuoteError` when file, name or text is not there, or is not one.
+    Raises:
+        QuoteError: The file, name or text does not exist, or is ambiguous.
     """
     path, _, names = source.partition("::")
     file = root / path
@@ -65,16 +65,18 @@ def quote(root: Path, source: str, lines: str = "") -> str:
 
 
 def highlighted(code: str, texts: str) -> list[int]:
-    """Return the numbers of the lines of *code* that hold one of *texts*.
+    """Return the numbers of the lines of *code* that contain one of *texts*.
 
-    *texts* is one text or several with " | " between them. Raises
-    `QuoteError` for a text that is on no line.
+    *texts* is one text, or several separated by " | ".
+
+    Raises:
+        QuoteError: No line contains a text.
     """
     numbers: set[int] = set()
     for text in texts.split(OR):
         there = [n for n, line in enumerate(code.splitlines(), 1) if text in line]
         if not there:
-            raise QuoteError(f"no line holds {text!r}, which is to be highlighted")
+            raise QuoteError(f"no line contains {text!r}, which should be highlighted")
         numbers.update(there)
     return sorted(numbers)
 
@@ -118,14 +120,14 @@ def _narrow(code: str, wanted: str) -> str:
     first_text, to, last_text = wanted.partition(TO)
     firsts = [n for n, line in enumerate(lines) if first_text in line]
     if len(firsts) != 1:
-        raise QuoteError(f"{len(firsts)} lines hold {first_text!r}, not one")
+        raise QuoteError(f"{len(firsts)} lines contain {first_text!r} instead of one")
     first = last = firsts[0]
     if last_text:
         text = last_text.strip()
         after = (n for n in range(first + 1, len(lines)) if text in lines[n])
         last = next(after, -1)
         if last < 0:
-            raise QuoteError(f"no line after {first_text!r} holds {text!r}")
+            raise QuoteError(f"no line after {first_text!r} contains {text!r}")
     elif to:
         last = len(lines) - 1
     return "".join(lines[first : last + 1])

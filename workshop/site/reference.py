@@ -1,7 +1,7 @@
-"""Write reference pages from what code says of itself.
+"""Write reference pages from docstrings and signatures.
 
-Only docstrings and signatures are read. Modules are not imported where their
-text is enough: what a page says must not depend on what is installed.
+Modules are parsed rather than imported where that is enough, because a page must not
+depend on the installed packages.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ _Definition = _Function | ast.ClassDef
 
 
 class SpokenVerb(Protocol):
-    """What the page about the command line needs to know about a verb."""
+    """The properties of a verb that the command line's page shows."""
 
     @property
     def name(self) -> str:
-        """What people type."""
+        """The word to type."""
         ...
 
     @property
     def usage(self) -> str:
-        """How to say it to Python."""
+        """The arguments for Python."""
         ...
 
     @property
     def make(self) -> str:
-        """How to say it to make."""
+        """The goals for make."""
         ...
 
 
 def command_line_page(
     commands: Mapping[str, click.Command], verbs: Iterable[SpokenVerb]
 ) -> str:
-    """Return the part of the page that tells every verb with its options."""
+    """Return the part of the page that lists every verb with its options."""
     lines: list[str] = []
     for verb in verbs:
         command = commands.get(verb.name)
@@ -93,10 +93,12 @@ def _option(parameter: click.Parameter) -> str:
 
 
 def package_page(package: Path) -> str:
-    """Return the part that tells what *package* offers in its `__all__`.
+    """Return the part that documents the `__all__` of *package*.
 
-    Functions first; what is no class and no function is left out. Raises
-    ValueError for a class or function without a docstring.
+    Functions come first; anything but classes and functions is left out.
+
+    Raises:
+        ValueError: A class or function has no docstring.
     """
     names = _offered(package)
     found = _definitions(package)
@@ -113,7 +115,7 @@ def package_page(package: Path) -> str:
 
 
 def fixtures_page(plugin: Path) -> str:
-    """Return the part that tells the fixtures of the pytest plugin in *plugin*."""
+    """Return the part that documents the fixtures of the pytest plugin *plugin*."""
     lines = ["| fixture | what a test gets |", "| --- | --- |"]
     for node in _parse(plugin).body:
         if isinstance(node, _FUNCTIONS) and _is_fixture(node):
@@ -131,7 +133,7 @@ def _offered(package: Path) -> list[str]:
 
 
 def _definitions(package: Path) -> dict[str, _Definition]:
-    """Return what the `__init__` of *package* brings in from its modules."""
+    """Return the definitions that the `__init__` of *package* imports."""
     found: dict[str, _Definition] = {}
     for it in ast.walk(_parse(package / "__init__.py")):
         if not isinstance(it, ast.ImportFrom):
@@ -174,7 +176,7 @@ def _class(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _attributes(node: ast.ClassDef) -> Iterator[str]:
-    """Yield the attributes that have a docstring of their own below them."""
+    """Yield the attributes that have a docstring below them."""
     for it, after in zip(node.body, node.body[1:], strict=False):
         match it, after:
             case (
@@ -199,7 +201,7 @@ def _function(node: _Definition, heading: str, of: str = "") -> Iterator[str]:
 
 
 def _arguments(node: _Function, *, skip: int) -> str:
-    """Return the arguments of *node* without their types: names and defaults."""
+    """Return the arguments of *node* without types: names and defaults."""
     given = node.args
     plain = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(plain) - len(given.defaults)) + list(given.defaults)
@@ -222,7 +224,7 @@ def _arguments(node: _Function, *, skip: int) -> str:
 
 def _default(value: ast.expr) -> str:
     words = ast.unparse(value)
-    # A private name, or a sentence, tells a reader nothing that the text does not.
+    # A private name, or a sentence, tells the reader nothing new.
     return "…" if words.startswith("_") or len(words) > 30 else words
 
 
@@ -234,7 +236,7 @@ def _docstring(node: _Definition) -> str:
 
 
 def _markdown(words: str) -> str:
-    """Return a docstring as Markdown: `Raises:` and the like become lists."""
+    """Return a docstring as Markdown: `Raises:` and similar sections become lists."""
     lines: list[str] = []
     listing = False
     for line in _DOUBLED.sub(r"`\1`", inspect.cleandoc(words)).splitlines():

@@ -1,8 +1,8 @@
-"""What may reach a terminal, or a file that people read.
+"""Filters for all output that reaches a terminal or a file.
 
-Text that the workshop did not write itself (what an app prints, the words of an
-exception, the name of a file) may hold control codes and passwords. `control_codes`
-removes the former, `secrets` the latter, and `output` applies both on the way out.
+Text that the workshop did not write itself (an app's output, an exception's message, a
+file name) may contain control codes and passwords. `control_codes` removes the former,
+`secrets` the latter, and `output` applies both to everything that is printed.
 
-The standard library alone, because the set-up and the doctor use it, too.
+Standard library only, because the set-up and the doctor use it too.
 """

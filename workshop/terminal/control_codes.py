@@ -1,17 +1,17 @@
-"""Remove from a text what would control the terminal. Colours may stay.
+"""Remove terminal control codes from text, optionally keeping colours.
 
 A terminal obeys escape sequences: they move the cursor, erase the screen, set the
-window's title, write to the clipboard. The grammar is that of ECMA-48:
+window's title, write to the clipboard. The grammar is defined by ECMA-48:
 
 - `ESC [ parameters intermediates final`: a control sequence. The one that ends in
   `m` (SGR) sets colours, and is the only one that is kept.
 - `ESC ] … ST`, and the same with `P`, `X`, `^` and `_`: a control string, up to its
-  terminator. One that is never terminated ends with its line.
+  terminator. An unterminated one ends at the end of the line.
 - `ESC intermediates final`: any other escape sequence.
 - The characters U+0080 to U+009F (C1) mean the same as `ESC` and a letter.
 
-Rich's own decoder of colours would let parts of control strings, `ESC c` and all C1
-characters through, which is why it gets only what has passed here.
+Rich's own ANSI decoder lets parts of control strings, `ESC c` and all C1 characters
+through, so it only gets text that has been filtered here.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 RESET = "\x1b[0m"
-"""Ends all colours."""
+"""Resets all colours."""
 
-# A line carries this many colours over to the next. More at once are a game.
+# The maximum number of colours carried over to the next line, to limit abuse.
 _MOST_COLOURS = 16
 
 _PARAMETERS = r"[\x30-\x3f]*"
 _INTERMEDIATES = r"[\x20-\x2f]*"
 _C0 = r"\x00-\x1f"
-# A terminator is part of the string; a line break or the next escape is not.
+# The terminator belongs to the string; a line break or the next escape does not.
 _IN_STRING = r"[^\x07\x0a-\x0d\x1b\x80-\x9f]*"
 _END_OF_STRING = r"(?:\x07|\x1b\\|\x9c|(?=[\x0a-\x0d\x1b\x80-\x9f])|\Z)"
 
-# The alternatives are tried in this order, at each place where a text is not plain.
+# At each character that is not plain, the alternatives are tried in this order.
 _TOKEN = re.compile(
     rf"""
       (?:\x1b\[|\x9b) (?: (?P<colour>[0-9;:]{{0,64}}) m
@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-# A tab is plain.
+# A tab counts as plain.
 _NOT_PLAIN = re.compile(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
@@ -62,19 +62,19 @@ _BEGUN = re.compile(
 
 @dataclass(frozen=True)
 class _Piece:
-    """A part of a text: what it is, and how it may be shown."""
+    """A part of a text: its kind, and how it may be shown."""
 
     kind: Literal["text", "colour", "line"]
     shown: str
 
 
 def sanitize(text: str, *, colours: bool = True) -> str:
-    r"""Return *text* without anything that controls a terminal but colours.
+    r"""Return *text* without anything that controls a terminal, except colours.
 
-    Each line stands for itself: a colour that goes on in the next line is set there
-    anew, and none is left on at the end. A lone carriage return is a line break, and
-    characters that change the direction of writing are shown as escapes. Without
-    *colours* these are removed, too.
+    Each line is independent: a colour that continues on the next line is set again
+    there, and none is left on at the end. A lone carriage return becomes a line break,
+    and characters that change the writing direction are shown as escapes. Without
+    *colours*, colours are removed too.
 
     >>> sanitize("\x1b[2Jred: \x1b[31mno\x1b]0;title\x07 reset")
     'red: \x1b[31mno reset\x1b[0m'
@@ -101,7 +101,7 @@ def sanitize(text: str, *, colours: bool = True) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Return *text* as characters and line breaks alone, without colours.
+    r"""Return *text* without control codes and colours; line breaks remain.
 
     >>> plain("\x1b[1mSold\x1b[0m\r\n\x9b2Jout\x08")
     'Sold\nout'
@@ -110,14 +110,14 @@ def plain(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """Return *text* without colours and without line breaks: a name, a path."""
+    """Return *text* without colours and line breaks, such as a name or a path."""
     return plain(text).replace("\n", " ")
 
 
 def visible(text: str) -> str:
-    r"""Return *text*, a line of somebody's file, with its control codes as escapes.
+    r"""Return *text*, a line of a file, with its control codes shown as escapes.
 
-    Nothing is removed: a difference shows what is in the file.
+    Nothing is removed, because a diff has to show what is in the file.
 
     >>> print(visible("if admin:\u202e # \x1b[8m"))
     if admin:\u202e # \x1b[8m
@@ -126,7 +126,7 @@ def visible(text: str) -> str:
 
 
 def cleaned(value: object, clean: Callable[[str], str] = plain) -> object:
-    """Return *value*, as it came out of JSON, with every text in it cleaned."""
+    """Return *value*, which comes from JSON, with every string in it cleaned."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
@@ -139,12 +139,12 @@ def cleaned(value: object, clean: Callable[[str], str] = plain) -> object:
 
 
 class Sanitizer:
-    """Sanitizes a text that comes in pieces, cut anywhere.
+    """Sanitizes a text that arrives in chunks of any size.
 
-    What `feed` returns can be written at once. It leaves no colour on, so that
-    something else may be written before the next piece; a colour that goes on in the
-    same line is set anew. A colour ends with its line, because the next line may be
-    another program's.
+    The result of `feed` can be written at once. Each chunk ends with colours off, so
+    that other output can be written before the next chunk; a colour that continues in
+    the same line is set again. Colours end with their line, because the next line may
+    come from another program.
     """
 
     _MOST_HELD = 65_536
@@ -155,17 +155,17 @@ class Sanitizer:
         self._active: list[str] = []
 
     def feed(self, text: str) -> str:
-        """Return what may be shown of *text*, and of what was held back before."""
+        """Return the part of *text*, and of earlier rests, that can be shown now."""
         text = self._held + text
         begun = _BEGUN.search(text)
-        # What only looks like a control string, and has no end, is not kept for ever.
+        # Do not keep an apparent control string without an end forever.
         held = begun and len(text) - begun.start() <= self._MOST_HELD
         end = begun.start() if begun and held else len(text)
         self._held = text[end:]
         return self._shown(text[:end])
 
     def finish(self) -> str:
-        """Return what may be shown of the rest."""
+        """Return the rest that can be shown."""
         rest, self._held = self._held, ""
         return self._shown(rest)
 
@@ -193,7 +193,7 @@ def _pieces(text: str) -> Iterator[_Piece]:
         if found.start() > at:
             yield _Piece("text", text[at : found.start()])
         token = _TOKEN.match(text, found.start())
-        assert token is not None  # each character that is not plain begins one
+        assert token is not None  # every character that is not plain starts a token
         if token["colour"] is not None:
             yield _Piece("colour", f"\x1b[{token['colour']}m")
         elif token["line"]:
@@ -208,11 +208,11 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _after(active: list[str], colour: str) -> list[str]:
-    """Return the colours that are on after *colour*."""
+    """Return the colours that are active after *colour*."""
     first, *others = re.split(r"[;:]", colour[2:-1])
     if first.strip("0"):
         return [*active, colour][-_MOST_COLOURS:]
-    # It begins with a reset, and may set new ones in the same sequence.
+    # The sequence begins with a reset and may set new colours after it.
     return [colour] if others else []
 
 

@@ -1,9 +1,8 @@
-"""The way out: what is written to the terminal, sanitized and without secrets.
+"""Sanitize everything that is written to the terminal, and hide secrets in it.
 
-`SafeStream` takes the place of `sys.stdout` and `sys.stderr` of the command line, so
-that no sentence can forget it. `copy_sanitized` passes on what another process
-writes. What is kept (`failure.txt`, the output of a run) goes through `safe` or
-`safe_plain`.
+`SafeStream` replaces `sys.stdout` and `sys.stderr` of the command line, so no output
+can bypass it. `copy_sanitized` passes on what another process writes. Text that is
+stored (`failure.txt`, the output of a run) goes through `safe` or `safe_plain`.
 """
 
 from __future__ import annotations
@@ -23,25 +22,25 @@ _CHUNK_BYTES = 65_536
 
 
 def colours_are_wanted(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether nobody has asked for output without colours (https://no-color.org)."""
+    """Whether the environment allows colours (https://no-color.org)."""
     return not environment.get("NO_COLOR")
 
 
 def safe(text: str) -> str:
-    """Return *text* as it may be shown: only colours, and no secret of this user."""
+    """Return *text* for the screen: colours are kept, control codes and secrets not."""
     shown = sanitize(text, colours=colours_are_wanted())
     return redacted(shown, secrets_of(os.environ))
 
 
 def safe_plain(text: str) -> str:
-    """Return *text* as it may be kept, or shown among words of ours: no colours."""
+    """Return *text* for storage, or for use in our own output: no colours either."""
     return redacted(plain(text), secrets_of(os.environ))
 
 
 class SafeStream(TextIOBase):
-    """A text stream that writes to *stream* what is `safe` of each text.
+    """A text stream that passes text through `safe` and writes it to *stream*.
 
-    Control codes of our own go to `trusted`, which is *stream* itself.
+    The workshop's own control codes go to `trusted`, which is *stream* itself.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -54,24 +53,24 @@ class SafeStream(TextIOBase):
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """What the stream does with a character that it cannot encode."""
+        """The error handling of the stream's encoding."""
         return str(self.trusted.errors)
 
     @property
     def buffer(self) -> IO[bytes]:
-        """The stream of bytes below, for what is no text."""
+        """The underlying stream of bytes, for binary output."""
         below: IO[bytes] = self.trusted.buffer
         return below
 
     def write(self, text: str) -> int:
-        """Write what is safe of *text*, and return the length of all of it."""
+        """Write the sanitized *text* and return the length of the original."""
         self.trusted.write(safe(text))
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what is still in memory."""
-        # Python flushes once more when this is collected, perhaps after the end of
-        # the stream below. Since 3.13 it reports the error that this would be.
+        """Flush the stream."""
+        # Python flushes again on garbage collection, perhaps after the underlying
+        # stream is closed. Since 3.13 it reports the resulting error.
         if not getattr(self.trusted, "closed", False):
             self.trusted.flush()
 
@@ -84,18 +83,18 @@ class SafeStream(TextIOBase):
         return bool(self.trusted.isatty())
 
     def writable(self) -> bool:
-        """Whether it can be written to: yes."""
+        """Whether the stream is writable: always."""
         return True
 
 
 def trusted(stream: IO[str]) -> IO[str]:
-    """Return *stream* without its filter, for what controls the terminal for us."""
+    """Return *stream* without its filter, for the workshop's own control codes."""
     return stream.trusted if isinstance(stream, SafeStream) else stream
 
 
 @contextmanager
 def safe_standard_streams() -> Iterator[None]:
-    """Have everything that is printed meanwhile go through a `SafeStream`."""
+    """Pass everything printed in the block through a `SafeStream`."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (SafeStream(trusted(each)) for each in before)
     try:
@@ -105,11 +104,11 @@ def safe_standard_streams() -> Iterator[None]:
 
 
 class SanitizedLines:
-    """What another process writes, as text that may be shown.
+    """Converts the output of another process to text that can be shown.
 
-    Bytes come in as they are read. What `feed` returns can be written at once, also
-    in the middle of a line: a prompt has no line break. Only an escape sequence, a
-    character or a full buffer's last line that is not complete yet is held back.
+    `feed` takes bytes as they are read. Its result can be written at once, even in the
+    middle of a line, because a prompt has no line break. Only an incomplete escape
+    sequence or character, or the last line of a full buffer, is held back.
     """
 
     def __init__(self, *, colours: bool = True) -> None:
@@ -119,11 +118,11 @@ class SanitizedLines:
         self._line = ""
 
     def feed(self, data: bytes) -> str:
-        """Return what may be shown of *data*, and of what was held back before."""
+        """Return the part of *data*, and of earlier rests, that can be shown now."""
         shown = self._line + self._sanitizer.feed(self._decoder.decode(data))
         self._line = ""
         if len(data) >= _CHUNK_BYTES:
-            # More follows at once. A password may be cut in two here.
+            # More data follows at once, so a password may be cut in two here.
             shown, line_break, self._line = shown.rpartition("\n")
             shown += line_break
             if len(self._line) > _CHUNK_BYTES:
@@ -131,16 +130,16 @@ class SanitizedLines:
         return redacted(shown, self._secrets)
 
     def finish(self) -> str:
-        """Return what may be shown of the rest."""
+        """Return the rest that can be shown."""
         text = self._sanitizer.feed(self._decoder.decode(b"", final=True))
         return redacted(self._line + text + self._sanitizer.finish(), self._secrets)
 
 
 def copy_sanitized(source: IO[bytes], target: IO[str], *, colours: bool = True) -> None:
-    """Write to *target* what is written to the pipe *source*, until that ends.
+    """Copy the pipe *source* to *target* until its end, sanitized.
 
-    Each piece is passed on when it comes. *target* is written to as it is: it needs
-    no filter of its own. Returns when the last writer has closed the pipe.
+    Each chunk is passed on as it arrives. *target* needs no filter of its own. Returns
+    when the last writer has closed the pipe.
     """
     lines = SanitizedLines(colours=colours)
     while data := os.read(source.fileno(), _CHUNK_BYTES):

@@ -1,22 +1,22 @@
-r"""Find the passwords of the services that a learner named, and hide them in texts.
+r"""Hide the passwords of the learner's services in texts.
 
-An address such as `postgresql://ann:s3cret/x@host/db` is quoted by many: by the
-driver that cannot reach the server, by a traceback, by an app that prints its
-environment. With an unescaped `/`, `#`, `?`, `@` or `:` in the password it is also
-taken apart in the wrong places, and a message then quotes half of a password as a
-host or a port. So the password is hidden whole, percent-encoded, percent-decoded,
-and in every run of the pieces that such characters divide it into.
+A URL such as `postgresql://ann:s3cret/x@host/db` turns up in many texts: the driver's
+error when it cannot reach the server, a traceback, the output of an app that prints its
+environment. With an unescaped `/`, `#`, `?`, `@` or `:` in the password, parsers split
+the URL in the wrong places and quote half of the password as a host or a port. So the
+password is hidden as a whole, percent-encoded, percent-decoded, and in every run of the
+parts that such characters split it into.
 
-How far a secret is looked for depends on its length, so that text stays readable:
+Where a secret is hidden depends on its length, so that text stays readable:
 
-- 6 characters and more: wherever it stands.
-- 4 or 5: as a word of its own.
+- 6 characters or more: everywhere.
+- 4 or 5: as a separate word.
 - 1 to 3, and a password that is also the user's, the host's or the database's name
-  (`postgres:postgres@`): only where it stands as a password, which is before an `@`,
+  (`postgres:postgres@`): only in the position of a password, which is before an `@`,
   after `password=` or, unless it is such a name, alone in quotes.
 
-A user's name is hidden together with the password, and stays where it stands alone:
-"no access for user ann" helps, and is no secret.
+A user name is hidden together with its password, but not on its own: "no access for
+user ann" is helpful and not a secret.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 HIDDEN = "***"
 
 ADDRESSES = ("WORKSHOP_DATABASE_URL", "WORKSHOP_REDIS_URL")
-"""Environment variables that may hold an address with a password."""
+"""Environment variables that may hold a URL with a password."""
 
 PASSWORDS = ("PGPASSWORD", "REDISCLI_AUTH")
 """Environment variables that hold a password and nothing else."""
@@ -46,14 +46,14 @@ _SCHEME = re.compile(r"^\s*['\"]?[a-zA-Z][a-zA-Z0-9+.-]*:(?://)?")
 
 @dataclass(frozen=True)
 class Secrets:
-    """What is to be hidden: `passwords`, and names that are `known` anyway."""
+    """What to hide: `passwords`, and names that are `known` anyway."""
 
     passwords: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
 
     def __or__(self, other: Secrets) -> Secrets:
-        """Return both together."""
+        """Return the union of both."""
         return Secrets(
             self.passwords | other.passwords,
             self.users | other.users,
@@ -62,7 +62,7 @@ class Secrets:
 
 
 def secrets_of(environment: Mapping[str, str]) -> Secrets:
-    """Return the secrets that *environment* holds for the workshop's services."""
+    """Return the secrets in *environment* for the workshop's services."""
     found = Secrets(
         frozenset(filter(None, (environment.get(name, "") for name in PASSWORDS)))
     )
@@ -74,10 +74,10 @@ def secrets_of(environment: Mapping[str, str]) -> Secrets:
 
 @lru_cache(maxsize=16)
 def secrets_in(address: str) -> Secrets:
-    """Return the secrets of one *address*, however badly it is written.
+    """Return the secrets of one *address*, even if it is malformed.
 
-    Everything between the scheme and the last `@` counts as user and password,
-    because an `@` that is not escaped belongs to the password.
+    Everything between the scheme and the last `@` counts as user and password, because
+    an unescaped `@` belongs to the password.
     """
     rest = _SCHEME.sub("", address)
     credentials, at, tail = rest.rpartition("@")
@@ -110,7 +110,7 @@ def _pattern(secrets: Secrets) -> re.Pattern[str]:
     for password in secrets.passwords:
         for run in _runs(password):
             words |= _spellings(run)
-    # The longest comes first: a part of a password may be another secret.
+    # Longest first, because one secret may be part of another.
     ordered = sorted(words, key=lambda it: (-len(it), it))
     return re.compile(
         "|".join(each for it in ordered for each in _lines_of(it, secrets))
@@ -118,7 +118,7 @@ def _pattern(secrets: Secrets) -> re.Pattern[str]:
 
 
 def _runs(password: str) -> Iterator[str]:
-    """Yield *password*, and each run of its pieces that a wrong reading may give."""
+    """Yield *password*, and each run of its parts that a parser may produce."""
     yield password
     parts = _DIVIDING.split(password)
     pieces, dividers = parts[::2][:_MOST_PIECES], parts[1::2]
@@ -131,7 +131,7 @@ def _runs(password: str) -> Iterator[str]:
 
 
 def _spellings(word: str) -> set[str]:
-    """Return *word* as it may stand in an address, in a `repr` and in JSON."""
+    """Return *word* as it may appear in a URL, in a `repr` and in JSON."""
     decoded = {word, unquote(word), unquote_plus(word)}
     encoded = {quote(it, safe="") for it in decoded} | {quote(it) for it in decoded}
     encoded |= {quote_plus(it) for it in decoded}
@@ -143,11 +143,11 @@ def _spellings(word: str) -> set[str]:
 
 
 def _lines_of(word: str, secrets: Secrets) -> Iterator[str]:
-    """Yield regular expressions for the places where *word* is a secret."""
+    """Yield regular expressions for the positions in which *word* is a secret."""
     it = re.escape(word)
     yield rf"(?<=//):{it}(?=@)"
     for user in sorted(secrets.users):
-        # In an address it comes after the user's name, and both are hidden.
+        # In a URL it follows the user name; hide both.
         yield rf"(?<!\w){re.escape(user)}:{it}(?!\w)"
     if word not in secrets.known and len(word) >= _AS_A_WORD:
         yield it if len(word) >= _ANYWHERE else rf"(?<!\w){it}(?!\w)"

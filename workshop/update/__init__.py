@@ -1,6 +1,6 @@
-"""Update a checkout: the course's new files come, the learner's files stay.
+"""Update a checkout: bring in the course's new files, keep the learner's.
 
-`plan` decides what becomes of each file and touches none. `checkout` and `source`
-ask git what there is. `update` prepares everything beside the checkout, and `apply`
-carries it out so that it can be interrupted anywhere.
+`plan` decides what happens to each file without touching any. `checkout` and `source`
+read the state of the repository through git. `update` prepares everything beside the
+checkout, and `apply` carries it out so that it can be interrupted at any point.
 """

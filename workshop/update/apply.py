@@ -1,13 +1,13 @@
 """Carry out an update that has been prepared, or finish one that was interrupted.
 
 Everything is decided and written beside the checkout before the first file changes.
-A journal says what is to be done; each part of it may be done twice. So whatever
-stops the program, the next start goes on from there.
+A journal lists the work, and each of its steps is idempotent, so an interrupted
+update is finished by the next command.
 
-The tool's own files are among those that change, and half of the old ones with half
-of the new ones may not even start. Therefore a copy of this module, and of what it
-imports, lies beside the journal, and `workshop/__main__.py` starts that one first.
-`python -m workshop.update.apply CHECKOUT` is how. Standard library only.
+The tool's own files are among those that change, and a mixture of old and new ones
+may not even start. Therefore a copy of this module, and of what it imports, lies
+beside the journal, and `workshop/__main__.py` runs that copy first, as
+`python -m workshop.update.apply CHECKOUT`. Standard library only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from workshop.update.git import Git, UpdateError
 _COPIED = ("environment/lock.py", "update/git.py", "update/apply.py")
 _UNFINISHED = ".update-unfinished"
 _PATIENCE_SECONDS = 60.0
-# Windows replaces no file that another program has open.
+# Windows refuses to replace a file that another program has open.
 _PAUSES = (0.05, 0.2, 0.5, 1.0) if os.name == "nt" else ()
 
 
@@ -47,37 +47,37 @@ class Stage:
 
     @property
     def journal(self) -> Path:
-        """What is to be done; it is there while something is."""
+        """The list of work; it exists while an update is being carried out."""
         return self.folder / "journal.json"
 
     @property
     def new(self) -> Path:
-        """The files that come."""
+        """The files to install."""
         return self.folder / "new"
 
     @property
     def old(self) -> Path:
-        """Copies of the files that are replaced, for the time of the update."""
+        """Copies of the replaced files, kept until the update is complete."""
         return self.folder / "old"
 
     @property
     def index(self) -> Path:
-        """Git's index as it will be."""
+        """Git's index after the update."""
         return self.folder / "index"
 
     @property
     def code(self) -> Path:
-        """The copy of what finishes an update."""
+        """The copy of the code that finishes an interrupted update."""
         return self.folder / "code"
 
     @property
     def record(self) -> Path:
-        """What the last update did: `--undo` reads it."""
+        """What the last update did, for `--undo`."""
         return self.folder / "last.json"
 
     @contextlib.contextmanager
     def scratch_index(self) -> Iterator[dict[str, str]]:
-        """Yield the variables by which git uses an index of its own in the block."""
+        """Yield the variables that make git use a separate index in the block."""
         index = self.folder / "scratch-index"
         try:
             _forget_index(index)
@@ -86,14 +86,14 @@ class Stage:
             _forget_index(index)
 
     def clear(self) -> None:
-        """Remove what was prepared. Not the record."""
+        """Remove what was prepared, but keep the record."""
         self.journal.unlink(missing_ok=True)
         _forget_index(self.index)
         for folder in (self.new, self.old, self.code):
             shutil.rmtree(folder, ignore_errors=True)
 
     def write_journal(self, journal: dict[str, Any]) -> None:
-        """Write what is to be done, in one step, and what can finish it before."""
+        """Copy the code that finishes an update, then write the journal atomically."""
         package = Path(__file__).resolve().parents[1]
         for name in _COPIED:
             copy = self.code / "workshop" / name
@@ -105,7 +105,7 @@ class Stage:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other updates of this checkout out of the block."""
+        """Hold the lock that keeps out other updates of this checkout."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with lock.held(
@@ -116,18 +116,18 @@ class Stage:
                 yield
         except TimeoutError:
             raise UpdateError(
-                "Another update of this checkout is running. Wait until it ends."
+                "Another update of this checkout is running. Wait until it is done."
             ) from None
 
 
 def _forget_index(index: Path) -> None:
-    """Remove *index*, and the lock that git leaves beside one when the power fails."""
+    """Remove *index*, and the lock file that git leaves behind after a power cut."""
     index.unlink(missing_ok=True)
     index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
 
 
 def sha256(file: Path) -> str | None:
-    """Return a digest of what is at *file*; None if nothing is there."""
+    """Return the digest of *file*; None if it does not exist."""
     if file.is_symlink():
         return "link " + os.fspath(file.readlink())
     if not os.path.lexists(file):
@@ -136,7 +136,7 @@ def sha256(file: Path) -> str | None:
 
 
 def write_json(file: Path, data: dict[str, Any]) -> None:
-    """Write *data* to *file* in one step."""
+    """Write *data* to *file* atomically."""
     temporary = file.with_name(file.name + _UNFINISHED)
     with temporary.open("w", encoding="utf-8") as stream:
         json.dump(data, stream)
@@ -146,10 +146,10 @@ def write_json(file: Path, data: dict[str, Any]) -> None:
 
 
 def carry_out(git: Git, stage: Stage) -> None:
-    """Do what the journal says for the first time.
+    """Carry out the journal of an update that has just been prepared.
 
     Raises:
-        UpdateError: and then nothing has changed.
+        UpdateError: The update failed and nothing has changed.
 
     """
     journal = _read(stage)
@@ -179,10 +179,13 @@ def carry_out(git: Git, stage: Stage) -> None:
 
 
 def finish(git: Git, stage: Stage) -> list[str]:
-    """Go on with an update that was interrupted, if there is one.
+    """Finish an interrupted update, if there is one.
 
-    Returns sentences on what was done. A file that has been edited since the
-    interruption, and is to be replaced, is copied first.
+    A file that was edited after the interruption is copied before it is replaced.
+
+    Returns:
+        Sentences that say what was done.
+
     """
     if not stage.journal.exists():
         return []
@@ -201,7 +204,7 @@ def finish(git: Git, stage: Stage) -> list[str]:
             "An interrupted update was abandoned, because the branch has moved since. "
             "`git status` shows what it left behind."
         ]
-    notes = ["An interrupted update has been finished first."]
+    notes = ["An interrupted update was finished first."]
     rescued = stage.folder / "rescued" / time.strftime("%Y%m%d-%H%M%S")
     for path in [*journal["deletes"], *journal["writes"]]:
         content = sha256(git.root / path)
@@ -238,8 +241,8 @@ def _unchanged(problem: Exception) -> UpdateError:
 
 
 def _change_files(root: Path, stage: Stage, journal: dict[str, Any]) -> None:
-    # Deletions come first: where case does not count, readme.md and README.md are
-    # one file, and a folder may make room for a file of its name.
+    # Deletions come first: on a case-insensitive file system readme.md and README.md
+    # are one file, and a folder may have to make room for a file of the same name.
     for path in journal["deletes"]:
         _patiently(root / path, None)
         _remove_empty_folders(root, (root / path).parent)
@@ -278,7 +281,7 @@ def _roll_back(root: Path, stage: Stage, paths: list[str]) -> None:
 
 
 def _put(source: Path, target: Path) -> None:
-    """Put a copy of *source* in the place of *target*, in one step."""
+    """Replace *target* atomically with a copy of *source*."""
     temporary = target.with_name(f".{target.name}{_UNFINISHED}")
     try:
         _copy(source, temporary)
@@ -312,7 +315,7 @@ def _patiently(target: Path, replacement: Path | None) -> None:
 
 
 def _remove_empty_folders(root: Path, folder: Path) -> None:
-    """Remove *folder* and those above it as far as nothing but byte code is in them."""
+    """Remove *folder* and its parents while they hold nothing but byte code."""
     while folder != root:
         try:
             if [it.name for it in folder.iterdir()] == ["__pycache__"]:
@@ -326,7 +329,7 @@ def _remove_empty_folders(root: Path, folder: Path) -> None:
 
 
 def main(root: Path) -> int:
-    """Finish what was interrupted in the checkout *root*; return an exit code."""
+    """Finish an interrupted update of the checkout *root*; return an exit code."""
     stage = Stage(root)
     try:
         with stage.alone():

@@ -1,4 +1,4 @@
-"""What a checkout holds: commits, edits, and what git is in the middle of."""
+"""The state of a checkout: commits, edits, and any git operation in progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_CLONE = (
     "export FILE` here and `progress import FILE` there."
 )
 
-# What git may be in the middle of, by the file that it keeps for that long.
+# Git's operations, by the file that exists while each is in progress.
 _OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",
@@ -34,7 +34,7 @@ def open_checkout(root: Path) -> Git:
     """Return git for the checkout *root*.
 
     Raises:
-        UpdateError: when git is missing, or *root* is no clone that git can work in.
+        UpdateError: Git is missing, or *root* is not a clone that git can work in.
 
     """
     git = Git.at(root)
@@ -57,21 +57,21 @@ def open_checkout(root: Path) -> Git:
     if git.path("index.lock").exists():
         raise UpdateError(
             "Another git command is running in this checkout. If not, an earlier one "
-            f"was killed: remove {git.path('index.lock')}."
+            f"was killed: delete {git.path('index.lock')}."
         )
     return git
 
 
 def operation(git: Git) -> str:
-    """Return what git is in the middle of: `merge`, `rebase`, …; "" if nothing."""
+    """Return the git operation in progress: `merge`, `rebase`, …; "" if none is."""
     found = (name for file, name in _OPERATIONS.items() if git.path(file).exists())
     return next(found, "")
 
 
 def unmerged(git: Git) -> dict[str, dict[int, str]]:
-    """Return the blobs of each file that is in conflict, by stage.
+    """Return the blobs of each conflicted file, by stage.
 
-    Stage 1 is the base, 2 the version of HEAD and 3 the other one.
+    Stage 1 is the base, 2 the version of HEAD and 3 the other version.
     """
     found: dict[str, dict[int, str]] = {}
     for record in _records(git.run("ls-files", "-u", "-z", "--full-name")):
@@ -93,7 +93,7 @@ def tree(git: Git, commit: str) -> dict[str, Entry]:
 
 
 def staged(git: Git) -> dict[str, Entry]:
-    """Return the files that are staged for the next commit, as they are staged."""
+    """Return the files that are staged for the next commit."""
     found = {}
     records = iter(
         _records(git.run("diff-index", "--cached", "-z", "--no-renames", "HEAD"))
@@ -106,7 +106,7 @@ def staged(git: Git) -> dict[str, Entry]:
 
 
 def flagged(git: Git) -> dict[str, list[str]]:
-    """Return the files that git is told to overlook, by the option that says so."""
+    """Return the files that git is configured to ignore changes to, by option."""
     found: dict[str, list[str]] = {"--skip-worktree": [], "--assume-unchanged": []}
     for record in _records(git.run("ls-files", "-v", "-z", "--full-name")):
         tag, _, path = record.partition(" ")
@@ -118,18 +118,18 @@ def flagged(git: Git) -> dict[str, list[str]]:
 
 
 def edited(git: Git, stage: Stage, committed: Tree) -> dict[str, Entry]:
-    """Return the committed files that are not so on the disk, as they are there."""
+    """Return the committed files whose version on the disk differs, as on the disk."""
     with stage.scratch_index() as scratch:
         git.run("read-tree", "HEAD", variables=scratch)
         git.run("update-index", "-q", "--refresh", variables=scratch, accepted=(0, 1))
         names = _records(git.run("diff-files", "-z", "--name-only", variables=scratch))
     there = on_disk(git, names, committed)
-    # What differs in its mode alone has nothing to be lost.
+    # A file that differs only in its mode has no content to lose.
     return {path: it for path, it in there.items() if it != committed.get(path)}
 
 
 def on_disk(git: Git, paths: Iterable[str], committed: Tree) -> dict[str, Entry]:
-    """Return what is on the disk at *paths*, and store it as blobs."""
+    """Store the files at *paths* as blobs and return their entries."""
     found: dict[str, Entry] = {}
     files = []
     for path in paths:
@@ -139,7 +139,7 @@ def on_disk(git: Git, paths: Iterable[str], committed: Tree) -> dict[str, Entry]
         else:
             found[path] = kind
     stdin = "".join(f"{path}\n" for path in files).encode()
-    # With the paths come the line ends that .gitattributes asks for.
+    # Passing the paths applies the line endings that .gitattributes asks for.
     blobs = git.text("hash-object", "-w", "--stdin-paths", stdin=stdin).split()
     for path, blob in zip(files, blobs, strict=True):
         mode = committed[path].mode if path in committed else "100644"
@@ -148,11 +148,11 @@ def on_disk(git: Git, paths: Iterable[str], committed: Tree) -> dict[str, Entry]
 
 
 def _kind(root: Path, path: str) -> Entry | None:
-    """Return what *path* is on the disk, None for a file."""
+    """Return the kind of thing at *path*; None for a regular file."""
     parent = root
     for part in Path(path).parts[:-1]:
         parent /= part
-        # Never write through a link: what is behind it is not the course's.
+        # Never write through a link: its target does not belong to the course.
         if parent.is_symlink():
             return SPECIAL
         if not parent.is_dir():
@@ -165,13 +165,13 @@ def _kind(root: Path, path: str) -> Entry | None:
 
 
 def in_the_way(git: Git, course: Tree, committed: Tree) -> dict[str, Entry]:
-    """Return what is on the disk where files of the course are to come."""
+    """Return what exists on the disk where the course adds files."""
     there = on_disk(git, [path for path in course if path not in committed], committed)
     return {path: it for path, it in there.items() if it != MISSING}
 
 
 def lessons_with_work(git: Git, edits: Mapping[str, Entry]) -> list[str]:
-    """Return the lessons with files of the learner's: edited ones, or new ones."""
+    """Return the lessons in which the learner has edited or added files."""
     names = [path for path, it in edits.items() if it not in (MISSING, SPECIAL)]
     names += _records(
         git.run("ls-files", "-o", "--exclude-standard", "-z", "--", "lessons")
@@ -180,7 +180,7 @@ def lessons_with_work(git: Git, edits: Mapping[str, Entry]) -> list[str]:
 
 
 def apps_in(git: Git) -> list[Path]:
-    """Return every file of the checkout that learners edit."""
+    """Return every `app.py` that learners edit."""
     files = sorted((git.root / "lessons").glob("*/app.py"))
     return [it for it in files if is_app(it.relative_to(git.root).as_posix())]
 
@@ -192,17 +192,17 @@ def content(git: Git, blob: str, path: str) -> bytes:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a checkout stands: its commit, and the branch or "" if it is on none."""
+    """A checkout's current commit and branch; the branch is "" if HEAD is detached."""
 
     commit: str
     branch: str
 
     @classmethod
     def of(cls, git: Git) -> Position:
-        """Return where the checkout of *git* stands."""
+        """Return the position of the checkout of *git*."""
         branch = git.text("symbolic-ref", "-q", "--short", "HEAD", accepted=(0, 1))
         commit = git.commit("HEAD")
-        assert commit is not None  # open_checkout has looked
+        assert commit is not None  # checked by open_checkout
         return cls(commit, branch)
 
 

@@ -1,6 +1,6 @@
-"""Run git on one checkout: with arguments, without a shell, without surprises.
+"""Run git in one checkout, without a shell and independent of the caller's settings.
 
-Standard library only: what finishes an interrupted update imports this alone.
+Standard library only, because the code that finishes an interrupted update imports it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Git hands variables like GIT_DIR to the programs that it starts, such as hooks and
-# editors. With them, git would look at another repository. What says how to reach a
-# server, and who the person is, stays.
+# Git sets variables like GIT_DIR for the programs it starts, such as hooks and
+# editors. They would point git at another repository, so they are removed. Variables
+# that say how to reach a server and who the user is are kept.
 _KEPT = (
     *("GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_", "GIT_ASKPASS"),
     *("GIT_CONFIG_", "GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_EXEC_PATH"),
@@ -29,7 +29,7 @@ _SETTINGS = {
     "core.safecrlf": "false",
     "fetch.recurseSubmodules": "false",
     "gc.auto": "0",
-    # A connection that stands still is given up, not waited for.
+    # Give up on a stalled connection.
     "http.lowSpeedLimit": "100",
     "http.lowSpeedTime": "30",
     "maintenance.auto": "false",
@@ -38,18 +38,18 @@ _SECONDS = 900
 
 
 class UpdateError(Exception):
-    """The update cannot go on; the message says why and what to do."""
+    """The update cannot continue; the message says why and what to do."""
 
 
 class GitError(UpdateError):
-    """Git has refused; `said` is its own last word on it."""
+    """A git command failed; `said` is git's own explanation."""
 
     def __init__(self, command: str, stderr: str) -> None:
         lines = [line.strip() for line in stderr.splitlines() if line.strip()]
         told = [it for it in lines if it.startswith(("fatal:", "error:"))]
         first = (told or lines or ["no reason given"])[0]
         said = first.removeprefix("fatal:").removeprefix("error:").strip()
-        # Git repeats addresses, and people write passwords into them.
+        # Git repeats addresses, which may contain passwords.
         self.said = re.sub(r"://[^@/\s]*@", "://", said).rstrip(".")
         self.stderr = stderr
         super().__init__(f"git {command} failed: {self.said}")
@@ -58,7 +58,7 @@ class GitError(UpdateError):
 def environment(root: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for git in *root*.
 
-    Git speaks English, asks for no password and never looks above *root*.
+    Git's messages are in English, it asks for no password and never looks above *root*.
     """
     kept = {
         name: value
@@ -100,7 +100,12 @@ class Git:
         variables: Mapping[str, str] | None = None,
         accepted: tuple[int, ...] = (0,),
     ) -> bytes:
-        """Return what git prints. Raises `GitError` for other exit codes."""
+        """Return git's output.
+
+        Raises:
+            GitError: Git ended with an exit code that is not expected.
+
+        """
         settings = [
             it for key, value in _SETTINGS.items() for it in ("-c", key + "=" + value)
         ]
@@ -115,7 +120,7 @@ class Git:
             )
         except subprocess.TimeoutExpired:
             raise GitError(
-                arguments[0], f"it did not end within {_SECONDS} s"
+                arguments[0], f"it did not finish within {_SECONDS} s"
             ) from None
         except OSError as problem:
             raise GitError(arguments[0], str(problem)) from None
@@ -124,15 +129,15 @@ class Git:
         return done.stdout
 
     def text(self, *arguments: str, **options: object) -> str:
-        """Return what git prints, as one stripped text."""
+        """Return git's output as stripped text."""
         return self.run(*arguments, **options).decode("utf-8", "replace").strip()  # type: ignore[arg-type]
 
     def path(self, name: str) -> Path:
-        """Return where git keeps *name*, such as `index` or `MERGE_HEAD`."""
+        """Return the path where git keeps *name*, such as `index` or `MERGE_HEAD`."""
         return self.root / self.text("rev-parse", "--git-path", name)
 
     def commit(self, name: str) -> str | None:
-        """Return the commit that *name* means, None if there is none."""
+        """Return the commit that *name* refers to; None if there is none."""
         found = self.text(
             "rev-parse", "-q", "--verify", f"{name}^{{commit}}", accepted=(0, 1, 128)
         )

@@ -1,8 +1,8 @@
-"""Decide what an update does to each file. Nothing here touches one.
+"""Decide what an update does to each file, without touching any.
 
-A file has up to four versions: the one that the course had when the learner last
-took it (the base), the one the learner has committed, the one on the disk, and the
-course's new one. Learners own `lessons/*/app.py`; the rest belongs to the course.
+A file has up to four versions: the course's version at the last update (the base), the
+learner's committed version, the version on the disk, and the course's new version.
+Learners own `lessons/*/app.py`; all other files belong to the course.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LESSON = re.compile(r"lessons/(?P<slug>[^/]+)/.+")
 
 
 class Entry(NamedTuple):
-    """One file as git stores it: its mode and the name of its content."""
+    """One file as git stores it: its mode and the hash of its content."""
 
     mode: str
     blob: str
@@ -26,26 +26,30 @@ class Entry(NamedTuple):
 Tree = Mapping[str, Entry]
 
 MISSING = Entry("", "missing")
-"""What is on the disk where a committed file was deleted."""
+"""A committed file that was deleted from the disk."""
 
 SPECIAL = Entry("", "special")
-"""A link, a folder or the like on the disk, in the place of a file."""
+"""A link, folder or the like on the disk where a file is expected."""
 
 Merge = Callable[[str, str, str], str | None]
-"""Combines two versions of a base into a new blob; None if they are in conflict."""
+"""Merge two versions of a base into a new blob; None if they conflict."""
 
 
 @dataclass
 class Plan:
     """What an update does.
 
-    `tree` has the changes to what is committed, `writes` and `deletes` those on the
-    disk. `kept` are lessons whose app.py stays as the learner left it, and of these
-    `new_starters` those whose starter is another one now. `retired` are lessons that
-    the course no longer has, with an app.py that the learner had edited. `replaced`
-    are other files of the learner's making whose place is taken, and `conflicts` the
-    ones about which the learner has to decide. `obstacles` are things in the way that
-    are not files.
+    Attributes:
+        tree: The changes to the committed tree.
+        writes: The files to write to the disk.
+        deletes: The files to delete from the disk.
+        kept: Lessons whose `app.py` stays as the learner left it.
+        new_starters: Those of `kept` whose starter has changed.
+        retired: Lessons removed from the course whose `app.py` the learner had edited.
+        replaced: Other files of the learner's that the course's version replaces.
+        conflicts: Files for which the learner has to choose a version.
+        obstacles: Paths blocked by something that is not a file.
+
     """
 
     tree: dict[str, Entry | None] = field(default_factory=dict)
@@ -60,7 +64,7 @@ class Plan:
 
 
 def lesson_of(path: str) -> str:
-    """Return the lesson that *path* is a file of; "" if it is of none."""
+    """Return the lesson that *path* belongs to; "" if it belongs to none."""
     match = _LESSON.fullmatch(path)
     return match["slug"] if match else ""
 
@@ -88,10 +92,11 @@ def decide(
     *,
     overwrite: bool = False,
 ) -> Plan:
-    """Return what becomes of every file when *course* takes the place of *base*.
+    """Return what happens to every file when *course* replaces *base*.
 
-    *disk* has the files that are not as committed, the untracked ones among them that
-    are in the way. *overwrite* decides conflicts in favour of the course.
+    *disk* has the files that differ from their committed version, including untracked
+    ones that are in the way. With *overwrite*, conflicts are resolved in favour of the
+    course.
     """
     plan = Plan()
     for path in changed(base, course):
@@ -120,7 +125,7 @@ def _decide_app(
 ) -> None:
     new, old, own = course.get(path), base.get(path), committed.get(path)
     if new is None:
-        # The lesson is gone, or has another name; half a lesson is none.
+        # The lesson was removed or renamed; do not leave half of it behind.
         if own is not None:
             plan.tree[path] = None
         if now != MISSING:
@@ -131,7 +136,7 @@ def _decide_app(
     if own == old:
         plan.tree[path] = new
     if now in (MISSING, old):
-        # Nothing of the learner's is there, unless it was committed.
+        # Nothing here is the learner's work, unless it was committed.
         wanted = new if own in (old, None) else own
         if now != wanted:
             plan.writes[path] = wanted
@@ -178,16 +183,16 @@ def _decide_other(
 def _combine(
     old: Entry | None, own: Entry | None, new: Entry | None, merge: Merge
 ) -> tuple[Entry | None, bool]:
-    """Return *new* with the changes from *old* to *own*, and whether that worked.
+    """Return *new* merged with the changes from *old* to *own*, and whether it worked.
 
-    If it did not, *new* alone is returned.
+    After a conflict, the result is *new* alone.
     """
     if own in (old, new):
         return new, True
     if new == old:
         return own, True
     if own is None:
-        return new, True  # a file that was deleted comes back with its news
+        return new, True  # a deleted file comes back when the course changes it
     if old is None or new is None or old.mode != new.mode:
         return new, False
     blob = merge(old.blob, own.blob, new.blob)
@@ -197,7 +202,7 @@ def _combine(
 def entries_to_restage(
     staged: Mapping[str, Entry], plan: Plan, course: Tree
 ) -> dict[str, Entry]:
-    """Return the *staged* entries that stay staged in the updated checkout."""
+    """Return the *staged* entries that remain staged in the updated checkout."""
     touched: Set[str] = plan.tree.keys() | plan.writes.keys() | set(plan.deletes)
     return {
         path: entry

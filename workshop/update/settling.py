@@ -15,11 +15,11 @@ _THEIRS = 3
 
 
 def obstacle(operation: str, unmerged: Mapping[str, object]) -> str:
-    """Return a sentence on why a person has to end *operation*; "" if we can.
+    """Return why the user has to end *operation*; "" if the update can do it.
 
-    We can when all conflicts are in files of lessons: there the learner's app.py
-    stays, and the rest is the course's. Other conflicts are an author's, whose
-    decisions are not ours to make.
+    The update can end it when all conflicts are in lesson files: the learner's
+    `app.py` is kept and the rest comes from the course. Conflicts in other files come
+    from an author's work, which only the author can resolve.
     """
     if operation not in ("", "merge", "rebase"):
         done = "reset" if operation == "bisect" else "--abort"
@@ -47,13 +47,15 @@ def obstacle(operation: str, unmerged: Mapping[str, object]) -> str:
 def settle(
     git: Git, operation: str, unmerged: Mapping[str, Mapping[int, str]]
 ) -> list[str]:
-    """End *operation* with the learner's version of each app.py.
+    """End *operation*, keeping the learner's version of each `app.py`.
 
-    To be called when copies are kept and `obstacle` has found none. Returns
-    sentences on what was done.
+    Call it after copies have been made and `obstacle` has returned "".
+
+    Returns:
+        Sentences that say what was done.
     """
     apps = [path for path in unmerged if is_app(path)]
-    # What has no markers any more was resolved by hand, and is what they want.
+    # A file without conflict markers was resolved by hand, so keep it as it is.
     by_hand = {
         path: content
         for path in apps
@@ -73,9 +75,9 @@ def settle(
     except GitError as problem:
         raise UpdateError(
             f"The {operation or 'stash'} could not be ended: {problem.said}. "
-            "`git status` says what git expects."
+            "`git status` shows what git expects."
         ) from None
-    if operation != "rebase":  # which had put its commits on an intermediate state
+    if operation != "rebase":  # its commits were on an intermediate state
         for path, content in by_hand.items():
             _write(git.root / path, content)
     ended = f"The {operation} that ended in conflicts was undone"
@@ -83,17 +85,20 @@ def settle(
 
 
 def remove_markers(git: Git) -> list[str]:
-    """Leave the learner's side of conflicts that stand in an app.py.
+    """Keep the learner's side of conflict markers that remain in an `app.py`.
 
-    They stand there when they were committed, or when the merge was ended without
-    resolving them. Returns sentences on what was done.
+    Markers remain when they were committed, or when a merge was ended without
+    resolving them.
+
+    Returns:
+        Sentences that say what was done.
     """
     told = []
     for file in checkout.apps_in(git):
         content = _read(file)
         line = _line(content)
         if line is not None:
-            # Bytes of any encoding come out as they went in.
+            # surrogateescape preserves bytes in any encoding.
             text = content.decode("utf-8", "surrogateescape")
             own = conflicts.own_version(text)
             _write(file, own.encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""Where the course's new files come from: a remote, a folder or a bundle."""
+"""The source of the course's new files: a remote, a folder or a bundle."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 from workshop.update.git import Git, GitError, UpdateError
 
 INCOMING = "refs/workshop/incoming"
-"""Where the course's newest commit is kept; it belongs to no branch."""
+"""The ref that keeps the course's newest commit; it belongs to no branch."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What git is to fetch from: `name` as people know it, `address` as git does."""
+    """A repository to fetch from: `name` for messages, `address` for git."""
 
     name: str
     address: str
 
 
 def choose_remote(remotes: Sequence[str]) -> str:
-    """Return which of a clone's *remotes* is the course; "" if that is not clear.
+    """Return which of a clone's *remotes* is the course; "" if that is ambiguous.
 
-    People with a fork call it `origin`, and the course `upstream`.
+    In a clone of a fork, `origin` is usually the fork and `upstream` the course.
     """
     for name in ("upstream", "origin"):
         if name in remotes:
@@ -33,10 +33,10 @@ def choose_remote(remotes: Sequence[str]) -> str:
 
 
 def choose_ref(listing: str) -> str:
-    """Return which ref in *listing* (of `git ls-remote --symref`) is the course.
+    """Return which ref in *listing* (from `git ls-remote --symref`) is the course.
 
-    That is the branch that HEAD means, else HEAD, else `main`, `master` or the only
-    branch; "" if there is none of them.
+    In order of preference: the branch that HEAD points to, HEAD, `main`, `master`, the
+    only branch. Return "" if there is none of these.
     """
     refs = []
     for line in listing.splitlines():
@@ -50,9 +50,9 @@ def choose_ref(listing: str) -> str:
 
 
 def find(git: Git, given: str | None, here: Path) -> Source:
-    """Return the source that the person has *given*, or that of the clone.
+    """Return the source *given* on the command line, or the clone's own.
 
-    A path is meant from the folder *here*.
+    A relative path is resolved against the folder *here*.
     """
     remotes = git.text("remote").split()
     if given is None:
@@ -73,7 +73,7 @@ def find(git: Git, given: str | None, here: Path) -> Source:
     if path.exists():
         if path.is_dir() and not _is_repository(path):
             raise UpdateError(
-                f"{path} is a folder without git's history, so nothing can be fetched "
+                f"{path} is a folder without git history, so nothing can be fetched "
                 "from it. Use a clone or a bundle (`git bundle create`)."
             )
         return Source(str(path), os.path.realpath(path))
@@ -101,10 +101,10 @@ def _is_repository(folder: Path) -> bool:
 
 
 def fetch(git: Git, source: Source, branch: str | None) -> str:
-    """Fetch the course's newest commit from *source*, and return it.
+    """Fetch the course's newest commit from *source* and return it.
 
     Raises:
-        UpdateError: when that is not possible. Nothing has changed then.
+        UpdateError: Fetching failed. Nothing has changed.
 
     """
     try:
@@ -126,7 +126,7 @@ def fetch(git: Git, source: Source, branch: str | None) -> str:
 
 
 def deepen(git: Git, source: Source) -> None:
-    """Fetch the history that a clone made with `--depth` has left out."""
+    """Fetch the history that a clone made with `--depth` missing."""
     try:
         git.run("fetch", "--no-tags", "--unshallow", source.address)
     except GitError as problem:

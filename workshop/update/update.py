@@ -1,4 +1,4 @@
-"""Prepare an update beside the checkout, then have it carried out."""
+"""Prepare an update beside the checkout, then carry it out."""
 
 from __future__ import annotations
 
@@ -39,9 +39,15 @@ _IDENTITY = {"NAME": "A learner", "EMAIL": "learner@localhost"}
 class Report:
     """What an update did, or would do.
 
-    `before` and `after` are the commits. `lessons` have new or changed files, `new`
-    and `gone` are lessons that came and went. `kept_in` names the copy of each
-    replaced file and of each retired lesson. `notes` say what was put right first.
+    Attributes:
+        before: The commit before the update.
+        after: The commit after it.
+        lessons: Lessons with new or changed files.
+        new: Lessons that were added.
+        gone: Lessons that were removed.
+        kept_in: The copy of each replaced file and of each retired lesson.
+        notes: Sentences about repairs that were made first.
+
     """
 
     source: str
@@ -60,13 +66,13 @@ class Report:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing new."""
+        """Whether there was nothing to update."""
         return self.before == self.after
 
 
 @dataclass(frozen=True)
 class Update:
-    """Updates of the checkout of *git*; copies of work go to *home*."""
+    """Updates of the checkout of *git*; copies of the learner's work go to *home*."""
 
     git: Git
     home: Path
@@ -75,13 +81,13 @@ class Update:
 
     @property
     def stage(self) -> Stage:
-        """Where updates are prepared."""
+        """The folder in which updates are prepared."""
         return Stage(self.git.root)
 
     def check(
         self, given: str | None, branch: str | None, here: Path, *, overwrite: bool
     ) -> Report:
-        """Return what an update would do. No file of the checkout changes."""
+        """Return what an update would do, without changing the checkout."""
         with self.stage.alone():
             notes = finish(self.git, self.stage)
             where = source.find(self.git, given, here)
@@ -97,11 +103,11 @@ class Update:
     def run(
         self, given: str | None, branch: str | None, here: Path, *, overwrite: bool
     ) -> Report:
-        """Bring the course's new files, and return what was done.
+        """Bring in the course's new files and return what was done.
 
         Raises:
-            UpdateError: and then no file has changed, unless conflicts of an earlier
-                merge were put right first.
+            UpdateError: The update failed. No file has changed, unless conflicts of an
+                earlier merge were resolved first.
 
         """
         with self.stage.alone():
@@ -123,10 +129,10 @@ class Update:
             return report
 
     def undo(self) -> Report:
-        """Go back to the commit before the last update, with the learner's files.
+        """Go back to the commit before the last update, keeping the learner's files.
 
         Raises:
-            UpdateError: and then nothing has changed.
+            UpdateError: The update cannot be undone. Nothing has changed.
 
         """
         with self.stage.alone():
@@ -151,7 +157,7 @@ class Update:
             return report
 
     def _keep_work(self) -> list[Snapshot]:
-        """Copy every lesson that holds work of the learner's."""
+        """Copy every lesson that contains the learner's work."""
         committed = checkout.tree(self.git, "HEAD")
         edits = checkout.edited(self.git, self.stage, committed)
         slugs = set(checkout.lessons_with_work(self.git, edits))
@@ -162,7 +168,7 @@ class Update:
         return [it for slug in sorted(slugs) if (it := self._keep(slug))]
 
     def _committed_work(self, committed: Tree) -> set[str]:
-        """Return lessons whose committed app.py is not the starter of this checkout."""
+        """Return lessons whose committed `app.py` differs from the starter."""
         found = set()
         for path, entry in committed.items():
             starter = committed.get(f"solutions/{lesson_of(path)}/steps/0.py")
@@ -193,12 +199,12 @@ class Update:
         return notes + settling.remove_markers(self.git)
 
     def _tracked(self, where: Source, branch: str | None) -> str | None:
-        """Return the course's commit as it was last fetched from a remote."""
+        """Return the course's commit as last fetched from a remote."""
         name = f"refs/remotes/{where.address}/{branch or 'HEAD'}"
         return self.git.commit(name)
 
     def _base(self, where: Source, course: str, old: str | None) -> str:
-        """Return the commit of the course that the checkout was made from."""
+        """Return the course's commit that the checkout is based on."""
         git = self.git
         head = Position.of(git).commit
         found = git.text("merge-base", head, course, accepted=(0, 1))
@@ -208,9 +214,9 @@ class Update:
         if found:
             return found
         if old == head:
-            return head  # the course's history was written anew, and nothing is ours
+            return head  # the course's history was rewritten; there are no own commits
         raise UpdateError(
-            f"This checkout and {where.name} have no commit in common. Is that the "
+            f"This checkout and {where.name} have no commit in common. Is it the "
             "same course? If not, clone it into another folder. Nothing was "
             "changed."
         )
@@ -245,7 +251,7 @@ class Update:
         return report, on_disk
 
     def _merge(self, base: str, own: str, new: str) -> str | None:
-        """Combine the changes of two blobs; None if they are in conflict."""
+        """Merge two versions of a base; None if they conflict."""
         with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
             names = []
             for name, blob in (("own", own), ("base", base), ("new", new)):
@@ -268,7 +274,7 @@ class Update:
     ) -> None:
         git, stage, plan, head = self.git, self.stage, report.plan, report.before
         committed = checkout.tree(git, head)
-        # Without commits of the learner's there is nothing to join.
+        # Without commits of the learner's, no merge commit is needed.
         target = course if base == head else self._merge_commit(plan, head, course)
         report.after = target
         after = checkout.tree(git, target)
@@ -309,7 +315,7 @@ class Update:
     def _verify(
         self, paths: Iterable[str], committed: Tree, decided: Mapping[str, Entry]
     ) -> None:
-        """See that the disk still holds what the plan was decided upon."""
+        """Check that the disk has not changed since the plan was made."""
         paths = list(paths)
         now = checkout.on_disk(self.git, paths, committed)
         for path in paths:
@@ -320,7 +326,7 @@ class Update:
                 )
 
     def _stage_files(self, writes: Mapping[str, Entry]) -> None:
-        """Write the files that come beside the checkout."""
+        """Write the new files beside the checkout."""
         self.stage.new.mkdir(parents=True, exist_ok=True)
         with self.stage.scratch_index() as scratch:
             self.git.run("read-tree", "--empty", variables=scratch)
@@ -334,7 +340,7 @@ class Update:
         index = {"GIT_INDEX_FILE": str(self.stage.index)}
         self.git.run("read-tree", target, variables=index)
         self._add(restaged, index)
-        # People who want git to overlook their app.py have marked it so.
+        # Some learners mark their app.py so that git ignores changes to it.
         for flag, paths in checkout.flagged(self.git).items():
             known = [path for path in paths if path in after]
             self.git.run(
@@ -354,7 +360,7 @@ class Update:
         )
 
     def _merge_commit(self, plan: Plan, head: str, course: str) -> str:
-        """Return a commit that joins the learner's commits and the course's."""
+        """Return a commit that merges the learner's commits and the course's."""
         git = self.git
         with self.stage.scratch_index() as scratch:
             git.run("read-tree", head, variables=scratch)
@@ -373,7 +379,7 @@ class Update:
         )
 
     def _identity(self) -> dict[str, str]:
-        """Return who makes a commit, where git does not know it."""
+        """Return an author and committer for clones in which git has none."""
         try:
             self.git.run("var", "GIT_COMMITTER_IDENT")
         except GitError:
@@ -385,7 +391,7 @@ class Update:
         return {}
 
     def _keep_replaced(self, plan: Plan) -> dict[str, Path]:
-        """Copy files of the learner's making that are about to be replaced."""
+        """Copy the learner's files that are about to be replaced."""
         folder = self.home / "kept" / "updates" / time.strftime("%Y%m%d-%H%M%S")
         kept = {}
         for path in (*plan.replaced, *(f"lessons/{it}/app.py" for it in plan.retired)):
@@ -403,7 +409,7 @@ class Update:
         return data if isinstance(data, dict) and "kept" in data else None
 
     def _bring_back(self, kept: Mapping[str, str], before: str) -> None:
-        """Put files that the update had replaced back, unless they were edited."""
+        """Restore files that the update had replaced, unless they were edited since."""
         committed = checkout.tree(self.git, before)
         now = checkout.on_disk(self.git, list(kept), committed)
         for path, copy in kept.items():

@@ -1,8 +1,8 @@
-"""The authoring rules: what a lesson's files must be like, without running anything.
+"""The authoring rules: checks of a lesson's files that run nothing.
 
-Each rule is a function that takes a lesson and the checkout's root, and yields
-what breaks it. A rule that needs a file which is missing says nothing: the
-missing file is a finding of its own.
+Each rule is a function that takes a lesson and the checkout's root, and yields its
+findings. The function's docstring states the rule. If a rule needs a file that is
+missing, it yields nothing, because another rule reports the missing file.
 """
 
 from workshop.check.rules.all import broken_rules

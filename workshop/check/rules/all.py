@@ -1,4 +1,4 @@
-"""All rules, in the order in which an author can follow them."""
+"""All rules, in the order in which an author should follow them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ RULES: tuple[Rule, ...] = (
     page.recorded,
     page.tables,
 )
-"""First what the tool needs, then what authors write, last what commands make of it."""
+"""First the files the tool needs, then the authors' texts, then generated files."""
 
 
 def broken_rules(lesson: Lesson, root: Path) -> list[Finding]:
-    """Return what in the files of *lesson* breaks a rule, the most basic first.
+    """Return the rules that the files of *lesson* break, the most basic first.
 
-    A lesson that cannot be read is judged no further.
+    If a lesson cannot be read, the other rules are not checked.
     """
     unreadable = list(files.readable(lesson, root))
     if unreadable:

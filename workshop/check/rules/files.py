@@ -1,4 +1,4 @@
-"""Rules on which files a lesson has, and how they name it."""
+"""Rules about which files a lesson has, and about its name in them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from workshop.lesson.completeness import gaps, is_file
 from workshop.scenario import ScriptError, read_scenes
 
 PLACEHOLDER = "DRAFT:"
-"""Marks what `new-lesson` has written to be replaced."""
+"""Marks text from `new-lesson` that has to be replaced."""
 
 
 def readable(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A lesson can be read: its README, steps, tests, hints and answers are there."""
+    """A lesson can be read: README, steps, tests, hints and solution exist."""
     found = list(gaps(lesson))
     own_number = Catalogue(root).first_gap(lesson)
     if not found and own_number is not None:
-        found = [own_number]  # another lesson has it
+        found = [own_number]  # another lesson has the same number
     for gap in found:
         missing = gap.what.startswith("is missing")
         yield Finding(
@@ -42,11 +42,11 @@ def readable(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def complete(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A lesson is one name in each place."""
+    """A lesson has the same name everywhere."""
     wanted = {
         lesson.app_file: "Copy the starter from the solution's steps/0.py.",
         lesson.solution / "README.md": "Say for each step why the repair works.",
-        variants_of(lesson, root): "Write wrong and right answers to the lesson.",
+        variants_of(lesson, root): "Write wrong and right variants of the solution.",
         lesson.page: "Write the page that explains the lesson.",
         notebook_text_of(lesson, root): "Write the notebook as text.",
     }
@@ -58,7 +58,7 @@ def complete(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def titles(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """Every text begins with the lesson's own number and title."""
+    """Every text begins with the lesson's number and title."""
     wanted = {
         lesson.folder / "README.md": f"# {lesson.number} · {lesson.title}",
         hints_of(lesson): f"# Hints · {lesson.number} · {lesson.title}",
@@ -82,7 +82,7 @@ def titles(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def scenes(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A scenario, where there is one, has a scene."""
+    """A scenario, if there is one, has a scene."""
     if not is_file(lesson.scenario_file):
         return
     try:
@@ -92,7 +92,7 @@ def scenes(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def placeholders(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """Nothing is left of what `new-lesson` wrote to be replaced."""
+    """No text from `new-lesson` is left to be replaced."""
     found: dict[str, list[tuple[Path, int]]] = defaultdict(list)
     for path in every_text(lesson, root):
         for number, line in enumerate((text_of(path) or "").splitlines(), 1):
@@ -100,7 +100,7 @@ def placeholders(lesson: Lesson, root: Path) -> Iterator[Finding]:
             if mark:
                 found[words.strip().strip('"')].append((path, number))
     for words, ((path, number), *others) in found.items():
-        # A sentence of the app stands in each of its states, too.
+        # A sentence in the app also appears in the state after each step.
         more = {it.name for it, _ in others}
         also = f" (also in {len(others)} other places)" if more else ""
         yield Finding(

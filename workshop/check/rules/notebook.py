@@ -1,4 +1,4 @@
-"""Rules on a lesson's notebook: it is its text, run as a whole, and an experiment."""
+"""Rules about a lesson's notebook: made from its text, run as a whole, interactive."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from workshop.lesson.completeness import is_file
 
 LINES = 25
 COLUMNS = 72
-"""What fits on a phone and on a printed page."""
+"""The width that fits on a phone and on a printed page."""
 
-# Somebody's home, a temporary folder, an address in memory.
+# A home directory, a temporary folder, a memory address.
 _MACHINES = re.compile(r"/(?:home|root|tmp|Users|usr|var)/|[A-Z]:\\|0x[0-9a-f]{6}")
 _STATEMENT = 25
-"""Shorter lines of a solution may stand in a notebook."""
+"""Shorter lines of the solution may appear in a notebook."""
 
 Cell = dict[str, Any]
 
 
 def paired(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A notebook is there, and has the cells of its text."""
-    # Needs the packages for notebooks, which only the checks have.
+    """The notebook exists and has the cells of its text."""
+    # Needs the notebook packages, which only the checks install.
     from workshop.notebooks.pairing import differences, read
 
     text = text_of(notebook_text_of(lesson, root))
     if text is None:
-        return  # a finding of its own
+        return  # reported by another rule
     if not is_file(notebook_of(lesson, root)):
         yield _finding(lesson, root, "is missing", _renew(lesson))
         return
     try:
         told = list(differences(text, read(notebook_of(lesson, root))))
-    except Exception as problem:  # noqa: BLE001 -- whatever its file is, it is no notebook
+    except Exception as problem:  # noqa: BLE001 -- the file is not a notebook
         told = [f"cannot be read ({problem})"]
     for words in told:
         yield _finding(lesson, root, words, _renew(lesson))
 
 
 def executed(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A notebook was run once, from top to bottom."""
+    """The notebook was run once, from top to bottom."""
     counts = [cell.get("execution_count") for cell in _code(lesson, root)]
     if counts != list(range(1, len(counts) + 1)):
         yield _finding(lesson, root, "was not run from top to bottom", _renew(lesson))
 
 
 def errors(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A cell fails only if it is tagged `raises-exception`, and then it does."""
+    """A cell fails if and only if it is tagged `raises-exception`."""
     for number, cell in _numbered(lesson, root):
         failed = any(it.get("output_type") == "error" for it in _outputs(cell))
         meant = "raises-exception" in cell.get("metadata", {}).get("tags", [])
@@ -67,15 +67,15 @@ def errors(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def machines(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """Outputs say nothing about the machine that they were made on."""
+    """Outputs do not depend on the machine that produced them."""
     for number, cell in _numbered(lesson, root):
         found = _MACHINES.search(json.dumps(cell.get("outputs", [])))
         if found:
             yield _finding(
                 lesson,
                 root,
-                f"the output of code cell {number} has {found[0]!r} in it",
-                "Print no paths and no addresses in memory.",
+                f"the output of code cell {number} contains {found[0]!r}",
+                "Do not print paths or memory addresses.",
             )
 
 
@@ -93,7 +93,7 @@ def sizes(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def experiments(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A notebook lets predict before each answer, and change something; it draws."""
+    """A notebook asks for predictions and for a change, and draws pictures."""
     cells = _cells(lesson, root)
     if cells is None:
         return
@@ -109,21 +109,21 @@ def experiments(lesson: Lesson, root: Path) -> Iterator[Finding]:
         what = f"asks for {predictions} predictions and should ask for 2 or more"
         yield _finding(lesson, root, what, "Write '**Predict.**' before a result.")
     if told.count("</details>") < predictions - 1:
-        what = "leaves predictions without an answer to unfold"
+        what = "has a prediction without a folded answer"
         yield _finding(lesson, root, what, "Put each answer into <details>.")
     if "**Your turn.**" not in told:
-        what = "lets nobody change anything"
+        what = "does not let learners change anything"
         yield _finding(lesson, root, what, "Add a paragraph '**Your turn.**'.")
     if drawn < 2:
         what = f"shows {drawn} pictures and should show 2 or more"
-        yield _finding(lesson, root, what, "End a cell with what record() gives.")
+        yield _finding(lesson, root, what, "End a cell with the result of record().")
     if f"../docs/lessons/{lesson.slug}.md" not in told:
         what = "does not link the lesson's page"
         yield _finding(lesson, root, what, f"Link ../docs/lessons/{lesson.slug}.md.")
 
 
 def spoilers(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A notebook does not hold a line of the solution."""
+    """A notebook does not contain a line of the solution."""
     text = text_of(notebook_text_of(lesson, root))
     starter, solution = text_of(lesson.state_file(0)), text_of(lesson.solution_file)
     if text is None or starter is None or solution is None:
@@ -134,15 +134,15 @@ def spoilers(lesson: Lesson, root: Path) -> Iterator[Finding]:
             yield Finding(
                 lesson.slug,
                 "notebook",
-                f"holds the solution's line {line.strip()!r}",
+                f"contains the solution's line {line.strip()!r}",
                 below(notebook_text_of(lesson, root), root),
                 number,
-                "Show the pattern by another example.",
+                "Show the pattern with another example.",
             )
 
 
 def _statements(source: str) -> set[str]:
-    """Return the lines of *source* that say something, and import nothing."""
+    """Return the lines of *source* without imports, comments and blank lines."""
     return {
         it
         for it in map(str.strip, source.splitlines())
@@ -152,7 +152,7 @@ def _statements(source: str) -> set[str]:
 
 
 def _renew(lesson: Lesson) -> str:
-    return f"`python -m workshop notebooks-renew {lesson.number}` makes it of its text."
+    return f"Run `python -m workshop notebooks-renew {lesson.number}`."
 
 
 def _finding(lesson: Lesson, root: Path, what: str, fix: str) -> Finding:
@@ -161,7 +161,7 @@ def _finding(lesson: Lesson, root: Path, what: str, fix: str) -> Finding:
 
 
 def _cells(lesson: Lesson, root: Path) -> list[Cell] | None:
-    """Return the cells of the notebook; None if there are none to judge."""
+    """Return the cells of the notebook; None if there is no notebook to check."""
     try:
         cells = json.loads(text_of(notebook_of(lesson, root)) or "")["cells"]
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Rules on a lesson's page, and on the tables that show it."""
+"""Rules about a lesson's page, and about the tables that list it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PICTURE = re.compile(r"!\[[^\]]*\]\((?P<file>\.\./pictures/[^)]+)\.svg\)")
 
 
 def parts(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """A page has the parts that every page has, and says what to keep and to cut."""
+    """A page has the required sections, and says what to keep and what to cut."""
     text = text_of(lesson.page)
     if text is None:
         return
@@ -34,16 +34,16 @@ def parts(lesson: Lesson, root: Path) -> Iterator[Finding]:
     there = re.findall(r"^## +(.+?)\s*$", text, re.MULTILINE)
     for heading in HEADINGS:
         if heading not in there:
-            yield finding(f"has no part '{heading}'", f"Add '## {heading}'.")
+            yield finding(f"has no section '{heading}'", f"Add '## {heading}'.")
     in_order = [it for it in there if it in HEADINGS]
     if in_order != [it for it in HEADINGS if it in there]:
         order = ", ".join(HEADINGS)
-        yield finding("has its parts in another order", f"The order is: {order}.")
+        yield finding("has its sections in another order", f"The order is: {order}.")
     points = len(read_key_points(text))
     if not 2 <= points <= 4:
         yield finding(
             f"has {points} things to keep in its wrap-up",
-            "Let '## Wrap-up' begin with a list of 2 to 4 sentences.",
+            "Begin '## Wrap-up' with a list of 2 to 4 sentences.",
         )
     yield from check_cut(lesson)
 
@@ -55,7 +55,7 @@ def sources(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def pictures(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """The pictures on a page have been recorded, for wide and narrow screens."""
+    """The pictures on a page exist, for wide and narrow screens."""
     text = text_of(lesson.page) or ""
     for number, line in enumerate(text.splitlines(), 1):
         for match in _PICTURE.finditer(line):
@@ -79,7 +79,7 @@ def recorded(lesson: Lesson, root: Path) -> Iterator[Finding]:
     try:
         scenes = read_scenes(lesson.scenario_file)
     except ScriptError:
-        return  # a finding of its own
+        return  # reported by another rule
     for number, scene in enumerate(scenes):
         own = f"-{scene.name}" if number else ""
         for state in ("before", "after", "before-narrow", "after-narrow"):
@@ -96,5 +96,5 @@ def recorded(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def tables(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """The tables of lessons, the agendas and the notebook's page are today's."""
+    """The tables of lessons, the agendas and the notebook's page are up to date."""
     yield from check_tables(root, lesson)

@@ -1,4 +1,4 @@
-"""Where a lesson's files are, and what they hold."""
+"""Where a lesson's files are, and their texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workshop.lesson.completeness import is_file
 
 
 def below(path: Path, root: Path) -> str:
-    """Return *path* as it is written in a finding: below *root* if it is there."""
+    """Return *path* as findings show it: relative to *root* if it is below it."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
@@ -22,17 +22,17 @@ def text_of(path: Path) -> str | None:
 
 
 def hints_of(lesson: Lesson) -> Path:
-    """Return the file of the hints."""
+    """Return the file with the hints."""
     return lesson.folder / "hints.md"
 
 
 def variants_of(lesson: Lesson, root: Path) -> Path:
-    """Return the file of the wrong and right answers."""
+    """Return the file with the wrong and right variants."""
     return root / "tests" / "variants" / lesson.slug / "variants.toml"
 
 
 def notebook_text_of(lesson: Lesson, root: Path) -> Path:
-    """Return the text that the lesson's notebook is made of."""
+    """Return the text from which the lesson's notebook is made."""
     return root / "notebooks" / f"{lesson.slug}.py"
 
 

@@ -1,4 +1,4 @@
-"""Rules on the texts, the tests and the starter of a lesson."""
+"""Rules about a lesson's hints, tests and starter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from workshop.lesson.text import read_sections
 
 RUNGS = 3
 COLUMNS = 72
-"""What a phone shows beside each other."""
+"""The number of columns that a phone shows."""
 _SHORT = 12
-"""Changed lines shorter than this (`else:`, `return x`) may stand in a hint."""
+"""Changed lines shorter than this (`else:`, `return x`) may appear in a hint."""
 _WAITING = re.compile(r"\b(?:time\.sleep|perf_counter|monotonic)\(")
 _SLEEPING = re.compile(r"\basyncio\.sleep\((?!0\))")
 
 
 def hints(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """Each step has three hints below its own title, without the solution's line."""
+    """Each step has three hints under its title, without a line of the solution."""
     path = hints_of(lesson)
     text = text_of(path) or ""
     titles = {part.number: part.title for part in read_sections(text)}
@@ -51,7 +51,7 @@ def hints(lesson: Lesson, root: Path) -> Iterator[Finding]:
                 yield finding(
                     f"a hint of step {step.number} contains the solution's line "
                     f"{changed!r}",
-                    "Name the call, and leave the finished line out.",
+                    "Name the call, but leave the finished line out.",
                 )
 
 
@@ -64,13 +64,13 @@ def reasons(lesson: Lesson, root: Path) -> Iterator[Finding]:
     try:
         titles = {part.number: part.title for part in read_sections(text)}
     except ValueError:
-        return  # its title is a finding of its own
+        return  # another rule reports the title
     for step in lesson.steps:
         if titles.get(step.number) != step.title:
             yield Finding(
                 lesson.slug,
                 "reasons",
-                f"does not explain step {step.number} below its title",
+                f"does not explain step {step.number} under its title",
                 below(path, root),
                 _line_of(text, f"## Step {step.number} "),
                 f"Add '## Step {step.number} · {step.title}'.",
@@ -87,18 +87,18 @@ def facts(lesson: Lesson, root: Path) -> Iterator[Finding]:
                 f"{test.id} has no docstring that states its fact",
                 below(lesson.test_file, root),
                 test.line,
-                "Write the sentence that a learner should take from it.",
+                "Write the sentence that a learner should remember.",
             )
 
 
 def messages(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """Every assertion says in words what was seen and what was expected."""
+    """Every assertion says what was seen and what was expected."""
     for node in ast.walk(ast.parse(text_of(lesson.test_file) or "")):
         if isinstance(node, ast.Assert) and node.msg is None:
             yield Finding(
                 lesson.slug,
                 "messages",
-                "an assertion without words",
+                "an assertion without a message",
                 below(lesson.test_file, root),
                 node.lineno,
                 "Say what a customer saw, and end with 'Expected: …'.",
@@ -106,7 +106,7 @@ def messages(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def clocks(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """No test waits by the clock."""
+    """No test sleeps or uses a stopwatch."""
     lines = (text_of(lesson.test_file) or "").splitlines()
     for number, line in enumerate(lines, 1):
         if _WAITING.search(line) or _SLEEPING.search(line):
@@ -116,7 +116,7 @@ def clocks(lesson: Lesson, root: Path) -> Iterator[Finding]:
                 f"waits by the clock: {line.strip()}",
                 below(lesson.test_file, root),
                 number,
-                "Hold a stand-in by a Gate, or wait for an event.",
+                "Hold a stand-in with a Gate, or wait for an event.",
             )
 
 
@@ -137,7 +137,7 @@ def columns(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def todos(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """The starter marks where each step begins."""
+    """The starter marks the place of each step."""
     starter = text_of(lesson.state_file(0)) or ""
     for step in lesson.steps:
         if f"TODO {step.number}" not in starter:
@@ -146,14 +146,14 @@ def todos(lesson: Lesson, root: Path) -> Iterator[Finding]:
                 "todos",
                 f"the starter has no 'TODO {step.number}: …'",
                 below(lesson.state_file(0), root),
-                fix="Add it as a comment above the code that is to be repaired.",
+                fix="Add it as a comment above the code to repair.",
             )
 
 
 def changed_lines(before: Path, after: Path) -> list[str]:
     """Return the code lines of *after* that are not in *before*, stripped.
 
-    Comments and lines too short to give anything away are left out.
+    Comments, and lines too short to give anything away, are left out.
     """
     there = {line.strip() for line in (text_of(before) or "").splitlines()}
     return [
@@ -166,6 +166,6 @@ def changed_lines(before: Path, after: Path) -> list[str]:
 
 
 def _line_of(text: str, beginning: str) -> int:
-    """Return the number of the line of *text* that begins so; 0 if there is none."""
+    """Return the number of the line of *text* with this beginning; 0 if none has it."""
     found = (n for n, it in enumerate(text.splitlines(), 1) if it.startswith(beginning))
     return next(found, 0)

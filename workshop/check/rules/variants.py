@@ -1,4 +1,4 @@
-"""Rules on the wrong and right answers that a lesson declares."""
+"""Rules about the wrong and right variants that a lesson declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RIGHT = 5
 
 
 def declared(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """There are enough answers of both kinds, and every test refuses one."""
+    """There are enough variants of both kinds, and every test refuses one."""
     path = variants_of(lesson, root)
     file = below(path, root)
     if text_of(path) is None:
@@ -32,9 +32,9 @@ def declared(lesson: Lesson, root: Path) -> Iterator[Finding]:
             yield Finding(
                 lesson.slug,
                 "variants",
-                f"has {len(there)} of at least {enough} {kind} answers",
+                f"has {len(there)} {kind} variants and should have {enough} or more",
                 file,
-                fix=f"Add [[{kind}]] answers that people would really write.",
+                fix=f"Add [[{kind}]] variants that people would really write.",
             )
     refusing = {name for it in wrong for name in it.refused_by}
     for test in lesson.tests:
@@ -42,7 +42,7 @@ def declared(lesson: Lesson, root: Path) -> Iterator[Finding]:
             yield Finding(
                 lesson.slug,
                 "variants",
-                f"no wrong answer is refused by {test.id}",
+                f"no wrong variant is refused by {test.id}",
                 file,
                 fix="Add one that only this test refuses, or remove the test.",
             )

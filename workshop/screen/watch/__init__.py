@@ -1,5 +1,5 @@
-"""Watch mode on the whole terminal: one lesson, its verdict, and keys.
+"""Watch mode on the full terminal: one lesson, its verdict, and keys.
 
-What is on the screen is a `WatchState`; events from the engine make a new one
-of it, and `words` says it. `app` is the only module that imports Textual.
+A `WatchState` is the state on the screen. Each event from the engine produces a new
+one, and `words` renders it. `app` is the only module that imports Textual.
 """

@@ -1,4 +1,4 @@
-"""What the screen asks of the world around it: files, servers, the record."""
+"""The interface between the screen and files, servers and the progress record."""
 
 from __future__ import annotations
 
@@ -15,65 +15,63 @@ class Session(Protocol):
     """The engine of watch mode, as far as the screen uses it."""
 
     def start(self) -> None:
-        """Begin to watch and to grade."""
+        """Start watching and grading."""
 
     def rerun(self) -> None:
-        """Grade once more what is there."""
+        """Grade the current file again."""
 
     def end_run(self) -> None:
-        """End the run that is on."""
+        """Stop the run in progress."""
 
     def change(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
-        """Go over to another lesson."""
+        """Switch to another lesson."""
 
 
 OpenSession = Callable[[Lesson, Mapping[str, str], Callable[[Event], None]], Session]
 
 
 class ActionError(Exception):
-    """What was asked for could not be done; the message says why."""
+    """An action failed; the message says why."""
 
 
 class LearnerActions(Protocol):
     """The actions behind the keys. All may be called from any thread.
 
-    What they return are sentences to be shown. Those that can fail raise
-    `ActionError`.
+    They return sentences to show. Those that can fail raise `ActionError`.
     """
 
     def lessons(self) -> Sequence[Lesson]:
         """Return the lessons of the course."""
 
     def state(self) -> State:
-        """Return what is remembered of the learner."""
+        """Return the learner's progress."""
 
     def enter(self, lesson: Lesson) -> Mapping[str, str]:
-        """Start what *lesson*'s tests need, and return their environment.
+        """Start the services for *lesson*'s tests, and return their environment.
 
-        Takes the time that a server takes to start. What another lesson
-        needed is stopped.
+        Starting a server takes time. Services of the previous lesson are stopped.
         """
 
     def record(self, finished: Finished) -> None:
-        """Remember a verdict at once."""
+        """Record a verdict at once."""
 
     def next_hint(self, lesson: Lesson, step: int) -> int:
-        """Note that one more rung of *step* is seen; return how many are."""
+        """Record that one more hint of *step* was shown; return how many were."""
 
     def note_solution(self, lesson: Lesson) -> None:
-        """Note that our solution has been seen."""
+        """Record that the solution was shown."""
 
     def reset(self, lesson: Lesson) -> str:
-        """Put the starter into the place of the learner's file, and keep that."""
+        """Replace the learner's file with the starter, and keep a copy."""
 
     def catch_up(self, lesson: Lesson, step: int) -> str:
-        """Put our file, as *step* begins, there; the learner's is kept."""
+        """Replace the learner's file with the start of *step*, and keep a copy."""
 
     def note_shown(self, lesson: Lesson, step: int) -> None:
-        """Note that our change for *step* has been seen."""
+        """Record that the change for *step* was shown."""
 
     def undo(self, lesson: Lesson) -> str:
-        """Take the last reset or catch-up back."""
+        """Undo the last reset or catch-up."""
 
     def serve(
         self,
@@ -89,19 +87,19 @@ class LearnerActions(Protocol):
         """
 
     def stop_serving(self) -> None:
-        """End the server, if there is one."""
+        """Stop the server, if it runs."""
 
     def timelines(self, lesson: Lesson) -> Sequence[str]:
-        """Return the titles of the scenes that can be recorded of *lesson*."""
+        """Return the titles of the scenes of *lesson* that can be recorded."""
 
     def timeline(self, lesson: Lesson, scene: int) -> Timeline:
-        """Play a scene with the learner's app, and return what was recorded."""
+        """Run a scene with the learner's app and return the recording."""
 
     def browse(self, lesson: Lesson) -> str:
-        """Open the lesson's page in a browser; return where it is.
+        """Open the lesson's page in a browser and return its address.
 
-        Empty when there is no built page or no browser.
+        Return "" if there is no built page or no browser.
         """
 
     def notes(self) -> Sequence[str]:
-        """Return what had to be said about the record, and forget it."""
+        """Return and clear the notes about the progress record."""

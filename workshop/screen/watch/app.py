@@ -1,4 +1,4 @@
-"""The application: keys in, actions and events on, the state out."""
+"""The full-screen application: handles keys and events, and draws the state."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _ON_THE_VERDICT = {"close", *(key.action for key in KEYS)}
 
 
 class WatchApp(App[None]):
-    """Watch mode on the whole terminal, beginning at *lesson*."""
+    """Watch mode on the full terminal, starting with *lesson*."""
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,7 +59,7 @@ class WatchApp(App[None]):
                 else "question_mark",
                 key.action,
                 key.word,
-                # Before any widget: keys are then taken in the order typed.
+                # Bound with priority, so keys are handled in the order typed.
                 priority=True,
             )
             for key in KEYS
@@ -71,11 +71,11 @@ class WatchApp(App[None]):
     def __init__(
         self, actions: LearnerActions, open_session: OpenSession, lesson: Lesson
     ) -> None:
-        # The terminal's own colours: readable wherever its other texts are.
+        # Use the terminal's own colours, which the user can read.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.animation_level = "none"
-        # Rich's own style has a black background: dark boxes on a light terminal.
+        # Rich's default style has a black background: dark boxes on a light terminal.
         self.console.push_theme(Theme({"markdown.code": "bold cyan"}))
         self._actions = actions
         self._open_session = open_session
@@ -85,7 +85,7 @@ class WatchApp(App[None]):
         self._state: State = actions.state()
         self._said = ""
         self._said_at = ""
-        """The content that was graded last when it was said, once that is known."""
+        """The content graded last when the message was shown, if known by then."""
         self._question: tuple[str, Callable[[], None]] | None = None
         self._address = ""
         self._is_serving = False
@@ -101,7 +101,7 @@ class WatchApp(App[None]):
 
     @property
     def lesson(self) -> Lesson:
-        """The lesson that is on the screen."""
+        """The lesson on the screen."""
         return self._now.lesson
 
     def compose(self) -> ComposeResult:
@@ -109,23 +109,23 @@ class WatchApp(App[None]):
         yield self._board
 
     def leave(self) -> bool:
-        """Let the program end soon; a signal handler may call this.
+        """Make the program exit soon. A signal handler may call this.
 
-        Return False while it has not begun.
+        Return False if the program has not started yet.
         """
         if self._event_loop is None:
             return False
-        # What a handler does by itself would not wake a loop that waits.
+        # A signal handler's action alone would not wake the waiting event loop.
         self._event_loop.call_soon_threadsafe(self.exit)
         return True
 
     def on_mount(self) -> None:
-        """Begin with the lesson."""
+        """Open the first lesson."""
         self._event_loop = asyncio.get_running_loop()
         self._go(self._now.lesson)
 
     def _draw(self) -> None:
-        """Show how things stand."""
+        """Draw the current state."""
         now = self._now
         keys = footer(
             running=now.running,
@@ -134,7 +134,7 @@ class WatchApp(App[None]):
             timeline=self._has_scenes,
         )
         question = self._question[0] if self._question else ""
-        # In one piece: nobody sees a new word beside an old verdict.
+        # Update everything at once: a new status never stands beside an old verdict.
         with self.batch_update():
             self._board.show(
                 now,
@@ -151,7 +151,7 @@ class WatchApp(App[None]):
         now = self._now
         verdict = now.verdict
         if verdict is None and self._board.reading == "brief":
-            return Text("The verdict on your file will stand here.")
+            return Text("The verdict on your file will appear here.")
         if verdict is None:
             return texts.brief(now.lesson, self._step)
         if verdict.passed:
@@ -161,7 +161,7 @@ class WatchApp(App[None]):
 
     @property
     def _step(self) -> Step:
-        """The step to do now: the first that has not passed."""
+        """The current step: the first that has not passed."""
         now = self._now
         steps = now.lesson.steps
         if now.verdict is not None:
@@ -177,26 +177,26 @@ class WatchApp(App[None]):
         }
         return following(self._now.lesson, lessons, unfinished)
 
-    # What the engine tells
+    # Events from the engine
 
     def _listen(self, event: Event) -> None:
-        """Take an event in the engine's thread."""
+        """Receive an event in the engine's thread."""
         if isinstance(event, Finished):
             self._actions.record(event)
-        # The screen may be gone while the engine is being closed.
+        # The screen may already be closed while the engine shuts down.
         with contextlib.suppress(RuntimeError):
             self.post_message(Told(event))
 
     def on_told(self, message: Told) -> None:
-        """Make what the engine told part of the state."""
+        """Apply an event from the engine to the state."""
         before = self._now
         self._now = take(before, message.event)
         if isinstance(message.event, Finished):
             self._state = self._actions.state()
             self._drop_what_was_said_before(message.event.content)
-            # A hint ends with its step; nothing hides that a lesson has passed.
+            # A hint closes when its step passes, so that the verdict is visible.
             ended = self._board.reading == "hint" and self._moved(before)
-            # Nor does a brief stay before the verdict on what was saved meanwhile.
+            # A brief closes when the verdict on the next save arrives.
             covers = self._board.has_class("narrow") and before.verdict is not None
             read = self._board.reading == "brief" and (self._now.passed or covers)
             if ended or read:
@@ -206,7 +206,7 @@ class WatchApp(App[None]):
         self._draw()
 
     def _drop_what_was_said_before(self, content: str) -> None:
-        """Take what was said away with the save after the one that it was about."""
+        """Drop a message after the save that follows the one it was about."""
         if self._said_at not in ("", content):
             self._said = ""
         self._said_at = content
@@ -217,11 +217,11 @@ class WatchApp(App[None]):
         old, new = before.verdict.current, self._now.verdict.current
         return (old and old.number) != (new and new.number)
 
-    # Going to a lesson
+    # Changing the lesson
 
     @work(thread=True)
     def _enter(self, lesson: Lesson) -> None:
-        """Start what *lesson* needs; that may take seconds."""
+        """Start the services of *lesson*; that may take seconds."""
         try:
             environment = self._actions.enter(lesson)
         except ActionError as problem:
@@ -230,15 +230,15 @@ class WatchApp(App[None]):
             self.post_message(Entered(lesson, environment))
 
     def on_not_entered(self, message: NotEntered) -> None:
-        """Say why the tests cannot be run."""
+        """Show why the tests cannot be run."""
         if message.lesson.slug == self._now.lesson.slug:
             self._now = replace(self._now, trouble=message.why)
             self._draw()
 
     def on_entered(self, message: Entered) -> None:
-        """Let the engine go over to the lesson."""
+        """Switch the engine to the lesson."""
         if message.lesson.slug != self._now.lesson.slug:
-            return  # The person has already gone on to yet another one.
+            return  # the user has already gone to another lesson
         self._entered = message.lesson.slug
         if self._session is None:
             self._session = self._open_session(
@@ -250,7 +250,7 @@ class WatchApp(App[None]):
 
     def _go(self, lesson: Lesson) -> None:
         try:
-            _ = lesson.steps  # read here, while it can still be refused
+            _ = lesson.steps  # read now, so that an error keeps the old lesson open
         except LessonError as problem:
             self._say(str(problem), trouble=True)
             return
@@ -268,7 +268,7 @@ class WatchApp(App[None]):
     # Texts beside the verdict
 
     def _read(self, what: str, title: str, text: RenderableType) -> None:
-        self._recording = False  # who reads something else has stopped waiting
+        self._recording = False  # opening another text cancels the recording
         self._board.read(what, title, text)
 
     def _close(self) -> None:
@@ -276,7 +276,7 @@ class WatchApp(App[None]):
         self._board.close()
 
     def action_close(self) -> None:
-        """Close the text that is open, and drop what was said."""
+        """Close the open text, and drop the message."""
         self._said = ""
         self._close()
         self._draw()
@@ -302,7 +302,7 @@ class WatchApp(App[None]):
         self._toggle("keys", "Keys", texts.key_table)
 
     def action_solution(self) -> None:
-        """Show our solution; ask first, while there is still something to find."""
+        """Show the solution; ask first if some step has not passed."""
         self._state = self._actions.state()
         seen = self._state.of(self._now.lesson.slug).solution_seen
         if seen or self._now.passed or self._board.reading == "solution":
@@ -312,16 +312,16 @@ class WatchApp(App[None]):
 
     def _show_solution(self) -> None:
         lesson = self._now.lesson
-        self._toggle("solution", "Our solution", lambda: texts.solution(lesson))
+        self._toggle("solution", "The solution", lambda: texts.solution(lesson))
         if self._board.reading == "solution":
             self._actions.note_solution(lesson)
 
     def action_hint(self) -> None:
         """Show the hints seen so far, or one more if they are open."""
         if self._now.passed:
-            self._say("Every step has passed: s shows ours, n goes on.")
+            self._say("Every step has passed. s shows the solution, n goes on.")
             return
-        # Somebody may have asked for hints in another terminal, too.
+        # The user may have asked for hints in another terminal too.
         self._state = self._actions.state()
         lesson, step = self._now.lesson, self._step
         record = self._state.of(lesson.slug)
@@ -332,7 +332,8 @@ class WatchApp(App[None]):
                 self._state = self._actions.state()
             elif not self._is_shown(step):
                 self._ask(
-                    f"Show our change for step {step.number}? It is noted as shown.",
+                    f"Show the change for step {step.number}? The step is then marked "
+                    "as shown.",
                     self._show_step,
                 )
                 return
@@ -352,11 +353,11 @@ class WatchApp(App[None]):
         seen = self._state.of(lesson.slug).hints.get(step.number, 0)
         text = texts.hints(lesson, step, seen, shown=self._is_shown(step))
         self._read("hint", f"Hints for step {step.number}", text)
-        # The newest rung is the last.
+        # The newest hint is the last.
         self._board.text.scroll_end(animate=False)
 
     def action_docs(self) -> None:
-        """Open the lesson's page: in a browser, else here."""
+        """Open the lesson's page: in a browser if possible, else here."""
         if self._board.reading == "docs":
             self.action_close()
             return
@@ -367,7 +368,7 @@ class WatchApp(App[None]):
         else:
             self._toggle("docs", "Page", lambda: texts.page(lesson))
 
-    # Deeds
+    # Actions
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
         sign = mark("error") if trouble else mark("not tried")
@@ -376,7 +377,7 @@ class WatchApp(App[None]):
         self._draw()
 
     def on_said(self, message: Said) -> None:
-        """Show what came of an action."""
+        """Show the result of an action."""
         self._say(message.text, trouble=message.trouble)
 
     def _ask(self, question: str, action: Callable[[], None]) -> None:
@@ -384,13 +385,13 @@ class WatchApp(App[None]):
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the letters to the list's filter while the list is open."""
+        """Pass letters to the list's filter while the list is open."""
         if action in _ON_THE_VERDICT and len(self.screen_stack) > 1:
             return False
         return super().check_action(action, parameters)
 
     async def on_event(self, event: events.Event) -> None:
-        """Take the next key as the answer, when a question is open."""
+        """Take the next key as the answer when a question is open."""
         if isinstance(event, events.Key) and self._question is not None:
             self._answer(event.key)
             if event.key not in ("ctrl+c", "ctrl+d"):
@@ -410,7 +411,7 @@ class WatchApp(App[None]):
             self._say(str(problem), trouble=True)
 
     def action_next(self) -> None:
-        """Go on to the next lesson, if this one has passed."""
+        """Go to the next lesson if this one has passed."""
         lesson = self._now.lesson
         if not self._now.passed and standing(lesson, self._state) != "finished":
             step = self._step
@@ -426,7 +427,7 @@ class WatchApp(App[None]):
             self._go(then)
 
     async def action_list(self) -> None:
-        """Show all lessons, and go to the chosen one."""
+        """Show all lessons and go to the chosen one."""
 
         def chosen(slug: str | None) -> None:
             for lesson in self._actions.lessons():
@@ -436,11 +437,11 @@ class WatchApp(App[None]):
         self._state = self._actions.state()
         lessons = self._actions.lessons()
         here = self._now.lesson.slug
-        # What is typed right behind the `l` is for the list already.
+        # Characters typed right after the `l` already belong to the list.
         await self.push_screen(Lessons(lessons, self._state, here), chosen)
 
     def action_reset(self) -> None:
-        """Ask, then put the starter back."""
+        """Ask, then restore the starter."""
         lesson = self._now.lesson
         self._ask(
             f"Put the starter back as {short(lesson.app_file)}? "
@@ -449,23 +450,23 @@ class WatchApp(App[None]):
         )
 
     def action_catch_up(self) -> None:
-        """Ask, then put our file there as the step begins."""
+        """Ask, then replace the file with the start of the step."""
         lesson, step = self._now.lesson, self._step
         self._ask(
-            f"Put our file there, as step {step.number} begins? "
+            f"Replace your file with the start of step {step.number}? "
             "Your file is kept, and u brings it back.",
             lambda: self._say(self._actions.catch_up(lesson, step.number)),
         )
 
     def action_undo(self) -> None:
-        """Take the last reset or catch-up back."""
+        """Undo the last reset or catch-up."""
         try:
             self._say(self._actions.undo(self._now.lesson))
         except ActionError as problem:
             self._say(str(problem), trouble=True)
 
     def action_rerun(self) -> None:
-        """Grade once more; where it could not begin, try that again."""
+        """Grade again; if the tests could not be started, try that again."""
         if self._session is not None and self._entered == self._now.lesson.slug:
             self._session.rerun()
         else:
@@ -474,14 +475,14 @@ class WatchApp(App[None]):
             self._enter(self._now.lesson)
 
     def action_end_run(self) -> None:
-        """End the run that is on."""
+        """Stop the run in progress."""
         if self._session is not None and self._now.running:
             self._session.end_run()
         else:
-            self._say("No run is on. r checks once more.")
+            self._say("No run is in progress. r checks again.")
 
     def action_timeline(self) -> None:
-        """Show what the event loop did in a scene; then in the next one."""
+        """Show what the event loop did in a scene, then in the next one."""
         try:
             scenes = self._actions.timelines(self._now.lesson)
         except ActionError as problem:
@@ -512,7 +513,7 @@ class WatchApp(App[None]):
         self.post_message(Recorded(ticket, text))
 
     def on_recorded(self, message: Recorded) -> None:
-        """Show a recording, if it is still the one that is wanted."""
+        """Show a recording, unless another one is wanted by now."""
         wanted = self._recording or self._board.reading == "timeline"
         if wanted and message.ticket == self._ticket:
             self._said = ""
@@ -522,7 +523,7 @@ class WatchApp(App[None]):
     # The learner's app, served
 
     def action_serve(self) -> None:
-        """Serve the app and show where; if it is served, stop that."""
+        """Serve the app and show its address, or stop serving it."""
         if self._is_serving:
             self._stop_serving()
             self._say("The app is stopped.")
@@ -537,7 +538,7 @@ class WatchApp(App[None]):
     def _serve(self, lesson: Lesson, start: int) -> None:
         def hear(line: str) -> None:
             self._lines.append(line)
-            # One message at a time: an app that prints for ever stays harmless.
+            # Queue one message at a time, so that endless output does no harm.
             if not self._log_told:
                 self._log_told = True
                 with contextlib.suppress(RuntimeError):
@@ -576,7 +577,7 @@ class WatchApp(App[None]):
         self._say(message.why, trouble=True)
 
     def on_logged(self) -> None:
-        """Show what the app has said, if its text is open."""
+        """Show the app's output if its text is open."""
         self._log_told = False
         if self._board.reading == "app":
             self._board.follow(texts.served(self._address, list(self._lines)))
@@ -595,11 +596,11 @@ class WatchApp(App[None]):
 
 
 def parting_words(state: State, lesson: Lesson) -> str:
-    """Return what is printed when the screen is gone."""
+    """Return what is printed after the screen is closed."""
     total = len(lesson.brief.sections)
     verdicts = state.of(lesson.slug).verdicts
     done = sum(verdicts.get(number) == "passed" for number in range(1, total + 1))
     return (
         f"Lesson {lesson.number} · {lesson.title}: {done} of {total} steps passed.\n"
-        f"Go on with: {command('watch', lesson.number)}"
+        f"To continue: {command('watch', lesson.number)}"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Key:
-    """One key. `action` is what the application calls it."""
+    """One key. `action` is the application's name for it."""
 
     letter: str
     word: str
@@ -16,34 +16,34 @@ class Key:
 
 
 KEYS = (
-    Key("n", "next", "next", "Go on to the next lesson, when this one has passed."),
-    Key("h", "hint", "hint", "The next hint for your step; in the end, our change."),
-    Key("s", "solution", "solution", "From your file to ours, with the reasons."),
+    Key("n", "next", "next", "Go to the next lesson, if this one has passed."),
+    Key("h", "hint", "hint", "The next hint for your step; then the change."),
+    Key("s", "solution", "solution", "The diff to the solution, with the reasons."),
     Key("a", "app", "serve", "Serve the app and show its address; again to stop it."),
     Key("d", "docs", "docs", "The page that explains this lesson."),
     Key("b", "brief", "brief", "What customers see, and what your step asks for."),
     Key("l", "list", "list", "All lessons, to go to any of them."),
     Key("x", "reset", "reset", "Back to the starter. It asks, and keeps your file."),
-    Key("c", "catch up", "catch_up", "Our file as your step begins. It keeps yours."),
-    Key("u", "undo", "undo", "Take the last reset or catch-up back."),
-    Key("r", "rerun", "rerun", "Check once more without a save."),
-    Key("k", "end run", "end_run", "End the run that is on; the verdict stays."),
+    Key("c", "catch up", "catch_up", "The solution up to your step. It keeps yours."),
+    Key("u", "undo", "undo", "Undo the last reset or catch-up."),
+    Key("r", "rerun", "rerun", "Check again without a save."),
+    Key("k", "end run", "end_run", "Stop the run in progress; the verdict stays."),
     Key(
-        "t", "timeline", "timeline", "Who held the event loop, in your app, in a scene."
+        "t", "timeline", "timeline", "What blocked the event loop, in a scene of yours."
     ),
     Key("?", "keys", "keys", "All keys."),
-    Key("q", "quit", "leave", "Leave. Everything is kept."),
+    Key("q", "quit", "leave", "Quit. Your progress is saved."),
 )
 
 OTHERS = (
-    ("Esc", "Close what is open."),
-    ("Tab", "Go over to the other half of a wide screen."),
+    ("Esc", "Close the open text."),
+    ("Tab", "Go to the other half of a wide screen."),
     ("↑ ↓ PgUp PgDn", "Scroll. Home and End go to the ends."),
 )
 
 
 def footer(*, running: bool, passed: bool, serving: bool, timeline: bool) -> list[Key]:
-    """Return the keys worth showing now; all of them work at any time."""
+    """Return the keys worth showing now. All keys work at any time."""
     hidden = {"catch_up", "undo"}
     hidden.add("rerun" if running else "end_run")
     if not timeline:

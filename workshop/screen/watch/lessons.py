@@ -1,4 +1,4 @@
-"""The list of lessons: type to filter, Enter to go there."""
+"""The list of lessons: type to filter, Enter to open one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workshop.screen.watch.words import style, two_sides
 
 
 class Lessons(ModalScreen[str | None]):
-    """All lessons; it ends with the slug of the one to go to, or None."""
+    """All lessons; the result is the slug of the chosen one, or None."""
 
     CSS = """
     Lessons { align: center middle; background: ansi_default; }
@@ -60,7 +60,7 @@ class Lessons(ModalScreen[str | None]):
         )
 
     def on_mount(self) -> None:
-        """Show all lessons, with the present one chosen."""
+        """Show all lessons, with the current one selected."""
         self._show("")
         options = self.query_one(OptionList)
         options.highlighted = next(
@@ -97,9 +97,9 @@ class Lessons(ModalScreen[str | None]):
 
 
 def matching(lessons: Sequence[Lesson], state: State, wanted: str) -> list[Lesson]:
-    """Return the lessons that have every word of *wanted*; a digit is a number.
+    """Return the lessons that match every word of *wanted*; a digit is a number.
 
-    Words of progress count too: `open`, `begun`, `finished`.
+    Words of progress match too: `open`, `begun`, `finished`.
     """
     words = wanted.lower().split()
     return [
@@ -116,7 +116,7 @@ def matching(lessons: Sequence[Lesson], state: State, wanted: str) -> list[Lesso
 
 
 def standing(lesson: Lesson, state: State) -> str:
-    """Say in one word how far the learner is in *lesson*."""
+    """Return the learner's progress in *lesson* as one word."""
     record = state.of(lesson.slug)
     if record.is_finished(len(lesson.brief.sections)):
         return "finished"
@@ -124,7 +124,7 @@ def standing(lesson: Lesson, state: State) -> str:
 
 
 def row(lesson: Lesson, state: State) -> Text:
-    """Return the line of *lesson*: shape, number, title, progress in words."""
+    """Return the line of *lesson*: mark, number, title, progress in words."""
     total = len(lesson.brief.sections)
     passed = state.of(lesson.slug).passed
     done = sum(number in passed for number in range(1, total + 1))

@@ -1,4 +1,4 @@
-"""What reaches the application from other threads."""
+"""Messages to the application from other threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workshop.watch import Event
 
 
 class Told(Message):
-    """The engine has told *event*."""
+    """An event from the engine."""
 
     def __init__(self, event: Event) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Told(Message):
 
 
 class Entered(Message):
-    """What a lesson needs is there."""
+    """The services of a lesson are ready."""
 
     def __init__(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Entered(Message):
 
 
 class NotEntered(Message):
-    """What a lesson needs cannot be had."""
+    """The services of a lesson could not be started."""
 
     def __init__(self, lesson: Lesson, why: str) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class NotEntered(Message):
 
 
 class Said(Message):
-    """A action was done, or could not be done: a sentence about it."""
+    """The result of an action, as a sentence."""
 
     def __init__(self, text: str, *, trouble: bool = False) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class NotServed(Message):
 
 
 class Recorded(Message):
-    """The timeline that was asked for by *ticket* was recorded."""
+    """The timeline requested with *ticket* was recorded."""
 
     def __init__(self, ticket: int, text: RenderableType) -> None:
         super().__init__()
@@ -77,4 +77,4 @@ class Recorded(Message):
 
 
 class Logged(Message):
-    """The learner's app has said something."""
+    """The learner's app has printed something."""

@@ -1,4 +1,4 @@
-"""Draw watch mode as a picture: the real application, in a terminal of paper."""
+"""Draw watch mode as a picture, using the real application in a virtual terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from workshop.screen.watch.app import WatchApp
 
-# A picture in a page may not ask another machine for its font.
+# A picture on a page must not load its font from another machine.
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
-# Rich cuts the lowest pixels off the last line.
+# Rich cuts off the last line's lowest pixels.
 _WINDOW = re.compile(r'(clip-terminal">\s*<rect [^>]*height=")([\d.]+)')
-# Rich draws terminals in muted colours; a projector needs more.
+# Rich draws terminals in muted colours; a projector needs more contrast.
 _BRIGHTER = {
     "#c5c8c6": "#e8eae8",
     "#cc555a": "#ff8a8f",
@@ -25,12 +25,12 @@ _BRIGHTER = {
 async def picture(
     app: WatchApp, keys: Sequence[str], *, size: tuple[int, int], title: str
 ) -> str:
-    """Return what *app* shows after *keys*, as an SVG picture.
+    """Return an SVG picture of *app* after pressing *keys*.
 
-    The same application with the same verdict gives the same picture.
+    The same application with the same verdict always gives the same picture.
     """
     async with app.run_test(size=size) as pilot:
-        # A thread that gets no core looks idle from outside.
+        # A thread that is waiting for a core looks idle.
         await app.workers.wait_for_complete()
         await pilot.pause()
         for key in keys:

@@ -1,4 +1,4 @@
-"""What is on the screen, and what an event of the engine makes of it."""
+"""The state of watch mode, and how events from the engine change it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from workshop.watch.session import SUPERSEDED
 
 @dataclass(frozen=True)
 class WatchState:
-    """All that the screen shows of one lesson.
+    """Everything that the screen shows about one lesson.
 
-    `verdict` is the last one; it is `stale` when the file has been saved
-    since. `run` is the number of the run that is on, 0 when none is, and
-    `test` the number of its test, 0 before the first. `gained` and `lost` are
-    the steps that have passed, or broken, since the verdict before the last.
+    Attributes:
+        verdict: The last verdict. It is `stale` if the file was saved since.
+        run: The number of the run in progress, 0 if there is none.
+        test: The number of the run's current test, 0 before the first.
+        gained: The steps that now pass but did not in the verdict before.
+        lost: The steps that no longer pass.
     """
 
     lesson: Lesson
@@ -46,7 +48,7 @@ class WatchState:
 
     @property
     def running(self) -> bool:
-        """Whether a run is on."""
+        """Whether a run is in progress."""
         return self.run > 0
 
     @property
@@ -56,15 +58,15 @@ class WatchState:
 
 
 def take(now: WatchState, event: Event) -> WatchState:
-    """Return what *event* makes of the state *now*.
+    """Return the state after *event*.
 
-    What is told of another lesson, or of an earlier run, changes nothing.
+    Events of another lesson or an earlier run change nothing.
     """
     if event.lesson != now.lesson.slug:
         return now
     match event:
         case Watching(polling=polling, reason=reason):
-            why = reason or "The file system does not tell of changes."
+            why = reason or "The file system does not report changes."
             return replace(now, watched=True, polling=why if polling else "")
         case Started(run=run, number_of_tests=tests):
             return replace(
@@ -101,7 +103,7 @@ def take(now: WatchState, event: Event) -> WatchState:
 
 
 def _failed(verdict: LessonVerdict) -> set[int]:
-    """Return the steps that were tested and failed: a typing error proves nothing."""
+    """Return the steps that ran and failed: a syntax error proves nothing."""
     return {it.number for it in verdict.steps if it.verdict is Verdict.FAILED}
 
 
@@ -110,9 +112,9 @@ def _passed(verdict: LessonVerdict) -> set[int]:
 
 
 def following(lesson: Lesson, lessons: list[Lesson], open_: set[str]) -> Lesson | None:
-    """Return the lesson to go on with: the next of the *open_* slugs after this.
+    """Return the lesson to continue with: the next of the *open_* slugs.
 
-    After the last one it begins again from the front; None when none is open.
+    After the last lesson the search starts at the first. None if none is open.
     """
     slugs = [other.slug for other in lessons]
     at = slugs.index(lesson.slug) + 1 if lesson.slug in slugs else 0

@@ -1,4 +1,4 @@
-"""The texts that are read beside the verdict: hints, solution, brief, page."""
+"""The texts shown beside the verdict: hints, solution, brief, page."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def prose(text: str) -> Markdown:
-    """Return Markdown as it can be read on any terminal, dark or light.
+    """Return Markdown that is readable on any terminal, dark or light.
 
-    Code has no colours: those that are made for the one vanish on the other.
+    Code has no colours, because colours for one background vanish on the other.
     """
     return Markdown(_FENCE.sub(r"\1", text), code_theme="ansi_dark")
 
@@ -45,9 +45,9 @@ def brief(lesson: Lesson, step: Step) -> RenderableType:
 
 
 def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableType:
-    """Return the first *seen* rungs of *step*'s ladder.
+    """Return the first *seen* hints of *step*.
 
-    Below the last one stands our change, when it was *shown*.
+    If it was *shown*, the change follows the last hint.
     """
     parts: list[RenderableType] = [
         Text(f"Step {step.number} · {step.title}", "bold"),
@@ -59,7 +59,7 @@ def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableTy
     if seen < len(step.hints):
         parts.append(Text.assemble(("h", "bold"), " shows the next hint."))
     elif shown:
-        parts.append(Text("Our change for this step", "bold"))
+        parts.append(Text("The change for this step", "bold"))
         before, after = (lesson.state_file(step.number + n) for n in (-1, 0))
         parts += difference(before, after, ("before", "after"))
         parts += [Text(), prose(lesson.reason(step.number))]
@@ -68,17 +68,17 @@ def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableTy
             Text.assemble(
                 "That was the last hint. ",
                 ("h", "bold"),
-                " once more shows our change for this step.",
+                " again shows the change for this step.",
             )
         )
     return Group(*parts)
 
 
 def solution(lesson: Lesson) -> RenderableType:
-    """Return the way from the learner's file to ours, and why ours is so."""
+    """Return the diff from the learner's file to the solution, and its reasons."""
     readme = lesson.solution / "README.md"
     why = readme.read_text(encoding="utf-8").partition("\n## Design")[0]
-    why = why.partition("\n")[2]  # its title is that of the page
+    why = why.partition("\n")[2]  # the page has the same title
     parts: list[RenderableType] = []
     if lesson.app_file.is_file():
         parts.append(
@@ -92,9 +92,9 @@ def solution(lesson: Lesson) -> RenderableType:
 
 
 def page(lesson: Lesson) -> RenderableType:
-    """Return the lesson's page as a terminal can show it.
+    """Return the lesson's page for the terminal.
 
-    What is folded away there, answers to predictions mostly, stays so.
+    Folded sections, mostly answers to predictions, stay folded.
     """
     try:
         text = lesson.page.read_text(encoding="utf-8")
@@ -143,13 +143,13 @@ def served(address: str, log: Sequence[str]) -> RenderableType:
 def timeline(
     recorded: Timeline, title: str, number: int, scenes: int
 ) -> RenderableType:
-    """Return what the event loop did in a scene: number *number* of *scenes*."""
+    """Return the recording of a scene: number *number* of *scenes*."""
     more = " t shows the next." if scenes > 1 else ""
     return Group(
         TimelineText([("", recorded)], title=title),
         Text(),
         Text(f"Scene {number} of {scenes}, with your file.{more}"),
-        Text("A save records it anew. How to read it: docs/timeline.md"),
+        Text("A save records it again. How to read it: docs/timeline.md"),
     )
 
 

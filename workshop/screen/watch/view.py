@@ -1,4 +1,4 @@
-"""What stands where on the terminal."""
+"""The layout of the terminal."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from workshop.screen.watch.state import WatchState
 from workshop.terminal.output import safe_plain
 
 TALL = 30
-"""From so many lines on, each step has a line with its title."""
+"""With this many lines or more, each step has a line with its title."""
 WIDE = 116
-"""From so many columns on, a text stands beside the verdict."""
+"""With this many columns or more, a text is shown beside the verdict."""
 _BROAD = {"solution", "timeline", "docs"}
-"""Texts with lines of code or of time: they need the whole width."""
+"""Texts that need the whole width: code and timelines."""
 
 
 class Pane(VerticalScroll, can_focus=True):
-    """A text that is scrolled by keys, and by nothing else."""
+    """A text that is scrolled by keys only."""
 
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
@@ -40,14 +40,14 @@ class Pane(VerticalScroll, can_focus=True):
         yield self._text
 
     def put(self, text: RenderableType, *, anew: bool) -> None:
-        """Show *text*; from its beginning, if it is shown *anew*."""
+        """Show *text*, from its beginning if it is *anew*."""
         self._text.update(text)
         if anew:
             self.scroll_home(animate=False)
 
 
 class WatchView(Vertical):
-    """The whole terminal: the verdict, with what never moves around it.
+    """The whole terminal: the verdict, surrounded by lines that never move.
 
     `reading` names the text that is open beside the verdict, or is empty.
     """
@@ -98,7 +98,7 @@ class WatchView(Vertical):
         yield Static(id="keys")
 
     def on_resize(self, event: events.Resize) -> None:
-        """Use the room that there is now."""
+        """Adapt to the new size."""
         self.set_class(event.size.width < WIDE, "narrow")
         self._show_again()
 
@@ -113,10 +113,10 @@ class WatchView(Vertical):
         question: str,
         keys: Sequence[Key],
     ) -> None:
-        """Show all but the verdict.
+        """Show everything except the verdict.
 
-        *address* is where the app is served, *said* what came of an action, and
-        *question* waits for its answer; all three may be empty.
+        *address* is the served app's address, *said* the result of an action, and
+        *question* a question waiting for an answer. All three may be empty.
         """
         self._show_again = partial(
             self.show,
@@ -153,16 +153,16 @@ class WatchView(Vertical):
 
     def _put(self, name: str, text: Text | RenderableType) -> Static:
         if isinstance(text, Text) and (clean := safe_plain(text.plain)) != text.plain:
-            text = Text(clean)  # the name of a file, or the words of an exception
+            text = Text(clean)  # may contain a file name or an exception's message
         part = self.query_one(f"#{name}", Static)
         part.update(text)
         part.display = bool(text) if isinstance(text, Text) else True
         return part
 
     def show_verdict(self, now: WatchState, text: Callable[[], RenderableType]) -> None:
-        """Show the verdict, unless it is the one that is shown.
+        """Show the verdict if it is new.
 
-        It is scrolled back to its beginning only when it is about another step.
+        Scroll to its beginning only if it is about another step.
         """
         verdict = now.verdict
         shown = (now.lesson.slug, verdict, verdict is None and self.reading)
@@ -174,7 +174,7 @@ class WatchView(Vertical):
         self._shown, self._place = shown, place
 
     def read(self, what: str, title: str, text: RenderableType) -> None:
-        """Open *text*, which goes by the name *what*, beside the verdict."""
+        """Open *text*, called *what*, beside the verdict."""
         self.text.border_title = f" {title} · Esc closes "
         self.text.put(text, anew=self.reading != what)
         self.reading = what
@@ -183,14 +183,14 @@ class WatchView(Vertical):
         self.text.focus()
 
     def follow(self, text: RenderableType) -> None:
-        """Show more of the open text; who is at its end stays at its end."""
+        """Update the open text; if it was scrolled to its end, it stays there."""
         at_end = self.text.scroll_y >= self.text.max_scroll_y
         self.text.put(text, anew=False)
         if at_end:
             self.text.scroll_end(animate=False)
 
     def close(self) -> None:
-        """Show the verdict alone."""
+        """Show only the verdict."""
         self.reading = ""
         self.remove_class("reading")
         self.verdict.focus()

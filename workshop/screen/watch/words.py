@@ -1,4 +1,4 @@
-"""Say a state: the lines around the verdict, and the verdict itself."""
+"""Render the state of watch mode: the verdict and the lines around it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from workshop.screen.watch.keys import Key
 from workshop.screen.watch.state import WatchState
 from workshop.screen.watch.texts import prose
 
-SHOW_IT_ALL = "Show our answer to every step? h shows one hint at a time."
+SHOW_IT_ALL = "Show the solution of every step? h shows one hint at a time."
 
 
 def style(verdict: str) -> str:
-    """Return the style of *verdict*: never dim, which projectors swallow."""
+    """Return the style of *verdict*, never dim, which projectors do not show."""
     return "" if colour(verdict) == "dim" else f"bold {colour(verdict)}"
 
 
@@ -37,7 +37,7 @@ def two_sides(left: Text, right: Text) -> Table:
 
 
 def title(now: WatchState) -> Table:
-    """Return the first line: which lesson, and that its file is watched."""
+    """Return the first line: the lesson, and that its file is being watched."""
     lesson = now.lesson
     watching = "polling" if now.polling else "watching" if now.watched else "starting"
     return two_sides(
@@ -46,9 +46,9 @@ def title(now: WatchState) -> Table:
 
 
 def steps(now: WatchState, passed: Sequence[int], *, tall: bool) -> list[Text]:
-    """Return a word and a shape for each step; with titles if there is room.
+    """Return a mark and a word for each step, with titles if there is room.
 
-    Before the first verdict it is what was known of *passed* ones.
+    Before the first verdict, the *passed* steps of earlier sessions are shown.
     """
     current = now.verdict.current if now.verdict else None
     judged = now.verdict.steps if now.verdict else ()
@@ -70,7 +70,7 @@ def steps(now: WatchState, passed: Sequence[int], *, tall: bool) -> list[Text]:
 
 
 def status(now: WatchState) -> Text:
-    """Return the line that says how things stand."""
+    """Return the line with the current status."""
     verdict = now.verdict
     if now.running:
         what = f"test {now.test} of {now.tests}" if now.test else "starting the tests"
@@ -104,7 +104,7 @@ def status(now: WatchState) -> Text:
 
 
 def notes(now: WatchState) -> Text:
-    """Return what must not be missed, a sentence a line; often nothing."""
+    """Return important notes, one sentence per line; often none."""
     lines = []
     if now.missing is not None:
         lines.append(
@@ -134,9 +134,9 @@ def named(steps: Sequence[int]) -> str:
 
 
 def bar(done: int, total: int, width: int) -> Text:
-    """Return a bar of *width* cells, filled as far as *done* of *total*.
+    """Return a bar of *width* cells, filled in proportion to *done* of *total*.
 
-    It is full only when all is done, and empty only when nothing is.
+    It is full only if all is done, and empty only if nothing is.
     """
     filled = round(width * done / total) if total else 0
     if 0 < done < total:
@@ -171,7 +171,7 @@ def bars(now: WatchState, lessons: Sequence[Lesson], state: State, width: int) -
 
 
 def key_caps(keys: Sequence[Key]) -> list[Text]:
-    """Return the keys as they stand in the last lines."""
+    """Return the keys for the last lines of the screen."""
     return [
         Text.assemble((f" {key.letter} ", "reverse bold"), f" {key.word}")
         for key in keys
@@ -179,7 +179,7 @@ def key_caps(keys: Sequence[Key]) -> list[Text]:
 
 
 def flow(items: Sequence[Text], width: int, between: str = "  ") -> Text:
-    """Return *items* side by side, on as many lines as *width* asks for."""
+    """Return *items* side by side, on as many lines as *width* requires."""
     lines: list[Text] = []
     for item in items:
         if lines and lines[-1].cell_len + len(between) + item.cell_len <= width:
@@ -190,7 +190,7 @@ def flow(items: Sequence[Text], width: int, between: str = "  ") -> Text:
 
 
 def heading(step: StepVerdict) -> Text:
-    """Return the line above what is said of *step*."""
+    """Return the line above the report on *step*."""
     word = str(step.verdict)
     return Text.assemble(
         (f"{mark(word)} Step {step.number} · {step.title}: ", "bold"),
@@ -199,7 +199,7 @@ def heading(step: StepVerdict) -> Text:
 
 
 def report(verdict: LessonVerdict) -> RenderableType:
-    """Return what is said of an answer that has not passed."""
+    """Return the report on a file that has not passed."""
     parts: list[RenderableType] = []
     common = common_error(verdict)
     if common is not None:
@@ -236,10 +236,10 @@ def _common(test: TestVerdict) -> RenderableType:
 def congratulation(
     verdict: LessonVerdict, then: Lesson | None, again: Sequence[str]
 ) -> RenderableType:
-    """Return what is said of an answer that has passed.
+    """Return the report on a file that has passed.
 
-    *then* is the lesson that comes next, None when every lesson is finished.
-    *again* tells how to do the steps that were shown.
+    *then* is the next lesson, None if every lesson is finished. *again* has commands
+    for repeating the steps that were shown.
     """
     lesson = verdict.lesson
     kept = "\n".join(f"- {point}" for point in lesson.key_points)
@@ -248,7 +248,7 @@ def congratulation(
             f"{mark('passed')} Lesson {lesson.number} · {lesson.title}: passed",
             "bold green",
         ),
-        Text("Well done. Every test saw what it wanted to see."),
+        Text("Well done. Every test passed."),
         Text(),
     ]
     if kept:
@@ -264,7 +264,7 @@ def congratulation(
             )
         )
     parts.append(
-        Text.assemble(("s", "bold"), " shows our answer, and when not to do it so.")
+        Text.assemble(("s", "bold"), " shows the solution, and when not to use it."),
     )
     parts += [Text(f"To do again: {how}") for how in again]
     return Group(*parts)

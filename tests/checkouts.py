@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.environment.model import ROOT
 from workshop.environment.setup import own_base
+from workshop.paths import ROOT
 
 CLI = """
 import os

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.processes.supervised import SupervisedProcess, call
 
 # Starts a process in a session of its own, with nothing in its environment.

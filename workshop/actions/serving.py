@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_apps
 from workshop.processes.supervised import SupervisedProcess
 from workshop.terminal.output import (
@@ -30,7 +31,6 @@ from workshop.terminal.output import (
 if TYPE_CHECKING:
     import uvicorn
 
-_ROOT = Path(__file__).resolve().parents[2]
 _DEBUG = "--debug"
 _COLOURS = "--colours"
 _TICK_SECONDS = 0.05
@@ -67,7 +67,7 @@ class Served:
         self.address = f"http://127.0.0.1:{port}"
         self._port = port
         # It runs in another folder, where a relative path leads nowhere.
-        paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
+        paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
         in_colours = listen is None and colours_are_wanted() and sys.stdout.isatty()
         options = [name for name, on in _options(debug, in_colours) if on]
         streams: dict[str, Any] = {}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from workshop import files
+from workshop.paths import ROOT, folder_named_by
 
 
 class SetupError(Exception):
@@ -80,36 +80,6 @@ def version_text(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Replace the file *path* atomically by one with *text*.
-
-    An existing file is never written to, because it may be a link, or a hard link in a
-    copy of the checkout that was made to save space.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        fresh.chmod(0o644)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-
-
-def folder_named_by(variable: str) -> Path | None:
-    """Return the folder that an environment *variable* names, or None.
-
-    `~` is the home folder. A relative path starts at the current folder.
-    """
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        return None
-    # Without a home folder, `~` is an ordinary name.
-    return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111
-
-
 @dataclass(frozen=True)
 class Environment:
     """The virtual environment in the folder *place*."""
@@ -160,6 +130,10 @@ class Environment:
         except (OSError, ValueError):
             return None
 
+    def write(self, stamp: Stamp) -> None:
+        """Write the stamp, in one step."""
+        files.replace(self.stamp_file, stamp.text().encode(), 0o644)
+
     def is_running(self) -> bool:
         """Tell whether this process runs on the environment's interpreter."""
         return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
@@ -187,7 +161,7 @@ class Environment:
         stamp = self.stamp()
         if stamp is not None:
             stamp.installed = dict.fromkeys(stamp.installed, "begun")
-            replace_text(self.stamp_file, stamp.text())
+            self.write(stamp)
 
     def mark_stale_if_other_python(self) -> None:
         """Remove the stamp if it speaks of another Python than the one inside."""

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from workshop.paths import PACKAGE, ROOT
+
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 
@@ -89,7 +91,7 @@ def go_on_with_another(arguments: "list[str]") -> int:
     one's exit code, or 3 when there is no other one.
     """
     version = sys.version_info[0], sys.version_info[1]
-    own = str(Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python")
+    own = str(ROOT / ".venv" / "bin" / "python")
     who = identity([own])
     if who is not None and supported(who[0]):
         return _call(own, arguments)
@@ -109,8 +111,6 @@ def go_on_with_another(arguments: "list[str]") -> int:
 
 def _call(path: str, arguments: "list[str]") -> int:
     try:
-        return subprocess.call(
-            [path, str(Path(__file__).resolve().parents[1]), *arguments]
-        )
+        return subprocess.call([path, str(PACKAGE), *arguments])
     except KeyboardInterrupt:
         return 130

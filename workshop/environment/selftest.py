@@ -10,7 +10,8 @@ from pathlib import Path
 
 from workshop.commands import BY_NAME
 from workshop.environment import python, setup
-from workshop.environment.model import ROOT, Environment, SetupError, version_text
+from workshop.environment.model import Environment, SetupError, version_text
+from workshop.paths import ROOT
 from workshop.processes.supervised import call
 
 NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.liveness import name_of_process
 from workshop.processes.marks import OWNER, PROCESS, SUPERVISOR
@@ -22,7 +23,6 @@ from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS
 if TYPE_CHECKING:
     import psutil
 
-_ROOT = Path(__file__).resolve().parents[2]
 # Without a timeout a wait cannot be interrupted on Windows.
 _WAIT_SECONDS = 0.2 if sys.platform == "win32" else None
 
@@ -46,7 +46,7 @@ class _Supervisor:
 
     def _start(self) -> None:
         self._owner = name_of_process()
-        own = {"PYTHONPATH": str(_ROOT), SUPERVISOR: "1"}
+        own = {"PYTHONPATH": str(ROOT), SUPERVISOR: "1"}
         environment = environment_of_tests(own)
         # No other supervisor is to end this one.
         environment.pop(OWNER, None)

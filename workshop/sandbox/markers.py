@@ -1,14 +1,14 @@
-"""How a worker's standard output tells which test printed what."""
+"""Markers on a worker's standard output, which show what each test printed."""
 
 MARK = "\x1e"
-"""Begins `MARK badge test` and a line break, written where a test begins.
+"""Begins the line `MARK run-id test`, which is written where a test begins.
 
-The record separator: control characters of that kind are not printed by
-accident, and a marker of another process is left alone.
+It is the record separator, which programs do not print by accident. The run id tells
+the markers of this run from those of other processes.
 """
 
 AGAIN = "again"
-"""Follows the test's name where what it printed so far is to be forgotten."""
+"""Follows the test's name if what it has printed so far is to be discarded."""
 
 RUN_ID = "WORKSHOP_RUN"
-"""Environment variable that every process of a run inherits."""
+"""Environment variable with the run's id, which all its processes inherit."""

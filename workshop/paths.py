@@ -14,12 +14,12 @@ ROOT = PACKAGE.parent
 """The checkout."""
 
 
-def home(root: Path = ROOT) -> Path:
-    """Return the folder for all that the checkout *root* stores outside of lessons.
+def home() -> Path:
+    """Return the folder for all that the tool stores outside of lessons.
 
     It is `.workshop` in the checkout, unless WORKSHOP_HOME names another one.
     """
-    return folder_named_by("WORKSHOP_HOME") or root / ".workshop"
+    return folder_named_by("WORKSHOP_HOME") or ROOT / ".workshop"
 
 
 def folder_named_by(variable: str) -> "Path | None":

@@ -14,7 +14,7 @@ from workshop.grading.engine import WORKER, make_job, run_job
 from workshop.lesson import Catalogue, Lesson
 from workshop.sandbox.worker_process import WorkerProcess
 from workshop.testing import Gate
-from workshop.testing.reporting.failure_recording import (
+from workshop.testing.app.failure_recording import (
     OFF,
     choose_recording,
     forget_recording,

@@ -15,7 +15,7 @@ ROOT = paths.ROOT
 
 def home() -> Path:
     """Return the folder for all that the tool stores outside of lessons."""
-    return paths.home(ROOT)
+    return paths.folder_named_by("WORKSHOP_HOME") or ROOT / ".workshop"
 
 
 def catalogue() -> Catalogue:

@@ -1,7 +1,7 @@
-"""An environment: a folder with a Python of its own, and what is in it.
+"""A virtual environment, and the stamp file that says what is installed in it.
 
-A stamp file inside says what was installed. It is removed before anything
-changes and written last, by replace: an environment without one is half-made.
+The stamp is removed before anything changes and is written last, in one step. So an
+environment without a stamp is incomplete.
 """
 
 from __future__ import annotations
@@ -17,15 +17,20 @@ from workshop.paths import ROOT, folder_named_by
 
 
 class SetupError(Exception):
-    """The set-up cannot go on; the message says why and what to do."""
+    """The set-up cannot continue. The message says why and what to do."""
 
 
 @dataclass
 class Stamp:
-    """What an environment says of itself.
+    """What the stamp file says about its environment.
 
-    `installed` holds, by group, the digest of the pins it was installed from;
-    "begun" instead of a digest is an installation that never ended.
+    Attributes:
+        python: the version of its Python.
+        place: the folder that it was made in.
+        checkout: the checkout that it was made for.
+        installed: by group, the digest of the pins that it was installed from, or
+            "begun" if that installation was interrupted.
+
     """
 
     python: str
@@ -70,13 +75,13 @@ def digest(group: str) -> str:
     except FileNotFoundError:
         raise SetupError(
             f"requirements/{group}.txt is missing. `git checkout requirements` "
-            "brings it back."
+            "restores it."
         ) from None
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def version_text(version: tuple[int, int]) -> str:
-    """Spell a Python version: `3.11`."""
+    """Return a Python version as text: `3.11`."""
     return f"{version[0]}.{version[1]}"
 
 
@@ -94,12 +99,12 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        """The environment's interpreter, whether it is there or not."""
+        """The environment's interpreter, which may be missing."""
         return self.program("python")
 
     @property
     def stamp_file(self) -> Path:
-        """The file that is there when the environment is whole."""
+        """The stamp. It exists if the environment is complete."""
         return self.place / "workshop.stamp"
 
     @property
@@ -109,12 +114,12 @@ class Environment:
 
     @property
     def lock_file(self) -> Path:
-        """The file that one set-up at a time holds."""
+        """The lock file, which one set-up at a time holds."""
         return self.place / "workshop.lock"
 
     @property
     def log_file(self) -> Path:
-        """What the installers said at the last set-up."""
+        """The installers' output at the last set-up."""
         return self.place / "workshop.log"
 
     def program(self, name: str) -> Path:
@@ -124,7 +129,7 @@ class Environment:
         return self.place / "bin" / name
 
     def stamp(self) -> Stamp | None:
-        """Read the stamp; None when there is none that can be read."""
+        """Return the stamp, or None if it is missing or cannot be read."""
         try:
             return Stamp.parse(self.stamp_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -135,11 +140,11 @@ class Environment:
         files.replace(self.stamp_file, stamp.text().encode(), 0o644)
 
     def is_running(self) -> bool:
-        """Tell whether this process runs on the environment's interpreter."""
+        """Return whether this process runs on the environment's interpreter."""
         return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
 
     def is_whole(self) -> bool:
-        """Tell whether it is there, at this place, for this checkout and Python."""
+        """Return whether it is complete and made for this place, checkout and Python."""
         stamp = self.stamp()
         return (
             stamp is not None
@@ -157,14 +162,14 @@ class Environment:
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
 
     def mark_stale(self) -> None:
-        """Note that the packages are not what they should be: install them again."""
+        """Have the packages installed again, because some are missing or changed."""
         stamp = self.stamp()
         if stamp is not None:
             stamp.installed = dict.fromkeys(stamp.installed, "begun")
             self.write(stamp)
 
     def mark_stale_if_other_python(self) -> None:
-        """Remove the stamp if it speaks of another Python than the one inside."""
+        """Remove the stamp if it names another Python than the one inside."""
         stamp = self.stamp()
         if stamp is not None and self._runs_other_python(stamp):
             self.stamp_file.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Which Pythons will do, and which of them this machine has.
+"""Which Python versions the workshop supports, and where this machine has them.
 
-Written for Python 3.6 and later: a too old one must be able to read it and
-say what is wrong in one sentence.
+Written for Python 3.6 and later, so that a Python that is too old can run this module
+and report the problem in one sentence.
 """
 
 import os
@@ -14,18 +14,18 @@ from workshop.paths import PACKAGE, ROOT
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 
-# Some launchers are found on the PATH and then refuse to start (a version
-# manager's shims do). So each candidate has to say who it is.
+# Some commands are on the PATH but do not start, for example the shims of a version
+# manager. So each candidate has to report its version and path.
 _WHO = "import sys; print('%d %d %s' % (sys.version_info[:2] + (sys.executable,)))"
 
 
 def supported(version: "tuple[int, int]") -> bool:
-    """Tell whether the workshop runs on Python *version*."""
+    """Return whether the workshop runs on Python *version*."""
     return OLDEST <= version <= NEWEST
 
 
 def refusal(version: "tuple[int, int]") -> str:
-    """Say that Python *version* will not do, and what to do about it."""
+    """Return the message that Python *version* is not supported, and what to do."""
     return (
         "The workshop needs Python {}.{} to {}.{}, but this is {}.{}. Install "
         "Python {}.{} (from python.org or with your package manager) and run "
@@ -39,7 +39,7 @@ def names() -> "list[str]":
 
 
 def identity(command: "list[str]") -> "tuple[tuple[int, int], str] | None":
-    """Start *command* and return its version and path, or None if it won't run."""
+    """Start *command* and return its version and path, or None if it does not run."""
     try:
         answer = subprocess.run(
             # Isolated: with its own modules, whatever the environment variables say.
@@ -84,11 +84,14 @@ def _candidates() -> "list[list[str]]":
 
 
 def go_on_with_another(arguments: "list[str]") -> int:
-    """Run the workshop with a supported Python, or say that there is none.
+    """Run the workshop with a supported Python, or report that there is none.
 
-    macOS's own `python3` is old, and a newer one is often beside it: being
-    told its name would only be one more thing to type. Returns the other
-    one's exit code, or 3 when there is no other one.
+    macOS's own `python3` is old, but a newer one is often installed, too. Starting that
+    one saves the user from typing its name.
+
+    Returns:
+        The other Python's exit code, or 3 if there is none.
+
     """
     version = sys.version_info[0], sys.version_info[1]
     own = str(ROOT / ".venv" / "bin" / "python")

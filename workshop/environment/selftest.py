@@ -19,14 +19,13 @@ NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
 
 
 def selftest(everywhere: bool) -> int:
-    """Run linters, types and all tests; say at the end what did not pass.
+    """Run linters, types, layers and all tests; report at the end what did not pass.
 
-    Each command is printed before it runs, none is left out because an
-    earlier one failed, and the last line is pytest's. With *everywhere* the
-    workshop's types are also checked as on Windows and macOS, and the tests
-    run on the oldest and the newest supported Python that this machine has
-    too, each in an environment of its own under `.venvs`; only those marked
-    `one_python` do not.
+    Each command is printed before it runs. If one fails, the others run all the same,
+    and the last line is pytest's. With *everywhere*, types are also checked as on
+    Windows and macOS. The tests then also run on the oldest and the newest supported
+    Python of this machine, each in an environment of its own under `.venvs`, except
+    for those marked `one_python`.
 
     Returns 0 when everything passed, else 1.
     """
@@ -34,7 +33,10 @@ def selftest(everywhere: bool) -> int:
     for tool in (["ruff", "check"], ["ruff", "format", "--check"]):
         run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
     run.tell_and_do([sys.executable, "-m", "mypy"])
-    # Where nobody tests: at least nothing is called there that is not there.
+    # Import Linter cannot be started with `python -m`.
+    layers = str(Environment(Path(sys.prefix)).program("lint-imports"))
+    run.tell_and_do([layers, "--no-logo", "--no-cache"])
+    # No tests run on these systems, but at least every name that is used exists there.
     for system in ("win32", "darwin") if everywhere else ():
         options = ["--platform", system, "--cache-dir", f".mypy_cache/{system}"]
         run.tell_and_do([sys.executable, "-m", "mypy", *options, "workshop"])
@@ -78,7 +80,7 @@ class _Run:
 
     def tell_and_do(self, command: list[str], venv: Path | None = None) -> None:
         """Print a command, run it, and remember it if it fails."""
-        shown = shlex.join(["python", *command[1:]])
+        shown = shlex.join([Path(command[0]).stem, *command[1:]])
         where = f" on {venv.name}" if venv else ""
         _say(f"\n$ {shown}{where}")
         # Commands that the tests start are to stay in the same environment.

@@ -1,4 +1,4 @@
-"""Do once, before anybody waits for it, what a first request does only once."""
+"""Do in advance what Python and the libraries do only at a first request."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SAMPLE = Path(__file__).with_name("sample.py")
 
 
 def warm_up() -> None:
-    """Put requests to the sample.
+    """Send requests to the sample app.
 
-    FastAPI imports a part of pydantic at the first route that it sees, and
-    much is looked up and kept at the first request. So are the lines that a
-    traceback shows. No thread is started.
+    FastAPI imports a part of pydantic at the first route, and much is looked up and
+    cached at the first request, also the lines that a traceback shows. No thread is
+    started.
     """
     import httpx2
 
@@ -41,20 +41,20 @@ def warm_up() -> None:
 
 
 def rehearse() -> None:
-    """Go through what a test does, with the sample: load it, ask it, end it.
+    """Do what a test does with the sample app: load it, send requests, shut it down.
 
-    A process that was forked gets a copy of each page of memory when it first
-    writes there, as Python does to whatever it looks at. That is half the time of
-    a small test; so it is done while nobody waits. A thread of the lab may stay.
+    A forked process gets a copy of each page of memory when it first writes to it, and
+    Python writes to all objects that it uses. That takes half the time of a small test,
+    so do it before a verdict is wanted. A thread of the test kit may keep running.
     """
     from workshop.testing.app.application import running
     from workshop.testing.app.exchange import exchange
-    from workshop.testing.app.loading import empty_caches
-    from workshop.testing.reporting.failure_recording import (
+    from workshop.testing.app.failure_recording import (
         choose_recording,
         forget_recording,
         recording_as_json,
     )
+    from workshop.testing.app.loading import empty_caches
     from workshop.testing.time.event_loop import LabLoop
 
     async def play() -> None:
@@ -77,9 +77,9 @@ async def _ask(client: httpx2.AsyncClient) -> None:
 
 
 def warm_up_database() -> None:
-    """Store and find a row in a throw-away database.
+    """Store and find a row in a temporary database.
 
-    SQLAlchemy makes itself ready with the first of each kind of statement.
+    SQLAlchemy prepares each kind of statement when it first occurs.
     """
     from sqlalchemy import create_engine, select
     from sqlalchemy.orm import Session, joinedload

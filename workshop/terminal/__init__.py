@@ -1,8 +1,8 @@
-"""What may reach a terminal, or a file that people read.
+"""Makes text safe for a terminal and for files that people read.
 
-Text that the workshop did not write itself (what an app prints, the words of an
-exception, the name of a file) may hold control codes and passwords. `control_codes`
-removes the former, `secrets` the latter, and `output` applies both on the way out.
+Text that the workshop did not write itself (an app's output, an exception's message, a
+file's name) may hold control codes and passwords. `control_codes` removes the former,
+`secrets` the latter, and `output` applies both to what is written.
 
-The standard library alone, because the set-up and the doctor use it, too.
+Standard library only, because the set-up and the doctor use it, too.
 """

@@ -144,7 +144,7 @@ class Environment:
         return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
 
     def is_whole(self) -> bool:
-        """Return whether it is complete and made for this place, checkout and Python."""
+        """Return whether it is complete, and made here for this checkout and Python."""
         stamp = self.stamp()
         return (
             stamp is not None

@@ -20,7 +20,7 @@ from workshop.actions.services import services_for_tests
 from workshop.cli.place import catalogue
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
-from workshop.testing.reporting.failure_recording import OFF
+from workshop.testing.app.failure_recording import OFF
 
 TURNS = 3
 

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.environment.model import ROOT
 from workshop.environment.setup import own_base
+from workshop.paths import ROOT
 
 CLI = """
 import os
@@ -89,14 +89,17 @@ class Checkout:
     def make(cls, folder: Path) -> Checkout:
         """Copy the files that the set-up needs to *folder*."""
         root = folder / "checkout"
-        for part in ("environment", "processes", "doctor", "services", "terminal"):
+        for part in (
+            *("entry", "environment", "processes", "doctor", "services", "terminal"),
+        ):
             shutil.copytree(
                 ROOT / "workshop" / part,
                 root / "workshop" / part,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        for name in ("workshop/__init__.py", "workshop/__main__.py", "Makefile"):
-            shutil.copy(ROOT / name, root / name)
+        for file in (ROOT / "workshop").glob("*.py"):
+            shutil.copy(file, root / "workshop" / file.name)
+        shutil.copy(ROOT / "Makefile", root / "Makefile")
         (root / "workshop" / "cli").mkdir()
         (root / "workshop" / "cli" / "__init__.py").write_text(CLI, encoding="utf-8")
         (root / "requirements").mkdir()

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 
 ONLY_IPV6 = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo"
 NO_LOOPBACK = "true"

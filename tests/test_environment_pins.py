@@ -11,8 +11,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from workshop.environment import pins
-from workshop.environment.model import ROOT, pins_file
+from workshop.environment.model import pins_file
 from workshop.environment.python import NEWEST, OLDEST
+from workshop.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.checkouts import Checkout
 from workshop.environment import python
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 
 
 @pytest.mark.parametrize(

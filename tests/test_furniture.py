@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests.commands import code_in, unknown_commands
-from workshop.environment.model import ROOT, pins_file
+from workshop.environment.model import pins_file
+from workshop.paths import ROOT
 
 # What these look at is the same on every Python.
 pytestmark = pytest.mark.one_python

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 
 # What these look at is the same on every Python.
 pytestmark = pytest.mark.one_python

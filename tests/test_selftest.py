@@ -10,11 +10,12 @@ import pytest
 
 from tests.checkouts import Checkout
 from workshop.environment import python
+from workshop.environment.model import Environment
 
 # Stands where each tool would be: says how it was called, fails when told to.
 TOOL = """\
 import os, sys
-name = os.path.basename(__file__)[:-3]
+name = os.path.basename(__file__).removesuffix(".py")
 print(name, *sys.argv[1:], flush=True)
 print("where:", os.environ["WORKSHOP_VENV"], flush=True)
 print(f"== {name} closes ==", flush=True)
@@ -28,6 +29,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout.make(tmp_path_factory.mktemp("selftest"))
     for name in ("ruff", "mypy", "pytest"):
         (checkout.root / f"{name}.py").write_text(TOOL, encoding="utf-8")
+    assert checkout.run("list").code == 0
+    linter = Environment(checkout.venv).program("lint-imports")
+    linter.write_text(f"#!{sys.executable}\n{TOOL}", encoding="utf-8")
+    linter.chmod(0o755)
     assert checkout.run("selftest").code == 0
     return checkout
 
@@ -51,14 +56,17 @@ def test_linters_types_and_tests_are_printed_and_run(checkout: Checkout) -> None
         "$ python -m ruff check --extend-exclude lessons,.venvs .",
         "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
         "$ python -m mypy",
+        "$ lint-imports --no-logo --no-cache",
         "$ python -m pytest -c notebooks/pytest.ini notebooks",
         "$ python -m pytest tests",
     ]
     assert ended.out.splitlines()[-1] == "== pytest closes =="
 
 
-@pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest", "ruff mypy pytest"])
-def test_one_failure_stops_nothing_but_fails_the_run(
+@pytest.mark.parametrize(
+    "failing", ["ruff", "mypy", "lint-imports", "pytest", "ruff mypy pytest"]
+)
+def test_one_failure_stops_nothing_and_fails_all(
     checkout: Checkout, failing: str
 ) -> None:
     checkout.settings["FAILING"] = failing
@@ -66,7 +74,7 @@ def test_one_failure_stops_nothing_but_fails_the_run(
     ended = checkout.run("selftest")
 
     assert ended.code == 1
-    assert len(commands(ended.out)) == 5
+    assert len(commands(ended.out)) == 6
     assert ended.out.splitlines()[-1] == "== pytest closes =="
 
 

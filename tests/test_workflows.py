@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from tests.commands import goals_in, unknown_commands, verbs_in
-from workshop.environment.model import ROOT
 from workshop.environment.python import NEWEST, OLDEST
+from workshop.paths import ROOT
 
 # What these look at is the same on every Python.
 pytestmark = pytest.mark.one_python

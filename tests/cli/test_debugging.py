@@ -13,8 +13,8 @@ import httpx2
 import pytest
 
 from tests.tiny import GOOD, write_lesson
-from workshop.environment.model import ROOT
 from workshop.lesson import Lesson
+from workshop.paths import ROOT
 
 if sys.platform == "win32":
     pytest.skip("There are no pseudo-terminals.", allow_module_level=True)

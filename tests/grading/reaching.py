@@ -300,7 +300,7 @@ ATTEMPTS: dict[str, str] = {
         "    recorder.channel = Mute(recorder.channel)"
     ),
     "gc: the channel says what is wanted": at_the_end(
-        _SEARCH + _FORGE + "for channel in find('Channel'):\n"
+        _SEARCH + _FORGE + "for channel in find('EventChannel'):\n"
         "    for event, facts in forged(): channel.send(event, **facts)\n"
         "    break"
     ),
@@ -465,8 +465,8 @@ ATTEMPTS: dict[str, str] = {
     "the comparison and the report of it": at_the_end(
         "import json, pytest, sys\n"
         "main = sys.modules['__main__']\n"
-        "main.Channel.send = lambda *a, **k: None\n"
-        "main.Channel._write = lambda *a, **k: None\n"
+        "main.EventChannel.send = lambda *a, **k: None\n"
+        "main.EventChannel._write = lambda *a, **k: None\n"
         "json.dumps = lambda it, **k: '{}'\n"
         "pytest.Function.runtest = lambda self: None"
     ),

@@ -10,8 +10,9 @@ import pytest
 
 from tests.tiny import GOOD
 from workshop.grading import Limits, Verdict, grade
-from workshop.grading.engine import ROOT, grade_rounds
+from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
+from workshop.paths import ROOT
 from workshop.sandbox.markers import MARK
 from workshop.sandbox.worker_process import Output
 

@@ -12,9 +12,10 @@ from workshop.cli import place
 from workshop.cli.app import TOOL_FAILED
 from workshop.cli.notebooks import notebooks
 from workshop.environment import setup
-from workshop.environment.model import ROOT, SetupError
+from workshop.environment.model import SetupError
 from workshop.notebooks.copies import NoNotebookError, own_copy
 from workshop.notebooks.jupyter import command, settings
+from workshop.paths import ROOT
 
 ORIGINAL = ROOT / "notebooks" / "00_event_loop.ipynb"
 

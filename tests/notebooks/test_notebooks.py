@@ -7,9 +7,9 @@ import pytest
 from workshop.check.generated import check_generated
 from workshop.check.rules import notebook
 from workshop.check.rules.all import Rule
-from workshop.environment.model import ROOT
 from workshop.lesson import Catalogue, Lesson
 from workshop.notebooks.pairing import texts
+from workshop.paths import ROOT
 
 TEXTS = texts(ROOT)
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_output
 
-from workshop.environment.model import ROOT
 from workshop.environment.selftest import NOTEBOOKS
 from workshop.notebooks.execution import ExecutionError, keep_real_times
 from workshop.notebooks.pairing import made_of, notebook_of, read, write
 from workshop.notebooks.renewal import renewed
+from workshop.paths import ROOT
 
 TEXT = """\
 # %%

@@ -25,7 +25,8 @@ import psutil
 
 from tests.screen.terminal import Terminal
 from tests.tiny import GOOD, TESTS, write_lesson
-from workshop.environment.model import ROOT, Environment, Stamp, digest, version_text
+from workshop.environment.model import Environment, Stamp, digest, version_text
+from workshop.paths import ROOT
 
 MARK = "WORKSHOP_TEST_FRONT_END"
 PORT = "WORKSHOP_TEST_PORT"

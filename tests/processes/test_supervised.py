@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.processes.family import is_supervisor
 from workshop.processes.supervised import SupervisedProcess, call
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.processes.liveness import has_ended, machine, name_of_process
 from workshop.processes.temporary import (
     delete,

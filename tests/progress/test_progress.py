@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from workshop import files
 from workshop.grading import Verdict
-from workshop.progress import LessonRecord, State, Store, disk
+from workshop.progress import LessonRecord, State, Store
 from workshop.progress.record import VERDICTS
 
 
@@ -178,11 +179,11 @@ def test_files_of_a_killed_writer_are_recognised(
     path.parent.mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda *_: None)
-        disk.replace(path, b"{}")
+        files.replace(path, b"{}")
     (left,) = path.parent.iterdir()
     os.utime(left, (0, 0))
 
-    disk.replace(path, b"{}")
+    files.replace(path, b"{}")
 
     assert list(path.parent.iterdir()) == [path]
 

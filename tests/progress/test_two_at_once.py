@@ -15,7 +15,8 @@ from workshop.progress import Snapshots, Store
 NOTE_HINTS = """\
 import sys
 from pathlib import Path
-from workshop.progress import Store, disk
+from workshop import files
+from workshop.progress import Store
 
 disk._PATIENCE_SECONDS = 60  # a disk of this machine may be that slow
 path, slug, times = sys.argv[1:]
@@ -188,7 +189,7 @@ def test_a_file_that_is_open_for_a_moment_is_replaced_afterwards(
             raise refusals.pop()
         return replace(self, target)
 
-    monkeypatch.setattr("workshop.progress.disk._PAUSES", (0, 0))
+    monkeypatch.setattr("workshop.files._PAUSES", (0, 0))
     monkeypatch.setattr(Path, "replace", as_on_windows)
 
     store = Store(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.screen.watch.keys import KEYS, footer
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from workshop.check.pictures import folder
 from workshop.cli.watch_picture import watch_pictures
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 
 
 def test_the_pictures_on_pages_match_the_screen(

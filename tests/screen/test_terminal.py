@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from tests.tiny import GOOD, STATE_1, write_lesson
-from workshop.environment.model import ROOT
 from workshop.lesson import Lesson
+from workshop.paths import ROOT
 
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals of this kind", allow_module_level=True)

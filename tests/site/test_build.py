@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from workshop.cli import place
 from workshop.cli.site import site_build
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.site.build import build, refusal
 
 pytest.importorskip("pymdownx", reason="pymdown-extensions needs Python 3.11.5")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workshop.check.pages import check_page, pages_below
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.site.glossary import read_terms
 from workshop.site.picture import is_drawn
 

@@ -10,11 +10,11 @@ import pytest
 from tests.testing.nested import Told, run_lesson
 from workshop.check.gate import AT_ONCE
 from workshop.grading import Limits
-from workshop.grading.engine import make_job, run_job
+from workshop.grading.engine import WORKER, make_job, run_job
 from workshop.lesson import Catalogue, Lesson
 from workshop.sandbox.worker_process import WorkerProcess
 from workshop.testing import Gate
-from workshop.testing.reporting.failure_recording import (
+from workshop.testing.app.failure_recording import (
     OFF,
     choose_recording,
     forget_recording,
@@ -256,7 +256,7 @@ def _verdicts(
     source = lesson.test_file.read_text(encoding="utf-8")
     job["tests"] = re.findall(r"mark\.timeline\n(?:async )?def (\w+)", source)
     assert job["tests"], "no test of this lesson shows its timeline"
-    with WorkerProcess(ROOT, environment) as worker:
+    with WorkerProcess(WORKER, environment) as worker:
         (part,) = run_job(worker, job, lesson, answer, limits=Limits())
     return [
         (str(it.verdict), re.sub(r"\d+", "0", it.message), it.timeline)

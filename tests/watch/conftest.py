@@ -14,8 +14,8 @@ import pytest
 
 from tests.tiny import GOOD, write_lesson
 from workshop.grading import Limits
-from workshop.grading.engine import ROOT
 from workshop.lesson import Lesson
+from workshop.paths import ROOT
 from workshop.progress import content_hash
 from workshop.watch import Event, Finished, Session
 

@@ -10,8 +10,8 @@ import pytest
 from tests.watch.conftest import watch
 from workshop.actions.services import services_for_tests
 from workshop.grading import Verdict
-from workshop.grading.engine import ROOT
 from workshop.lesson import Catalogue, Lesson
+from workshop.paths import ROOT
 
 LESSONS = Catalogue(ROOT).lessons()
 

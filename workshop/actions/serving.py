@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_apps
 from workshop.processes.loopback import bracketed
 from workshop.processes.supervised import SupervisedProcess
@@ -34,7 +35,6 @@ from workshop.terminal.output import (
 if TYPE_CHECKING:
     import uvicorn
 
-_ROOT = Path(__file__).resolve().parents[2]
 _DEBUG = "--debug"
 _COLOURS = "--colours"
 _TICK_SECONDS = 0.05
@@ -74,7 +74,7 @@ class Served:
         self.address = f"http://{bracketed(host)}:{port}"
         self._place = host, port
         # The server runs in another folder, so the path must be absolute.
-        paths = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
+        paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
         in_colours = listen is None and colours_are_wanted() and sys.stdout.isatty()
         options = [name for name, on in _options(debug, in_colours) if on]
         streams: dict[str, Any] = {}

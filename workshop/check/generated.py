@@ -16,12 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from workshop import files
 from workshop.check.finding import Finding
 from workshop.check.pages import PageError, pages_below, read_page
 from workshop.lesson import Catalogue, Lesson
 from workshop.lesson.completeness import is_file
 from workshop.lesson.published import CHECKSUMS, checksums
-from workshop.progress import disk
 from workshop.site.agenda import agenda_tables
 from workshop.site.notebook import NotebookError, notebook_page, title_of
 from workshop.site.reference import fixtures_page, package_page
@@ -209,7 +209,7 @@ def write(pages: Mapping[Path, str | None]) -> list[Path]:
             continue
         page.parent.mkdir(parents=True, exist_ok=True)
         mode = page.stat().st_mode & 0o777 if page.exists() else 0o644
-        disk.replace(page, text.encode("utf-8"), mode)
+        files.replace(page, text.encode("utf-8"), mode)
     return list(pages)
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
+from workshop import paths
 from workshop.lesson import Catalogue, Gap, Lesson, LessonError
 from workshop.progress import Snapshots, Store
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The root of the checkout."""
+ROOT = paths.ROOT
+"""The checkout."""
 
 
 def home() -> Path:
-    """Return the folder for everything that is written outside lessons.
-
-    `.workshop` in the checkout, or the value of WORKSHOP_HOME.
-    """
-    return Path(os.environ.get("WORKSHOP_HOME") or ROOT / ".workshop")
+    """Return the folder for all that the tool stores outside of lessons."""
+    return paths.folder_named_by("WORKSHOP_HOME") or ROOT / ".workshop"
 
 
 def catalogue() -> Catalogue:

@@ -10,8 +10,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workshop import files
 from workshop.cli import place
-from workshop.progress import disk
 from workshop.terminal.output import safe_plain
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def with_kept_output(verdict: LessonVerdict) -> LessonVerdict:
     with contextlib.suppress(OSError):
         if text:
             file.parent.mkdir(parents=True, exist_ok=True)
-            disk.replace(file, text.encode("utf-8"))
+            files.replace(file, text.encode("utf-8"))
             return replace(verdict, output_file=file)
         file.unlink(missing_ok=True)
     return replace(verdict, output_file=None)

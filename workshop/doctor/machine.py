@@ -15,14 +15,13 @@ from pathlib import Path
 from workshop.doctor.finding import Finding, ok, problem, warning
 from workshop.environment import python
 from workshop.environment.model import (
-    ROOT,
     Environment,
     digest,
-    folder_named_by,
     version_text,
 )
 from workshop.environment.ownership import refusal
 from workshop.environment.trouble import explain_os_error
+from workshop.paths import ROOT, folder_named_by, home
 from workshop.processes.environment import diverts_packages
 from workshop.processes.isolation import ignored_settings
 from workshop.processes.loopback import LoopbackError, family_of
@@ -40,9 +39,9 @@ def look(environment: Environment) -> Iterator[Finding]:
     """Yield a finding for each check that needs no packages."""
     yield python_version()
     yield set_up(environment)
-    home = folder_named_by("WORKSHOP_HOME")
-    yield writing(ROOT, elsewhere=environment.place.parent != ROOT and bool(home))
-    yield from keeping(home or ROOT / ".workshop")
+    has_own_home = folder_named_by("WORKSHOP_HOME") is not None
+    yield writing(ROOT, elsewhere=environment.place.parent != ROOT and has_own_home)
+    yield from keeping(home())
     yield from bytecode(os.environ)
     yield from settings(ignored_settings(), os.environ)
     yield from file_system(ROOT, _read("/proc/mounts"), _read("/proc/version"))

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from workshop.doctor import machine
 from workshop.doctor.finding import Finding, State, conclusion, problem
-from workshop.environment.model import ROOT, Environment
+from workshop.environment.model import Environment
+from workshop.paths import ROOT
 from workshop.terminal.output import safe
 
 _PATIENCE_SECONDS = 30

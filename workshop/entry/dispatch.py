@@ -15,7 +15,8 @@ import subprocess
 import sys
 
 from workshop import commands
-from workshop.environment.model import Environment, SetupError, folder_named_by
+from workshop.environment.model import Environment, SetupError
+from workshop.paths import folder_named_by
 from workshop.processes.signals import orderly_end
 from workshop.terminal.output import safe
 

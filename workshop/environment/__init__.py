@@ -2,7 +2,7 @@
 
 Standard library only, because it runs before anything is installed. The two modules
 that also run on a Python that is too old (this one and `python`) are written for 3.6,
-and so is everything that they import at the top.
+and so is everything that they import at the top (`workshop.paths`).
 
 Other packages call `setup.ensure(environment, groups)`.
 """

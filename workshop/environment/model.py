@@ -1,7 +1,7 @@
-"""An environment: a folder with its own Python and packages.
+"""A virtual environment, and the stamp file that says what is installed in it.
 
-A stamp file inside records what is installed. It is removed before anything changes,
-and written last and atomically, so an environment without a stamp is incomplete.
+The stamp is removed before anything changes and is written last, in one step. So an
+environment without a stamp is incomplete.
 """
 
 from __future__ import annotations
@@ -9,23 +9,28 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from workshop import files
+from workshop.paths import ROOT, folder_named_by
 
 
 class SetupError(Exception):
-    """The set-up cannot continue; the message says why and what to do."""
+    """The set-up cannot continue. The message says why and what to do."""
 
 
 @dataclass
 class Stamp:
-    """The record of what an environment holds.
+    """What the stamp file says about its environment.
 
-    `installed` has, by group, the digest of the pins it was installed from, or "begun"
-    for an installation that was interrupted.
+    Attributes:
+        python: the version of its Python.
+        place: the folder that it was made in.
+        checkout: the checkout that it was made for.
+        installed: by group, the digest of the pins that it was installed from, or
+            "begun" if that installation was interrupted.
+
     """
 
     python: str
@@ -80,36 +85,6 @@ def version_text(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Replace the file *path* atomically with one that contains *text*.
-
-    An existing file is never written to, because it may be a link, or a hard link in a
-    space-saving copy of the checkout.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        fresh.chmod(0o644)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-
-
-def folder_named_by(variable: str) -> Path | None:
-    """Return the folder that an environment *variable* names, or None.
-
-    `~` is the home folder. A relative path starts at the current folder.
-    """
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        return None
-    # Without a home folder, `~` is an ordinary name.
-    return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111
-
-
 @dataclass(frozen=True)
 class Environment:
     """The virtual environment in the folder *place*."""
@@ -124,12 +99,12 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        """The path of the environment's interpreter, which may not exist."""
+        """The environment's interpreter, which may be missing."""
         return self.program("python")
 
     @property
     def stamp_file(self) -> Path:
-        """The file that exists when the environment is complete."""
+        """The stamp. It exists if the environment is complete."""
         return self.place / "workshop.stamp"
 
     @property
@@ -139,12 +114,12 @@ class Environment:
 
     @property
     def lock_file(self) -> Path:
-        """The lock file for one set-up at a time."""
+        """The lock file, which one set-up at a time holds."""
         return self.place / "workshop.lock"
 
     @property
     def log_file(self) -> Path:
-        """The output of the installers at the last set-up."""
+        """The installers' output at the last set-up."""
         return self.place / "workshop.log"
 
     def program(self, name: str) -> Path:
@@ -154,18 +129,22 @@ class Environment:
         return self.place / "bin" / name
 
     def stamp(self) -> Stamp | None:
-        """Return the stamp; None if there is none that can be read."""
+        """Return the stamp, or None if it is missing or cannot be read."""
         try:
             return Stamp.parse(self.stamp_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
+
+    def write(self, stamp: Stamp) -> None:
+        """Write the stamp, in one step."""
+        files.replace(self.stamp_file, stamp.text().encode(), 0o644)
 
     def is_running(self) -> bool:
         """Return whether this process runs on the environment's interpreter."""
         return os.path.realpath(sys.prefix) == os.path.realpath(self.place)
 
     def is_whole(self) -> bool:
-        """Return whether it is complete, and made for this place, checkout, Python."""
+        """Return whether it is complete, and made here for this checkout and Python."""
         stamp = self.stamp()
         return (
             stamp is not None
@@ -183,14 +162,14 @@ class Environment:
         return [name for name in groups if stamp.installed.get(name) != digest(name)]
 
     def mark_stale(self) -> None:
-        """Mark the packages as stale, so that they are installed again."""
+        """Have the packages installed again, because some are missing or changed."""
         stamp = self.stamp()
         if stamp is not None:
             stamp.installed = dict.fromkeys(stamp.installed, "begun")
-            replace_text(self.stamp_file, stamp.text())
+            self.write(stamp)
 
     def mark_stale_if_other_python(self) -> None:
-        """Remove the stamp if the environment's Python has another version."""
+        """Remove the stamp if it names another Python than the one inside."""
         stamp = self.stamp()
         if stamp is not None and self._runs_other_python(stamp):
             self.stamp_file.unlink(missing_ok=True)

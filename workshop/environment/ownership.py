@@ -11,7 +11,9 @@ import os
 import stat
 from pathlib import Path
 
-from workshop.environment.model import ROOT, Environment, replace_text
+from workshop import files
+from workshop.environment.model import Environment
+from workshop.paths import ROOT
 
 _SENTENCE = (
     "The async FastAPI workshop made this folder. It changes and removes what is in it."
@@ -51,7 +53,7 @@ def is_ours(environment: Environment) -> bool:
 
 def claim(environment: Environment) -> None:
     """Mark the environment's folder as the workshop's, while it is still empty."""
-    replace_text(environment.marker_file, f"{_SENTENCE}\n")
+    files.replace(environment.marker_file, f"{_SENTENCE}\n".encode(), 0o644)
 
 
 def refusal(environment: Environment) -> str | None:

@@ -12,8 +12,9 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from workshop.environment.model import ROOT, Environment, pins_file
+from workshop.environment.model import Environment, pins_file
 from workshop.environment.python import OLDEST
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_installers
 
 

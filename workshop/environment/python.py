@@ -1,6 +1,6 @@
-"""Which Python versions are supported, and which this machine has.
+"""Which Python versions the workshop supports, and where this machine has them.
 
-Written for Python 3.6 and later, because an unsupported version must be able to run it
+Written for Python 3.6 and later, so that a Python that is too old can run this module
 and report the problem in one sentence.
 """
 
@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from workshop.paths import PACKAGE, ROOT
+
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 
-# Some launchers are on the PATH but refuse to start (such as a version manager's
-# shims). So each candidate has to report its version.
+# Some commands are on the PATH but do not start, for example the shims of a version
+# manager. So each candidate has to report its version and path.
 _WHO = "import sys; print('%d %d %s' % (sys.version_info[:2] + (sys.executable,)))"
 
 
@@ -23,7 +25,7 @@ def supported(version: "tuple[int, int]") -> bool:
 
 
 def refusal(version: "tuple[int, int]") -> str:
-    """Return the message that Python *version* is unsupported, and what to do."""
+    """Return the message that Python *version* is not supported, and what to do."""
     return (
         "The workshop needs Python {}.{} to {}.{}, but this is {}.{}. Install "
         "Python {}.{} (from python.org or with your package manager) and run "
@@ -37,7 +39,7 @@ def names() -> "list[str]":
 
 
 def identity(command: "list[str]") -> "tuple[tuple[int, int], str] | None":
-    """Start *command* and return its version and path, or None if it fails."""
+    """Start *command* and return its version and path, or None if it does not run."""
     try:
         answer = subprocess.run(
             # Isolated: it uses its own modules, regardless of environment variables.
@@ -84,12 +86,15 @@ def _candidates() -> "list[list[str]]":
 def go_on_with_another(arguments: "list[str]") -> int:
     """Run the workshop with a supported Python, or report that there is none.
 
-    macOS's own `python3` is old, but a newer one is often installed beside it. Using
-    that spares the learner one more command. Returns its exit code, or 3 if there is
-    no supported Python.
+    macOS's own `python3` is old, but a newer one is often installed, too. Starting that
+    one saves the user from typing its name.
+
+    Returns:
+        The other Python's exit code, or 3 if there is none.
+
     """
     version = sys.version_info[0], sys.version_info[1]
-    own = str(Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python")
+    own = str(ROOT / ".venv" / "bin" / "python")
     who = identity([own])
     if who is not None and supported(who[0]):
         return _call(own, arguments)
@@ -109,8 +114,6 @@ def go_on_with_another(arguments: "list[str]") -> int:
 
 def _call(path: str, arguments: "list[str]") -> int:
     try:
-        return subprocess.call(
-            [path, str(Path(__file__).resolve().parents[1]), *arguments]
-        )
+        return subprocess.call([path, str(PACKAGE), *arguments])
     except KeyboardInterrupt:
         return 130

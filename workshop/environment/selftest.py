@@ -10,7 +10,8 @@ from pathlib import Path
 
 from workshop.commands import BY_NAME
 from workshop.environment import python, setup
-from workshop.environment.model import ROOT, Environment, SetupError, version_text
+from workshop.environment.model import Environment, SetupError, version_text
+from workshop.paths import ROOT
 from workshop.processes.supervised import call
 
 NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
@@ -18,13 +19,13 @@ NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
 
 
 def selftest(everywhere: bool) -> int:
-    """Run linters, type checks and all tests; print at the end which ones failed.
+    """Run linters, types, layers and all tests; report at the end what did not pass.
 
-    Each command is printed before it runs, all run even if an earlier one failed, and
-    the last line is pytest's. With *everywhere*, types are also checked for Windows and
-    macOS, and the tests also run on the oldest and the newest supported Python on this
-    machine, each in its own environment under `.venvs`. Tests marked `one_python` only
-    run once.
+    Each command is printed before it runs. If one fails, the others run all the same,
+    and the last line is pytest's. With *everywhere*, types are also checked as on
+    Windows and macOS. The tests then also run on the oldest and the newest supported
+    Python of this machine, each in an environment of its own under `.venvs`, except
+    for those marked `one_python`.
 
     Returns 0 if everything passed, otherwise 1.
     """
@@ -32,7 +33,10 @@ def selftest(everywhere: bool) -> int:
     for tool in (["ruff", "check"], ["ruff", "format", "--check"]):
         run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
     run.tell_and_do([sys.executable, "-m", "mypy"])
-    # Nothing runs there, but this finds calls that do not exist on those systems.
+    # Import Linter cannot be started with `python -m`.
+    layers = str(Environment(Path(sys.prefix)).program("lint-imports"))
+    run.tell_and_do([layers, "--no-logo", "--no-cache"])
+    # No tests run on these systems, but at least every name that is used exists there.
     for system in ("win32", "darwin") if everywhere else ():
         options = ["--platform", system, "--cache-dir", f".mypy_cache/{system}"]
         run.tell_and_do([sys.executable, "-m", "mypy", *options, "workshop"])
@@ -75,8 +79,8 @@ class _Run:
     failed: list[str] = field(default_factory=list)
 
     def tell_and_do(self, command: list[str], venv: Path | None = None) -> None:
-        """Print a command, run it, and record it if it fails."""
-        shown = shlex.join(["python", *command[1:]])
+        """Print a command, run it, and remember it if it fails."""
+        shown = shlex.join([Path(command[0]).stem, *command[1:]])
         where = f" on {venv.name}" if venv else ""
         _say(f"\n$ {shown}{where}")
         # Commands that the tests start have to stay in the same environment.

@@ -11,20 +11,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop.environment import lock, ownership, python
+from workshop import files
+from workshop.environment import ownership, python
 from workshop.environment.installer import Installer
 from workshop.environment.model import (
-    ROOT,
     Environment,
     SetupError,
     Stamp,
     digest,
     pins_file,
-    replace_text,
     version_text,
 )
 from workshop.environment.progress_line import ProgressLine
 from workshop.environment.trouble import explain_disk, explain_os_error
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_installers
 
 
@@ -49,7 +49,9 @@ def ensure(
     try:
         _refuse_what_is_not_ours(environment)
         environment.place.mkdir(parents=True, exist_ok=True)
-        with lock.held(environment.lock_file, lambda who: _waiting(who, progress_line)):
+        with files.lock(
+            environment.lock_file, lambda who: _waiting(who, progress_line)
+        ):
             if not _is_ready(environment, groups):
                 _refuse_what_is_not_ours(environment)
                 ownership.claim(environment)
@@ -133,7 +135,7 @@ class _Work:
         pins = {name: digest(name) for name in missing}
         stamp.checkout = str(ROOT)
         stamp.installed = before | dict.fromkeys(missing, "begun")
-        self._write(stamp)
+        environment.write(stamp)
         if missing:
             installer = Installer(environment, self.base, self.progress_line)
             try:
@@ -142,7 +144,7 @@ class _Work:
                 # Both installers download everything before they change anything, so a
                 # complete environment is still complete.
                 stamp.installed = before
-                self._write(stamp)
+                environment.write(stamp)
                 raise
             absent = self._absent(missing)
             if absent:
@@ -153,7 +155,7 @@ class _Work:
                 )
         self._point_at_checkout()
         stamp.installed = before | pins
-        self._write(stamp)
+        environment.write(stamp)
         if missing:
             self._compile()
 
@@ -279,13 +281,11 @@ class _Work:
     def _begin(self, doing: str) -> None:
         self.progress_line.begin(doing)
 
-    def _write(self, stamp: Stamp) -> None:
-        replace_text(self.environment.stamp_file, stamp.text())
-
     def _point_at_checkout(self) -> None:
         """Make the environment's Python find `workshop` from any folder."""
         for folder in self._libraries():
-            replace_text(folder / "async_fastapi_workshop.pth", f"{ROOT}\n")
+            file = folder / "async_fastapi_workshop.pth"
+            files.replace(file, f"{ROOT}\n".encode(), 0o644)
 
     def _compile(self) -> None:
         """Compile the packages in the background if Python itself does not.

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
-from workshop.sandbox.control_channel import rest
+from workshop.sandbox.control_channel import wait_to_be_ended
+from workshop.sandbox.event_channel import EventChannel
 from workshop.testing.app.breakpoints import call_at_breakpoints
 from workshop.testing.reporting.source import SourceLine
 
-if TYPE_CHECKING:
-    from workshop.grading.worker import Channel
 
-
-def report_breakpoints(channel: Channel) -> None:
+def report_breakpoints(channel: EventChannel) -> None:
     """Report a breakpoint over *channel*, and block its thread until the run ends.
 
     If the run continued, its verdict would be about code that was meant to stop there.
@@ -26,6 +23,6 @@ def report_breakpoints(channel: Channel) -> None:
             return
         channel.mark("")
         channel.send("breakpoint", where=place.short, line=place.labelled)
-        rest()
+        wait_to_be_ended()
 
     call_at_breakpoints(report)

@@ -17,11 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workshop.grading.engine import ROOT, make_job, part_of
+from workshop.grading.engine import make_job, part_of
 from workshop.grading.verdict import Ending, StepVerdict
-from workshop.grading.worker import Channel, arguments, preload
+from workshop.grading.worker import arguments, preload
 from workshop.lesson import Lesson, Step
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_tests
+from workshop.sandbox.event_channel import EventChannel
 from workshop.sandbox.limits import Limits
 from workshop.terminal.control_codes import cleaned
 from workshop.terminal.output import safe_plain, safe_standard_streams
@@ -77,7 +79,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
     return events
 
 
-class _ForegroundChannel(Channel):
+class _ForegroundChannel(EventChannel):
     """Writes events to a file, and prints the name of each test that starts."""
 
     def mark(self, test: str, *, again: bool = False) -> None:

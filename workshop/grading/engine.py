@@ -23,11 +23,14 @@ from workshop.grading.verdict import (
 )
 from workshop.lesson import Lesson
 from workshop.lesson.published import edited_tests
+from workshop.paths import ROOT
 from workshop.sandbox.limits import Limits
 from workshop.sandbox.worker_process import WorkerProcess
 from workshop.terminal.control_codes import plain
 
-ROOT = Path(__file__).resolve().parents[2]
+WORKER = "workshop.grading.worker"
+"""The module that a worker process runs."""
+
 _DEFAULT = Limits()
 
 
@@ -69,7 +72,7 @@ def grade_rounds(
     cut short, the list ends with that round. See `grade` for the rest.
     """
     job = make_job(lesson, answer, rounds=rounds, seed=seed, limits=limits)
-    with WorkerProcess(ROOT, environment or {}) as worker:
+    with WorkerProcess(WORKER, environment or {}) as worker:
         rounds_done = run_job(
             worker, job, lesson, answer, limits=limits, on_event=on_event
         )

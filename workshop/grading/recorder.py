@@ -9,29 +9,26 @@ import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from workshop.grading import audit, integrity
-from workshop.sandbox.control_channel import rest
+from workshop.sandbox.control_channel import ControlChannel, wait_to_be_ended
+from workshop.sandbox.event_channel import EventChannel
 from workshop.testing.reporting.cases import on_passed_case
 from workshop.testing.reporting.exception_groups import leaves
-
-if TYPE_CHECKING:
-    from workshop.grading.worker import Channel
-    from workshop.sandbox.control_channel import ControlChannel
 
 
 class Recorder:
     """Reports one round of a job over *channel*.
 
-    Without *orders* no parent ends this process, so it exits by itself.
+    Without a *control* channel no other process ends this one, so it ends by itself.
     """
 
     def __init__(
         self,
-        channel: Channel,
+        channel: EventChannel,
         job: dict[str, Any],
         number: int,
         control: ControlChannel | None,
@@ -124,7 +121,7 @@ class Recorder:
         changed = self._changed(whole)
         if changed is not None:
             self._alarm(f"changed {changed}, which the tests rely on", "")
-            rest()
+            wait_to_be_ended()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -135,7 +132,7 @@ class Recorder:
         """
         self.finish()
         if self.is_last and self.control is not None:
-            rest()
+            wait_to_be_ended()
 
     def finish(self) -> None:
         """Report the end of the round, once."""

@@ -1,4 +1,4 @@
-"""Do in advance what only the first request of a process has to do."""
+"""Do in advance what Python and the libraries do only at a first request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ SAMPLE = Path(__file__).with_name("sample.py")
 def warm_up() -> None:
     """Send requests to the sample app.
 
-    FastAPI imports a part of pydantic for its first route, and caches much at the first
-    request. So does Python with the source lines in a traceback. No thread is started.
+    FastAPI imports a part of pydantic at the first route, and much is looked up and
+    cached at the first request, also the lines that a traceback shows. No thread is
+    started.
     """
     import httpx2
 
@@ -40,20 +41,20 @@ def warm_up() -> None:
 
 
 def rehearse() -> None:
-    """Run a complete test with the sample app: load it, send a request, shut it down.
+    """Do what a test does with the sample app: load it, send requests, shut it down.
 
-    A forked process copies each memory page when it first writes to it, as Python does
-    with every object that it uses. That takes half the time of a small test, so it is
-    done in advance. A thread of the test kit may remain.
+    A forked process gets a copy of each page of memory when it first writes to it, and
+    Python writes to all objects that it uses. That takes half the time of a small test,
+    so do it before a verdict is wanted. A thread of the test kit may keep running.
     """
     from workshop.testing.app.application import running
     from workshop.testing.app.exchange import exchange
-    from workshop.testing.app.loading import empty_caches
-    from workshop.testing.reporting.failure_recording import (
+    from workshop.testing.app.failure_recording import (
         choose_recording,
         forget_recording,
         recording_as_json,
     )
+    from workshop.testing.app.loading import empty_caches
     from workshop.testing.time.event_loop import LabLoop
 
     async def play() -> None:
@@ -78,7 +79,7 @@ async def _ask(client: httpx2.AsyncClient) -> None:
 def warm_up_database() -> None:
     """Store and find a row in a temporary database.
 
-    SQLAlchemy caches what it prepares for the first statement of each kind.
+    SQLAlchemy prepares each kind of statement when it first occurs.
     """
     from sqlalchemy import create_engine, select
     from sqlalchemy.orm import Session, joinedload

@@ -1,19 +1,19 @@
 """The process in which a lesson's tests run, once.
 
-Started as `python -m workshop.grading.worker` with three pipes. It imports the packages
-that lessons need, takes one job from its standard input, runs it, and waits to be
-ended: the parent then ends the whole process group, so that nothing survives that the
-code under test has left behind.
+Started as `python -m workshop.grading.worker` with three pipes. It imports what
+lessons need, reads one job from its standard input, and runs it. Then it stays until
+the process that started it ends the whole process group, so that nothing that the
+answer has started survives.
 
-A job may say that it `waits`. Then everything that does not need the learner's file is
-done in advance, including the collection of the tests, and a second line says which of
-them to run. With `--stem`, standard input is a socket, and the worker forks a process
-for each request to run tests. `orders` has both.
+If the job `waits`, the worker does in advance all that it can do without the answer,
+including the collection of the tests. A second line then names the tests to run. With
+`--fork-server` standard input is a socket, and the worker forks a process for each
+request, which runs the tests. (See `workshop.sandbox.control_channel`.)
 
-- Standard input: the job, one line of JSON. Its end means "stop at once".
-- Standard error: events, one line of JSON each. Lines that are not JSON are the
-  interpreter's last words.
-- Standard output: what the app prints, with a marker line between tests.
+- standard input: the job, one line of JSON. If it is closed, the worker ends at once.
+- standard error: events, one line of JSON each. Other lines are the interpreter's own
+  last words.
+- standard output: what the answer prints, with a marker line between tests.
 """
 
 from __future__ import annotations
@@ -22,23 +22,22 @@ import contextlib
 import copy
 import faulthandler
 import importlib
-import json
 import logging
 import os
 import sys
-import threading
 import traceback
-from collections.abc import Callable
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from workshop.grading.breakpoints import report_breakpoints
-from workshop.grading.signature import signer
-from workshop.grading.warm_up import warm_up, warm_up_database
-from workshop.sandbox.control_channel import ControlChannel, ForkingControlChannel, rest
-from workshop.sandbox.markers import AGAIN, MARK, RUN_ID
+from workshop.grading.warm_up import rehearse, warm_up, warm_up_database
+from workshop.sandbox.control_channel import (
+    ControlChannel,
+    ForkingControlChannel,
+    wait_to_be_ended,
+)
+from workshop.sandbox.event_channel import EventChannel
 
 
 def main() -> None:
@@ -49,9 +48,12 @@ def main() -> None:
     events = os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
     _detach_standard_streams()
     faulthandler.enable(events)
-    channel = Channel(events)
-    kind = ForkingControlChannel if "--stem" in sys.argv else ControlChannel
-    control = kind(descriptor, channel)
+    channel = EventChannel(events)
+    control = (
+        ForkingControlChannel(descriptor, channel, rehearse)
+        if "--fork-server" in sys.argv
+        else ControlChannel(descriptor, channel)
+    )
     try:
         preload()
         report_breakpoints(channel)
@@ -66,75 +68,11 @@ def main() -> None:
             _run(job, channel, control)
     except BaseException:  # noqa: BLE001 -- every end of this process is reported
         channel.send("broken", traceback=traceback.format_exc())
-    rest()
+    wait_to_be_ended()
 
 
 # Of the errors in a group.
 _MOST_ERRORS = 8
-
-
-class Channel:
-    """Sends events to the parent process."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._lock = threading.Lock()
-        self._signed: Callable[[str], str] = str
-        self.adopt(stream)
-
-    def adopt(self, stream: IO[str]) -> None:
-        """Use *stream* from now on, in this process only."""
-        self.stream = stream
-        self._pid = os.getpid()
-        self._badge = os.environ.get(RUN_ID, "")
-
-    @property
-    def is_own(self) -> bool:
-        """Whether this is the reporting process, and not a child of the app."""
-        return os.getpid() == self._pid
-
-    def sign_with(self, key: str) -> None:
-        """Sign each event from now on, so that only this process can write events."""
-        self._signed = signer(key)
-
-    def send(self, event: str, **facts: Any) -> None:
-        """Write one event as a line of JSON."""
-        self._write(json.dumps({"event": event, "pid": self._pid, **facts}))
-
-    def alarm(self) -> Callable[[str, str], None]:
-        """Return a function that reports interference by the app.
-
-        It keeps references to everything that it calls, because the app may have
-        replaced the rest.
-        """
-        quoted, write, pid = encode_basestring_ascii, self._write, self._pid
-
-        def alarm(what: str, line: str) -> None:
-            write(
-                f'{{"event": "tampered", "pid": {pid}, '
-                f'"what": {quoted(what)}, "line": {quoted(line)}}}'
-            )
-
-        return alarm
-
-    def _write(self, line: str, getpid: Callable[[], int] = os.getpid) -> None:
-        if getpid() != self._pid:
-            return  # a child made with os.fork() would report in our name
-        with self._lock:
-            self.stream.write(self._signed(line) + "\n")
-            self.stream.flush()
-
-    def mark(self, test: str, *, again: bool = False) -> None:
-        """Write to standard output where the output of *test* begins.
-
-        With *again*, its output so far is discarded.
-        """
-        if not self.is_own:
-            return
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        words = f"{self._badge} {test} {AGAIN}" if again else f"{self._badge} {test}"
-        os.write(1, f"{MARK}{words}\n".encode())
 
 
 class BriefFormatter(logging.Formatter):
@@ -232,7 +170,7 @@ def _preload_for(job: dict[str, Any]) -> None:
                     importlib.import_module(module)
 
 
-def _run(job: dict[str, Any], channel: Channel, control: ControlChannel) -> None:
+def _run(job: dict[str, Any], channel: EventChannel, control: ControlChannel) -> None:
     import pytest
 
     from workshop.grading.recorder import Recorder

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
-from workshop.environment.model import ROOT
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_apps
 
 

@@ -15,8 +15,7 @@ from collections.abc import Collection, Iterable
 
 import psutil
 
-from workshop.processes.marks import OWNER, PROCESS
-from workshop.processes.supervisor import MODULE
+from workshop.processes.marks import OWNER, PROCESS, SUPERVISOR_MODULE
 
 _ROUNDS = 10
 
@@ -113,7 +112,10 @@ def is_supervisor(process: psutil.Process) -> bool:
     except (psutil.Error, OSError):
         return False
     marks = {OWNER, PROCESS}
-    return command[1:3] == ["-m", MODULE] and not marks & _environment(process).keys()
+    return (
+        command[1:3] == ["-m", SUPERVISOR_MODULE]
+        and not marks & _environment(process).keys()
+    )
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -5,3 +5,6 @@ OWNER = "WORKSHOP_OWNER"
 
 PROCESS = "WORKSHOP_PROCESS"
 """Identifies a supervised process; its descendants inherit the variable."""
+
+SUPERVISOR_MODULE = "workshop.processes.supervisor"
+"""The module that a supervisor runs, by which its command line is recognized."""

@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.liveness import name_of_process
-from workshop.processes.marks import OWNER, PROCESS
-from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS, MODULE
+from workshop.processes.marks import OWNER, PROCESS, SUPERVISOR_MODULE
+from workshop.processes.supervisor import AT_ONCE, GRACE_SECONDS
 
 if TYPE_CHECKING:
     import psutil
 
-_ROOT = Path(__file__).resolve().parents[2]
 # On Windows a wait without a timeout cannot be interrupted.
 _WAIT_SECONDS = 0.2 if sys.platform == "win32" else None
 
@@ -46,14 +46,14 @@ class _Supervisor:
 
     def _start(self) -> None:
         self._owner = name_of_process()
-        environment = environment_of_tests({"PYTHONPATH": str(_ROOT)})
+        environment = environment_of_tests({"PYTHONPATH": str(ROOT)})
         # Another supervisor must not end this one.
         environment.pop(OWNER, None)
         environment.pop(PROCESS, None)
         theirs, self._pipe = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, self._owner],
+                [sys.executable, "-m", SUPERVISOR_MODULE, self._owner],
                 cwd=tempfile.gettempdir(),
                 env=environment,
                 stdin=theirs,

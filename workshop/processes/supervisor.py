@@ -17,9 +17,6 @@ from workshop.processes.liveness import has_ended
 from workshop.processes.marks import OWNER
 from workshop.processes.temporary import sweep
 
-MODULE = "workshop.processes.supervisor"
-"""What its command line runs; `__name__` would be `__main__` there."""
-
 AT_ONCE = b"!"
 """Written by the owner: kill everything without waiting."""
 

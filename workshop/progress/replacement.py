@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from workshop import files
 from workshop.lesson import Lesson
-from workshop.progress import disk
 from workshop.progress.record import LessonRecord
 from workshop.progress.snapshots import Snapshot, Snapshots
 from workshop.progress.store import Store, content_hash_of
@@ -74,7 +74,7 @@ def undo(
     current files are skipped: after an update that kept the file as it was, the last
     replacement is the one before.
     """
-    with disk.turn(_lock(snapshots)):
+    with files.one_at_a_time(_lock(snapshots)):
         there = snapshots.of(lesson.slug)
         wanted = [it for it in there if number in (None, it.number)]
         if not wanted:
@@ -104,7 +104,7 @@ def _start_at(
     step: int, verb: Verb, lesson: Lesson, store: Store, snapshots: Snapshots
 ) -> Replacement:
     content = _read(lesson.state_file(step - 1))
-    with disk.turn(_lock(snapshots)):
+    with files.one_at_a_time(_lock(snapshots)):
         changed, kept = _replace(lesson, content, verb, store, snapshots)
 
         def note(record: LessonRecord) -> None:
@@ -137,11 +137,11 @@ def _replace(
                     f"{file} was saved in the meantime. Nothing was changed. "
                     "Run the command again."
                 )
-        disk.replace(file, content, mode)
+        files.replace(file, content, mode)
     except OSError as problem:
         raise ReplacementError(
-            f"{file} was not replaced: {disk.reason(problem)}. Your file is unchanged. "
-            "Is the disk full, or the folder write-protected?"
+            f"{file} was not replaced: {files.reason(problem)}. Your file is as it "
+            "was. Is the disk full, or the folder write-protected?"
         ) from None
     return True, kept
 
@@ -173,7 +173,7 @@ def _read(path: Path) -> bytes:
         ) from None
     except OSError as problem:
         raise ReplacementError(
-            f"{path} cannot be read: {disk.reason(problem)}. Nothing was changed."
+            f"{path} cannot be read: {files.reason(problem)}. Nothing was changed."
         ) from None
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from workshop.progress import disk
+from workshop import files
 
 RETAINED = 50
 """How many snapshots of each lesson are kept.
@@ -117,7 +117,7 @@ class Snapshots:
                 copy = folder / path
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(content)
-            disk.replace(folder / "app.py", app, 0o644)
+            files.replace(folder / "app.py", app, 0o644)
             (folder / _STANDING).write_text(json.dumps(standing), encoding="utf-8")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

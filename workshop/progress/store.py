@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from workshop.progress import disk
+from workshop import files
 from workshop.progress.record import VERSION, State, from_json, to_json
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Store:
         return state
 
     def _turn(self) -> AbstractContextManager[None]:
-        return disk.turn(self.path.with_suffix(".lock"))
+        return files.one_at_a_time(self.path.with_suffix(".lock"))
 
     def _load(self) -> State:
         """Return the state. Call it with the lock held, because it may repair."""
@@ -93,8 +93,8 @@ class Store:
         except OSError as problem:
             self.is_left_alone = True
             self._note(
-                "Your progress cannot be read, so the file is left alone: "
-                f"{disk.reason(problem)}. Verdicts are not affected."
+                "Your progress cannot be read and is left alone: "
+                f"{files.reason(problem)}. Verdicts are not affected."
             )
         return State()
 
@@ -124,13 +124,13 @@ class Store:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
-                disk.replace(self.backup, self.path.read_bytes())
+                files.replace(self.backup, self.path.read_bytes())
             text = json.dumps(to_json(state), indent=2) + "\n"
-            disk.replace(self.path, text.encode())
+            files.replace(self.path, text.encode())
             self.is_saved = True
         except OSError as problem:
             self._note(
-                f"Progress could not be saved: {disk.reason(problem)}. "
+                f"Progress could not be saved: {files.reason(problem)}. "
                 "Verdicts are not affected."
             )
 
@@ -141,7 +141,7 @@ class Store:
             os.replace(self.path, aside)  # noqa: PTH105 -- replaces on Windows too
         except OSError as problem:
             self._note(
-                f"{self.path} is damaged and cannot be moved: {disk.reason(problem)}."
+                f"{self.path} is damaged and in the way: {files.reason(problem)}."
             )
             self.is_left_alone = True
         else:
@@ -162,15 +162,8 @@ def content_hash_of(content: bytes) -> str:
 
 
 def _read(path: Path) -> State:
-    """Return the state in the file *path*.
-
-    Raises:
-        OSError: The file cannot be read.
-        _NewerVersionError: A newer version wrote it.
-        _DamagedError: It is damaged.
-
-    """
-    content = disk.read(path)
+    """Raise OSError, _NewerVersionError or _DamagedError."""
+    content = files.read(path)
     try:
         data = json.loads(content.decode("utf-8"))
         version = data["version"]

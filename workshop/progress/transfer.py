@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from workshop.progress import disk
+from workshop import files
 from workshop.progress.record import VERSION, LessonRecord, State, from_json, to_json
 
 _SLUG = re.compile(r"\d\d_[a-z0-9_]+")
@@ -54,10 +54,10 @@ def write_export(state: State, file: Path) -> None:
                     "not overwritten. Choose another name."
                 ) from None
         text = json.dumps(to_json(state), indent=2) + "\n"
-        disk.replace(file, text.encode(), 0o644)
-    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
+        files.replace(file, text.encode(), 0o644)
+    except (OSError, RuntimeError) as problem:  # the latter: links in a circle
         raise TransferError(
-            f"Progress could not be written to {file}: {disk.reason(problem)}."
+            f"Progress could not be written to {file}: {files.reason(problem)}."
         ) from None
 
 
@@ -67,7 +67,9 @@ def read_export(file: Path) -> State:
         with file.open("rb") as stream:
             content = stream.read(_BYTES)
     except OSError as problem:
-        raise TransferError(f"{file} cannot be read: {disk.reason(problem)}.") from None
+        raise TransferError(
+            f"{file} cannot be read: {files.reason(problem)}."
+        ) from None
     try:
         data = json.loads(content.decode("utf-8-sig"))
         if isinstance(data["version"], int) and data["version"] > VERSION:

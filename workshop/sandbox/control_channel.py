@@ -1,4 +1,9 @@
-"""A worker's control channel: its job, and the signal to start."""
+"""The channel that tells a worker its job and when to start.
+
+A worker reads it from standard input. If the other end is closed, no result is wanted
+any more, or the process that started the worker has ended. Then the worker ends at
+once.
+"""
 
 from __future__ import annotations
 
@@ -12,43 +17,36 @@ import socket
 import sys
 import tempfile
 import threading
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from typing import IO, Any, NoReturn
 
-from workshop.grading.warm_up import rehearse
-
-if TYPE_CHECKING:
-    from workshop.grading.worker import Channel
-
+from workshop.sandbox.event_channel import EventChannel
 
 _CALM_SECONDS = 0.2
-"""How long a new process leaves the cores to the verdict before it."""
+"""A new process stays idle for this long: the verdict before may need the cores."""
 
 
 class ControlChannel:
-    """Messages from a pipe, one per line: the job, then which tests if the job waits.
+    """Receives commands through a pipe, one line of JSON each."""
 
-    The end of the pipe means that the result is no longer wanted, or that the parent
-    process has ended. Then this process stops at once.
-    """
-
-    def __init__(self, descriptor: int, channel: Channel) -> None:
+    def __init__(self, descriptor: int, channel: EventChannel) -> None:
         self.channel = channel
         self._control: IO[str] = os.fdopen(descriptor, encoding="utf-8")
 
     def job(self) -> dict[str, Any]:
-        """Return the job, and continue; a waiting job calls `wait_for_start` itself."""
+        """Return the job. If it `waits`, call `wait_for_start` before its tests."""
         job: dict[str, Any] = json.loads(self._line())
         if not job["waits"]:
             self.channel.sign_with(job.pop("key"))
-            self._stop_at_the_end()
+            self._end_with_the_pipe()
         return job
 
     def wait_for_start(self) -> set[str]:
-        """Wait for the signal to start, and return the names of the tests to run."""
+        """Wait for the start command and return the names of the tests to run."""
         self.channel.send("ready")
         order = json.loads(self._line())
         self.channel.sign_with(order["key"])
-        self._stop_at_the_end()
+        self._end_with_the_pipe()
         return set(order["tests"])
 
     def _line(self) -> str:
@@ -57,7 +55,7 @@ class ControlChannel:
             stop()
         return line
 
-    def _stop_at_the_end(self) -> None:
+    def _end_with_the_pipe(self) -> None:
         threading.Thread(target=self._read_to_the_end, daemon=True).start()
 
     def _read_to_the_end(self) -> None:
@@ -67,16 +65,25 @@ class ControlChannel:
 
 
 class ForkingControlChannel(ControlChannel):
-    """Messages from a socket: a job, then any number of requests to fork.
+    """Receives from a socket a job, then any number of requests to fork.
 
-    Each request comes with three descriptors and an environment. The forked process
-    uses the descriptors as its own and receives its tests there, while this one waits
-    for the next request. The end of the socket ends this process, but not those that it
-    has forked.
+    Each request carries three descriptors and environment variables. The forked process
+    takes the descriptors over and receives its start command there, while this process
+    waits for the next request. When the socket is closed, this process ends, but the
+    forked ones go on.
+
+    Args:
+        descriptor: the socket.
+        channel: where events are reported.
+        rehearse: called once in each forked process while it has nothing to do.
+
     """
 
-    def __init__(self, descriptor: int, channel: Channel) -> None:
+    def __init__(
+        self, descriptor: int, channel: EventChannel, rehearse: Callable[[], None]
+    ) -> None:
         self.channel = channel
+        self._rehearse = rehearse
         self._socket = socket.socket(fileno=descriptor)
 
     def job(self) -> dict[str, Any]:
@@ -88,11 +95,11 @@ class ForkingControlChannel(ControlChannel):
         return job
 
     def wait_for_start(self) -> set[str]:
-        """Return in each forked process when it may start; never in this one."""
+        """Return the names of the tests to run, in each forked process; never here."""
         if sys.platform != "linux":
             raise NotImplementedError
         if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 -- only counted
-            # A lock that another thread holds would be held forever after a fork.
+            # A lock that another thread holds would stay locked after a fork.
             self.channel.send("unfit")
             stop()
         self.channel.send("ready")
@@ -116,19 +123,19 @@ class ForkingControlChannel(ControlChannel):
                 os.close(woken)
                 os.close(wake)
                 self._become(request, descriptors)
-                self._use_the_wait()
+                self._rehearse_if_idle()
                 return super().wait_for_start()
             for descriptor in descriptors:
                 os.close(descriptor)
             self.channel.send("forked", child=pid, number=request["number"])
 
-    def _use_the_wait(self) -> None:
-        """Rehearse, unless the signal to start comes at once."""
+    def _rehearse_if_idle(self) -> None:
+        """Rehearse, unless the start command comes at once."""
         if not select.select([self._control], [], [], _CALM_SECONDS)[0]:
-            rehearse()
+            self._rehearse()
 
     def _reap(self) -> None:
-        """Reap forked processes that have ended, and report their exit codes."""
+        """Report each forked process that has ended, with its exit code."""
         if sys.platform != "linux":
             raise NotImplementedError
         with contextlib.suppress(ChildProcessError):
@@ -140,7 +147,7 @@ class ForkingControlChannel(ControlChannel):
                 self.channel.send("reaped", child=pid, code=code)
 
     def _become(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        """Turn the forked process into an independent one, as if newly started."""
+        """Make this forked process independent, as if newly started."""
         if sys.platform != "linux":
             raise NotImplementedError
         os.setsid()
@@ -153,7 +160,7 @@ class ForkingControlChannel(ControlChannel):
         os.close(output)
         self._control = os.fdopen(control, encoding="utf-8")
         os.environ.update(request["environment"])
-        tempfile.tempdir = None  # it caches the folder of the other process
+        tempfile.tempdir = None  # It caches the folder of the other process.
         stream = os.fdopen(events, "w", encoding="utf-8", buffering=1)
         self.channel.adopt(stream)
         faulthandler.enable(stream)
@@ -166,7 +173,7 @@ def stop() -> NoReturn:
     os._exit(1)
 
 
-def rest() -> NoReturn:
-    """Wait to be ended."""
+def wait_to_be_ended() -> NoReturn:
+    """Block until another process ends this one."""
     while True:
         threading.Event().wait()

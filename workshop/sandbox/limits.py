@@ -1,4 +1,4 @@
-"""The resources that a run may use before it is ended."""
+"""Limits on the time, output and processes of one run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one run, all far above what a good solution needs.
+    """Limits on one run. All of them are far above what a good answer needs.
 
-    `start_seconds` is the time until the first test begins: importing the libraries
-    takes up to 8 s on a cold, loaded machine. `test_seconds` is for one test with its
-    set-up and clean-up; the test kit's own waits end after 3 s.
+    Attributes:
+        start_seconds: until the first test starts. On a cold, loaded machine importing
+            the libraries takes up to 8 s.
+        test_seconds: for one test with its set-up and clean-up. The test kit's own
+            waits end after 3 s.
+        run_seconds: for all tests together.
+        output_bytes: what may be printed.
+        processes: how many may run at once, besides the worker.
+
     """
 
     start_seconds: float = 60.0

@@ -1,14 +1,14 @@
-"""Markers in a worker's standard output that show which test printed what."""
+"""Markers on a worker's standard output, which show what each test printed."""
 
 MARK = "\x1e"
-"""Begins `MARK run-id test` and a line break, written where a test begins.
+"""Begins the line `MARK run-id test`, which is written where a test begins.
 
-It is the record separator, a control character that is not printed by accident. Markers
-of other processes have another run id and are ignored.
+It is the record separator, which programs do not print by accident. The run id tells
+the markers of this run from those of other processes.
 """
 
 AGAIN = "again"
-"""Follows the test's name if its output so far is to be discarded."""
+"""Follows the test's name if what it has printed so far is to be discarded."""
 
 RUN_ID = "WORKSHOP_RUN"
-"""The environment variable with the run id, which every process of a run inherits."""
+"""Environment variable with the run's id, which all its processes inherit."""

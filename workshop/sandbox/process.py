@@ -1,4 +1,4 @@
-"""A worker's process: newly started, or forked."""
+"""A worker as the operating system sees it: a new process, or a fork of one."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, Any, Protocol
 
 import psutil
 
+from workshop.paths import ROOT
 from workshop.processes.supervised import own_group, supervised
 from workshop.sandbox.markers import RUN_ID
 
 _PATIENCE_SECONDS = 5.0
-"""How long a killed process may take to disappear."""
+"""How long a killed process may take to end."""
 
 
 class Running(Protocol):
-    """A process with a pipe for control, one for events, and one for output."""
+    """A process with pipes for its control, its events and its output."""
 
     control: IO[bytes]
     events: IO[bytes]
@@ -32,7 +32,7 @@ class Running(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """The process id; None until it is known."""
+        """The process's id; None while it is not known."""
 
     def poll(self) -> int | None:
         """Return the exit code; None while it runs."""
@@ -44,14 +44,14 @@ class Running(Protocol):
         """Kill it and its group."""
 
     def close(self) -> None:
-        """Wait until it has ended, and close its pipes."""
+        """Wait until it has ended, and close its control."""
 
 
 class Spawned:
-    """A newly started process."""
+    """A new process that runs the module *worker*."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
-        self._process = _start(root, environment, [])
+    def __init__(self, worker: str, environment: Mapping[str, str]) -> None:
+        self._process = _start([worker], environment)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -61,7 +61,7 @@ class Spawned:
 
     @property
     def pid(self) -> int:
-        """The process id."""
+        """The process's id."""
         return self._process.pid
 
     def poll(self) -> int | None:
@@ -79,7 +79,7 @@ class Spawned:
             self._process.kill()
 
     def close(self) -> None:
-        """Wait until it has ended, and close its control pipe."""
+        """Wait until it has ended, and close its control."""
         self._process.wait()
         with contextlib.suppress(OSError):
             self.control.close()
@@ -88,15 +88,21 @@ class Spawned:
 class ForkServer:
     """A fork server: a worker that has prepared everything, and forks one per run.
 
-    A forked process is ready at once, and as clean as a new one, because the code under
-    test cannot reach the server's memory. It is only used where forking is safe: on
-    Linux, and while the server has a single thread. `is_fit` reports that.
+    A forked process is ready at once. It is as clean as a new one, because nothing that
+    an answer does can reach the fork server's memory. Forking is safe only on Linux and
+    while the fork server has a single thread; `is_fit` says whether that is so.
+
+    Args:
+        worker: the module to run.
+        environment: all its environment variables, including `RUN_ID`.
+        job: what every forked process will do.
+
     """
 
     def __init__(
-        self, root: Path, environment: Mapping[str, str], job: Mapping[str, Any]
+        self, worker: str, environment: Mapping[str, str], job: Mapping[str, Any]
     ) -> None:
-        self.badge = environment[RUN_ID]
+        self.run_id = environment[RUN_ID]
         self.is_fit = True
         self.was_ready = False
         self._forks: dict[int, ForkedProcess] = {}
@@ -104,23 +110,23 @@ class ForkServer:
         self._lock = threading.Lock()
         self._socket, theirs = _pair_of_sockets()
         with theirs:
-            self._process = _start(root, environment, ["--stem"], stdin=theirs)
+            self._process = _start([worker, "--fork-server"], environment, theirs)
         self._socket.send(json.dumps({**job, "waits": True}).encode())
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     @staticmethod
     def is_possible() -> bool:
-        """Whether this system can fork safely."""
+        """Return whether this system can fork safely."""
         return sys.platform == "linux"
 
     def fork(self, environment: Mapping[str, str]) -> ForkedProcess:
-        """Return a process that is being forked, with *environment* added."""
+        """Request a fork whose environment includes *environment*, and return it."""
         if sys.platform != "linux":
             raise NotImplementedError
         with self._lock:
             self._numbers += 1
-            forked = self._forks[self._numbers] = ForkedProcess(self)
+            forked = self._forks[self._numbers] = ForkedProcess()
         request = {"number": self._numbers, "environment": dict(environment)}
         theirs = forked.their_ends
         try:
@@ -133,11 +139,11 @@ class ForkServer:
         return forked
 
     def owns(self, process: psutil.Process) -> bool:
-        """Whether *process* is the fork server, or was forked from it on request."""
+        """Return whether *process* is the fork server or was forked by request."""
         return self._process.pid in (process.pid, process.ppid())
 
     def end(self) -> None:
-        """End the fork server. Processes forked from it are ended separately."""
+        """End the fork server and all that it has forked."""
         self._socket.close()
         _kill_group(self._process.pid)
         self._process.wait()
@@ -171,7 +177,7 @@ class ForkServer:
                 return
 
     def _lost(self) -> None:
-        """Mark the forked processes as abandoned: their ends will not be reported."""
+        """Note that the fork server has ended and will report nothing more."""
         with self._lock:
             self.is_fit = False
             for forked in self._forks.values():
@@ -180,9 +186,9 @@ class ForkServer:
 
 
 class ForkedProcess:
-    """A process that was forked from a fork server, or is about to be."""
+    """A process that a fork server has forked, or will fork shortly."""
 
-    def __init__(self, stem: ForkServer) -> None:
+    def __init__(self) -> None:
         control, write = os.pipe()
         read, output = os.pipe()
         listen, events = os.pipe()
@@ -196,7 +202,7 @@ class ForkedProcess:
         self._killed = False
 
     def started(self, pid: int) -> None:
-        """Record its process id."""
+        """Note its process id."""
         self.pid = pid
         if self._killed:
             self.kill()
@@ -207,7 +213,7 @@ class ForkedProcess:
         self._over.set()
 
     def abandoned(self) -> None:
-        """Record that its end will not be reported, because its server has ended."""
+        """Kill it: the fork server has ended, so its end would not be reported."""
         if self.pid is not None:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(self.pid).kill()
@@ -234,7 +240,7 @@ class ForkedProcess:
                 os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Wait until it has ended, and close its control pipe."""
+        """Wait until it has ended, and close its control."""
         with contextlib.suppress(OSError):
             self.control.close()
         self.wait()
@@ -247,15 +253,11 @@ def _pair_of_sockets() -> tuple[socket.socket, socket.socket]:
 
 
 def _start(
-    root: Path,
-    environment: Mapping[str, str],
-    arguments: list[str],
-    *,
-    stdin: Any = subprocess.PIPE,
+    module: list[str], environment: Mapping[str, str], stdin: Any = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "workshop.grading.worker", *arguments],
-        cwd=root,
+        [sys.executable, "-m", *module],
+        cwd=ROOT,
         env=supervised(environment),
         stdin=stdin,
         stdout=subprocess.PIPE if stdin is subprocess.PIPE else subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Start a worker, receive its events, and end it with everything it started."""
+"""Start a worker, read its events, and end it with everything that it started."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from typing import Any
 
 import psutil
 
-from workshop.grading.signature import Verifier, body_of, new_key
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.temporary import MEMORY, delete, make_temporary_folder
 from workshop.sandbox.limits import Limits
 from workshop.sandbox.markers import AGAIN, MARK, RUN_ID
 from workshop.sandbox.process import ForkServer, Running, Spawned
+from workshop.sandbox.signature import Verifier, body_of, new_key
 from workshop.terminal.control_codes import cleaned, sanitize
 from workshop.terminal.output import safe_plain
 from workshop.terminal.secrets import redacted, secrets_of
 
 _LAST = ("done", "gone", "broken", "tampered", "forged", "breakpoint")
-"""Events after which the worker's output is ignored."""
+"""Events after which nothing that the worker reports counts."""
 _KEPT_BYTES = Limits().output_bytes
-"""How much of one test's output is kept: all, unless the run exceeds its limit."""
+"""How much of one test's output is kept. More of it ends the run."""
 _ROOM_BYTES = 256_000_000
 _TICK_SECONDS = 0.2
 _BEFORE_THE_KEY = ("ready", "unfit", "broken")
@@ -37,45 +37,51 @@ _BEFORE_THE_KEY = ("ready", "unfit", "broken")
 
 
 class WorkerProcess:
-    """One worker, from its start to its guaranteed end. A context manager.
+    """One worker, from its start to its certain end. Use it with `with`.
 
-    The constructor starts the process, which imports what it needs in the meantime.
-    `run` hands over its only job and yields its events. Leaving the block ends the
-    process group, every descendant, and every process with the run id in its
-    environment, and deletes the run's temporary folder.
+    The constructor starts the process, which imports what it needs while the caller
+    goes on. `run` sends it its only job and yields what it reports. Leaving the `with`
+    block ends the process group, every descendant, and every process with the run id
+    in its environment. It also deletes the run's folder for temporary files.
 
-    A worker that gets its *job* at the start prepares it, and `run` tells it when to
-    start and which tests to run. A worker forked from a *stem* is ready at once.
+    Args:
+        worker: the module that the process runs.
+        environment: environment variables to add.
+        job: what to prepare for. `run` then says when to start, and which tests.
+        fork_server: where to fork the process, so that it is ready at once.
+
     """
 
     def __init__(
         self,
-        root: Path,
+        worker: str,
         environment: Mapping[str, str],
         *,
         job: Mapping[str, Any] | None = None,
-        stem: ForkServer | None = None,
+        fork_server: ForkServer | None = None,
     ) -> None:
-        self._badges = {uuid.uuid4().hex}
+        self._run_ids = {uuid.uuid4().hex}
         self._began = time.time()
-        # A run that is cut short cannot clean up, but its own folder can be deleted.
+        # A run that is cut short cannot clean up, but its folder can be deleted.
         self._folder = make_temporary_folder("run", quick_folder())
-        own = {RUN_ID: next(iter(self._badges))}
+        own = {RUN_ID: next(iter(self._run_ids))}
         self.output = Output(own[RUN_ID])
         own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._folder))
-        self._stem = stem
+        self._fork_server = fork_server
         self._process: Running
-        if stem is not None:
-            # After a fork, /proc still shows the environment of the parent.
-            self._badges.add(stem.badge)
-            self._process = stem.fork(own)
+        if fork_server is not None:
+            # The system shows a fork with the environment of its fork server.
+            self._run_ids.add(fork_server.run_id)
+            self._process = fork_server.fork(own)
         else:
-            self._process = Spawned(root, environment_of_tests({**environment, **own}))
+            self._process = Spawned(
+                worker, environment_of_tests({**environment, **own})
+            )
         self._waiting = job is not None
         self._begun = self._gone = False
         self._key = new_key()
         self._verifier = Verifier(self._key)
-        if job is not None and stem is None:
+        if job is not None and fork_server is None:
             self._say(json.dumps({**job, "waits": True}))
         self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.last_words: list[str] = []
@@ -101,27 +107,26 @@ class WorkerProcess:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it ended while it was idle, so that no solution can be the cause."""
+        """Whether it ended while it waited, which no answer can have caused."""
         return self._waiting and self._gone and not self._begun
 
     def run(
         self, job: Mapping[str, Any], limits: Limits, rounds: int = 1
     ) -> Iterator[dict[str, Any]]:
-        """Hand over *job* and yield events until the run has ended.
+        """Send *job* and yield events until the run has ended.
 
-        The last event is `done`, or one of these: `stalled` (no event for too long),
-        `timed_out` (too long in total), `forged` (another process wrote a result),
+        The last event is the worker's (`done`, `broken`, `tampered`, `breakpoint`) or
+        one of these: `stalled` (nothing was reported for too long), `timed_out` (the
+        whole run took too long), `forged` (an event had no valid signature),
         `output_limit` (too much output), `process_limit` (too many processes), `gone`
-        (the worker exited), or
-        `breakpoint` (the worker waits at one, without a user).
-
-        *rounds* is how often the job runs the tests. The total time applies to each.
+        (the worker ended by itself). *rounds* is how often the job runs the tests. The
+        limits for the whole run apply to each round.
         """
         order = {"tests": job["tests"]} if self._waiting else dict(job)
         self._say(json.dumps({**order, "key": self._key}))
         overall = time.monotonic() + limits.run_seconds * rounds
         due = deadline = time.monotonic() + limits.start_seconds
-        heard = False
+        has_reported = False
         while True:
             try:
                 event = self._queue.get(timeout=_TICK_SECONDS)
@@ -130,17 +135,18 @@ class WorkerProcess:
             if event:
                 self._begun |= event["event"] == "start"
                 self._gone |= event["event"] == "gone"
-                if event["event"] == "gone" and heard and time.monotonic() >= due:
-                    # Python was dumping where the test hangs. It reads the stack of a
-                    # running thread, which occasionally crashes.
+                is_due = time.monotonic() >= due
+                if event["event"] == "gone" and has_reported and is_due:
+                    # Python was dumping its stacks, because the test had hung. It
+                    # reads those of threads that still run, and sometimes crashes.
                     yield {"event": "stalled"}
                     return
-                heard = True
+                has_reported = True
                 yield event
                 if event["event"] in _LAST:
                     self.output.wait_until_complete()
                     return
-                # One second more than the worker's own time limit, at which it reports
+                # One second more than the worker's own limit, at which it reports
                 # where it hangs.
                 deadline = time.monotonic() + limits.test_seconds + 1
                 due = deadline - 1 - _TICK_SECONDS
@@ -158,14 +164,14 @@ class WorkerProcess:
                 return
 
     def kill(self) -> None:
-        """Kill the worker and its group at once. `end` must still be called."""
+        """End the worker and its group at once. Call `end` later, too."""
         self._process.kill()
 
     def end(self) -> None:
-        """End the worker, its group and everything that it started; wait for that."""
-        doomed = self._descendants()
+        """End the worker, its group and all that it started, and wait for its end."""
+        descendants = self._descendants()
         self._process.kill()
-        for process in (*doomed, *self._badged()):
+        for process in (*descendants, *self._with_run_id()):
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self._process.close()
@@ -187,14 +193,15 @@ class WorkerProcess:
         except psutil.Error:
             return []
 
-    def _badged(self) -> Iterator[psutil.Process]:
-        """Find processes that left the group and lost their parent (a double fork)."""
+    def _with_run_id(self) -> Iterator[psutil.Process]:
+        """Yield processes of the run, also those that left its group and its tree."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 young = process.create_time() >= self._began - 1
-                if not young or process.environ().get(RUN_ID) not in self._badges:
+                if not young or process.environ().get(RUN_ID) not in self._run_ids:
                     continue
-                if self._stem is None or not self._stem.owns(process):
+                server = self._fork_server
+                if server is None or not server.owns(process):
                     yield process
 
     def _count_processes(self) -> int:
@@ -205,8 +212,8 @@ class WorkerProcess:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rstrip()
                 try:
-                    # An event may quote the app: an exception's message, the name of a
-                    # task.
+                    # An event may quote the answer: an exception's message, or the
+                    # name of a task.
                     event: Any = cleaned(json.loads(body_of(line)), safe_plain)
                     kind, pid = event["event"], event["pid"]
                 except (ValueError, KeyError, TypeError):
@@ -230,10 +237,10 @@ class WorkerProcess:
 
 
 def quick_folder() -> Path | None:
-    """Return a folder in memory if there is one with enough space, otherwise None.
+    """Return a folder that is kept in memory, or None if there is no room.
 
-    The tests create many small databases and wait until each is written. On a laptop's
-    disk that takes a third of a run's time.
+    The tests create many small databases and wait until each is on the disk. On a
+    laptop that takes a third of a run.
     """
     try:
         free = shutil.disk_usage(MEMORY).free
@@ -244,11 +251,11 @@ def quick_folder() -> Path | None:
 
 
 class Output:
-    """The output of a run by test, with the beginning and the end of each."""
+    """The output of the run *run_id*, by test: the beginning and the end of each."""
 
-    def __init__(self, badge: object) -> None:
+    def __init__(self, run_id: object) -> None:
         self.total = 0
-        self._mark = f"{MARK}{badge} ".encode()
+        self._mark = f"{MARK}{run_id} ".encode()
         self._parts: dict[str, bytes] = {"": b""}
         self._current = ""
         self._pending = b""
@@ -266,7 +273,7 @@ class Output:
                     break
                 name, end, rest = after.partition(b"\n")
                 if not end:
-                    return  # the rest of the marker is still missing
+                    return  # The rest of the marker is still to come.
                 self._keep(before)
                 self._current, _, again = name.decode().partition(" ")
                 if again == AGAIN:
@@ -274,7 +281,7 @@ class Output:
                 self._pending = rest
                 if not self._current:
                     self._complete.set()
-            # A marker may be split anywhere; hold back a possible beginning.
+            # A chunk may end within a marker, so keep back what could begin one.
             cut = self._pending.rfind(self._mark[:1])
             held = self._pending[cut:] if cut >= 0 else b""
             if len(held) > len(self._mark):
@@ -283,23 +290,23 @@ class Output:
             self._pending = held
 
     def finish(self) -> None:
-        """Mark the output as complete."""
+        """Note that the output is complete."""
         with self._lock:
             self._keep(self._pending)
             self._pending = b""
         self._complete.set()
 
     def wait_until_complete(self) -> None:
-        """Wait until the last test's output has arrived, for a second at most.
+        """Wait for the end of the last test's output, at most a second.
 
-        A process that the app left behind may hold the pipe open forever.
+        A process that the answer has started may keep the pipe open.
         """
         self._complete.wait(1)
 
     def texts(self) -> dict[str, str]:
-        """Return the output by test id; outside of tests the id is "".
+        """Return the output by test id, and under "" that outside of all tests.
 
-        Secrets and control codes except colours are removed.
+        Control codes other than colours are removed, and so are secrets.
         """
         secrets = secrets_of(os.environ)
         with self._lock:
@@ -319,7 +326,7 @@ class Output:
 
 
 def _shorten(data: bytes) -> bytes:
-    """Return the beginning and the end of *data*, in whole lines if it has any."""
+    """Return the beginning and the end of *data*, cut between lines if possible."""
     if len(data) <= _KEPT_BYTES:
         return data
     half = _KEPT_BYTES // 2

@@ -36,7 +36,7 @@ from workshop.timeline.strain import unexplained_wait
 from workshop.timeline.words import time
 
 if TYPE_CHECKING:
-    from workshop.grading.worker import Channel
+    from workshop.sandbox.event_channel import EventChannel
 
 _REHEARSAL_SECONDS = 1.0
 
@@ -57,7 +57,7 @@ _IN_WORDS = (
 """What says by itself what is wrong with an answer."""
 
 
-def do(job: Mapping[str, Any], channel: Channel) -> None:
+def do(job: Mapping[str, Any], channel: EventChannel) -> None:
     """Perform the plays of *job*, and report each of them over *channel*."""
     for number, play in enumerate(job["plays"]):
         channel.mark(str(number))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.grading import Limits
-from workshop.grading.engine import ROOT, line_in
+from workshop.grading.engine import WORKER, line_in
 from workshop.sandbox.worker_process import WorkerProcess
 from workshop.timeline.model import Timeline
 
@@ -70,7 +70,7 @@ def play(
     }
     found: dict[int, Recorded | NotRecorded] = {}
     last: Mapping[str, Any] = {"event": "gone"}
-    with WorkerProcess(ROOT, environment or {}) as worker:
+    with WorkerProcess(WORKER, environment or {}) as worker:
         for event in worker.run(job, limits, len(plays)):
             last = event
             match event["event"]:

@@ -21,12 +21,12 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
+from workshop.paths import ROOT
 from workshop.site.fence import Fence, replace_fences
 from workshop.site.glossary import abbreviations
 from workshop.site.picture import figure, is_drawn, without_repeats
 from workshop.site.quote import QuoteError, highlighted, quote
 
-ROOT = Path(__file__).resolve().parents[2]
 FOR_INSTRUCTORS = "For the instructor"
 _BOX = "[ ] "
 _PROMPT = re.compile(r"^[$>] ", re.MULTILINE)

@@ -1,8 +1,8 @@
-"""Filters for all output that reaches a terminal or a file.
+"""Makes text safe for a terminal and for files that people read.
 
 Text that the workshop did not write itself (an app's output, an exception's message, a
-file name) may contain control codes and passwords. `control_codes` removes the former,
-`secrets` the latter, and `output` applies both to everything that is printed.
+file's name) may hold control codes and passwords. `control_codes` removes the former,
+`secrets` the latter, and `output` applies both to what is written.
 
-Standard library only, because the set-up and the doctor use it too.
+Standard library only, because the set-up and the doctor use it, too.
 """

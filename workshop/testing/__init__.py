@@ -17,11 +17,12 @@ from workshop.testing.reporting.failures import (
 )
 from workshop.testing.reporting.source import Held, SourceLine
 from workshop.testing.sync.gate import Gate
-from workshop.testing.sync.idle import settle, until_stalled
+from workshop.testing.sync.idle import until_stalled
 from workshop.testing.sync.journal import Journal
 from workshop.testing.sync.rendezvous import Rendezvous
 from workshop.testing.sync.spy import Spy
 from workshop.testing.time.clock import Clock
+from workshop.testing.time.event_loop import settle
 from workshop.testing.time.limits import LIMIT_SECONDS, fail_after
 
 if TYPE_CHECKING:

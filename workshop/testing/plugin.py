@@ -23,14 +23,14 @@ from workshop.testing.app.application import (
     running_apps,
 )
 from workshop.testing.app.exits import as_app_exit
-from workshop.testing.app.leaks import Leaks
-from workshop.testing.reporting.exception_groups import full_name, in_its_group, leaves
-from workshop.testing.reporting.failure_recording import (
+from workshop.testing.app.failure_recording import (
     choose_recording,
     end_recording,
     forget_recording,
     recording_as_json,
 )
+from workshop.testing.app.leaks import Leaks
+from workshop.testing.reporting.exception_groups import full_name, in_its_group, leaves
 from workshop.testing.reporting.failures import AppExit
 from workshop.testing.reporting.shortened import counted
 from workshop.testing.reporting.source import line_of_error

@@ -24,14 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.environment import lock
+from workshop import files
 from workshop.update.git import Git, UpdateError
 
-_COPIED = ("environment/lock.py", "update/git.py", "update/apply.py")
+_COPIED = ("files.py", "update/git.py", "update/apply.py")
 _UNFINISHED = ".update-unfinished"
 _PATIENCE_SECONDS = 60.0
-# Windows refuses to replace a file that another program has open.
-_PAUSES = (0.05, 0.2, 0.5, 1.0) if os.name == "nt" else ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Stage:
         """Hold the lock that keeps out other updates of this checkout."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with lock.held(
+            with files.lock(
                 self.folder / "lock",
                 lambda _: None,
                 patience_seconds=_PATIENCE_SECONDS,
@@ -136,13 +134,8 @@ def sha256(file: Path) -> str | None:
 
 
 def write_json(file: Path, data: dict[str, Any]) -> None:
-    """Write *data* to *file* atomically."""
-    temporary = file.with_name(file.name + _UNFINISHED)
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(data, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+    """Write *data* to *file* in one step."""
+    files.replace(file, json.dumps(data).encode())
 
 
 def carry_out(git: Git, stage: Stage) -> None:
@@ -244,7 +237,7 @@ def _change_files(root: Path, stage: Stage, journal: dict[str, Any]) -> None:
     # Deletions come first: on a case-insensitive file system readme.md and README.md
     # are one file, and a folder may have to make room for a file of the same name.
     for path in journal["deletes"]:
-        _patiently(root / path, None)
+        _remove(root / path)
         _remove_empty_folders(root, (root / path).parent)
     for path in journal["writes"]:
         _put(stage.new / path, root / path)
@@ -285,7 +278,7 @@ def _put(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}{_UNFINISHED}")
     try:
         _copy(source, temporary)
-        _patiently(target, temporary)
+        files.patiently(lambda: temporary.replace(target))
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
@@ -299,19 +292,8 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copymode(source, target)
 
 
-def _patiently(target: Path, replacement: Path | None) -> None:
-    for pause in (*_PAUSES, None):
-        try:
-            if replacement is None:
-                target.unlink(missing_ok=True)
-            else:
-                replacement.replace(target)
-        except PermissionError:
-            if pause is None:
-                raise
-            time.sleep(pause)
-        else:
-            return
+def _remove(file: Path) -> None:
+    files.patiently(lambda: file.unlink(missing_ok=True))
 
 
 def _remove_empty_folders(root: Path, folder: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from workshop import conflicts
-from workshop.progress import disk
+from workshop import conflicts, files
 from workshop.update import checkout
 from workshop.update.git import Git, GitError, UpdateError
 from workshop.update.plan import is_app, lesson_of
@@ -127,4 +126,4 @@ def _write(file: Path, content: bytes) -> None:
     except OSError:
         mode = 0o644
     file.parent.mkdir(parents=True, exist_ok=True)
-    disk.replace(file, content, mode)
+    files.replace(file, content, mode)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.progress import Snapshot, Snapshots, Store, disk
+from workshop import files
+from workshop.progress import Snapshot, Snapshots, Store
 from workshop.update import checkout, settling, source
 from workshop.update.apply import Stage, carry_out, finish, sha256
 from workshop.update.checkout import Position
@@ -183,11 +184,11 @@ class Update:
             return None
         standing = self.store.load().of(slug).standing()
         try:
-            return self.snapshots.keep(folder, disk.read(app), "update", standing)
+            return self.snapshots.keep(folder, files.read(app), "update", standing)
         except OSError as problem:
             raise UpdateError(
                 f"{app} could not be copied to {self.snapshots.root}: "
-                f"{disk.reason(problem)}. Nothing was changed. Is the disk full?"
+                f"{files.reason(problem)}. Nothing was changed. Is the disk full?"
             ) from None
 
     def _settle(self) -> list[str]:
@@ -306,7 +307,7 @@ class Update:
             if isinstance(problem, UpdateError):
                 raise
             raise UpdateError(
-                f"The update could not be prepared: {disk.reason(problem)}. Nothing "
+                f"The update could not be prepared: {files.reason(problem)}. Nothing "
                 "was changed. Is the disk full, or the folder write-protected?"
             ) from None
         carry_out(git, stage)
@@ -416,7 +417,7 @@ class Update:
             file = self.git.root / path
             if now[path] in (MISSING, committed.get(path)) and Path(copy).is_file():
                 file.parent.mkdir(parents=True, exist_ok=True)
-                disk.replace(file, Path(copy).read_bytes(), 0o644)
+                files.replace(file, Path(copy).read_bytes(), 0o644)
 
 
 def _refuse(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""The next worker: made ready before it is needed."""
+"""Workers that are ready before they are needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 
-from workshop.grading.engine import ROOT, make_job
+from workshop.grading.engine import WORKER, make_job
 from workshop.lesson import Lesson
 from workshop.processes.environment import environment_of_tests
 from workshop.sandbox.cores import cores
@@ -16,18 +16,18 @@ from workshop.sandbox.process import ForkServer
 from workshop.sandbox.worker_process import WorkerProcess
 
 FORKS = "WORKSHOP_FORKS"
-"""Environment variable: 0 means to start each worker from nothing."""
+"""Environment variable: with 0, each worker is a new process."""
 
 _MANY_CORES = 4
 
 
 class WorkerPool:
-    """Workers for one lesson, some for each run.
+    """Workers for one lesson, one or several for each run.
 
-    They wait with everything imported and the tests collected. On Linux they
-    are forked from a stem, so that the next ones are there at once, and share
-    the tests among the cores. Elsewhere there is one for each run; it starts
-    from nothing, while the learner reads the verdict before.
+    They wait with everything imported and the tests collected. On Linux a fork server
+    starts them, so that the next ones are ready at once, and they share the tests among
+    the cores. On other systems there is one for each run. It is a new process, which
+    starts while the learner reads the previous verdict.
     """
 
     def __init__(
@@ -36,60 +36,65 @@ class WorkerPool:
         self.job = make_job(lesson, lesson.app_file, limits=limits)
         self._environment = dict(environment)
         self._idle: list[WorkerProcess] = []
-        self._stem: ForkServer | None = None
+        self._fork_server: ForkServer | None = None
         if ForkServer.is_possible() and os.environ.get(FORKS) != "0":
-            self._stem = self._new_stem()
-        # They would empty each other's Redis.
+            self._fork_server = self._new_fork_server()
+        # Several workers would empty each other's Redis.
         alone = "redis" in lesson.fixtures
         self._most = 1 if alone else min(cores(), _MANY_CORES, len(lesson.tests))
         self.prepare()
 
-    def _new_stem(self) -> ForkServer:
-        badge = {RUN_ID: uuid.uuid4().hex}
+    def _new_fork_server(self) -> ForkServer:
+        run_id = {RUN_ID: uuid.uuid4().hex}
         return ForkServer(
-            ROOT, environment_of_tests({**self._environment, **badge}), self.job
+            WORKER, environment_of_tests({**self._environment, **run_id}), self.job
         )
 
     def take(self) -> list[WorkerProcess]:
-        """Return workers that nobody else has, ready or about to be."""
+        """Remove the idle workers from the pool and return them."""
         self.prepare()
         taken, self._idle = self._idle, []
-        # A start from nothing keeps a core busy for a second or two, and even a
-        # fork takes from the run. Where cores are few it waits until that is over.
+        # A new process keeps a core busy for a second or two, and even a fork slows the
+        # run down. With few cores, prepare the next ones after the run.
         if cores() >= _MANY_CORES:
             self.prepare()
         return taken
 
     def prepare(self) -> None:
-        """See to it that there are workers to take."""
-        lost = self._stem
+        """Start workers until there are enough idle ones."""
+        lost = self._fork_server
         if lost is not None and not lost.is_fit:
             self.close()
             # One that was killed can be replaced. One that cannot fork cannot.
-            self._stem = self._new_stem() if lost.was_ready else None
-        wanted = self._most if self._stem is not None else 1
+            self._fork_server = self._new_fork_server() if lost.was_ready else None
+        wanted = self._most if self._fork_server is not None else 1
         while len(self._idle) < wanted:
             self._idle.append(
-                WorkerProcess(ROOT, self._environment, job=self.job, stem=self._stem)
+                WorkerProcess(
+                    WORKER,
+                    self._environment,
+                    job=self.job,
+                    fork_server=self._fork_server,
+                )
             )
 
     def close(self) -> None:
-        """End what waits, and on Linux the workers that were taken as well."""
-        for spare in self._idle:
-            spare.end()
+        """End the idle workers. On Linux, workers that were taken are ended, too."""
+        for worker in self._idle:
+            worker.end()
         self._idle.clear()
-        if self._stem is not None:
-            self._stem.end()
-            self._stem = None
+        if self._fork_server is not None:
+            self._fork_server.end()
+            self._fork_server = None
 
 
 def partition(
     tests: Sequence[str], seconds: Mapping[str, float], count: int
 ) -> list[list[str]]:
-    """Share *tests* out among *count* workers that are to end at the same time.
+    """Divide *tests* among *count* workers so that all end at about the same time.
 
-    *seconds* tells how long a test took before, where that is known. Each
-    worker keeps the tests in their order.
+    *seconds* holds how long tests took before, as far as that is known. Each worker
+    keeps the tests in their order.
 
     >>> partition(["a", "b", "c"], {"a": 3, "b": 1, "c": 1}, 2)
     [['a'], ['b', 'c']]

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.testing.app.exchange import Message, Receive, Send
 from workshop.testing.app.exits import as_app_exit
-from workshop.testing.app.loading import LoadedFile
-from workshop.testing.app.messages import plain
-from workshop.testing.app.tasks import describe, forget
-from workshop.testing.reporting.failure_recording import (
+from workshop.testing.app.failure_recording import (
     end_recording,
     name_requests,
     record_calls,
     start_recording,
 )
+from workshop.testing.app.loading import LoadedFile
+from workshop.testing.app.messages import plain
+from workshop.testing.app.tasks import describe, forget
 from workshop.testing.reporting.failures import (
     AppExit,
     ShutdownError,
@@ -36,10 +36,10 @@ from workshop.testing.reporting.failures import (
 from workshop.testing.reporting.never_awaited import Forgotten, forgotten_things
 from workshop.testing.reporting.source import SourceLine, line_of_code, line_of_error
 from workshop.testing.sync.gate import let_go_at_gates, open_all_gates
-from workshop.testing.sync.idle import settle, wait_until_idle
+from workshop.testing.sync.idle import wait_until_idle
 from workshop.testing.sync.rendezvous import let_go_at_meetings, release_all_meetings
 from workshop.testing.sync.spy import Spy
-from workshop.testing.time.event_loop import owner
+from workshop.testing.time.event_loop import owner, settle
 from workshop.testing.time.limits import end, fail_after
 
 if TYPE_CHECKING:

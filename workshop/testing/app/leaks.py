@@ -8,7 +8,7 @@ from typing import Any
 
 from workshop.testing.app.application import running_apps
 from workshop.testing.app.tasks import describe
-from workshop.testing.sync.idle import settle
+from workshop.testing.time.event_loop import settle
 
 
 class Leaks:

@@ -25,12 +25,6 @@ STOPPED_SECONDS = 0.5
 PAUSES = 200
 
 
-async def settle(cycles: int = 50) -> None:
-    """Let everything that is ready run: *cycles* turns of the event loop."""
-    for _ in range(cycles):
-        await asyncio.sleep(0)
-
-
 async def until_stalled(
     awaitable: Awaitable[T],
     cycles: int = CYCLES,

@@ -14,8 +14,7 @@ import selectors
 from collections.abc import Callable
 from typing import Any
 
-from workshop.testing.sync.idle import settle
-from workshop.testing.time.event_loop import WatchedLoop
+from workshop.testing.time.event_loop import WatchedLoop, settle
 
 # The loop does not start at 0, so that a time is never false in a condition.
 START = 1_000.0

@@ -155,3 +155,9 @@ def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
         for thread in threading.enumerate()
     )
     return int(getattr(loop, "outside", 0)) + alive
+
+
+async def settle(cycles: int = 50) -> None:
+    """Let everything that is ready run: *cycles* turns of the event loop."""
+    for _ in range(cycles):
+        await asyncio.sleep(0)

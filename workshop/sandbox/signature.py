@@ -1,9 +1,9 @@
-"""Signatures of events, which prove that a line came from the recorder.
+"""Signatures of events, which show that a line came from the recorder.
 
 The app under test runs in the worker's process and can write to the pipe of events. It
-does not know the key, which the worker receives with its job and which is never sent
-over that pipe. Each signature covers the number of its event, so a copied event cannot
-be sent again.
+does not know the key: the worker receives that on its control channel, and it never
+travels on the pipe of events. Each signature covers the number of its event, so an
+event cannot be copied and sent again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _SEPARATOR = "\t"  # JSON escapes it within strings
 
 
 def new_key() -> str:
-    """Return a random key."""
+    """Return a key that cannot be guessed."""
     return secrets.token_hex(16)
 
 
 def signer(key: str) -> Callable[[str], str]:
-    """Return a function that signs lines, in their order."""
+    """Return a function that adds a signature to each line, in their order."""
     start = hashlib.blake2s(key=bytes.fromhex(key))
     number = 0
 
@@ -36,13 +36,13 @@ def signer(key: str) -> Callable[[str], str]:
 
 
 class Verifier:
-    """Checks that lines were signed with the same key, in order."""
+    """Recognises the lines of a signer with the same key, in their order."""
 
     def __init__(self, key: str) -> None:
         self._signed = signer(key)
 
     def is_genuine(self, line: str) -> bool:
-        """Whether *line* is the signer's next line."""
+        """Return whether *line* is the signer's next one."""
         body, separator, _ = line.rpartition(_SEPARATOR)
         return bool(separator) and self._signed(body) == line
 

@@ -41,7 +41,11 @@ def test_the_refusal_is_one_sentence_that_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["__init__.py", "__main__.py", "environment/__init__.py", "environment/python.py"],
+    [
+        *("__init__.py", "__main__.py", "paths.py"),
+        *("environment/__init__.py", "environment/python.py"),
+        *("processes/__init__.py", "processes/isolation.py"),
+    ],
 )
 def test_what_runs_first_can_be_read_by_python_3_6(path: str) -> None:
     text = (ROOT / "workshop" / path).read_text(encoding="utf-8")

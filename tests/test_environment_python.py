@@ -43,7 +43,11 @@ def test_the_message_for_an_old_python_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["__init__.py", "__main__.py", "environment/__init__.py", "environment/python.py"],
+    [
+        *("__init__.py", "__main__.py", "paths.py"),
+        *("environment/__init__.py", "environment/python.py"),
+        *("processes/__init__.py", "processes/isolation.py"),
+    ],
 )
 def test_modules_that_run_first_have_python_3_6_syntax(path: str) -> None:
     text = (ROOT / "workshop" / path).read_text(encoding="utf-8")

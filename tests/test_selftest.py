@@ -10,12 +10,12 @@ import pytest
 
 from tests.checkouts import Checkout
 from workshop.environment import python
-from workshop.environment.model import Environment
+from workshop.environment.selftest import LAYERS
 
 # Stands where each tool would be: says how it was called, fails when told to.
 TOOL = """\
 import os, sys
-name = os.path.basename(__file__).removesuffix(".py")
+name = os.path.basename(__file__)[:-3]
 print(name, *sys.argv[1:], flush=True)
 print("where:", os.environ["WORKSHOP_VENV"], flush=True)
 print(f"== {name} closes ==", flush=True)
@@ -29,10 +29,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout.make(tmp_path_factory.mktemp("selftest"))
     for name in ("ruff", "mypy", "pytest"):
         (checkout.root / f"{name}.py").write_text(TOOL, encoding="utf-8")
-    assert checkout.run("list").code == 0
-    linter = Environment(checkout.venv).program("lint-imports")
-    linter.write_text(f"#!{sys.executable}\n{TOOL}", encoding="utf-8")
-    linter.chmod(0o755)
+    linter = checkout.root / "importlinter"
+    linter.mkdir()
+    text = TOOL.replace("__file__", "'lint-imports.py'")
+    (linter / "cli.py").write_text(text, encoding="utf-8")
     assert checkout.run("selftest").code == 0
     return checkout
 
@@ -56,7 +56,7 @@ def test_linters_types_and_tests_are_printed_and_run(checkout: Checkout) -> None
         "$ python -m ruff check --extend-exclude lessons,.venvs .",
         "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
         "$ python -m mypy",
-        "$ lint-imports --no-logo --no-cache",
+        f"$ python -c '{LAYERS}' --no-logo --no-cache",
         "$ python -m pytest -c notebooks/pytest.ini notebooks",
         "$ python -m pytest tests",
     ]

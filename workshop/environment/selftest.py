@@ -14,6 +14,9 @@ from workshop.environment.model import Environment, SetupError, version_text
 from workshop.paths import ROOT
 from workshop.processes.supervised import call
 
+LAYERS = "from importlinter.cli import lint_imports_command as lint; lint()"
+"""What Python is told to check who imports whom: the program `lint-imports`."""
+
 NOTEBOOKS = ("-c", "notebooks/pytest.ini", "notebooks")
 """The arguments of pytest that run all notebooks in the checkout."""
 
@@ -34,8 +37,7 @@ def selftest(everywhere: bool) -> int:
         run.tell_and_do([sys.executable, "-m", *tool, *_left_alone(), "."])
     run.tell_and_do([sys.executable, "-m", "mypy"])
     # Import Linter cannot be started with `python -m`.
-    layers = str(Environment(Path(sys.prefix)).program("lint-imports"))
-    run.tell_and_do([layers, "--no-logo", "--no-cache"])
+    run.tell_and_do([sys.executable, "-c", LAYERS, "--no-logo", "--no-cache"])
     # No tests run on these systems, but at least every name that is used exists there.
     for system in ("win32", "darwin") if everywhere else ():
         options = ["--platform", system, "--cache-dir", f".mypy_cache/{system}"]
@@ -80,7 +82,7 @@ class _Run:
 
     def tell_and_do(self, command: list[str], venv: Path | None = None) -> None:
         """Print a command, run it, and remember it if it fails."""
-        shown = shlex.join([Path(command[0]).stem, *command[1:]])
+        shown = shlex.join(["python", *command[1:]])
         where = f" on {venv.name}" if venv else ""
         _say(f"\n$ {shown}{where}")
         # Commands that the tests start have to stay in the same environment.

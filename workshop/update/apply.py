@@ -237,7 +237,7 @@ def _change_files(root: Path, stage: Stage, journal: dict[str, Any]) -> None:
     # Deletions come first: on a case-insensitive file system readme.md and README.md
     # are one file, and a folder may have to make room for a file of the same name.
     for path in journal["deletes"]:
-        _remove(root / path)
+        _patiently(root / path, None)
         _remove_empty_folders(root, (root / path).parent)
     for path in journal["writes"]:
         _put(stage.new / path, root / path)
@@ -278,7 +278,7 @@ def _put(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}{_UNFINISHED}")
     try:
         _copy(source, temporary)
-        files.patiently(lambda: temporary.replace(target))
+        _patiently(target, temporary)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
@@ -292,8 +292,12 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copymode(source, target)
 
 
-def _remove(file: Path) -> None:
-    files.patiently(lambda: file.unlink(missing_ok=True))
+def _patiently(target: Path, replacement: Path | None) -> None:
+    """Replace the file *target*, or delete it, also if it is in use for a moment."""
+    if replacement is None:
+        files.patiently(lambda: target.unlink(missing_ok=True))
+    else:
+        files.patiently(lambda: replacement.replace(target))
 
 
 def _remove_empty_folders(root: Path, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from workshop import conflicts
-from workshop.cli.learner import free_port
+from workshop.actions.ports import free_port
 from workshop.grading import grade
 from workshop.lesson import Lesson, LessonError
 from workshop.testing import AppLoadError

@@ -134,6 +134,23 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
     return needed
 
 
+def command(
+    verb: str, lesson: str = "", options: str = "", *, make: bool | None = None
+) -> str:
+    """Return how the learner would type *verb*.
+
+    That is with make if *make* says so. By default, it is what they have typed.
+    """
+    if "MAKELEVEL" in os.environ if make is None else make:
+        arguments = f' ARGS="{options}"' if options else ""
+        if not lesson:
+            return f"make {verb}{arguments}"
+        action = "" if verb == "show" else f" {verb}"
+        return f"make lesson-{lesson}{action}{arguments}"
+    words = ["python -m workshop", verb, lesson, options]
+    return " ".join(word for word in words if word)
+
+
 def unknown(words: list[str]) -> str:
     """Return the error for *words* that do not begin with a verb, with a guess."""
     lesson = lesson_in(words[0])

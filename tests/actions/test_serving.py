@@ -15,8 +15,8 @@ import httpx2
 import psutil
 import pytest
 
+from workshop.actions.ports import free_port
 from workshop.actions.serving import Served
-from workshop.cli.learner import free_port
 from workshop.processes.supervised import supervised
 
 APP = """\

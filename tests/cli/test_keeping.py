@@ -289,7 +289,7 @@ def test_what_an_editor_saves_meanwhile_is_not_replaced(
 
 
 def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:
-    from workshop.cli import place
+    from workshop import course
     from workshop.progress import reset
 
     begin = threading.Barrier(8)
@@ -297,7 +297,7 @@ def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:
 
     def one() -> None:
         begin.wait()
-        changed.append(reset(lesson, place.store(), place.snapshots()).changed)
+        changed.append(reset(lesson, course.store(), course.snapshots()).changed)
 
     threads = [threading.Thread(target=one) for _ in range(8)]
     for thread in threads:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.cli import place
+from workshop import course
 from workshop.lesson import Lesson
 from workshop.progress import State
 
@@ -21,7 +21,7 @@ def passed(lesson: Lesson) -> None:
             {1: "passed", 2: "passed"}, "", "2026-01-01T10:00:00+00:00"
         )
 
-    place.store().update(change)
+    course.store().update(change)
 
 
 @pytest.mark.usefixtures("passed")
@@ -57,14 +57,14 @@ def test_a_bad_file_is_one_sentence_and_changes_nothing(
 ) -> None:
     if content is not None:
         (tmp_path / "bad.json").write_text(content, encoding="utf-8")
-    before = place.store().path.read_bytes()
+    before = course.store().path.read_bytes()
 
     code, out, err = said("progress", "import", "bad.json")
 
     assert (code, out) == (2, "")
     assert err.startswith("bad.json")
     assert len(err.splitlines()) == 1
-    assert place.store().path.read_bytes() == before
+    assert course.store().path.read_bytes() == before
 
 
 @pytest.mark.usefixtures("passed")
@@ -73,7 +73,7 @@ def test_with_a_newer_versions_state_nothing_travels(
     verb: str, tmp_path: Path, said: Said
 ) -> None:
     said("progress", "export", "good.json")
-    place.store().path.write_text('{"version": 99}', encoding="utf-8")
+    course.store().path.write_text('{"version": 99}', encoding="utf-8")
     file = "new.json" if verb == "export" else "good.json"
 
     code, out, err = said("progress", verb, file)

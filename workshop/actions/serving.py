@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from workshop.actions.ports import is_taken
 from workshop.processes.environment import environment_of_apps
 from workshop.processes.supervised import SupervisedProcess
 from workshop.terminal.output import (
@@ -133,15 +133,6 @@ class Served:
         if self._reader is not None:
             self._reader.join(1)  # its last lines, before the pipe is closed
         self._supervised.close()
-
-
-def is_taken(port: int) -> bool:
-    """Return whether a server accepts connections at *port* of this machine."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 def _options(debug: bool, in_colours: bool) -> list[tuple[str, bool]]:

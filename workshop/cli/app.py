@@ -1,54 +1,22 @@
-"""The command line: words in, exit code out.
-
-Exit codes: 0 passed or done, 1 not passed, 2 wrong use, 3 the tool itself
-failed, 130 interrupted. What a verb needs is imported when it is called:
-`list` answers before FastAPI would be imported.
-"""
+"""The command line, put together from its verbs."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import sys
 
 import click
 
-from workshop.cli import place
-from workshop.lesson import LessonError, UnknownLessonError
+from workshop.cli.failures import run_and_explain
 from workshop.processes.signals import orderly_end
-from workshop.progress import ReplacementError
-from workshop.services import ServiceError
-from workshop.terminal.output import safe_plain, safe_standard_streams
-from workshop.update.git import UpdateError
-
-PASSED, NOT_PASSED, WRONG_USE, TOOL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-
-
-class Verbs(click.Group):
-    """A group whose unknown verbs get one sentence, with the nearest verb."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb, or say which there are."""
-        name = args[0]
-        if self.get_command(ctx, name) is None:
-            near = difflib.get_close_matches(name, self.commands, 1)
-            meant = f" Did you mean {near[0]!r}?" if near else ""
-            verbs = ", ".join(self.commands)
-            raise click.UsageError(
-                f"There is no verb {name!r}.{meant} The verbs are: {verbs}."
-            )
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
-    """Learn async FastAPI by repairing small real applications."""
+from workshop.terminal.output import safe_standard_streams
 
 
 def command_line() -> click.Group:
-    """Return the command line with all its verbs."""
+    """Return the command line with all its verbs.
+
+    What a verb needs is imported when it is called: `list` answers before FastAPI
+    would be imported.
+    """
     from workshop.cli import (
         author,
         keeping,
@@ -63,13 +31,17 @@ def command_line() -> click.Group:
         updating,
     )
 
+    group = click.Group(
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Learn async FastAPI by repairing small real applications.",
+    )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
         *(updating, author, pictures, site),
     ):
         for verb in module.VERBS:
-            cli.add_command(verb)
-    return cli
+            group.add_command(verb)
+    return group
 
 
 def main(argv: list[str]) -> int:
@@ -79,78 +51,6 @@ def main(argv: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     with safe_standard_streams():
-        return _run(argv)
-
-
-def _run(argv: list[str]) -> int:
-    command_line()
-    with orderly_end() as end:
-        return end.exit_code(_carry_out(argv))
-
-
-def _carry_out(argv: list[str]) -> int:
-    try:
-        code = cli.main(argv, prog_name="python -m workshop", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as help_page:
-        click.echo(help_page.format_message())
-        return WRONG_USE
-    except (UnknownLessonError, click.ClickException) as problem:
-        words = (
-            problem.format_message()
-            if isinstance(problem, click.ClickException)
-            else str(problem)
-        )
-        click.echo(words, err=True)
-        return WRONG_USE
-    except (LessonError, ReplacementError, ServiceError, UpdateError) as problem:
-        click.echo(str(problem), err=True)
-        return TOOL_FAILED
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`): nothing left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_PASSED
-    except Exception as problem:  # noqa: BLE001 -- the last resort, told in words
-        _tell_of_a_defect(problem)
-        return TOOL_FAILED
-    return int(code or 0)
-
-
-def _tell_of_a_defect(problem: Exception) -> None:
-    import traceback
-
-    from workshop import conflicts
-
-    if isinstance(problem, SyntaxError) and conflicts.is_marker(problem.text or ""):
-        click.echo(conflicts.words_for_tool(problem), err=True)
-        return
-    if isinstance(problem, ImportError) and "workshop" not in str(problem.name):
-        click.echo(
-            f"A package is missing or damaged ({problem}). `python -m workshop "
-            "doctor` says which, and what to do.",
-            err=True,
-        )
-        return
-
-    from workshop.environment.trouble import explain_missing_part
-
-    missing = explain_missing_part(problem, place.ROOT)
-    if missing is not None:
-        click.echo(missing, err=True)
-        return
-
-    path = place.home() / "failure.txt"
-    # Without the values of variables, which a report would make public.
-    text = safe_plain("".join(traceback.format_exception(problem)))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        where = f"The details are in {path}; please report them."
-    except OSError:
-        where = text
-    click.echo(
-        f"The workshop itself failed ({type(problem).__name__}: {problem}). {where}",
-        err=True,
-    )
+        group = command_line()
+        with orderly_end() as end:
+            return end.exit_code(run_and_explain(group, argv))

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workshop.cli import place
+from workshop import paths
 from workshop.progress import disk
 from workshop.terminal.output import safe_plain
 
@@ -24,7 +24,7 @@ def with_kept_output(verdict: LessonVerdict) -> LessonVerdict:
     When nothing was printed, or it cannot be written, there is no file: never one of
     an earlier run.
     """
-    file = place.home() / "output" / f"{verdict.lesson.slug}.txt"
+    file = paths.home() / "output" / f"{verdict.lesson.slug}.txt"
     text = printout(verdict)
     with contextlib.suppress(OSError):
         if text:

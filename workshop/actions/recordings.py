@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,3 +66,33 @@ def record(
     if isinstance(found, NotRecorded):
         raise NotRecordedError(found.words)
     return found.timeline
+
+
+def save_picture(
+    picture: Path, title: str, panels: Sequence[tuple[str, Timeline]]
+) -> None:
+    """Draw one named timeline, or two on the same axis, into the file *picture*.
+
+    Raises:
+        RequestError: if the file is not a picture, or cannot be written.
+
+    """
+    from workshop.timeline import svg, svg_pair
+
+    (name, first), *others = panels
+    if others:
+        ((other, second),) = others
+        drawn = svg_pair(first, second, title=title, names=(name, other))
+    else:
+        drawn = svg(first, title=title)
+    try:
+        if picture.exists() and not picture.read_bytes().lstrip().startswith(b"<svg"):
+            raise RequestError(
+                f"{picture} exists and is not an SVG picture, so it was not replaced. "
+                "Choose another name."
+            )
+        picture.write_text(drawn, encoding="utf-8", newline="\n")
+    except OSError as problem:
+        raise RequestError(
+            f"{picture} cannot be written: {problem.strerror}."
+        ) from None

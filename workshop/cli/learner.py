@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +22,7 @@ from workshop.cli.notes import complete_lessons, print_notes, say
 from workshop.commands import command
 from workshop.lesson import Lesson
 from workshop.progress import LessonRecord, content_hash
-from workshop.terminal.output import trusted
+from workshop.screen.run_progress import RunProgress
 
 if TYPE_CHECKING:
     from workshop.actions.services import Choice
@@ -94,8 +94,8 @@ def test(
         if as_json:
             raise click.UsageError("Either --debug or --json, not both.")
         return _debug(actions, it, answer, only)
-    with _Progress(len(it.tests), shown=not as_json and sys.stderr.isatty()) as bar:
-        verdict = actions.grade(it, answer, say=say, on_event=bar.update)
+    with RunProgress(len(it.tests), shown=not as_json and sys.stderr.isatty()) as run:
+        verdict = actions.grade(it, answer, say=say, on_event=run.update)
     own = answer == it.app_file
     record = LessonRecord()
     if own:
@@ -149,34 +149,6 @@ def _need_terminal() -> None:
             "--debug needs a terminal, because a debugger reads what you type. Run it "
             "in a terminal window, without a pipe."
         )
-
-
-class _Progress:
-    """A line in the terminal that shows the progress of the run, until it ends."""
-
-    def __init__(self, total: int, *, shown: bool) -> None:
-        self._total = total
-        self._shown = shown
-        self._begun = 0
-
-    def __enter__(self) -> _Progress:
-        self._write("Importing the libraries ...")
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._write("")
-
-    def update(self, event: dict[str, Any]) -> None:
-        """Show that another test has begun, if *event* says so."""
-        if event["event"] == "start":
-            self._begun += 1
-            self._write(f"Test {self._begun} of {self._total} ...")
-
-    def _write(self, text: str) -> None:
-        if self._shown:
-            stream = trusted(sys.stderr)
-            stream.write(f"\r{text:<40}" + ("\r" if not text else ""))
-            stream.flush()
 
 
 @click.command("run")

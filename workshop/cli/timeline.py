@@ -41,7 +41,7 @@ def timeline(
     picture: Path | None,
 ) -> int:
     """Show which task held the event loop, and which ones waited."""
-    from workshop.actions.recordings import NotRecordedError
+    from workshop.actions.recordings import NotRecordedError, save_picture
     from workshop.screen.pages import short
     from workshop.screen.timeline import print_timeline
 
@@ -64,31 +64,9 @@ def timeline(
     first = next(iter(answers.values()))
     print_timeline(it, first, actions.scenes(it), scene, panels)
     if picture is not None:
-        _write(picture, scene.title, panels)
+        save_picture(picture, scene.title, panels)
+        say(f"The picture is in {picture}. Open it in a browser.")
     return PASSED
-
-
-def _write(picture: Path, title: str, panels: list[tuple[str, Timeline]]) -> None:
-    from workshop.timeline import svg, svg_pair
-
-    (name, first), *others = panels
-    if others:
-        ((other, second),) = others
-        drawn = svg_pair(first, second, title=title, names=(name, other))
-    else:
-        drawn = svg(first, title=title)
-    try:
-        if picture.exists() and not picture.read_bytes().lstrip().startswith(b"<svg"):
-            raise click.ClickException(
-                f"{picture} exists and is not an SVG picture, so it was not replaced. "
-                "Choose another name."
-            )
-        picture.write_text(drawn, encoding="utf-8", newline="\n")
-    except OSError as problem:
-        raise click.ClickException(
-            f"{picture} cannot be written: {problem.strerror}."
-        ) from None
-    say(f"The picture is in {picture}. Open it in a browser.")
 
 
 VERBS: tuple[click.Command, ...] = (timeline,)

@@ -17,7 +17,7 @@ if __name__ == "__main__":
     enter("benchmarks.failure_recording", ("core",))
 
 from workshop.actions.services import services_for_tests
-from workshop.cli.place import catalogue
+from workshop.course import catalogue
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
 from workshop.testing.app.failure_recording import OFF

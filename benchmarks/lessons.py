@@ -20,7 +20,7 @@ if __name__ == "__main__":
 
 from workshop.actions.services import Choice, services_for_tests
 from workshop.check.load import busy_cores
-from workshop.cli.place import catalogue
+from workshop.course import catalogue
 from workshop.grading import Limits, grade
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson

@@ -406,7 +406,7 @@ def main() -> None:
     parser.add_argument(HERE, action="store_true", help="do not set anything up")
     enter("benchmarks.watch", ("core", "benchmarks"))
     chosen = parser.parse_args()
-    from workshop.cli.place import catalogue
+    from workshop.course import catalogue
 
     lesson = catalogue().find(chosen.lesson)
     command = [sys.executable, *(["-c", COMMAND] if here else ["-m", "workshop"])]

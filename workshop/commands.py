@@ -118,6 +118,23 @@ def lesson_in(word: str) -> str:
     return f"{int(meant):02}" if meant.isdecimal() else meant
 
 
+def command(
+    verb: str, lesson: str = "", options: str = "", *, make: bool | None = None
+) -> str:
+    """Return how the learner would type *verb*.
+
+    That is with make if *make* says so. By default, it is what they have typed.
+    """
+    if "MAKELEVEL" in os.environ if make is None else make:
+        arguments = f' ARGS="{options}"' if options else ""
+        if not lesson:
+            return f"make {verb}{arguments}"
+        action = "" if verb == "show" else f" {verb}"
+        return f"make lesson-{lesson}{action}{arguments}"
+    words = ["python -m workshop", verb, lesson, options]
+    return " ".join(word for word in words if word)
+
+
 def groups(arguments: list[str]) -> tuple[str, ...]:
     """Return the groups of packages that the command *arguments* needs.
 

@@ -88,7 +88,7 @@ def test_the_verb_reports_and_updates_stale_pictures(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (root / "lessons").mkdir()
-    monkeypatch.setattr("workshop.cli.place.ROOT", root)
+    monkeypatch.setattr("workshop.paths.ROOT", root)
     # It is made of a lesson that is not here.
     monkeypatch.setattr("workshop.cli.watch_picture.watch_pictures", dict)
     (folder(root) / "state-waits.svg").unlink()

@@ -13,7 +13,7 @@ from workshop.lesson import Lesson
 @pytest.fixture
 def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
     """A checkout with one lesson in its original state."""
-    monkeypatch.setattr("workshop.cli.place.ROOT", tmp_path)
+    monkeypatch.setattr("workshop.paths.ROOT", tmp_path)
     monkeypatch.delenv("WORKSHOP_HOME", raising=False)
     monkeypatch.delenv("MAKELEVEL", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -49,8 +49,9 @@ async def seats():
 PROGRAM = """\
 import sys
 from pathlib import Path
-from workshop.cli import main, place
-place.ROOT = Path.cwd()
+from workshop import paths
+from workshop.cli import main
+paths.ROOT = Path.cwd()
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -293,8 +293,8 @@ def test_a_file_saved_meanwhile_is_not_replaced(
     assert mine.read_text(encoding="utf-8") == "# saved meanwhile\n"
 
 
-def test_two_simultaneous_resets_save_the_work_once(mine: Path, lesson: Lesson) -> None:
-    from workshop.cli import place
+def test_two_at_once_keep_the_work_once(mine: Path, lesson: Lesson) -> None:
+    from workshop import course
     from workshop.progress import reset
 
     begin = threading.Barrier(8)
@@ -302,7 +302,7 @@ def test_two_simultaneous_resets_save_the_work_once(mine: Path, lesson: Lesson) 
 
     def one() -> None:
         begin.wait()
-        changed.append(reset(lesson, place.store(), place.snapshots()).changed)
+        changed.append(reset(lesson, course.store(), course.snapshots()).changed)
 
     threads = [threading.Thread(target=one) for _ in range(8)]
     for thread in threads:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.tiny import GOOD, STARTER
-from workshop.actions.checkout import CheckoutActions
+from workshop.actions.learner import LearnerActions
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.screen import console
@@ -92,7 +92,7 @@ def typed(lesson: Lesson) -> Callable[..., str]:
 
     def type_lines(engine: Engine, *lines: str) -> str:
         page = Console(file=io.StringIO(), width=100, highlight=False)
-        actions = CheckoutActions()
+        actions = LearnerActions()
         try:
             Lines(actions, engine.open, lesson, page).run(lines)
         finally:
@@ -117,7 +117,7 @@ def failed(lesson: Lesson) -> Engine:
     )
 
 
-class AwaitedActions(CheckoutActions):
+class AwaitedActions(LearnerActions):
     """Actions that know when its app accepts connections."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import GOOD
-from workshop.cli import place
+from workshop import paths
 from workshop.lesson import Lesson
 
 Said = Callable[..., tuple[int, str, str]]
@@ -24,7 +24,7 @@ def test_the_complete_output_is_saved_and_its_file_named(
 
     _, out, _ = said("test", "90")
 
-    file = place.home() / "output" / "90_seats.txt"
+    file = paths.home() / "output" / "90_seats.txt"
     assert (
         "[... 270 lines left out; all of it: .workshop/output/90_seats.txt ...]" in out
     )
@@ -41,7 +41,7 @@ def test_a_silent_run_deletes_the_output_of_an_earlier_one(
     lesson.app_file.write_text(GOOD, encoding="utf-8")
     said("test", "90")
 
-    assert list((place.home() / "output").iterdir()) == []
+    assert list((paths.home() / "output").iterdir()) == []
 
 
 def test_a_diff_shows_control_codes_as_escapes(lesson: Lesson, said: Said) -> None:
@@ -74,11 +74,11 @@ def test_a_failure_of_the_tool_is_reported_without_passwords(
         local = address
         raise ValueError(f"port 'pa' of {local}, or /ssword#1@host")
 
-    monkeypatch.setattr("workshop.cli.place.store", fail)
+    monkeypatch.setattr("workshop.course.store", fail)
 
     code, _, err = said("list")
 
-    kept = (place.home() / "failure.txt").read_text(encoding="utf-8")
+    kept = (paths.home() / "failure.txt").read_text(encoding="utf-8")
     assert code == 3
     for text in (err, kept):
         assert "port '***' of postgresql://***@host/db, or /***@host" in text

@@ -37,7 +37,7 @@ def played(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> list[ScenarioRun]
         lane = Lane("#1 GET /seats", (Span(State.AWAITING, 0, took),))
         return [Recorded(Timeline((lane,), took))]
 
-    monkeypatch.setattr("workshop.scenario.run", play)
+    monkeypatch.setattr("workshop.scenario.play", play)
     return asked
 
 

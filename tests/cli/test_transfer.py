@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.cli import place
+from workshop import course
 from workshop.lesson import Lesson
 from workshop.progress import State
 
@@ -22,7 +22,7 @@ def passed(lesson: Lesson) -> None:
             {1: "passed", 2: "passed"}, "", "2026-01-01T10:00:00+00:00"
         )
 
-    place.store().update(change)
+    course.store().update(change)
 
 
 @pytest.mark.usefixtures("passed")
@@ -55,7 +55,7 @@ def pass_steps(lesson: Lesson, *steps: int) -> None:
     """Record a verdict in which *steps* passed."""
     verdicts = dict.fromkeys(steps, "passed")
     now = "2026-01-02T10:00:00+00:00"
-    place.store().update(lambda it: it.of(lesson.slug).judge(verdicts, "", now))
+    course.store().update(lambda it: it.of(lesson.slug).judge(verdicts, "", now))
 
 
 @pytest.mark.usefixtures("passed")
@@ -65,24 +65,24 @@ def test_two_learners_become_one_only_if_that_is_wanted(
     said("progress", "export", "mine.json")
     monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
     pass_steps(lesson, 1)
-    before = place.store().load()
+    before = course.store().load()
 
     code, out, err = said("progress", "import", "mine.json")
 
     assert (code, out) == (2, "")
     assert "python -m workshop progress import mine.json --merge" in err
     assert "2 passed steps" in err
-    assert place.store().load() == before
+    assert course.store().load() == before
 
     assert said("progress", "import", "mine.json", "--merge")[0] == 0
-    assert set(place.store().load().of(lesson.slug).passed) == {1, 2}
+    assert set(course.store().load().of(lesson.slug).passed) == {1, 2}
 
 
 @pytest.mark.usefixtures("passed")
 def test_progress_goes_back_and_forth_between_clones_of_one_learner(
     lesson: Lesson, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = place.store().path.parent
+    here = course.store().path.parent
     said("progress", "export", "mine.json")
     monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
     said("progress", "import", "mine.json")
@@ -99,7 +99,7 @@ def test_progress_goes_back_and_forth_between_clones_of_one_learner(
 def test_merged_learners_stay_merged(
     lesson: Lesson, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = place.store().path.parent
+    here = course.store().path.parent
     said("progress", "export", "mine.json")
     monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path / "other"))
     pass_steps(lesson, 3)
@@ -135,14 +135,14 @@ def test_a_bad_file_is_an_error_and_changes_nothing(
 ) -> None:
     if content is not None:
         (tmp_path / "bad.json").write_text(content, encoding="utf-8")
-    before = place.store().path.read_bytes()
+    before = course.store().path.read_bytes()
 
     code, out, err = said("progress", "import", "bad.json")
 
     assert (code, out) == (2, "")
     assert err.startswith("bad.json")
     assert len(err.splitlines()) == 1
-    assert place.store().path.read_bytes() == before
+    assert course.store().path.read_bytes() == before
 
 
 @pytest.mark.usefixtures("passed")
@@ -151,7 +151,7 @@ def test_a_newer_versions_state_is_neither_exported_nor_changed(
     verb: str, tmp_path: Path, said: Said
 ) -> None:
     said("progress", "export", "good.json")
-    place.store().path.write_text('{"version": 99}', encoding="utf-8")
+    course.store().path.write_text('{"version": 99}', encoding="utf-8")
     file = "new.json" if verb == "export" else "good.json"
 
     code, out, err = said("progress", verb, file)

@@ -16,7 +16,6 @@ Said = Callable[..., tuple[int, str, str]]
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["tets", "90"], "There is no verb 'tets'. Did you mean 'test'?"),
         (["test", "91"], "There is no lesson '91'. The lessons are: 90."),
         (["test", "90", "91"], "One lesson at a time, please: 90 or 91, not both."),
         (["test"], "Which lesson? Add its number, one of: 90."),

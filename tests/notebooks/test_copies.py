@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from workshop.cli import place
-from workshop.cli.app import TOOL_FAILED
+from workshop import paths
+from workshop.cli.exit_codes import TOOL_FAILED
 from workshop.cli.notebooks import notebooks
 from workshop.environment import setup
 from workshop.environment.model import SetupError
@@ -73,7 +73,7 @@ def test_the_message_of_the_set_up_is_passed_on(
         raise SetupError("No package index answers. Connect, and try again.")
 
     (tmp_path / "notebooks").mkdir()
-    monkeypatch.setattr(place, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(setup, "ensure", ensure)
 
     result = CliRunner().invoke(notebooks, standalone_mode=False)

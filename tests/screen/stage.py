@@ -1,20 +1,25 @@
-"""Watch mode without an engine: a session and a actions that tests play."""
+"""Watch mode without an engine: a session and actions that tests play."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.tiny import write_lesson
+from workshop.actions.errors import ActionError
+from workshop.actions.learner import LearnerActions
+from workshop.actions.results import Comparison
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
-from workshop.progress import State
-from workshop.screen.watch.actions import ActionError
+from workshop.progress import Replacement, Snapshot, Store
+from workshop.scenario import Scene
 from workshop.screen.watch.app import WatchApp
 from workshop.timeline import Lane, Span, Timeline
 from workshop.timeline import State as TimelineState
@@ -76,26 +81,24 @@ class PlayedSession:
         self.told.append(f"change {lesson.number}")
 
 
-@dataclass
-class PlayedDesk:
-    """A fake actions that keeps its state in memory and records its calls."""
+class PlayedActions(LearnerActions):
+    """Actions that keep their record in a folder, start nothing, and note it."""
 
-    there: list[Lesson]
-    known: State = field(default_factory=State)
-    done: list[str] = field(default_factory=list)
-    trouble: str = ""
-    log: Callable[[str], None] | None = None
-    accept: Callable[[str], None] | None = None
-    accepts: bool = True
+    def __init__(self, root: Path, lessons: list[Lesson], trouble: str = "") -> None:
+        super().__init__(store=Store(root / "progress.json"))
+        self.there = lessons
+        self.done: list[str] = []
+        self.trouble = trouble
+        self.log: Callable[[str], None] | None = None
+        self.accept: Callable[[str], None] | None = None
+        self.accepts = True
+
+    def remember(self, slug: str, **known: Any) -> None:
+        """Let *known* be in the record of a lesson."""
+        self._store.update(lambda state: vars(state.of(slug)).update(known))
 
     def lessons(self) -> Sequence[Lesson]:
         return self.there
-
-    def state(self) -> State:
-        return self.known
-
-    def notes(self) -> Sequence[str]:
-        return ()
 
     def enter(self, lesson: Lesson) -> Mapping[str, str]:
         if self.trouble:
@@ -103,32 +106,18 @@ class PlayedDesk:
         self.done.append(f"enter {lesson.number}")
         return {}
 
-    def record(self, finished: Finished) -> None:
-        verdicts = {it.number: str(it.verdict) for it in finished.verdict.steps}
-        self.known.of(finished.lesson).judge(verdicts, finished.content, "now")
-        self.done.append(f"record {finished.content}")
-
-    def next_hint(self, lesson: Lesson, step: int) -> int:
-        hints = self.known.of(lesson.slug).hints
-        hints[step] = hints.get(step, 0) + 1
-        return hints[step]
-
-    def note_shown(self, lesson: Lesson, step: int) -> None:
-        self.known.of(lesson.slug).show(step, "now")
-
-    def note_solution(self, lesson: Lesson) -> None:
+    def solution(self, lesson: Lesson, step: int | None = None) -> Comparison:
         self.done.append("solution")
-        self.known.of(lesson.slug).solution_seen = "now"
+        return super().solution(lesson, step)
 
-    def reset(self, lesson: Lesson) -> str:
+    def reset(self, lesson: Lesson) -> Replacement:
         self.done.append("reset")
-        return "It is the starter. Your file is kept in a safe place."
+        folder = lesson.folder.parents[1] / "a_safe_place"
+        return Replacement(
+            lesson, "reset", True, Snapshot(folder, 1, datetime.now(UTC), "reset"), 1
+        )
 
-    def catch_up(self, lesson: Lesson, step: int) -> str:
-        self.done.append(f"catch up {step}")
-        return "It is ours."
-
-    def undo(self, lesson: Lesson) -> str:
+    def undo(self, lesson: Lesson, number: int | None = None) -> Replacement:
         raise ActionError("There is nothing to undo.")
 
     def serve(
@@ -146,11 +135,18 @@ class PlayedDesk:
     def stop_serving(self) -> None:
         self.done.append("stop serving")
 
-    def timelines(self, lesson: Lesson) -> Sequence[str]:
-        return ["The doors open", "The doors close"]
+    def scenes(self, lesson: Lesson) -> Sequence[Scene]:
+        return [Scene("open", "The doors open"), Scene("close", "The doors close")]
 
-    def timeline(self, lesson: Lesson, scene: int) -> Timeline:
-        self.done.append(f"timeline {scene}")
+    def timeline(
+        self,
+        lesson: Lesson,
+        scene: Scene,
+        answer: Path | None = None,
+        *,
+        virtual: bool = False,
+    ) -> Timeline:
+        self.done.append(f"timeline {scene.name}")
         span = Span(TimelineState.BLOCKING, 0, 300, "ask_venue()", "app.py:25")
         return Timeline((Lane("GET /report", (span,)),), 300)
 
@@ -164,7 +160,7 @@ class Stage:
 
     pilot: Pilot[None]
     app: WatchApp
-    actions: PlayedDesk
+    actions: PlayedActions
     session: PlayedSession
 
     @property
@@ -240,13 +236,13 @@ async def raised(
     root: Path,
     *,
     size: tuple[int, int] = (80, 24),
-    actions: PlayedDesk | None = None,
+    actions: PlayedActions | None = None,
     tried: bool = True,
 ) -> AsyncIterator[Stage]:
     """Open watch mode at lesson 90, with the earlier verdict *tried*."""
-    actions = actions or PlayedDesk(write_lessons(root))
+    actions = actions or PlayedActions(root, write_lessons(root))
     if tried:
-        actions.known.of(actions.there[0].slug).verdicts = {1: "failed", 2: "failed"}
+        actions.remember("90_seats", verdicts={1: "failed", 2: "failed"})
     sessions: list[PlayedSession] = []
 
     def open_session(
@@ -261,9 +257,8 @@ async def raised(
     async with app.run_test(size=size) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
-        session = (
-            sessions[0] if sessions else PlayedSession(actions.there[0], app._listen)
-        )
+        listen = app._controller.listen
+        session = sessions[0] if sessions else PlayedSession(actions.there[0], listen)
         stage = Stage(pilot, app, actions, session)
         lesson = actions.there[0]
         if sessions:

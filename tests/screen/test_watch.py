@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 
-from tests.screen.stage import FAILED, PASSED, PlayedDesk, Stage, raised, write_lessons
+from tests.screen.stage import (
+    FAILED,
+    PASSED,
+    PlayedActions,
+    Stage,
+    raised,
+    write_lessons,
+)
 from workshop.grading import Verdict
 from workshop.lesson import Lesson
 from workshop.screen.watch.keys import KEYS
@@ -103,8 +110,8 @@ async def test_n_names_the_open_step_of_an_unfinished_lesson(
 
 
 async def test_n_after_the_last_open_lesson_congratulates(tmp_path: Path) -> None:
-    actions = PlayedDesk(write_lessons(tmp_path))
-    actions.known.of("91_halls").passed = {1: "then", 2: "then"}
+    actions = PlayedActions(tmp_path, write_lessons(tmp_path))
+    actions.remember("91_halls", passed={1: "then", 2: "then"})
     async with raised(tmp_path, actions=actions) as stage:
         passed = await stage.save(PASSED, PASSED)
         text = await stage.press("n")
@@ -167,7 +174,7 @@ async def test_hints_come_one_by_one_and_then_the_change_on_request(
         third = await stage.press("h", "h")
         asked = await stage.press("h")
         refused = await stage.press("x")
-        shown_before = dict(stage.actions.known.of("90_seats").shown)
+        shown_before = stage.actions.state().of("90_seats").shown
         shown = await stage.press("h", "y")
 
     assert "Look." in first
@@ -177,7 +184,7 @@ async def test_hints_come_one_by_one_and_then_the_change_on_request(
     assert "Nothing was changed." in refused
     assert not shown_before
     assert '+    return {"free": 2}' in shown
-    assert stage.actions.known.of("90_seats").shown == {1: "now"}
+    assert set(stage.actions.state().of("90_seats").shown) == {1}
 
 
 async def test_seen_hints_open_before_a_new_one_is_shown(
@@ -248,7 +255,7 @@ async def test_a_reset_says_where_the_copy_is(tmp_path: Path) -> None:
         text = await stage.press("x", "y")
 
     assert "reset" in stage.actions.done
-    assert "Your file is kept in a safe place." in text
+    assert "Your files are kept in" in text
 
 
 async def test_the_message_of_a_reset_disappears_after_the_next_edit(
@@ -260,8 +267,8 @@ async def test_the_message_of_a_reset_disappears_after_the_next_edit(
         starter = await stage.save(FAILED, FAILED)
         edited = await stage.save(PASSED, FAILED)
 
-    assert "Your file is kept in a safe place." in starter
-    assert "Your file is kept in a safe place." not in edited
+    assert "Your files are kept in" in starter
+    assert "Your files are kept in" not in edited
 
 
 async def test_a_failed_action_says_why(tmp_path: Path) -> None:
@@ -352,7 +359,7 @@ async def test_a_verdict_is_recorded_before_it_is_shown(tmp_path: Path) -> None:
         await stage.begin()
         lesson = stage.session.lesson
         await stage.finish(PASSED, FAILED)
-        record = stage.actions.known.of(lesson.slug)
+        record = stage.actions.state().of(lesson.slug)
 
     assert record.verdicts == {1: "passed", 2: "failed"}
     assert record.content == "content 1"
@@ -372,7 +379,7 @@ async def test_a_verdict_on_the_previous_lesson_is_recorded_but_not_shown(
     assert "Lesson 91 · Halls" in text
     assert "passed   " not in text
     assert "Missing" not in text
-    assert stage.actions.known.of(left.slug).is_finished(2)
+    assert stage.actions.state().of(left.slug).is_finished(2)
 
 
 async def test_the_app_is_served_shown_and_stopped(tmp_path: Path) -> None:
@@ -446,7 +453,7 @@ async def test_a_timeline_is_recorded_again_at_every_save_while_it_is_open(
     assert "The doors open" in first
     assert "ask_venue()" in first
     assert "The doors close" in second
-    assert recorded == ["timeline 0", "timeline 1", "timeline 1"]
+    assert recorded == ["timeline open", "timeline close", "timeline close"]
 
 
 async def test_an_app_whose_lesson_was_left_during_its_start_is_stopped(
@@ -476,7 +483,9 @@ async def test_an_app_whose_lesson_was_left_during_its_start_is_stopped(
 async def test_a_failed_service_is_reported_and_can_be_retried(
     tmp_path: Path,
 ) -> None:
-    actions = PlayedDesk(write_lessons(tmp_path), trouble="Redis did not start.")
+    actions = PlayedActions(
+        tmp_path, write_lessons(tmp_path), trouble="Redis did not start."
+    )
     async with raised(tmp_path, actions=actions) as stage:
         text = await stage.settled()
         actions.trouble = ""

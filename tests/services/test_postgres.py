@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from tests.services.owner import killed_owner
+from workshop import course
 from workshop.actions.services import services_for_tests
-from workshop.cli import place
 from workshop.services import Service, ServiceError, database_server
 from workshop.services.postgres import (
     call,
@@ -313,7 +313,7 @@ async def test_a_run_drops_the_leftovers_of_its_killed_tests(
     server: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await names(server)
-    lesson = place.catalogue().find("01")
+    lesson = course.catalogue().find("01")
     monkeypatch.setenv(VARIABLE, server.url)
     monkeypatch.delenv("WORKSHOP_DATABASE_CLAIM", raising=False)
     with services_for_tests(lesson, None, say=lambda _: None) as environment:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from workshop.cli import place
+from workshop import paths
 from workshop.cli.site import site_build
 from workshop.paths import ROOT
 from workshop.site.build import build, refusal
@@ -114,7 +114,7 @@ def test_an_output_that_has_changed_stops_the_build(
     shown = '\n```text title="make lesson-90 test"\nAll is well.\n```\n'
     page = tmp_path / "docs" / "lessons" / "90_seats.md"
     page.write_text(page.read_text("utf-8") + shown, encoding="utf-8")
-    monkeypatch.setattr(place, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
 
     ended = CliRunner().invoke(site_build, standalone_mode=False)
 
@@ -126,7 +126,7 @@ def test_an_output_that_has_changed_stops_the_build(
 def test_only_a_site_built_here_is_overwritten(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "ROOT", root)
+    monkeypatch.setattr(paths, "ROOT", root)
     site = root / "site"
     site.mkdir()
     (site / "thesis.txt").write_text("the only copy", encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.timeline.examples import ALL, BLOCKED, CROWD, ENDS, ONE_BY_ONE, TOGETHER
-from workshop.timeline import TimelineText, text, text_pair
+from workshop.timeline import TimelineText, text
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 
 
@@ -75,7 +75,10 @@ def test_waiting_and_blocking_lanes_are_distinguished() -> None:
 
 
 def test_a_pair_shares_one_axis() -> None:
-    lines = text_pair(ONE_BY_ONE, TOGETHER).splitlines()
+    page = Console(file=io.StringIO(), width=72)
+    page.print(TimelineText([("Before", ONE_BY_ONE), ("After", TOGETHER)]))
+    assert isinstance(page.file, io.StringIO)
+    lines = [line.rstrip() for line in page.file.getvalue().splitlines()]
     axes = [line for line in lines if line.lstrip().startswith("0 ms")]
 
     assert len(axes) == 2

@@ -25,9 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """\
 import sys
 from pathlib import Path
-from workshop.cli import main, place
+from workshop import paths
+from workshop.cli import main
 
-place.ROOT = Path.cwd()
+paths.ROOT = Path.cwd()
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -537,7 +537,7 @@ def test_a_file_renamed_only_in_case_is_updated(
 def test_undo_of_a_lesson_still_means_the_last_reset(
     clone: Repository, news: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workshop.cli.place.ROOT", clone.root)
+    monkeypatch.setattr("workshop.paths.ROOT", clone.root)
     monkeypatch.delenv("WORKSHOP_HOME", raising=False)
     monkeypatch.chdir(clone.root)
     clone.write({APP: MINE})
@@ -556,7 +556,7 @@ def test_the_command_reports_changes_and_next_steps(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("workshop.cli.place.ROOT", clone.root)
+    monkeypatch.setattr("workshop.paths.ROOT", clone.root)
     monkeypatch.delenv("WORKSHOP_HOME", raising=False)
     monkeypatch.delenv("MAKELEVEL", raising=False)
     monkeypatch.chdir(clone.root)

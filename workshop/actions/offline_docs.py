@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workshop import conflicts
-from workshop.cli.debugging import AT_TERMINAL, COMMAND
+from workshop.actions.debugging import AT_TERMINAL, COMMAND
 from workshop.testing.app.breakpoints import call_at_breakpoints
 from workshop.testing.reporting.source import SourceLine
 

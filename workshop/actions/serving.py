@@ -10,7 +10,6 @@ import bdb
 import contextlib
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.paths import ROOT
 from workshop.processes.environment import environment_of_apps
-from workshop.processes.loopback import bracketed
+from workshop.processes.loopback import bracketed, is_taken
 from workshop.processes.supervised import SupervisedProcess
 from workshop.terminal.output import (
     SafeStream,
@@ -140,15 +139,6 @@ class Served:
         if self._reader is not None:
             self._reader.join(1)  # read the last lines before closing the pipe
         self._supervised.close()
-
-
-def is_taken(host: str, port: int) -> bool:
-    """Return whether a server accepts connections at *port* of *host*."""
-    try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 def _options(debug: bool, in_colours: bool) -> list[tuple[str, bool]]:

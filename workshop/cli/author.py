@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import (
-    database_option,
-    lesson_argument,
-    named_lesson,
-    say,
-)
+from workshop import course, paths
+from workshop.cli.arguments import database_option, lesson_argument, named_lesson
+from workshop.cli.exit_codes import NOT_PASSED, PASSED
+from workshop.cli.notes import say
+from workshop.commands import command
 
 if TYPE_CHECKING:
     from workshop.actions.services import Choice
-    from workshop.check import Finding
 
 
 @click.command("new-lesson")
@@ -33,14 +29,13 @@ def new_lesson(name: str, steps: int) -> int:
     ARGS="08_websockets --steps 4"`.
     """
     from workshop.check.new_lesson import NewLessonError, write_lesson
-    from workshop.screen.console import command
 
     try:
-        written = write_lesson(place.ROOT, name, steps)
+        written = write_lesson(paths.ROOT, name, steps)
     except NewLessonError as problem:
         raise click.UsageError(str(problem)) from None
     for path in written:
-        click.echo(f"Wrote {path.relative_to(place.ROOT).as_posix()}")
+        click.echo(f"Wrote {path.relative_to(paths.ROOT).as_posix()}")
     number = name[:2]
     click.echo()
     for words, verb, option in (
@@ -74,16 +69,16 @@ def check(
     from workshop.actions.services import services_for_tests
     from workshop.check import check_draft, check_lesson
 
-    every = place.catalogue().named()
+    every = course.catalogue().named()
     chosen = [named_lesson(lesson)] if lesson else every
     count = 0
     for it in chosen:
         if draft:
-            found = check_draft(it, place.ROOT, say)
+            found = check_draft(it, paths.ROOT, say)
         else:
             found = check_lesson(
                 it,
-                place.ROOT,
+                paths.ROOT,
                 repeats=repeat,
                 services=partial(services_for_tests, it, database, say=say),
                 say=say,
@@ -99,45 +94,9 @@ def check(
         return NOT_PASSED
     click.echo(f"No problems in {lessons}.")
     if draft and chosen:
-        from workshop.screen.console import command
-
         only = chosen[0].number if len(chosen) == 1 else ""
         say(f"Now run the whole check: {command('check', only)}")
     return PASSED
-
-
-def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
-    """Return what is out of date, missing or without a source on the pages.
-
-    With *renewing*, first update the generated parts: all of them, or none if one
-    cannot be generated. With *quick*, run nothing, and do not check the outputs of
-    commands.
-    """
-    from workshop.check import Finding
-    from workshop.check.generated import check_generated, planned, write
-    from workshop.check.pages import PageError, check_page, fill_page, pages_below
-    from workshop.cli.outputs import outputs_of, verb_parts
-
-    verbs = verb_parts(place.ROOT)
-    outputs: dict[str, str] = {}
-    lessons = place.lessons()
-    for it in () if quick else lessons:
-        say(f"Lesson {it.number}: running its commands")
-        outputs |= outputs_of(it)
-    if renewing:
-        try:
-            changed = planned(
-                place.ROOT, verbs, lambda text: fill_page(text, place.ROOT, outputs)
-            )
-        except PageError as problem:
-            say("Nothing was written.")
-            return [Finding("pages", "generated", str(problem))]
-        for path in write(changed):
-            say(f"Updated {path.relative_to(place.ROOT)}.")
-    findings = list(check_generated(place.ROOT, verbs))
-    for path in pages_below(place.ROOT):
-        findings += check_page(path, place.ROOT, None if quick else outputs)
-    return findings
 
 
 @click.command("pages")
@@ -145,6 +104,8 @@ def pages_findings(*, quick: bool, renewing: bool = False) -> list[Finding]:
 @click.option("--quick", is_flag=True, help="Run nothing; keep the outputs.")
 def pages(only_check: bool, quick: bool) -> int:
     """Update what pages quote from the project: code, outputs, tables, facts."""
+    from workshop.cli.outputs import pages_findings
+
     findings = pages_findings(quick=quick, renewing=not only_check)
     for finding in findings:
         click.echo(str(finding))

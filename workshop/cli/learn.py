@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import (
-    database_option,
-    lesson_argument,
-    one_lesson,
-)
+from workshop import course
+from workshop.cli.arguments import database_option, lesson_argument, one_lesson
+from workshop.cli.exit_codes import NOT_PASSED, PASSED
+from workshop.cli.notes import complete_lessons
+from workshop.commands import command
 from workshop.lesson import Lesson
 
 if TYPE_CHECKING:
@@ -28,13 +26,13 @@ plain_option = click.option(
 @database_option
 def learn(plain: bool, database: Choice | None) -> int:
     """Start with the first unfinished lesson, or continue where you were."""
-    state = place.store().load()
-    lessons = place.lessons()
+    state = course.store().load()
+    lessons = complete_lessons()
     for lesson in lessons:
         record = state.of(lesson.slug)
         if not record.is_finished(len(lesson.brief.sections)):
             return _watch(lesson, plain, database)
-    from workshop.screen.console import command, out
+    from workshop.screen.console import out
     from workshop.screen.pages import again_lines
 
     out().print("You have finished every lesson. Congratulations!")

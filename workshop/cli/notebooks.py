@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import NOT_PASSED, PASSED, TOOL_FAILED
-from workshop.cli.learner import lesson_argument, named_lesson, one_lesson, say
+from workshop import paths
+from workshop.cli.arguments import lesson_argument, named_lesson, one_lesson
+from workshop.cli.exit_codes import NOT_PASSED, PASSED, TOOL_FAILED
+from workshop.cli.notes import say
 from workshop.processes.supervised import call
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _browser = click.option(
 def notebook(lesson: tuple[str, ...], fresh: bool, browser: bool) -> int:
     """Open a lesson's notebook in JupyterLab."""
     it = one_lesson(lesson)
-    original = place.ROOT / "notebooks" / f"{it.slug}.ipynb"
+    original = paths.ROOT / "notebooks" / f"{it.slug}.ipynb"
     if not original.is_file():
         say(f"Lesson {it.number} has no notebook yet.")
         return NOT_PASSED
@@ -47,7 +48,7 @@ def notebook(lesson: tuple[str, ...], fresh: bool, browser: bool) -> int:
 @_browser
 def notebooks(fresh: bool, browser: bool) -> int:
     """Open all notebooks in JupyterLab."""
-    originals = sorted((place.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    originals = sorted((paths.ROOT / "notebooks").glob("[0-9]*.ipynb"))
     return _open(originals, fresh=fresh, browser=browser)
 
 
@@ -57,7 +58,7 @@ def notebooks_test() -> int:
     from workshop.environment.selftest import NOTEBOOKS
 
     command = [sys.executable, "-m", "pytest", *NOTEBOOKS]
-    code = call(command, cwd=place.ROOT, environment=os.environ)
+    code = call(command, cwd=paths.ROOT, environment=os.environ)
     return NOT_PASSED if code else PASSED
 
 
@@ -73,7 +74,7 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
 
     wanted = named_lesson(lesson).slug if lesson else None
     broken = False
-    for text in texts(place.ROOT):
+    for text in texts(paths.ROOT):
         if wanted in (None, text.stem):
             try:
                 if renewed(text):
@@ -82,8 +83,8 @@ def notebooks_renew(lesson: tuple[str, ...]) -> int:
                 click.echo(f"notebooks/{text.name} does not run: {problem}")
                 broken = True
     try:
-        for page in () if broken else renew(place.ROOT):
-            say(f"Updated {page.relative_to(place.ROOT)}.")
+        for page in () if broken else renew(paths.ROOT):
+            say(f"Updated {page.relative_to(paths.ROOT)}.")
     except PageError as problem:
         click.echo(str(problem))
         broken = True
@@ -101,7 +102,7 @@ def jupyter() -> Environment:
     from workshop.environment.model import Environment
     from workshop.notebooks.jupyter import GROUPS
 
-    environment = Environment(place.ROOT / ".venvs" / "notebooks")
+    environment = Environment(paths.ROOT / ".venvs" / "notebooks")
     setup.ensure(environment, GROUPS)
     return environment
 
@@ -111,7 +112,7 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
     from workshop.notebooks.copies import NoNotebookError, own_copy
     from workshop.notebooks.jupyter import command, settings
 
-    folder = place.ROOT / "my_notebooks"
+    folder = paths.ROOT / "my_notebooks"
     copies = []
     for it in originals:
         try:
@@ -131,9 +132,9 @@ def _open(originals: list[Path], *, fresh: bool, browser: bool) -> int:
     say("Starting JupyterLab. Press Ctrl-C in this window to stop it.")
     try:
         code = call(
-            command(environment.python, place.ROOT, target, browser=browser),
-            cwd=place.ROOT,
-            environment=settings(os.environ, environment.place, place.home()),
+            command(environment.python, paths.ROOT, target, browser=browser),
+            cwd=paths.ROOT,
+            environment=settings(os.environ, environment.place, paths.home()),
             grace=_KERNEL_SECONDS,
         )
     except KeyboardInterrupt:

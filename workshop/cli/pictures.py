@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import say
+from workshop import paths
+from workshop.cli.exit_codes import NOT_PASSED, PASSED
+from workshop.cli.notes import complete_lessons, say
 from workshop.lesson import Lesson
 
 
@@ -21,24 +21,24 @@ def pictures(only_check: bool) -> int:
     from workshop.cli.watch_picture import watch_pictures
     from workshop.scenario import ScriptError
 
-    lessons = [it for it in place.lessons() if _can_be_played(it)]
+    lessons = [it for it in complete_lessons() if _can_be_played(it)]
     stale = {
         name: screen
         for name, screen in watch_pictures().items()
-        if _read(folder(place.ROOT) / name) != screen
+        if _read(folder(paths.ROOT) / name) != screen
     }
     try:
         if only_check:
             what = "it differs from the screen; run `make pictures`"
-            findings = list(check_pictures(place.ROOT, lessons))
+            findings = list(check_pictures(paths.ROOT, lessons))
             findings += [Finding(name, "picture", what) for name in stale]
             for finding in findings:
                 click.echo(str(finding))
             return NOT_PASSED if findings else PASSED
         for name, screen in stale.items():
-            path = folder(place.ROOT) / name
+            path = folder(paths.ROOT) / name
             path.write_text(screen, encoding="utf-8", newline="\n")
-        for name in [*renew(place.ROOT, lessons), *stale]:
+        for name in [*renew(paths.ROOT, lessons), *stale]:
             say(f"Updated docs/pictures/{name}.")
     except (PictureError, ScriptError) as problem:
         click.echo(str(problem))

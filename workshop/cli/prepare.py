@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workshop.cli.app import PASSED, TOOL_FAILED
+from workshop.cli.exit_codes import PASSED, TOOL_FAILED
 from workshop.cli.notebooks import jupyter
 
 

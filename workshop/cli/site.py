@@ -6,9 +6,10 @@ import importlib.util
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import NOT_PASSED, PASSED
-from workshop.cli.learner import say, wanted_port
+from workshop import paths
+from workshop.cli.arguments import port_option, wanted_port
+from workshop.cli.exit_codes import NOT_PASSED, PASSED
+from workshop.cli.notes import say
 from workshop.processes.loopback import bracketed, loopback
 
 
@@ -21,13 +22,12 @@ def _needs_material() -> None:
 
 
 def _needs_settings() -> None:
-    (
-        place.ROOT / "mkdocs.yml"
-    ).stat()  # if it is missing, the command line explains the error
+    # If it is missing, the command line explains the error.
+    (paths.ROOT / "mkdocs.yml").stat()
 
 
 @click.command("site")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: any free port.")
+@port_option
 def site(port: int | None) -> int:
     """Serve the site, reloading when a page changes."""
     from workshop.site.build import serve
@@ -38,18 +38,18 @@ def site(port: int | None) -> int:
     chosen = wanted_port(host, port)
     say(f"The site: http://{bracketed(host)}:{chosen}/")
     say("It reloads when you save. Ctrl-C stops it.")
-    return PASSED if serve(place.ROOT, host, chosen) else NOT_PASSED
+    return PASSED if serve(paths.ROOT, host, chosen) else NOT_PASSED
 
 
 @click.command("site-build")
 @click.option("--quick", is_flag=True, help="Do not check the outputs on the pages.")
 def site_build(quick: bool) -> int:
     """Build the site into site/, unless something is out of date or broken."""
-    from workshop.cli.author import pages_findings
+    from workshop.cli.outputs import pages_findings
     from workshop.site.build import build, refusal
 
     _needs_material()
-    target = place.ROOT / "site"
+    target = paths.ROOT / "site"
     refused = refusal(target)
     if refused is not None:
         raise click.ClickException(refused)
@@ -60,7 +60,7 @@ def site_build(quick: bool) -> int:
         say("Not built. `python -m workshop pages` updates stale pages.")
         return NOT_PASSED
     _needs_settings()
-    if not build(place.ROOT, target):
+    if not build(paths.ROOT, target):
         return NOT_PASSED
     say(f"The site is in {target}. Open its index.html in a browser.")
     return PASSED

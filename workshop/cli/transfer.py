@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import PASSED
-from workshop.cli.learner import list_lessons, tell_notes
+from workshop import course
+from workshop.cli.exit_codes import PASSED
+from workshop.cli.learner import list_lessons
+from workshop.cli.notes import print_notes
+from workshop.commands import command
 from workshop.progress import (
     Store,
     TransferError,
@@ -40,10 +42,9 @@ def progress(ctx: click.Context) -> int:
 @file_argument
 def export(file: Path) -> int:
     """Write your progress to FILE."""
-    from workshop.screen.console import command
     from workshop.screen.transfer import known
 
-    store = place.store()
+    store = course.store()
     # Saved first: progress of earlier releases does not say whose it is.
     state = store.update(lambda state: state)
     _refuse_if_left_alone(store)
@@ -54,7 +55,7 @@ def export(file: Path) -> int:
     click.echo(f"{known(state)} written to {file}.")
     there = command("progress", options=f"import {file.name}")
     click.echo(f"On the other machine, where the file is: {there}")
-    tell_notes(store)
+    print_notes(store.notes)
     return PASSED
 
 
@@ -65,10 +66,9 @@ def export(file: Path) -> int:
 )
 def import_(file: Path, merge: bool) -> int:
     """Add the progress in FILE to yours. Your progress is never lowered."""
-    from workshop.screen.console import command
     from workshop.screen.transfer import brought_line, known
 
-    store = place.store()
+    store = course.store()
     try:
         other = read_export(file)
     except TransferError as problem:
@@ -85,7 +85,7 @@ def import_(file: Path, merge: bool) -> int:
     if not store.is_saved:
         raise click.UsageError("\n".join(store.notes))
     click.echo(brought_line(brought, file))
-    tell_notes(store)
+    print_notes(store.notes)
     return PASSED
 
 

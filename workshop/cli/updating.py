@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from workshop.cli import place
-from workshop.cli.app import PASSED
-from workshop.cli.learner import tell_notes
+from workshop import course, paths
+from workshop.cli.exit_codes import PASSED
+from workshop.cli.notes import print_notes
 from workshop.screen.update import check_lines, undo_lines, update_lines
 from workshop.update.checkout import open_checkout
 from workshop.update.git import UpdateError
@@ -44,8 +44,9 @@ def update(
     """
     if undo and (check or given or branch or overwrite):
         raise click.UsageError("--undo cannot be combined with other options.")
-    store = place.store()
-    it = Update(open_checkout(place.ROOT), place.home(), store, place.snapshots())
+    store = course.store()
+    checkout = open_checkout(paths.ROOT)
+    it = Update(checkout, paths.home(), store, course.snapshots())
     here = Path.cwd()
     try:
         if undo:
@@ -61,7 +62,7 @@ def update(
         ) from None
     for line in lines:
         click.echo(line)
-    tell_notes(store)
+    print_notes(store.notes)
     return PASSED
 
 

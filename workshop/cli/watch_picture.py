@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from workshop.actions.checkout import CheckoutActions
+from workshop import course, paths
+from workshop.actions.learner import LearnerActions
 from workshop.check.gate import grade_source
-from workshop.cli import place
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson
 from workshop.progress import Store
@@ -69,10 +69,10 @@ def watch_pictures() -> dict[str, str]:
     The verdict comes from a real run of the solution up to some step. Only its duration
     is fixed.
     """
-    lesson = place.catalogue().find(_LESSON)
+    lesson = course.catalogue().find(_LESSON)
     source = lesson.state_file(_STEPS_DONE).read_text(encoding="utf-8")
     verdict = replace(grade_source(lesson, source), seconds=0.8)
-    with contextlib.chdir(place.ROOT), _in_colours():
+    with contextlib.chdir(paths.ROOT), _in_colours():
         return {name: _draw(verdict, *how) for name, how in _PICTURES.items()}
 
 
@@ -85,7 +85,7 @@ def _draw(verdict: LessonVerdict, size: tuple[int, int], keys: list[str]) -> str
         return _Graded(verdict, listen)
 
     with tempfile.TemporaryDirectory() as folder:
-        actions = CheckoutActions(store=Store(Path(folder) / "progress.json"))
+        actions = LearnerActions(store=Store(Path(folder) / "progress.json"))
         app = WatchApp(actions, open_session, verdict.lesson)
         try:
             return asyncio.run(picture(app, keys, size=size, title="make learn"))

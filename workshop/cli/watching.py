@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workshop.cli import place
+from workshop.actions.learner import LearnerActions
+from workshop.actions.sessions import WatchSessions
+from workshop.cli.notes import print_notes
 from workshop.lesson import Lesson
 from workshop.processes.signals import leaving_by
-from workshop.services import ServiceError
 
 if TYPE_CHECKING:
-    from workshop.actions.checkout import CheckoutActions
     from workshop.actions.services import Choice
-    from workshop.screen.watch.actions import OpenSession
-    from workshop.watch import Event, Session
+    from workshop.actions.sessions import OpenSession
 
 
 def terminal_is_whole() -> bool:
@@ -46,8 +42,7 @@ def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
         with leaving_by(app.leave):
             app.run(mouse=False)
     print(parting_words(actions.state(), app.lesson))  # noqa: T201 -- after the screen
-    for note in actions.notes():
-        print(note, file=sys.stderr)  # noqa: T201 -- see above
+    print_notes(actions.notes())
 
 
 def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
@@ -58,119 +53,19 @@ def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
     with _actions_and_sessions(lesson, database) as (actions, open_session):
         from workshop.screen.console import out
         from workshop.screen.lines import Lines
-        from workshop.screen.watch.actions import ActionError
 
-        lines = Lines(actions, open_session, lesson, out())
-        try:
-            return lines.run(sys.stdin or ())
-        except ActionError as problem:
-            raise ServiceError(str(problem)) from None
+        return Lines(actions, open_session, lesson, out()).run(sys.stdin or ())
 
 
 @contextmanager
 def _actions_and_sessions(
     lesson: Lesson, database: Choice | None
-) -> Iterator[tuple[CheckoutActions, OpenSession]]:
-    """Yield the actions and a function that opens sessions; close both afterwards.
-
-    The session for *lesson* is started at once and handed over on request, because
-    importing a front end takes as long as importing what the tests need.
-    """
-    from workshop.actions.checkout import CheckoutActions
-    from workshop.watch import Session
-
-    actions = CheckoutActions(database)
-    begun = _Begun(actions, lesson)
-    sessions: list[Session] = []
-
-    def open_session(
-        lesson: Lesson,
-        environment: Mapping[str, str],
-        listen: Callable[[Event], None],
-    ) -> Session:
-        session = begun.hand_over(lesson, listen)
-        if session is None:
-            session = Session(
-                lesson,
-                root=place.ROOT,
-                environment=environment,
-                listen=lambda event: listen(_with_kept_output(event)),
-            )
-            sessions.append(session)
-        return session
-
+) -> Iterator[tuple[LearnerActions, OpenSession]]:
+    """Yield what both faces are put together from, and end it all afterwards."""
+    actions = LearnerActions(database)
+    sessions = WatchSessions(actions, lesson)
     try:
-        yield actions, open_session
+        yield actions, sessions.open
     finally:
-        for session in (*sessions, *begun.sessions()):
-            session.close()
+        sessions.close()
         actions.close()
-
-
-def _with_kept_output(event: Event) -> Event:
-    """If *event* is a verdict, save the app's output and add its file."""
-    from workshop.cli.printouts import with_kept_output
-    from workshop.watch import Finished
-
-    if isinstance(event, Finished):
-        return replace(event, verdict=with_kept_output(event.verdict))
-    return event
-
-
-class _Begun:
-    """A session that was started before the front end was ready to listen."""
-
-    def __init__(self, actions: CheckoutActions, lesson: Lesson) -> None:
-        self._actions = actions
-        self._lesson = lesson
-        self._session: Session | None = None
-        self._told: list[Event] = []
-        self._listen: Callable[[Event], None] | None = None
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._begin, daemon=True)
-        self._thread.start()
-
-    def _begin(self) -> None:
-        from workshop.screen.watch.actions import ActionError
-        from workshop.watch import Session
-
-        # When the front end enters the lesson again, it gets the error.
-        with contextlib.suppress(ActionError):
-            self._session = Session(
-                self._lesson,
-                root=place.ROOT,
-                environment=self._actions.enter(self._lesson),
-                listen=self._hear,
-            )
-            self._session.start()
-
-    def _hear(self, event: Event) -> None:
-        event = _with_kept_output(event)
-        with self._lock:
-            if self._listen is None:
-                self._told.append(event)
-            else:
-                self._listen(event)
-
-    def hand_over(
-        self, lesson: Lesson, listen: Callable[[Event], None]
-    ) -> Session | None:
-        """Return the session if it is *lesson*'s; *listen* gets all earlier events."""
-        self._thread.join()
-        if self._listen is not None:
-            return None
-        if lesson.folder != self._lesson.folder:
-            # The session is not needed: the user has already left its lesson.
-            if self._session is not None:
-                self._session.close()
-            return None
-        with self._lock:
-            for event in self._told:
-                listen(event)
-            self._listen = listen
-        return self._session
-
-    def sessions(self) -> list[Session]:
-        """Return the sessions to close."""
-        self._thread.join()
-        return [self._session] if self._session is not None else []

@@ -55,3 +55,12 @@ def free_port(host: str) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Return whether a server accepts connections on *port* of *host*."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -104,22 +103,3 @@ def mark(verdict: str) -> str:
 def colour(verdict: str) -> str:
     """Return the Rich style for *verdict*."""
     return MARKS[verdict][2]
-
-
-def came_by_make() -> bool:
-    """Whether the user typed `make` rather than `python -m workshop`."""
-    return "MAKELEVEL" in os.environ
-
-
-def command(
-    verb: str, lesson: str = "", options: str = "", *, make: bool | None = None
-) -> str:
-    """Return the command for *verb*: with make if the user used make."""
-    if came_by_make() if make is None else make:
-        arguments = f' ARGS="{options}"' if options else ""
-        if not lesson:
-            return f"make {verb}{arguments}"
-        action = "" if verb == "show" else f" {verb}"
-        return f"make lesson-{lesson}{action}{arguments}"
-    words = ["python -m workshop", verb, lesson, options]
-    return " ".join(word for word in words if word)

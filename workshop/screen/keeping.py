@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from workshop.commands import command
 from workshop.progress import Replacement, Snapshot
-from workshop.screen.console import command
 from workshop.screen.pages import short
 
 

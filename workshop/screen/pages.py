@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workshop.actions.results import Comparison, Hints
+from workshop.commands import command
 from workshop.lesson import Lesson, Step
 from workshop.progress import LessonRecord, State
-from workshop.screen.console import colour, command, mark, out
+from workshop.screen.console import colour, mark, out
 from workshop.terminal.control_codes import plain_line, visible
 
 if TYPE_CHECKING:
@@ -126,10 +128,8 @@ def again_lines(lesson: Lesson, record: LessonRecord) -> list[str]:
     ]
 
 
-def print_hint(
-    lesson: Lesson, step: Step, rung: int, *, again: bool, by_number: bool = False
-) -> None:
-    """Print hint number *rung* (from 1) of *step*, or with *again* all its hints.
+def print_hint(hints: Hints, *, by_number: bool = False) -> None:
+    """Print the last of the *hints* if it is new, or else all of them.
 
     *by_number* says that the user named the step, so commands name it too.
     """
@@ -138,20 +138,20 @@ def print_hint(
     from rich.text import Text
 
     console = out()
-    total = len(step.hints)
-    # After the last hint all of them are shown, so that they can be read again.
-    shown = step.hints if again else step.hints[rung - 1 : rung]
+    lesson, step, seen = hints.lesson, hints.step, hints.seen
+    # After the last hint, all of them are shown, so that they can be read again.
+    first = seen - 1 if hints.is_new else 0
     console.print(
         Text.assemble(
             (f"Step {step.number} · {step.title}", "bold"),
-            f"   hint {rung} of {total}",
+            f"   hint {seen} of {len(step.hints)}",
         )
     )
-    for text in shown:
+    for text in step.hints[first:seen]:
         console.print(Padding(Markdown(text), (1, 0, 0, 4)))
     console.print()
     which = f"--step {step.number}" if by_number else ""
-    if rung < total:
+    if not hints.all_seen:
         console.print(f"The next hint: {command('hint', lesson.number, which)}")
     else:
         show = f"{which} --show".strip()
@@ -194,10 +194,8 @@ def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
         )
 
 
-def print_solution(
-    lesson: Lesson, mine: Path, ours: Path, title: str, why: str
-) -> None:
-    """Print *why* (Markdown), then the difference from *mine* to *ours*.
+def print_solution(found: Comparison) -> None:
+    """Print the reasons for our solution, then the difference to the learner's file.
 
     The difference comes last, so that it is visible without scrolling.
     """
@@ -205,13 +203,14 @@ def print_solution(
     from rich.text import Text
 
     console = out()
-    console.print(Text(f"Lesson {lesson.number} · {title}", "bold"))
-    if why:
-        console.print(Markdown(why))
+    title = f"ours after step {found.step}" if found.step else "our solution"
+    console.print(Text(f"Lesson {found.lesson.number} · {title}", "bold"))
+    if found.why:
+        console.print(Markdown(found.why))
         console.print()
-    console.print(f"From {short(mine)} to {short(ours)}:")
+    console.print(f"From {short(found.mine)} to {short(found.ours)}:")
     console.print()
-    for line in difference(mine, ours):
+    for line in difference(found.mine, found.ours):
         console.print(line, soft_wrap=True)
 
 

@@ -12,9 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from workshop.commands import command
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
-from workshop.screen.console import colour, command, mark, out
+from workshop.screen.console import colour, mark, out
 from workshop.screen.pages import short
 from workshop.screen.printed import printed
 from workshop.timeline import TimelineText

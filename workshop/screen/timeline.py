@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from workshop.commands import command
 from workshop.lesson import Lesson
 from workshop.scenario import Scene
-from workshop.screen.console import command, out
+from workshop.screen.console import out
 from workshop.screen.pages import short
 from workshop.timeline import Timeline, TimelineText
 
@@ -38,10 +39,10 @@ def print_timeline(
     rows = [
         (f"Scene {it.name}:", command("timeline", lesson.number, f"--scene {it.name}"))
         for it in scenes
-        if it is not scene
+        if it != scene
     ]
     if len(panels) == 1:
-        chosen = "" if scene is scenes[0] else f" --scene {scene.name}"
+        chosen = "" if scene == scenes[0] else f" --scene {scene.name}"
         beside = command("timeline", lesson.number, f"--compare{chosen}")
         rows.insert(0, ("Compare:", beside))
     rows.append(("How to read it:", "docs/timeline.md"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workshop.screen.console import command
+from workshop.commands import command
 from workshop.screen.pages import short
 from workshop.update.update import Report
 

@@ -1,5 +1,6 @@
 """Watch mode on the full terminal: one lesson, its verdict, and keys.
 
-A `WatchState` is the state on the screen. Each event from the engine produces a new
-one, and `words` renders it. `app` is the only module that imports Textual.
+What is on the screen is a `WatchState`: each event of a session makes a new one of
+it, and `words` puts it into words. `controller` carries out the keys, for this face
+and for the lines of `workshop.screen.lines`.
 """

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from workshop.actions.results import Comparison, Hints
 from workshop.lesson import Lesson, Step
 from workshop.screen.pages import difference, short
 from workshop.screen.watch.keys import KEYS, OTHERS
@@ -44,21 +45,23 @@ def brief(lesson: Lesson, step: Step) -> RenderableType:
     )
 
 
-def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableType:
-    """Return the first *seen* hints of *step*.
+def hints(found: Hints) -> RenderableType:
+    """Return the hints that the learner has seen.
 
-    If it was *shown*, the change follows the last hint.
+    Our change follows the last one, if it has been shown.
     """
+    step = found.step
     parts: list[RenderableType] = [
         Text(f"Step {step.number} · {step.title}", "bold"),
         Text(),
     ]
-    for number, text in enumerate(step.hints[:seen], 1):
+    for number, text in enumerate(step.hints[: found.seen], 1):
         parts.append(Text(f"Hint {number} of {len(step.hints)}", "bold"))
         parts.append(Padding(prose(text), (0, 0, 1, 2)))
-    if seen < len(step.hints):
+    if not found.all_seen:
         parts.append(Text.assemble(("h", "bold"), " shows the next hint."))
-    elif shown:
+    elif found.change_is_shown:
+        lesson = found.lesson
         parts.append(Text("The change for this step", "bold"))
         before, after = (lesson.state_file(step.number + n) for n in (-1, 0))
         parts += difference(before, after, ("before", "after"))
@@ -74,18 +77,14 @@ def hints(lesson: Lesson, step: Step, seen: int, *, shown: bool) -> RenderableTy
     return Group(*parts)
 
 
-def solution(lesson: Lesson) -> RenderableType:
+def solution(found: Comparison) -> RenderableType:
     """Return the diff from the learner's file to the solution, and its reasons."""
-    readme = lesson.solution / "README.md"
-    why = readme.read_text(encoding="utf-8").partition("\n## Design")[0]
-    why = why.partition("\n")[2]  # the page has the same title
+    why = found.why.partition("\n")[2]  # its title is that of the page
     parts: list[RenderableType] = []
-    if lesson.app_file.is_file():
-        parts.append(
-            Text(f"From {short(lesson.app_file)} to {short(lesson.solution_file)}:")
-        )
+    if found.mine.is_file():
+        parts.append(Text(f"From {short(found.mine)} to {short(found.ours)}:"))
         parts.append(Text())
-        parts += difference(lesson.app_file, lesson.solution_file)
+        parts += difference(found.mine, found.ours)
         parts.append(Text())
     parts.append(prose(why))
     return Group(*parts)

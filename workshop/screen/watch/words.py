@@ -19,8 +19,6 @@ from workshop.screen.watch.keys import Key
 from workshop.screen.watch.state import WatchState
 from workshop.screen.watch.texts import prose
 
-SHOW_IT_ALL = "Show the solution of every step? h shows one hint at a time."
-
 
 def style(verdict: str) -> str:
     """Return the style of *verdict*, never dim, which projectors do not show."""

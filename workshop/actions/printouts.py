@@ -10,8 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workshop import files
-from workshop.cli import place
+from workshop import files, paths
 from workshop.terminal.output import safe_plain
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def with_kept_output(verdict: LessonVerdict) -> LessonVerdict:
     If nothing was printed, or the file cannot be written, there is no file. A file of
     an earlier run is never kept.
     """
-    file = place.home() / "output" / f"{verdict.lesson.slug}.txt"
+    file = paths.home() / "output" / f"{verdict.lesson.slug}.txt"
     text = printout(verdict)
     with contextlib.suppress(OSError):
         if text:

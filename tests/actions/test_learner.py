@@ -1,4 +1,4 @@
-"""What the keys of watch mode do to a checkout."""
+"""What the actions of a learner do to a checkout."""
 
 from __future__ import annotations
 
@@ -10,66 +10,67 @@ import httpx2
 import pytest
 
 from tests.tiny import GOOD, STARTER
-from workshop.actions.checkout import CheckoutActions
-from workshop.cli import place
+from workshop import paths
+from workshop.actions import lesson_pages
+from workshop.actions.errors import ActionError
+from workshop.actions.learner import LearnerActions
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson
-from workshop.screen.watch.actions import ActionError
-from workshop.watch import Finished
 
 
 @pytest.fixture
-def actions(lesson: Lesson) -> CheckoutActions:
-    """A actions for the tiny checkout."""
-    return CheckoutActions()
+def actions(lesson: Lesson) -> LearnerActions:
+    """The actions in the tiny checkout."""
+    return LearnerActions()
 
 
-def test_records_are_available_to_the_next_process(
-    actions: CheckoutActions, lesson: Lesson
+def test_what_is_noted_is_there_for_the_next_program(
+    actions: LearnerActions, lesson: Lesson
 ) -> None:
-    counts = [actions.next_hint(lesson, 1) for _ in range(4)]
-    actions.note_solution(lesson)
-    actions.note_shown(lesson, 2)
-    actions.record(Finished(lesson.slug, 1, LessonVerdict(lesson, (), 0.1), "a hash"))
-    record = CheckoutActions().state().of(lesson.slug)
+    hints = [actions.next_hint(lesson, 1) for _ in range(4)]
+    actions.solution(lesson)
+    actions.show_change(lesson, 2)
+    actions.record(LessonVerdict(lesson, (), 0.1), "a hash")
+    record = LearnerActions().state().of(lesson.slug)
 
-    assert counts == [1, 2, 3, 3]
+    assert [it.seen for it in hints] == [1, 2, 3, 3]
+    assert [it.is_new for it in hints] == [True, True, True, False]
     assert record.hints == {1: 3}
     assert record.solution_seen
     assert set(record.shown) == {2}
     assert record.content == "a hash"
 
 
-def test_reset_and_undo_name_the_key_that_reverts_them(
-    actions: CheckoutActions, lesson: Lesson
+def test_a_reset_keeps_the_file_and_undo_restores_it(
+    actions: LearnerActions, lesson: Lesson
 ) -> None:
     lesson.app_file.write_text(GOOD, encoding="utf-8")
 
-    said = actions.reset(lesson)
+    done = actions.reset(lesson)
     after_reset = lesson.app_file.read_text("utf-8")
     actions.undo(lesson)
 
-    assert "app.py is now the starter. To undo this: press u." in said
-    assert "Your files are kept in .workshop" in said
+    assert done.kept is not None
+    assert done.kept.app_file.read_text("utf-8") == GOOD
     assert after_reset == STARTER
     assert lesson.app_file.read_text("utf-8") == GOOD
 
 
-def test_undo_without_a_replacement_is_an_error(
-    actions: CheckoutActions, lesson: Lesson
+def test_nothing_to_take_back_is_an_error_in_words(
+    actions: LearnerActions, lesson: Lesson
 ) -> None:
     with pytest.raises(ActionError, match="nothing to undo"):
         actions.undo(lesson)
 
 
-def test_a_lesson_without_scenes_has_no_timelines(
-    actions: CheckoutActions, lesson: Lesson
+def test_a_lesson_without_a_scenario_has_no_scenes(
+    actions: LearnerActions, lesson: Lesson
 ) -> None:
-    assert list(actions.timelines(lesson)) == []
+    assert list(actions.scenes(lesson)) == []
 
 
-def test_two_simultaneous_starts_serve_the_app_once(
-    actions: CheckoutActions, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+def test_an_app_that_is_started_twice_at_once_is_served_once(
+    actions: LearnerActions, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: set[object] = set()
     again = threading.Thread(target=actions.serve, args=(lesson, print, print))
@@ -100,7 +101,7 @@ def test_two_simultaneous_starts_serve_the_app_once(
 
 
 def test_an_address_is_told_when_the_app_answers_there(
-    actions: CheckoutActions, lesson: Lesson
+    actions: LearnerActions, lesson: Lesson
 ) -> None:
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
     lesson.app_file.write_text("broken(", encoding="utf-8")
@@ -123,16 +124,16 @@ def test_an_address_is_told_when_the_app_answers_there(
 
 @pytest.mark.parametrize("window", [True, False])
 def test_a_page_opens_in_a_window_and_never_in_this_terminal(
-    actions: CheckoutActions,
+    actions: LearnerActions,
     lesson: Lesson,
     monkeypatch: pytest.MonkeyPatch,
     window: bool,
 ) -> None:
     opened: queue.SimpleQueue[str] = queue.SimpleQueue()
     monkeypatch.setattr(webbrowser, "open", opened.put)
-    monkeypatch.setattr("workshop.actions.checkout._has_window_browser", lambda: window)
+    monkeypatch.setattr(lesson_pages, "_has_window_browser", lambda: window)
     unbuilt = actions.browse(lesson)
-    page = place.ROOT / "site" / "lessons" / "90_seats.html"
+    page = paths.ROOT / "site" / "lessons" / "90_seats.html"
     page.parent.mkdir(parents=True)
     page.write_text("<h1>Seats</h1>", encoding="utf-8")
     address = actions.browse(lesson)

@@ -1,0 +1,54 @@
+"""What the actions return: data that each face shows in its own way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workshop.lesson import Lesson, Step
+
+
+@dataclass(frozen=True)
+class Hints:
+    """The hints for one step that the learner has seen.
+
+    Attributes:
+        lesson: the lesson.
+        step: the step that the hints are for.
+        seen: how many of the step's hints have been shown.
+        is_new: whether the last of them is shown for the first time.
+        change_is_shown: whether our change for the step has been shown, and the
+            learner has not begun to do the step again since.
+
+    """
+
+    lesson: Lesson
+    step: Step
+    seen: int
+    is_new: bool = False
+    change_is_shown: bool = False
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether there is no further hint."""
+        return self.seen >= len(self.step.hints)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The learner's file beside ours.
+
+    Attributes:
+        lesson: the lesson.
+        mine: the learner's file, which may be missing.
+        ours: our solution, or our file after a step.
+        step: the number of that step, None for the whole solution.
+        why: the reasons for the whole solution, in Markdown.
+
+    """
+
+    lesson: Lesson
+    mine: Path
+    ours: Path
+    step: int | None = None
+    why: str = ""

@@ -89,13 +89,21 @@ class Checkout:
     def make(cls, folder: Path) -> Checkout:
         """Copy what the set-up needs into *folder*."""
         root = folder / "checkout"
-        for part in ("environment", "processes", "doctor", "services", "terminal"):
+        for part in (
+            "entry",
+            "environment",
+            "processes",
+            "doctor",
+            "services",
+            "terminal",
+        ):
             shutil.copytree(
                 ROOT / "workshop" / part,
                 root / "workshop" / part,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        for name in ("workshop/__init__.py", "workshop/__main__.py", "Makefile"):
+        modules = ("__init__", "__main__", "commands", "conflicts")
+        for name in ("Makefile", *(f"workshop/{module}.py" for module in modules)):
             shutil.copy(ROOT / name, root / name)
         (root / "workshop" / "cli").mkdir()
         (root / "workshop" / "cli" / "__init__.py").write_text(CLI, encoding="utf-8")

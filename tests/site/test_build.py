@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from workshop import paths
-from workshop.cli.site import site_build
+from workshop.cli.app import command_line
 from workshop.paths import ROOT
 from workshop.site.build import build, refusal
 
@@ -116,7 +116,7 @@ def test_an_output_that_has_changed_stops_the_build(
     page.write_text(page.read_text("utf-8") + shown, encoding="utf-8")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
 
-    ended = CliRunner().invoke(site_build, standalone_mode=False)
+    ended = CliRunner().invoke(command_line(), ["site-build"], standalone_mode=False)
 
     assert ended.return_value == 1
     assert "'make lesson-90 test' is out of date" in ended.output
@@ -131,7 +131,7 @@ def test_only_a_site_built_here_is_overwritten(
     site.mkdir()
     (site / "thesis.txt").write_text("the only copy", encoding="utf-8")
 
-    ended = CliRunner().invoke(site_build, ["--quick"])
+    ended = CliRunner().invoke(command_line(), ["site-build", "--quick"])
 
     assert ended.exit_code == 1
     assert "was not built by the workshop" in ended.output

@@ -90,31 +90,16 @@ class Checkout:
         """Copy the files that the set-up needs to *folder*."""
         root = folder / "checkout"
         for part in (
-<<<<<<< HEAD
             *("entry", "environment", "processes", "doctor", "services", "terminal"),
-=======
-            "entry",
-            "environment",
-            "processes",
-            "doctor",
-            "services",
-            "terminal",
->>>>>>> f6fed6ad8a7870f03e7ca8a6d2e92ea5f27d5114
         ):
             shutil.copytree(
                 ROOT / "workshop" / part,
                 root / "workshop" / part,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-<<<<<<< HEAD
         for file in (ROOT / "workshop").glob("*.py"):
             shutil.copy(file, root / "workshop" / file.name)
         shutil.copy(ROOT / "Makefile", root / "Makefile")
-=======
-        modules = ("__init__", "__main__", "commands", "conflicts")
-        for name in ("Makefile", *(f"workshop/{module}.py" for module in modules)):
-            shutil.copy(ROOT / name, root / name)
->>>>>>> f6fed6ad8a7870f03e7ca8a6d2e92ea5f27d5114
         (root / "workshop" / "cli").mkdir()
         (root / "workshop" / "cli" / "__init__.py").write_text(CLI, encoding="utf-8")
         (root / "requirements").mkdir()

@@ -180,7 +180,7 @@ class LearnerActions:
         return self._store.update(show_one_more)
 
     def show_change(self, lesson: Lesson, step: int) -> bool:
-        """Record that our change for *step* was shown.
+        """Record that the solution's change for *step* was shown.
 
         Return whether the step now counts as shown: not if the file passes it.
         """
@@ -194,14 +194,14 @@ class LearnerActions:
         return self._store.update(note)
 
     def solution(self, lesson: Lesson, step: int | None = None) -> Comparison:
-        """Return our solution, or our file after *step*; record that it was seen."""
+        """Return the solution, up to *step* if given; record that it was seen."""
         if step is None:
             text = (lesson.solution / "README.md").read_text(encoding="utf-8")
             why = text.partition("\n## Design")[0]  # that part is for authors
             found = Comparison(lesson, lesson.app_file, lesson.solution_file, why=why)
         else:
-            ours = lesson.state_file(step_of(lesson, step).number)
-            found = Comparison(lesson, lesson.app_file, ours, step)
+            state = lesson.state_file(step_of(lesson, step).number)
+            found = Comparison(lesson, lesson.app_file, state, step)
 
         def note(state: State) -> None:
             record = state.of(lesson.slug)
@@ -227,7 +227,7 @@ class LearnerActions:
             return reset(lesson, self._store, self._snapshots)
 
     def catch_up(self, lesson: Lesson, step: int | None = None) -> Replacement:
-        """Replace the learner's file with ours, in which the steps before *step* pass.
+        """Replace the learner's file with one in which the steps before *step* pass.
 
         A copy of it is kept. The default is the step that the last verdict has shown
         to be the current one.
@@ -410,7 +410,7 @@ def step_of(lesson: Lesson, number: int) -> Step:
 def answer_of(
     lesson: Lesson, *, solution: bool = False, file: Path | None = None
 ) -> Path:
-    """Return the file to work with: our *solution*, *file*, or the learner's own.
+    """Return the file to work with: the *solution*, *file*, or the learner's own.
 
     Raises:
         RequestError: if it is missing.

@@ -17,8 +17,8 @@ class Hints:
         step: the step that the hints are for.
         seen: how many of the step's hints have been shown.
         is_new: whether the last of them is shown for the first time.
-        change_is_shown: whether our change for the step has been shown, and the
-            learner has not begun to do the step again since.
+        change_is_shown: whether the solution's change for the step has been shown, and
+            the learner has not begun to do the step again since.
 
     """
 
@@ -36,12 +36,12 @@ class Hints:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The learner's file beside ours.
+    """The learner's file beside a file of the solution.
 
     Attributes:
         lesson: the lesson.
         mine: the learner's file, which may be missing.
-        ours: our solution, or our file after a step.
+        solution: the solution, or its state after a step.
         step: the number of that step, None for the whole solution.
         why: the reasons for the whole solution, in Markdown.
 
@@ -49,6 +49,6 @@ class Comparison:
 
     lesson: Lesson
     mine: Path
-    ours: Path
+    solution: Path
     step: int | None = None
     why: str = ""

@@ -119,7 +119,7 @@ class Lines:
             return
         action = _ACTIONS.get(whole) or _ACTIONS.get(word)
         if action is None:
-            self.say(f"There is no key {word!r}. ? shows all of them.")
+            self.say(f"There is no key {word!r}. Type ? for all keys.")
         elif action == "list" and rest:
             self._go(rest)
         else:
@@ -131,7 +131,7 @@ class Lines:
             if number in (lesson.number, lesson.slug):
                 self._controller.go(lesson)
                 return
-        self.say(f"There is no lesson {wanted!r}. l shows all of them.")
+        self.say(f"There is no lesson {wanted!r}. Type l for all lessons.")
 
     # The face of the controller: what it has to show
 
@@ -217,7 +217,7 @@ class Lines:
             if verdict.passed:
                 then = self._controller.following
                 on = f"n goes on to lesson {then.number}, " if then else ""
-                self.say(f"Type {on}s for our answer, q to quit.")
+                self.say(f"Type {on}s for the solution, q to quit.")
             else:
                 self.say("Type h for a hint, ? for all keys, q to quit.")
 

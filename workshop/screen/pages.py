@@ -195,7 +195,7 @@ def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
 
 
 def print_solution(found: Comparison) -> None:
-    """Print the reasons for our solution, then the difference to the learner's file.
+    """Print the reasons for the solution, then the difference to the learner's file.
 
     The difference comes last, so that it is visible without scrolling.
     """
@@ -203,14 +203,14 @@ def print_solution(found: Comparison) -> None:
     from rich.text import Text
 
     console = out()
-    title = f"ours after step {found.step}" if found.step else "our solution"
+    title = f"the solution up to step {found.step}" if found.step else "the solution"
     console.print(Text(f"Lesson {found.lesson.number} · {title}", "bold"))
     if found.why:
         console.print(Markdown(found.why))
         console.print()
-    console.print(f"From {short(found.mine)} to {short(found.ours)}:")
+    console.print(f"From {short(found.mine)} to {short(found.solution)}:")
     console.print()
-    for line in difference(found.mine, found.ours):
+    for line in difference(found.mine, found.solution):
         console.print(line, soft_wrap=True)
 
 

@@ -257,7 +257,7 @@ class WatchController:
     def hint(self) -> None:
         """Show the hints seen so far; one more if they are open already."""
         if self.now.passed:
-            self._face.say("Every step has passed: s shows ours, n goes on.")
+            self._face.say("Every step has passed. s shows the solution, n goes on.")
             return
         lesson, number = self.now.lesson, self.step.number
         hints = self._actions.hints(lesson, number)
@@ -266,7 +266,8 @@ class WatchController:
                 hints = self._actions.next_hint(lesson, number)
             elif not hints.change_is_shown:
                 self._face.ask(
-                    f"Show our change for step {number}? It is noted as shown.",
+                    f"Show the change for step {number}? The step is then marked "
+                    "as shown.",
                     partial(self._show_change, lesson, number),
                 )
                 return
@@ -282,19 +283,19 @@ class WatchController:
         self._face.read("hint", title, texts.hints(hints))
 
     def solution(self) -> None:
-        """Show our solution; ask first while there is still something to find."""
+        """Show the solution; ask first if some step has not passed."""
         seen = self.progress.of(self.now.lesson.slug).solution_seen
         if seen or self.now.passed or self._face.is_open("solution"):
             self._show_solution()
         else:
-            question = "Show our answer to every step? h shows one hint at a time."
+            question = "Show the solution of every step? h shows one hint at a time."
             self._face.ask(question, self._show_solution)
 
     def _show_solution(self) -> None:
         lesson = self.now.lesson
         self.toggle(
             "solution",
-            "Our solution",
+            "The solution",
             lambda: texts.solution(self._actions.solution(lesson)),
         )
 
@@ -321,10 +322,10 @@ class WatchController:
         )
 
     def catch_up(self) -> None:
-        """Ask, then replace the file with ours as the step begins."""
+        """Ask, then replace the file with the start of the step."""
         lesson, number = self.now.lesson, self.step.number
         self._face.ask(
-            f"Put our file there, as step {number} begins? "
+            f"Replace your file with the start of step {number}? "
             "Your file is kept, and u brings it back.",
             lambda: self._say_replaced(self._actions.catch_up(lesson, number)),
         )
@@ -352,7 +353,7 @@ class WatchController:
         if self._session is not None and self.now.running:
             self._session.end_run()
         else:
-            self._face.say("No run is on. r checks once more.")
+            self._face.say("No run is in progress. r checks again.")
 
     # The learner's app, served
 

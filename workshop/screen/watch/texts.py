@@ -48,7 +48,7 @@ def brief(lesson: Lesson, step: Step) -> RenderableType:
 def hints(found: Hints) -> RenderableType:
     """Return the hints that the learner has seen.
 
-    Our change follows the last one, if it has been shown.
+    The solution's change follows the last one, if it has been shown.
     """
     step = found.step
     parts: list[RenderableType] = [
@@ -82,9 +82,9 @@ def solution(found: Comparison) -> RenderableType:
     why = found.why.partition("\n")[2]  # its title is that of the page
     parts: list[RenderableType] = []
     if found.mine.is_file():
-        parts.append(Text(f"From {short(found.mine)} to {short(found.ours)}:"))
+        parts.append(Text(f"From {short(found.mine)} to {short(found.solution)}:"))
         parts.append(Text())
-        parts += difference(found.mine, found.ours)
+        parts += difference(found.mine, found.solution)
         parts.append(Text())
     parts.append(prose(why))
     return Group(*parts)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workshop.grading import audit, integrity
+from workshop.private_apis.packages import hook_implementations
 from workshop.sandbox.control_channel import rest
 from workshop.testing.reporting.cases import on_passed_case
 from workshop.testing.reporting.exception_groups import leaves
@@ -113,9 +114,9 @@ class Recorder:
         return integrity.watch(
             own.values(),
             [
-                (name, caller._hookimpls)
-                for name, caller in hooks.items()
-                if hasattr(caller, "_hookimpls")
+                (name, implementations)
+                for name, hook in hooks.items()
+                if (implementations := hook_implementations(hook)) is not None
             ],
         )
 

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from workshop.private_apis.event_loop import PulledReader
+
 ANSWER_SECONDS = 0.0005
 _PATIENCE_SECONDS = 10.0
 
 
-class _Answers(asyncio.StreamReader):
+class _Answers(PulledReader):
     """What the server says, read when somebody wants it."""
 
     def __init__(self, line: socket.socket, other: socket.socket) -> None:
@@ -26,8 +28,8 @@ class _Answers(asyncio.StreamReader):
         self._line = line
         self._other = other
 
-    async def _wait_for_data(self, func_name: str) -> None:
-        # Where a reader of asyncio waits until its transport has fed it.
+    async def pull(self) -> None:
+        """Read what the server has sent, a modelled moment later."""
         await asyncio.sleep(ANSWER_SECONDS)
         self._let_server_answer()
         if data := self._line.recv(65_536):

@@ -7,10 +7,11 @@ made at once, and its answer comes when a small, known time has passed.
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from workshop.private_apis.packages import aiosqlite_without_threads
 
 CALL_SECONDS = 0.0005
 
@@ -56,10 +57,5 @@ class _NoThread:
 @contextmanager
 def modelled_sqlite() -> Iterator[None]:
     """Let every aiosqlite connection that is made in the block be a modelled one."""
-    core: Any = importlib.import_module("aiosqlite.core")
-    real = core.SimpleQueue, core.Thread
-    core.SimpleQueue, core.Thread = _Calls, _NoThread
-    try:
+    with aiosqlite_without_threads(_Calls, _NoThread):
         yield
-    finally:
-        core.SimpleQueue, core.Thread = real

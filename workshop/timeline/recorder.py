@@ -15,6 +15,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CodeType, FrameType
 from typing import Any
 
+from workshop.private_apis.event_loop import error_of
 from workshop.timeline.model import Outcome
 from workshop.timeline.places import (
     CodeLocation,
@@ -442,7 +443,7 @@ class Recorder:
             return
         # task.exception() would count as having looked at it, and silence "Task
         # exception was never retrieved".
-        failure = asyncio.CancelledError() if task.cancelled() else task._exception
+        failure = asyncio.CancelledError() if task.cancelled() else error_of(task)
         for track in tracks:
             _finish(track, now, failure)
 

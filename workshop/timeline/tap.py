@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from workshop.private_apis.event_loop import without_caller
+
 Task = asyncio.Task[Any]
 
 # What is queued under these names is a request to the task, not a step of it.
@@ -131,7 +133,7 @@ class Tap:
         self, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         step = self._step(callback, None)
-        return _made_by_caller(self._inner["call_soon"](step, *args, **options))
+        return without_caller(self._inner["call_soon"](step, *args, **options))
 
     def _call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, **options: Any
@@ -140,7 +142,7 @@ class Tap:
         if not isinstance(callback, Step) and not inspect.iscoroutinefunction(callback):
             callback = Step(self, callback, None, self.clock())
         handle = self._inner["call_soon_threadsafe"](callback, *args, **options)
-        return _made_by_caller(handle)
+        return without_caller(handle)
 
     def _call_at(
         self, when: float, callback: Callable[..., object], *args: Any, **options: Any
@@ -148,13 +150,13 @@ class Tap:
         # By another clock than the loop's nobody knows.
         due = self.clock() + when - self.loop.time() if self._by_loop else math.inf
         step = self._step(callback, due)
-        return _made_by_caller(self._inner["call_at"](when, step, *args, **options))
+        return without_caller(self._inner["call_at"](when, step, *args, **options))
 
     def _call_later(
         self, delay: float, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         step = self._step(callback, self.clock() + max(delay, 0))
-        return _made_by_caller(self._inner["call_later"](delay, step, *args, **options))
+        return without_caller(self._inner["call_later"](delay, step, *args, **options))
 
     def _run_in_executor(
         self, executor: Any, function: Callable[..., Any], *args: Any
@@ -258,14 +260,6 @@ def task_of(callback: object) -> Task | None:
     if not isinstance(owner, asyncio.Task):
         return None
     return None if getattr(callback, "__name__", "") in _NO_STEPS else owner
-
-
-def _made_by_caller(handle: Any) -> Any:
-    """Return *handle* without us in what the debug mode says of where it was made."""
-    made = getattr(handle, "_source_traceback", None)
-    if made:
-        del made[-1]
-    return handle
 
 
 def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, Literal, NoReturn, TypeVar
 
+from workshop.private_apis.event_loop import threads_of
 from workshop.timeline.recording import recorders_of
 from workshop.timeline.wires import Session, connect
 
@@ -196,7 +197,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             raise _refusal("a thread", 'Or say run(…, threads="modelled").')
         if executor is not None and not isinstance(executor, ThreadPoolExecutor):
             raise _refusal("another process")
-        most = getattr(executor, "_max_workers", _DEFAULT_THREADS)
+        most = _DEFAULT_THREADS if executor is None else threads_of(executor)
         pool = self._pools.setdefault(id(executor), _Pool(most))
         worker = _Worker(self, functools.partial(function, *args))
         pool.submit(worker)

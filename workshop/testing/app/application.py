@@ -16,11 +16,12 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from workshop.private_apis.event_loop import forget_task
 from workshop.testing.app.exchange import Message, Receive, Send
 from workshop.testing.app.exits import as_app_exit
 from workshop.testing.app.loading import LoadedFile
 from workshop.testing.app.messages import plain
-from workshop.testing.app.tasks import describe, forget
+from workshop.testing.app.tasks import describe
 from workshop.testing.reporting.failure_recording import (
     end_recording,
     name_requests,
@@ -413,7 +414,7 @@ async def _end_tasks(app: RunningApp) -> list[str]:
         for task in left:
             if not task.done():
                 stubborn.append(describe(task))
-                forget(task)
+                forget_task(task)
         told.update(left)
     return stubborn
 

@@ -8,12 +8,12 @@ import linecache
 import sys
 import tempfile
 import traceback
-import typing
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 from workshop import conflicts
+from workshop.private_apis.interpreter import empty_typing_caches
 from workshop.testing.app.exits import as_app_exit
 from workshop.testing.reporting.failures import AppExit, AppLoadError
 from workshop.testing.reporting.source import add_learner_file, line_of_error
@@ -108,8 +108,7 @@ def empty_caches() -> None:
     for name in [name for name in sys.modules if name.startswith("fastapi.")]:
         for cached in _caches_in(name):
             cached.cache_clear()
-    for clean_up in getattr(typing, "_cleanups", ()):
-        clean_up()
+    empty_typing_caches()
 
 
 @functools.cache
@@ -127,6 +126,7 @@ _LEAD_OUT = frozenset(
 _JUDGES = (
     "workshop.testing",
     "workshop.grading",
+    "workshop.private_apis",
     "workshop.sandbox",
     "_pytest",
     "pluggy",

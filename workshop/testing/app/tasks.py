@@ -20,15 +20,6 @@ def describe(task: asyncio.Task[Any]) -> str:
     )
 
 
-def forget(task: asyncio.Task[Any]) -> None:
-    """Let go of a *task* that refuses to end, so that the loop can be closed.
-
-    Closing a loop waits for every task it knows of; this one is made unknown.
-    """
-    asyncio._unregister_task(task)
-    task._log_destroy_pending = False  # type: ignore[attr-defined]
-
-
 def _innermost_learner_line(coroutine: Any) -> SourceLine | None:
     found = None
     while coroutine is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TextIO
 
+from workshop.private_apis.interpreter import current_warning_output
 from workshop.testing.reporting.source import SourceLine, is_learner_file, line_of_code
 
 _NEVER_AWAITED = re.compile(r"coroutine '(?P<name>[^']+)' was never awaited")
@@ -51,8 +52,7 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
         )
         warnings.simplefilter("always", ResourceWarning)
         warnings.filterwarnings("always", _LEFT_BEHIND)
-        usual = warnings.showwarning
-        usual_shown = warnings._showwarnmsg_impl  # type: ignore[attr-defined]
+        output = current_warning_output()
 
         def show(
             message: Warning | str,
@@ -67,10 +67,8 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
                 found.coroutines.append(_describe(name["name"], text, codes))
             elif issubclass(category, ResourceWarning) or re.match(_LEFT_BEHIND, text):
                 found.resources.append(text)
-            elif usual is not warnings._showwarning_orig:  # type: ignore[attr-defined]
-                usual(message, category, filename, lineno, file, line)
             else:
-                usual_shown(
+                output(
                     warnings.WarningMessage(
                         message, category, filename, lineno, file, line
                     )

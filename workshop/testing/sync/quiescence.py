@@ -14,6 +14,7 @@ import sys
 import threading
 from types import CodeType, FrameType
 
+from workshop.private_apis.event_loop import context_of, timers_of
 from workshop.testing.sync.latch import Latch
 from workshop.testing.time.event_loop import WatchedLoop, owner
 from workshop.testing.time.watchdog import Watchdog
@@ -38,11 +39,7 @@ def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _has_timer_of_an_app(loop: WatchedLoop) -> bool:
-    timers = getattr(loop, "_scheduled", ())
-    return any(
-        not timer.cancelled() and timer._context.get(owner) is not None
-        for timer in timers
-    )
+    return any(context_of(it).get(owner) is not None for it in timers_of(loop))
 
 
 def _threads_are_parked(loop: WatchedLoop) -> bool:

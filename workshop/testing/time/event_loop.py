@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from workshop.private_apis.event_loop import ObservedLoop
 from workshop.testing.time.watchdog import Watchdog
 
 if TYPE_CHECKING or sys.platform != "win32":
@@ -27,7 +28,7 @@ else:
 owner: ContextVar[object | None] = ContextVar("owner", default=None)
 
 
-class WatchedLoop(asyncio.BaseEventLoop):
+class WatchedLoop(ObservedLoop):
     """What the lab adds to a loop; see the module. Mixed into a real loop.
 
     Attributes:
@@ -42,7 +43,6 @@ class WatchedLoop(asyncio.BaseEventLoop):
 
     def __init__(self, *args: Any) -> None:
         """Make the loop that is mixed with, with *args*."""
-        self.outside = 0
         self.strangers = False
         self._doors: set[int] = set()
         self.threads_before = weakref.WeakSet(threading.enumerate())
@@ -118,23 +118,14 @@ class WatchedLoop(asyncio.BaseEventLoop):
         self.strangers = True
         return await super().subprocess_shell(*args, **options)
 
-    def _process_events(self, event_list: list[Any]) -> None:
-        # Every answer of a server, not only the first connection to it, shows that
-        # somebody outside is still at work.
-        self.outside += len(event_list)
-        super()._process_events(event_list)  # type: ignore[misc]  # as _run_once
-
-    def _run_once(self) -> None:
-        # asyncio lets SystemExit and KeyboardInterrupt of any task or callback fly
-        # through run_forever(). What is ready stays ready, so the loop can go on.
-        try:
-            super()._run_once()  # type: ignore[misc]  # private, unchanged since 3.4
-        except (SystemExit, KeyboardInterrupt) as exc:
-            if self.on_exit is None or not self.on_exit(exc):
-                raise
-            for task in list(self.tasks):
-                if task.done() and not task.cancelled():
-                    task.exception()  # it has been told; not again when collected
+    def stops_for(self, error: BaseException) -> bool:
+        """Return whether *error* is for the test runner rather than for `on_exit`."""
+        if self.on_exit is None or not self.on_exit(error):
+            return True
+        for task in list(self.tasks):
+            if task.done() and not task.cancelled():
+                task.exception()  # reported already; not again when collected
+        return False
 
 
 class LabLoop(WatchedLoop, PlatformLoop):

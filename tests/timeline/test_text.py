@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.timeline.examples import ALL, BLOCKED, CROWD, ENDS, ONE_BY_ONE, TOGETHER
-from workshop.timeline import TimelineText, text, text_pair
+from workshop.timeline import TimelineText, text
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 
 
@@ -75,7 +75,9 @@ def test_who_waits_is_told_from_who_holds_the_loop() -> None:
 
 
 def test_a_pair_shares_one_axis() -> None:
-    lines = text_pair(ONE_BY_ONE, TOGETHER).splitlines()
+    console = Console(width=72, file=io.StringIO(), record=True)
+    console.print(TimelineText([("Before", ONE_BY_ONE), ("After", TOGETHER)]))
+    lines = console.export_text().splitlines()
     axes = [line for line in lines if line.lstrip().startswith("0 ms")]
 
     assert len(axes) == 2

@@ -14,7 +14,6 @@ import pytest
 
 from tests.tiny import GOOD, write_lesson
 from workshop.grading import Limits
-from workshop.grading.engine import ROOT
 from workshop.lesson import Lesson
 from workshop.progress import content_hash
 from workshop.watch import Event, Finished, Session
@@ -32,7 +31,7 @@ class Watched:
         self.file = lesson.app_file
         self.heard: list[Event] = []
         self.session = Session(
-            lesson, root=ROOT, environment=services, listen=self._listen, limits=LIMITS
+            lesson, environment=services, listen=self._listen, limits=LIMITS
         )
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._numbers = itertools.count()

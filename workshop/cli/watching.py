@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workshop.cli import place
 from workshop.lesson import Lesson
 from workshop.processes.signals import leaving_by
 from workshop.services import ServiceError
@@ -92,7 +91,6 @@ def _actions_and_sessions(
         if session is None:
             session = Session(
                 lesson,
-                root=place.ROOT,
                 environment=environment,
                 listen=lambda event: listen(_with_kept_output(event)),
             )
@@ -138,7 +136,6 @@ class _Begun:
         with contextlib.suppress(ActionError):
             self._session = Session(
                 self._lesson,
-                root=place.ROOT,
                 environment=self._actions.enter(self._lesson),
                 listen=self._hear,
             )

@@ -4,7 +4,7 @@ from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 from workshop.timeline.recording import Recording, record
 from workshop.timeline.requests import NameRequests
 from workshop.timeline.svg import svg, svg_pair
-from workshop.timeline.text import TimelineText, text, text_pair
+from workshop.timeline.text import TimelineText, text
 
 __all__ = [
     "Lane",
@@ -19,5 +19,4 @@ __all__ = [
     "svg",
     "svg_pair",
     "text",
-    "text_pair",
 ]

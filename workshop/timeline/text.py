@@ -1,6 +1,6 @@
 """Draw a timeline with characters, for a terminal or for a file.
 
-`text` and `text_pair` return plain lines. `TimelineText` is the same for
+`text` returns plain lines. `TimelineText` is the same for
 Rich, in colour where the terminal has some; `print` it where it may be a
 pipe. Every state has its own character, in ASCII too.
 """
@@ -114,21 +114,6 @@ def text(
         return _plain(_compact(timeline, width, duration, alphabet))
     panels = [("", timeline)]
     return _plain(_lines(panels, title, width, duration, alphabet))
-
-
-def text_pair(
-    before: Timeline,
-    after: Timeline,
-    *,
-    title: str = "",
-    width: int = 72,
-    names: tuple[str, str] = ("Before", "After"),
-    ascii_only: bool | None = None,
-) -> str:
-    """Return both as lines, one below the other on the same time axis."""
-    alphabet = _alphabet(ascii_only, getattr(sys.stdout, "encoding", None))
-    panels = [(names[0], before), (names[1], after)]
-    return _plain(_lines(panels, title, width, None, alphabet))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
@@ -23,7 +23,6 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from workshop.private_apis.event_loop import threads_of
 from workshop.timeline.recording import recorders_of
-from workshop.timeline.wires import Session, connect
 
 Result = TypeVar("Result")
 
@@ -42,7 +41,6 @@ def run(
     main: Callable[[], Coroutine[Any, Any, Result]],
     *,
     threads: Literal["refused", "modelled"] = "refused",
-    servers: Mapping[tuple[str, int], Session] | None = None,
 ) -> Result:
     """Run ``main()`` in virtual time, and return what it returns.
 
@@ -56,10 +54,6 @@ def run(
     attribute, ``loop.run_in_executor`` and ``asyncio.to_thread``. Limits on the
     number of threads count as always.
 
-    *servers* says who answers at which host and port: a function as for
-    ``asyncio.start_server``, which runs in the same loop. How long an answer takes
-    is up to it: it sleeps.
-
     Raises:
         VirtualTimeError: when a thread, a socket or a process takes part, or when
             everybody waits and nobody will ever go on.
@@ -70,7 +64,6 @@ def run(
         loop = runner.get_loop()
         assert isinstance(loop, VirtualTimeLoop), "we made it"
         loop.threads = threads
-        loop.servers = servers or {}
         patches.enter_context(_sleeping_blocks())
         if threads == "modelled":
             patches.enter_context(_anyio_modelled())
@@ -124,7 +117,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         """Start at 0."""
-        self.servers: Mapping[tuple[str, int], Session] = {}
         self._now = 0.0
         self._refusal: VirtualTimeError | None = None
         self._home = threading.get_ident()
@@ -174,20 +166,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if threading.get_ident() != self._home and not hasattr(_here, "worker"):
             self.refuse(_refusal(f"the thread {threading.current_thread().name!r}"))
         return super().call_soon_threadsafe(callback, *args, **options)
-
-    async def create_connection(  # type: ignore[override]  # what matters of it
-        self,
-        protocol_factory: Callable[[], asyncio.Protocol],
-        host: str = "",
-        port: int = 0,
-        **options: Any,
-    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
-        """Connect with the modelled server that answers at *host* and *port*."""
-        session = self.servers.get((host, port))
-        if session is None or options.get("ssl"):
-            raise _refusal(f"a connection to {host}:{port}", "Or model the server.")
-        protocol = protocol_factory()
-        return connect(self, protocol, session), protocol
 
     def run_in_executor(  # type: ignore[override]  # passed on as they are
         self, executor: Any, function: Callable[..., Result], *args: Any

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from workshop.grading import Limits
@@ -62,7 +61,7 @@ class Session:
 
     Everything happens in threads of its own. *listen* is called from there,
     one call at a time, and should return at once. *environment* adds variables
-    for the tests: which services to use. *root* is the checkout.
+    for the tests: which services to use.
 
     A save during a run ends that run, and the newer content is graded instead.
     After `close` no thread, no process and no temporary file is left.
@@ -72,13 +71,11 @@ class Session:
         self,
         lesson: Lesson,
         *,
-        root: Path,
         environment: Mapping[str, str],
         listen: Callable[[Event], None],
         limits: Limits | None = None,
     ) -> None:
         self._lesson = lesson
-        self._root = root
         self._environment = environment
         self._listen = listen
         self._limits = limits or Limits()

@@ -27,6 +27,30 @@ class Witness(Protocol):
         """Return what *error* means when it is about a missing table, else None."""
 
 
+# A trigger fails in the database, so it does not matter how the app talks to it. SQLite
+# reports RAISE as a violated constraint, but a wrong path as an error of its own.
+_FAILING = {
+    "sqlite": [
+        f"CREATE TRIGGER workshop_{event} BEFORE {event} ON {{table}} "
+        "BEGIN SELECT json_extract('{{}}', 'disk is full'); END"
+        for event in ("insert", "update")
+    ],
+    "postgres": [
+        "CREATE FUNCTION workshop_disk_is_full() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'disk is full' USING ERRCODE = '53100'; END $$",
+        "CREATE TRIGGER workshop_write BEFORE INSERT OR UPDATE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION workshop_disk_is_full()",
+    ],
+}
+_WORKING = {
+    "sqlite": ["DROP TRIGGER workshop_insert", "DROP TRIGGER workshop_update"],
+    "postgres": [
+        "DROP TRIGGER workshop_write ON {table}",
+        "DROP FUNCTION workshop_disk_is_full()",
+    ],
+}
+
+
 class Database:
     """A database that only this test uses.
 
@@ -86,6 +110,22 @@ class Database:
     async def execute(self, sql: str, *args: Any) -> None:
         """Run *sql* and commit it. Parameters are written ``?``."""
         await self.fetch(sql, *args)
+
+    @asynccontextmanager
+    async def failing_writes(self, table: str) -> AsyncIterator[None]:
+        """Make the database itself refuse every insert and update of *table*.
+
+        The app gets an `OperationalError`, or what its driver has for a server's own
+        error, whichever library and driver it uses, in any thread. Reading still works.
+        """
+        name = _quoted(table)
+        for statement in _FAILING[self.kind]:
+            await self.execute(statement.format(table=name))
+        try:
+            yield
+        finally:
+            for statement in _WORKING[self.kind]:
+                await self.execute(statement.format(table=name))
 
     async def count(self, table: str, **where: Any) -> int:
         """Return how many committed rows *table* has with these values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from collections.abc import Callable
@@ -115,6 +116,19 @@ class Gate:
             await self._condition.wait_for(lambda: self.count >= times, "")
         except TimeLimitExceeded:
             raise TimeLimitExceeded(self._missing(times)) from None
+
+    async def entered_or_done(self, *tasks: asyncio.Future[Any]) -> bool:
+        """Wait until a call has arrived, or any of *tasks* is done without one.
+
+        Returns:
+            Whether a call has arrived.
+
+        """
+        entered = asyncio.ensure_future(self.entered())
+        await asyncio.wait({entered, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if not entered.cancel() and not entered.cancelled():
+            entered.exception()  # retrieved, because the result says enough
+        return self.count > 0
 
     def open(self, result: Any = _UNSET) -> None:
         """Let everyone through, now and from now on. Safe in any thread."""

@@ -63,6 +63,20 @@ async def until_stalled(
         raise AppExit(f"app.py {ENDED_IT}.") from exc
 
 
+async def when_idle(look: Callable[[], T]) -> T:
+    """Return `look()` when nothing that is under way can make progress any more.
+
+    A fact that holds at one moment may not hold later, because work that the app did
+    not wait for goes on: look at once, and look again here. For example:
+
+        assert database.out == 0
+        assert await when_idle(lambda: database.out) == 0
+
+    """
+    await wait_until_idle(look)
+    return look()
+
+
 async def wait_until_idle(
     progress: Callable[[], object],
     cycles: int = CYCLES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import random
+import sys
 import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -109,6 +110,13 @@ class Recorder:
             module.__name__: module
             for it in session.items
             if (module := getattr(it, "module", None)) is not None
+        }
+        # The test file imports its stand-ins from there.
+        world = self._files[0].with_name("world.py")
+        own |= {
+            name: module
+            for name, module in list(sys.modules.items())
+            if getattr(module, "__file__", None) == str(world)
         }
         hooks = vars(session.config.pluginmanager.hook)
         return integrity.watch(

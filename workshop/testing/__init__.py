@@ -1,4 +1,4 @@
-"""What lesson tests use to see what an app does, and not what it seems to do."""
+"""The test kit: what lesson tests use to observe an app from outside."""
 
 import importlib
 from typing import TYPE_CHECKING

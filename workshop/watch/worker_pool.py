@@ -1,4 +1,4 @@
-"""The next worker: made ready before it is needed."""
+"""Workers that are made ready before they are needed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MANY_CORES = 4
 class WorkerPool:
     """Workers for one lesson, some for each run.
 
-    They wait with everything imported and the tests collected. On Linux they
-    are forked from a stem, so that the next ones are there at once, and share
-    the tests among the cores. Elsewhere there is one for each run; it starts
-    from nothing, while the learner reads the verdict before.
+    They have imported everything and collected the tests, and wait for an answer. On
+    Linux they are forked from a fork server, so that the next ones are ready at once,
+    and they share the tests among the cores. Elsewhere there is one for each run; it
+    starts while the learner reads the previous verdict.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class WorkerPool:
         )
 
     def take(self) -> list[WorkerProcess]:
-        """Return workers that nobody else has, ready or about to be."""
+        """Return workers that no other run has, ready or about to be."""
         self.prepare()
         taken, self._idle = self._idle, []
         # A start from nothing keeps a core busy for a second or two, and even a
@@ -61,7 +61,7 @@ class WorkerPool:
         return taken
 
     def prepare(self) -> None:
-        """See to it that there are workers to take."""
+        """Make sure that there are workers to take."""
         lost = self._stem
         if lost is not None and not lost.is_fit:
             self.close()
@@ -74,7 +74,7 @@ class WorkerPool:
             )
 
     def close(self) -> None:
-        """End what waits, and on Linux the workers that were taken as well."""
+        """End the idle workers, and on Linux those that were taken as well."""
         for spare in self._idle:
             spare.end()
         self._idle.clear()

@@ -31,7 +31,7 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class HasAsgi(Protocol):
-    """Something that carries an ASGI app, such as the ``app`` fixture."""
+    """An object that carries an ASGI app, such as the `app` fixture."""
 
     @property
     def asgi(self) -> Asgi:
@@ -39,11 +39,11 @@ class HasAsgi(Protocol):
 
 
 class Exchange:
-    """A request in flight. Make one with ``exchange``.
+    """A request in flight. Make one with `exchange`.
 
-    It behaves like uvicorn: after ``disconnect`` what the app sends is dropped without
-    an error, and ``receive`` tells ``http.disconnect`` when the customer has left or
-    the response is complete.
+    It behaves as with uvicorn: after `disconnect`, messages from the app are dropped
+    without an error, and `receive` returns `http.disconnect` once the client has
+    disconnected or the response is complete.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Exchange:
         probe: Callable[[], Awaitable[Any]] | None,
         look: Callable[[], Any] | None = None,
     ) -> None:
-        """Prepare the request; ``start`` sends it."""
+        """Prepare the request; `start` sends it."""
         self.messages: list[Message] = []
         self.probed: list[tuple[str, Any]] = []
         self.looked: list[tuple[str, Any]] = []
@@ -130,8 +130,8 @@ class Exchange:
         """Wait until the status and headers have been sent, or the app has returned.
 
         Raises:
-            TimeLimitExceeded: when neither happened within the outer limit, or no
-                response came.
+            TimeLimitExceeded: if neither happened within the outer limit, or if the app
+                returned without a response.
 
         """
         await self._until(lambda: self.started, "was never answered")
@@ -140,17 +140,17 @@ class Exchange:
         """Wait until the last piece of the response has been sent.
 
         Raises:
-            TimeLimitExceeded: when it was not within the outer limit, or the app
-                returned first.
+            TimeLimitExceeded: if that did not happen within the outer limit, or if the
+                app returned first.
 
         """
         await self._until(lambda: self.complete, "was never answered to the end")
 
     async def next_message(self) -> Message | None:
-        """Return the next message that the app sends; None when it has returned.
+        """Return the next message that the app sends, or None if the app has returned.
 
         Raises:
-            TimeLimitExceeded: when neither happened within the outer limit.
+            TimeLimitExceeded: if neither happened within the outer limit.
 
         """
         await self._condition.wait_for(
@@ -163,7 +163,7 @@ class Exchange:
         return self.messages[self._cursor - 1]
 
     def disconnect(self) -> None:
-        """Let the customer leave: close the connection without waiting."""
+        """Close the connection from the client's side, without waiting."""
         self._gone = True
         self._condition.notify_all()
 
@@ -173,12 +173,12 @@ class Exchange:
             self._task.cancel()
 
     async def finished(self) -> None:
-        """Wait until the app has returned, background tasks and clean-up included.
+        """Wait until the app has returned, including background tasks and clean-up.
 
-        What it raised, if anything, is in ``error``.
+        What it raised, if anything, is in `error`.
 
         Raises:
-            TimeLimitExceeded: when it did not return within the outer limit.
+            TimeLimitExceeded: if it did not return within the outer limit.
 
         """
         await self._condition.wait_for(lambda: self.done, f"{self.name} never ended.")

@@ -1,4 +1,4 @@
-"""Telling a learner which task is meant, and letting go of one that will not end."""
+"""Descriptions of tasks for learners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warnings about things left behind: caught while an app is loaded."""
+"""Warnings about coroutines and resources that an app forgot, caught while it runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ORIGIN_DEPTH = 12
 
 @dataclass
 class Forgotten:
-    """What was left behind while an app was loaded."""
+    """What an app forgot while it was loaded."""
 
     coroutines: list[str] = field(default_factory=list)
     resources: list[str] = field(default_factory=list)
@@ -37,12 +37,11 @@ class Forgotten:
 
 @contextmanager
 def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
-    """Collect warnings about forgotten coroutines and resources.
+    """Collect warnings about coroutines never awaited and resources never closed.
 
-    They would otherwise turn up, or be turned into an error, wherever the garbage
-    collector happens to find them: perhaps in the next test. Other warnings take
-    their usual way. *codes* knows the app's functions by qualified name; it may be
-    filled later.
+    Otherwise they would appear, or become an error, wherever the garbage collector
+    finds them, perhaps in the next test. Other warnings are shown as usual. *codes*
+    maps qualified names to the app's functions; it may be filled later.
     """
     found = Forgotten()
     depth = sys.get_coroutine_origin_tracking_depth()
@@ -83,7 +82,7 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
 
 
 def _describe(name: str, text: str, codes: dict[str, CodeType]) -> str:
-    """Say which coroutine, and on which line of the learner's it was made."""
+    """Return the name of a coroutine and the learner's line that made it."""
     short = name.rpartition("<locals>.")[2]
     origins = [
         SourceLine(m["file"], int(m["line"]), m["function"])

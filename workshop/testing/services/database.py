@@ -1,4 +1,4 @@
-"""A fresh database for each test, and a second connection that sees what is there."""
+"""A fresh database for each test, and a second connection that looks into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 class Witness(Protocol):
-    """A connection of its own, which sees only what has been committed."""
+    """A connection of its own, which sees only committed rows."""
 
     async def run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
         """Run one statement, commit it, return its rows."""
@@ -54,19 +54,19 @@ _WORKING = {
 class Database:
     """A database that only this test uses.
 
-    What it fetches is what a second customer would see: it reads through a connection
-    of its own, outside SQLAlchemy, so uncommitted rows are not there.
+    `fetch` reads through a connection of its own, outside SQLAlchemy, so it sees what a
+    second customer would see: no uncommitted rows.
 
     Attributes:
-        url: the address, as SQLAlchemy wants it; also in ``DATABASE_URL``.
-        kind: ``"sqlite"`` or ``"postgres"``.
+        url: the address, in SQLAlchemy's form; also in `DATABASE_URL`.
+        kind: `"sqlite"` or `"postgres"`.
 
     """
 
     def __init__(
         self, url: str, kind: str, witness: Witness, counters: PoolCounters
     ) -> None:
-        """Wrap *witness*. Use the ``database`` fixture rather than this."""
+        """Wrap *witness*. Use the `database` fixture instead."""
         self.url = url
         self.kind = kind
         self._witness = witness
@@ -79,7 +79,7 @@ class Database:
 
     @property
     def checkins(self) -> int:
-        """How often the app gave one back. The garbage collector's help counts not."""
+        """How often the app gave one back. Those that were collected do not count."""
         return self._counters.checkins
 
     @property
@@ -93,10 +93,10 @@ class Database:
         return self._counters.connections_open
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
-        """Return the committed rows that *sql* finds. Parameters are written ``?``.
+        """Return the committed rows that *sql* finds. Parameters are written `?`.
 
         Raises:
-            AssertionError: when there is no such table (yet).
+            AssertionError: if there is no such table (yet).
 
         """
         try:
@@ -108,7 +108,7 @@ class Database:
             raise AssertionError(words) from exc
 
     async def execute(self, sql: str, *args: Any) -> None:
-        """Run *sql* and commit it. Parameters are written ``?``."""
+        """Run *sql* and commit it. Parameters are written `?`."""
         await self.fetch(sql, *args)
 
     @asynccontextmanager
@@ -185,14 +185,14 @@ class PostgresWitness:
 async def fresh_database(
     server_url: str, folder: Path, claim: str = ""
 ) -> AsyncIterator[Database]:
-    """Make a database for one test and remove it afterwards.
+    """Create a database for one test and remove it afterwards.
 
-    For a SQLite *server_url* it is a new file in *folder*, for a PostgreSQL one it is
-    a new database on that server, called ``workshop_…``. *claim* names the run that
-    it belongs to.
+    For a SQLite *server_url* it is a new file in *folder*. For a PostgreSQL one it is a
+    new database on that server, called `workshop_…`. *claim* names the run that owns
+    it.
 
     Raises:
-        ServiceError: when the server cannot be reached, or allows no new database.
+        ServiceError: if the server cannot be reached, or allows no new database.
 
     """
     from workshop.testing.services.pool import counted_pools

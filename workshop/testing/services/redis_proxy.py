@@ -1,4 +1,4 @@
-"""A proxy between an app and Redis that can hold a reply, cut it off or fall silent."""
+"""A proxy between an app and Redis that can hold a reply or break the connection."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _GREETINGS = frozenset(
 
 
 class RedisProxy(socketserver.ThreadingTCPServer):
-    """Passes on what an app and Redis send, until the test disturbs it.
+    """Passes on what an app and Redis send, until the test interferes.
 
     It runs in threads of its own, so it works even if the app blocks the event loop.
-    Use it in a `with` block, and give the app its `url` in place of the server's.
+    Use it in a `with` block, and give the app its `url` instead of the server's.
 
     Attributes:
-        url: the address of Redis, by way of this proxy.
+        url: the address that leads to Redis through this proxy.
         connections: how many connections the app has made.
 
     """
@@ -36,7 +36,7 @@ class RedisProxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self, url: str) -> None:
-        """Lead to the Redis at *url*."""
+        """Forward to the Redis at *url*."""
         super().__init__(("127.0.0.1", 0), _Connection)
         parts = urlsplit(url)
         login, at, _ = parts.netloc.rpartition("@")
@@ -99,7 +99,7 @@ class RedisProxy(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """One connection by way of the proxy, in a thread of its own."""
+    """One connection through the proxy, in a thread of its own."""
 
     server: RedisProxy
 

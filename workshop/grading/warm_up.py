@@ -45,7 +45,7 @@ def rehearse() -> None:
 
     A process that was forked gets a copy of each page of memory when it first
     writes there, as Python does to whatever it looks at. That is half the time of
-    a small test; so it is done while nobody waits. A thread of the lab may stay.
+    a small test; so it is done while nobody waits. A thread of the test kit may stay.
     """
     from workshop.testing.app.application import running
     from workshop.testing.app.exchange import exchange

@@ -11,7 +11,7 @@ class Limits:
 
     `start_seconds` is the time until the first test begins: importing the
     libraries takes up to 8 s on a cold, loaded machine. `test_seconds` is for
-    one test with its set-up and clean-up; the lab's own waits end after 3 s.
+    one test with its set-up and clean-up; the test kit's own waits end after 3 s.
     """
 
     start_seconds: float = 60.0

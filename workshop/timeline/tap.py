@@ -1,8 +1,8 @@
-"""Listen to an event loop: what is queued, what runs, and since when it could.
+"""Observe an event loop: what is queued, what runs, and since when it was ready.
 
-A task takes every step through ``loop.call_soon``, in C and in Python alike, with
-uvloop as with asyncio. So it is enough to stand in that one place: coroutines,
-tasks and futures stay exactly what they are.
+A task takes every step through `loop.call_soon`, in C and in Python alike, with uvloop
+as with asyncio. So it is enough to observe that one place: coroutines, tasks and
+futures remain exactly what they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_STEPS = frozenset(name for name in dir(asyncio.Task) if not name.startswith(
 
 
 class Listener(Protocol):
-    """What a tap tells."""
+    """The calls that a tap makes."""
 
     def queued(self, task: Task, since: float) -> None:
         """A step of *task* was put into the loop's queue."""
@@ -36,24 +36,24 @@ class Listener(Protocol):
         """A step of *task* begins, or a callback that belongs to none."""
 
     def ended(self, task: Task | None, callback: object) -> None:
-        """What began last is over."""
+        """The step or callback that began last is over."""
 
     def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """A task is about to be made, and may take its first step at once."""
 
     def started(self, task: Task | None) -> None:
-        """It was made, or that failed."""
+        """The task was made, or that failed."""
 
     def handed_over(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> Callable[..., Any]:
-        """A thread shall call *function*; return what it calls instead."""
+        """A thread is to call *function*; return what it calls instead."""
 
 
 class Tap:
-    """Stands between one loop and what is put into its queue.
+    """Observes what is put into the queue of one loop.
 
-    Several taps may sit on a loop, one on the other, and leave in any order.
+    Several taps may sit on a loop, one on top of another, and be removed in any order.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Tap:
         self._installed = False
 
     def install(self) -> None:
-        """Begin to listen."""
+        """Begin to observe."""
         self._installed = True
         _taps.setdefault(self.loop, []).append(self)
         for name, replacement in self._replacements().items():
@@ -91,7 +91,7 @@ class Tap:
             self.loop.set_task_factory(factory)
 
     def remove(self) -> None:
-        """Leave the loop as if we had never been there."""
+        """Restore the loop to its state before `install`."""
         self._installed = False
         taps = _taps[self.loop]
         at = taps.index(self)
@@ -113,7 +113,7 @@ class Tap:
             del _taps[self.loop]
 
     def queue(self, callback: Callable[[], object]) -> None:
-        """Put *callback* into the loop's queue, unheard."""
+        """Put *callback* into the loop's queue, unobserved."""
         self._inner["call_soon"](callback)
 
     def _replacements(self) -> dict[str, Callable[..., Any]]:
@@ -186,7 +186,7 @@ class Tap:
         return self.clock() if self._origin is None else self._origin
 
     def run(self, step: Step, args: tuple[Any, ...]) -> None:
-        """Let *step* run, and say so."""
+        """Run *step*, and report its beginning and end."""
         if not self._installed:
             step.callback(*args)
             return
@@ -205,7 +205,7 @@ class Tap:
         coroutine: Coroutine[Any, Any, Any],
         **options: Any,
     ) -> Any:
-        """Make a task as the loop would, and see it begin if it begins at once."""
+        """Make a task as the loop would, and notice if it begins at once."""
         if self._factory is None and not options.get("eager_start"):
             return asyncio.Task(coroutine, loop=loop, **options)
         self._listener.starting(coroutine)
@@ -221,9 +221,9 @@ class Tap:
 
 
 class Step:
-    """A callback in the loop's queue, and since when it could run.
+    """A callback in the loop's queue, and since when it was ready.
 
-    To who looks at it, in a log for example, it is the callback.
+    To code that inspects it, such as a log, it is the callback.
     """
 
     __slots__ = ("callback", "since", "tap", "task")
@@ -263,7 +263,7 @@ def task_of(callback: object) -> Task | None:
 
 
 def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether the time of *loop* is made up."""
+    """Return whether *loop* has a time of its own."""
     return (
         isinstance(loop, asyncio.BaseEventLoop)
         and type(loop).time is not asyncio.BaseEventLoop.time
@@ -271,7 +271,7 @@ def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return the clock to draw by: a fine one, or the loop's if it has its own."""
+    """Return the clock to draw by: a precise one, or the loop's if it has its own."""
     return loop.time if has_own_time(loop) else time.perf_counter
 
 

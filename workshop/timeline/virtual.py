@@ -1,9 +1,8 @@
-"""Time that does not pass, for pictures that are the same byte for byte.
+"""Virtual time, for pictures that are the same byte for byte.
 
-Sleeping costs nothing here: when nobody can go on, the clock jumps to the next
-timer. Blocking is modelled: ``time.sleep`` moves the clock while it holds the loop.
-Threads and sockets live in real time, so they are refused, unless threads are
-modelled too.
+Sleeping costs nothing here: if no task is ready, the clock jumps to the next timer.
+Blocking is modelled: `time.sleep` moves the clock while it holds the loop. Threads and
+sockets live in real time, so they are refused, unless threads are modelled too.
 """
 
 from __future__ import annotations
@@ -42,21 +41,21 @@ def run(
     *,
     threads: Literal["refused", "modelled"] = "refused",
 ) -> Result:
-    """Run ``main()`` in virtual time, and return what it returns.
+    """Run `main()` in virtual time, and return what it returns.
 
-    While it runs, ``time.sleep`` is `block`. Code that has imported ``sleep``
-    itself is not seen, and sleeps for real.
+    While it runs, `time.sleep` is `block`. Code that has imported `sleep` itself is not
+    seen, and sleeps for real.
 
-    With *threads* "modelled", what is handed to a thread runs in one, but never at
-    the same time as anything else: it goes on whenever its ``time.sleep`` is over,
-    and only such sleeping takes (modelled) time. This holds for
-    ``anyio.to_thread.run_sync`` (so for FastAPI's ``def`` endpoints), called as an
-    attribute, ``loop.run_in_executor`` and ``asyncio.to_thread``. Limits on the
-    number of threads count as always.
+    With *threads* "modelled", a function for a thread runs in one, but never at the
+    same time as anything else: it continues whenever its `time.sleep` is over, and only
+    such sleeping takes (modelled) time. This holds for `anyio.to_thread.run_sync` (so
+    for FastAPI's `def` endpoints) if it is called as an attribute, for
+    `loop.run_in_executor` and for `asyncio.to_thread`. Limits on the number of threads
+    count as always.
 
     Raises:
-        VirtualTimeError: when a thread, a socket or a process takes part, or when
-            everybody waits and nobody will ever go on.
+        VirtualTimeError: if a thread, a socket or a process takes part, or if every
+            task waits for another one.
 
     """
     with ExitStack() as patches:
@@ -137,11 +136,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._now = round(self._now + max(seconds, 0), 9)
 
     def refuse(self, refusal: VirtualTimeError) -> None:
-        """Raise *refusal* as soon as the loop can, whoever swallows it elsewhere."""
+        """Raise *refusal* as soon as the loop can, even if it was swallowed once."""
         self._refusal = refusal
 
     def check(self) -> None:
-        """Raise what was refused where nobody could be told."""
+        """Raise a refusal that could not be raised where it happened."""
         if self._refusal is not None:
             refusal, self._refusal = self._refusal, None
             raise refusal
@@ -162,7 +161,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
         self, callback: Callable[..., object], *args: Any, **options: Any
     ) -> asyncio.Handle:
-        """Queue *callback*, unless a thread of real time wants it."""
+        """Queue *callback*, but refuse calls from threads of real time."""
         if threading.get_ident() != self._home and not hasattr(_here, "worker"):
             self.refuse(_refusal(f"the thread {threading.current_thread().name!r}"))
         return super().call_soon_threadsafe(callback, *args, **options)

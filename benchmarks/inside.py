@@ -8,6 +8,7 @@ import sys
 
 from workshop.environment import setup
 from workshop.environment.model import Environment
+from workshop.private_apis.interpreter import base_python
 
 HERE = "--here"
 """Option: use the interpreter that runs, with whatever is installed there."""
@@ -24,7 +25,7 @@ def enter(module: str, groups: tuple[str, ...]) -> None:
     environment = Environment.here()
     if environment.is_running() and not environment.missing(groups):
         return
-    setup.ensure(environment, groups, base=setup.own_base())
+    setup.ensure(environment, groups, base=base_python())
     command = [str(environment.python), "-m", module, *sys.argv[1:]]
     # Where it is set, each start of Python compiles all that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.environment.setup import own_base
 from workshop.paths import ROOT
+from workshop.private_apis.interpreter import base_python
 
 CLI = """
 import os
@@ -156,7 +156,7 @@ class Checkout:
         told.mkdir()
         uv = self.root.parent / "bin" / "uv"
         uv.parent.mkdir()
-        text = FAKE_UV.format(python=own_base(), told=str(told), port=port)
+        text = FAKE_UV.format(python=base_python(), told=str(told), port=port)
         uv.write_text(text, encoding="utf-8")
         uv.chmod(0o755)
         self.settings["PATH"] = f"{uv.parent}{os.pathsep}{self.settings['PATH']}"
@@ -177,7 +177,7 @@ class Checkout:
     def start(self, *arguments: str, python: str = "") -> subprocess.Popen[str]:
         """Start `python -m workshop` and return the running process."""
         return subprocess.Popen(
-            [python or own_base(), "-m", "workshop", *arguments],
+            [python or base_python(), "-m", "workshop", *arguments],
             cwd=self.root,
             env=self.settings,
             stdin=subprocess.DEVNULL,

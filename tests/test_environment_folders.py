@@ -13,7 +13,7 @@ import pytest
 from tests.checkouts import Checkout, Ended
 from workshop.environment import ownership
 from workshop.environment.model import Environment
-from workshop.environment.setup import own_base
+from workshop.private_apis.interpreter import base_python
 
 links = pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
 
@@ -104,7 +104,7 @@ def test_a_checkout_reached_through_a_link_is_set_up(
 
 def own_environment(place: Path) -> None:
     """Create a virtual environment as a user would."""
-    command = [own_base(), "-m", "venv", "--without-pip", str(place)]
+    command = [base_python(), "-m", "venv", "--without-pip", str(place)]
     subprocess.run(command, check=True)
 
 

@@ -1,46 +1,47 @@
 """The facts of lesson 07, one test each.
 
-Time is moved by hand: the app's now() and the event loop follow the same clock.
-Each customer calls from an address of his own, directly or through our proxies.
-In step 6 two workers run here, with a real Redis. A wire between the first of them
-and Redis can hold back one of its answers, or break. No test measures time.
+Steps 1 and 2 move the clock, step 3 sends requests by way of proxies, and step 4 sends
+many at the same moment. Step 5 blocks a thread. In step 6 two workers share a real
+Redis, and a proxy between the first of them and Redis holds replies or cuts them off.
+
+What the tests put in the place of the outside world is in world.py. No test measures
+time.
 """
 
 import asyncio
-import contextlib
-import gc
-import select
-import socket
-import socketserver
-import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from workshop.testing import (
     Clock,
-    Exchange,
     Gate,
     RedisServer,
     RunningApp,
-    TimeLimitExceeded,
-    exchange,
     fail_after,
     settle,
 )
 from workshop.testing.plugin import RunApp
 
-ANN, BOB, CLEO, DAN = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"
-SCALPER = "203.0.113.66"
-KNOWN_SCALPER = "192.0.2.200"  # on the blocklist
-BALANCER, CACHE = "10.0.0.1", "10.0.0.2"
-NOON = 1_700_000_000.0
-GREETINGS = {b"HELLO", b"AUTH", b"SELECT", b"CLIENT", b"PING", b"INFO", b"COMMAND"}
+from .world import (
+    ANN,
+    BALANCER,
+    BOB,
+    CACHE,
+    CLEO,
+    DAN,
+    KNOWN_SCALPER,
+    SCALPER,
+    ends_of_counts,
+    guess,
+    open_the_box_office,
+    remembered,
+    seats,
+    seconds,
+    sizes_in_memory,
+    two_workers,
+    visit,
+)
 
 
 @pytest.mark.step(1)
@@ -279,7 +280,7 @@ async def test_printing_a_ticket_under_the_limit_holds_up_nobody(
     app.replace("print_ticket", printer.blocking)
 
     ann = asyncio.create_task(visit(app, "GET", "/tickets/A1", ANN))
-    assert await entered_or_done(printer, ann), (
+    assert await printer.entered_or_done(ann), (
         f"Ann wanted her ticket and was answered {(await ann).status}, without a word "
         "to the printer. "
         "Expected: her ticket, as print_ticket() prints it."
@@ -374,9 +375,9 @@ async def test_no_worker_decides_while_another_is_deciding(
             customer = f"203.0.113.{question}"
             for _ in range(2):
                 await guess(both.first, customer)
-            with both.wire.hold(question) as answer:
+            with both.proxy.hold(question) as answer:
                 first = asyncio.create_task(guess(both.first, customer))
-                was_asked = await entered_or_done(answer, first)
+                was_asked = await answer.entered_or_done(first)
                 assert not (was_asked and first.done()), (
                     "Redis took its time over one guess. Until it had answered, the "
                     "whole worker stood still, and nobody was served. "
@@ -405,9 +406,9 @@ async def test_without_redis_there_is_an_answer_and_every_count_has_an_end(
     """Between any two questions Redis can go away, and a window can end."""
     async with two_workers(run_app, redis) as both:
         for question in range(1, 20):
-            with both.wire.hold(question) as answer:
+            with both.proxy.hold(question) as answer:
                 slow = asyncio.create_task(guess(both.first, f"203.0.113.{question}"))
-                was_asked = await entered_or_done(answer, slow)
+                was_asked = await answer.entered_or_done(slow)
                 await both.pass_seconds(11)
             await slow
             assert -1 not in await ends_of_counts(redis), (
@@ -416,7 +417,7 @@ async def test_without_redis_there_is_an_answer_and_every_count_has_an_end(
                 "keep its customer out for ever. "
                 "Expected: every count has its end from the beginning."
             )
-            with both.wire.cut(question):
+            with both.proxy.cut(question):
                 cut = await guess(both.first, f"198.51.100.{question}")
             assert cut.status in (200, 503), (
                 "The connection to Redis broke while a worker was deciding about a "
@@ -435,242 +436,9 @@ async def test_without_redis_there_is_an_answer_and_every_count_has_an_end(
             "Customers have guessed the word, and Redis holds no count of it. "
             "Expected: the count is where every worker can see it."
         )
-        both.wire.close()
+        both.proxy.close()
         ann = await guess(both.first, ANN)
         assert ann.status in (200, 503), (
             f"Redis was down. Ann guessed the word and was answered {ann.status}. "
             "Expected: 200 or 503. Open or closed, you decide; an error is neither."
         )
-
-
-def open_the_box_office(app: RunningApp, clock: Clock | None = None) -> None:
-    """Let the outside world answer at once; time stands still, or follows *clock*."""
-
-    loop = asyncio.get_running_loop()
-
-    def now() -> float:
-        return NOON + (loop.time() if clock else 0)
-
-    async def on_blocklist(address: str) -> bool:
-        return address == KNOWN_SCALPER
-
-    async def seats_left(show_id: int) -> int:
-        return 12
-
-    app.replace("now", now)
-    app.replace("on_blocklist", on_blocklist)
-    app.replace("seats_left", seats_left)
-
-
-async def visit(
-    app: RunningApp,
-    method: str,
-    path: str,
-    address: str,
-    proxies: tuple[str, ...] = (),
-    forged: str = "",
-) -> Exchange:
-    """Send one request from *address*, through *proxies*, and wait for its end.
-
-    Each proxy adds whom it has seen to X-Forwarded-For, behind what the customer
-    has written there himself, which is *forged*.
-    """
-    *seen, last = (address, *proxies)
-    header = ", ".join([forged, *seen] if forged else seen)
-    headers = {"x-forwarded-for": header} if header else {}
-    call = exchange(app, method, path, headers=headers, client=(last, 50_000))
-    await call.finished()
-    return call
-
-
-async def seats(
-    app: RunningApp, address: str, proxies: tuple[str, ...] = (), forged: str = ""
-) -> Exchange:
-    """Ask for the seats of a show."""
-    return await visit(app, "GET", "/shows/7/seats", address, proxies, forged)
-
-
-async def guess(app: RunningApp, address: str) -> Exchange:
-    """Guess the word of the presale."""
-    return await visit(app, "POST", "/presale/sesame", address)
-
-
-def seconds(answer: Exchange) -> int | None:
-    """Return what Retry-After says, if it is a whole number."""
-    text = answer.headers.get("retry-after", "")
-    return int(text) if text.isdigit() else None
-
-
-def remembered(part: str) -> set[str]:
-    """Return the texts with *part* in them that the app keeps anywhere in memory."""
-    texts = (it for group in in_memory() for it in list(group) if isinstance(it, str))
-    return {text for text in texts if part in text} - {part}
-
-
-def sizes_in_memory() -> dict[int, int]:
-    """Return how many entries each dict and set in memory has, by its identity."""
-    found = [each for each in in_memory() if isinstance(each, dict | set)]
-    return {id(each): len(each) for each in found}  # made after the look around
-
-
-def in_memory() -> Iterator[Collection[object]]:
-    """Yield everything in memory that holds something else.
-
-    A cache with a fixed size, such as uvicorn has one for addresses, is left out.
-    """
-    gc.collect()
-    cache = type(lru_cache(int))
-    holders = gc.get_objects()
-    bounded = {
-        id(entry)
-        for each in holders
-        if isinstance(each, cache) and each.cache_parameters()["maxsize"]
-        for entry in (each, *gc.get_referents(each))
-    }
-    for each in holders:
-        if id(each) in bounded:
-            continue
-        held = gc.get_referents(each)
-        # The collector does not list a dict or tuple of mere texts and numbers, and
-        # does not follow the keys of a dict.
-        groups = [it for it in held if isinstance(it, dict | tuple)]
-        kinds = dict | list | set | tuple
-        for group in (held, each, *groups):
-            if isinstance(group, kinds) and id(group) not in bounded:
-                yield group
-
-
-@dataclass
-class TwoWorkers:
-    """Two instances of the app with one Redis; a wire leads from the first to it."""
-
-    first: RunningApp
-    second: RunningApp
-    wire: "Wire"
-    redis: RedisServer
-
-    async def pass_seconds(self, passed: int) -> bool:
-        """Let time pass for both workers, and for every key that will expire.
-
-        Return whether a count may go by Redis's own clock, which stands still here.
-        Plain numbers have no clock but their expiry.
-        """
-        kinds = set()
-        for app in (self.first, self.second):
-            before = app.module.now()
-            app.replace("now", lambda moment=before + passed: moment)
-        for key in await self.redis.keys():
-            kinds.add(await self.redis.admin.type(key))
-            left = await self.redis.admin.pttl(key)
-            if left > 0:
-                await self.redis.admin.pexpire(key, left - 1000 * passed)
-        return kinds != {"string"}
-
-
-async def ends_of_counts(redis: RedisServer) -> list[int]:
-    """Return when the keys in Redis expire, in milliseconds; -1 is never."""
-    return [await redis.admin.pttl(key) for key in await redis.keys()]
-
-
-@asynccontextmanager
-async def two_workers(run_app: RunApp, redis: RedisServer) -> AsyncIterator[TwoWorkers]:
-    """Start two workers."""
-    with contextlib.closing(Wire(redis.url)) as wire:
-        async with (
-            run_app(env={"REDIS_URL": wire.url}) as first,
-            run_app(env={"REDIS_URL": redis.url}) as second,
-        ):
-            open_the_box_office(first)
-            open_the_box_office(second)
-            yield TwoWorkers(first, second, wire, redis)
-
-
-async def entered_or_done(gate: Gate, task: asyncio.Task[Exchange]) -> bool:
-    """Wait until somebody comes to the gate, or the task is done without it."""
-    entered = asyncio.ensure_future(gate.entered())
-    await asyncio.wait({entered, task}, return_when=asyncio.FIRST_COMPLETED)
-    entered.cancel()
-    return gate.count > 0
-
-
-class Wire(socketserver.ThreadingTCPServer):
-    """A wire to Redis. It can hold one of the answers, or break in its place."""
-
-    daemon_threads = True
-
-    def __init__(self, url: str) -> None:
-        """Lead to the Redis at *url*."""
-        super().__init__(("127.0.0.1", 0), Conversation)
-        parts = urlsplit(url)
-        login, at, _ = parts.netloc.rpartition("@")
-        here = f"{login}{at}127.0.0.1:{self.server_address[1]}"
-        self.url = urlunsplit(parts._replace(netloc=here))
-        self.redis = (parts.hostname or "127.0.0.1", parts.port or 6379)
-        self.live: set[socket.socket] = set()
-        self._left = 0
-        self._then: Callable[[], bool] = lambda: True
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @contextmanager
-    def hold(self, question: int) -> Iterator[Gate]:
-        """Let the answer to the app's next, second, third … question wait here."""
-        with Gate("Redis's answer") as gate:
-            self._then = lambda: gate.blocking() is None
-            self._left = question
-            yield gate
-        self._left = 0
-
-    @contextmanager
-    def cut(self, question: int) -> Iterator[None]:
-        """Let the connection break in the place of that answer."""
-        self._then = lambda: False
-        self._left = question
-        yield
-        self._left = 0
-
-    def passes(self) -> bool:
-        """Say whether the answer that has come may go on to the app."""
-        self._left -= 1
-        return self._left != 0 or self._then()
-
-    def close(self) -> None:
-        """Break for good. Nobody gets through to Redis from now on."""
-        self.shutdown()
-        self.server_close()
-        for end in list(self.live):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-
-class Conversation(socketserver.BaseRequestHandler):
-    """One connection over the wire, in a thread of its own."""
-
-    server: Wire
-
-    def handle(self) -> None:
-        """Pass on what both sides say, until one of them or the wire has enough."""
-        app: socket.socket = self.request
-        with (
-            contextlib.suppress(OSError, TimeLimitExceeded),
-            socket.create_connection(self.server.redis) as redis,
-        ):
-            self.server.live.add(app)
-            asked = False
-            while True:
-                for end in select.select([app, redis], [], [])[0]:
-                    said = end.recv(65_536)
-                    if end is app:
-                        # A client introduces itself first. That is no question.
-                        command = said.split(b"\r\n", 3)[2:3]
-                        asked = bool(command) and command[0].upper() not in GREETINGS
-                    elif asked:
-                        asked = False
-                        if not self.server.passes():
-                            return
-                    if not said:
-                        return
-                    (redis if end is app else app).sendall(said)
-
-    def finish(self) -> None:
-        """Forget the connection."""
-        self.server.live.discard(self.request)

@@ -32,7 +32,7 @@ def answer(tmp_path: Path) -> Callable[[str], Path]:
 
     def write(source: str) -> Path:
         file = tmp_path / "answer" / "app.py"
-        file.parent.mkdir()
+        file.parent.mkdir(exist_ok=True)
         file.write_text(source, encoding="utf-8")
         return file
 
@@ -80,3 +80,27 @@ def test_a_library_of_another_environment_may_inspect_its_caller(
     )
 
     assert graded.passed, graded.ending
+
+
+def test_an_app_cannot_change_the_stand_ins_beside_its_tests(
+    seats: Lesson, answer: Callable[[str], Path]
+) -> None:
+    helper = 'EXPECTED = {"free": 2}\n\n\ndef expected():\n    return dict(EXPECTED)\n'
+    world = seats.test_file.with_name("world.py")
+    world.write_text(helper, encoding="utf-8")
+    seats.test_file.write_text(
+        TESTS.replace(helper, "from .world import expected\n"), encoding="utf-8"
+    )
+    source = GOOD.replace('return {"free": 2}', "return {}") + (
+        "\n\nimport sys\n"
+        "for name, module in list(sys.modules.items()):\n"
+        "    if name.endswith('.world'):\n"
+        "        module.EXPECTED.clear()\n"
+    )
+
+    right = grade(seats, answer(GOOD), limits=LIMITS)
+    changed = grade(seats, answer(source), limits=LIMITS)
+
+    assert right.passed
+    assert not changed.passed
+    assert "EXPECTED, which the tests rely on" in changed.ending.detail

@@ -11,7 +11,7 @@ from workshop.commands import Verb
 from workshop.site.reference import command_line_page, fixtures_page, package_page
 
 INIT = """\
-from lab.gate import Gate, hold, _hidden
+from workshop.testing.sync.gate import Gate, hold, _hidden
 
 __all__ = ["LIMIT", "Gate", "hold"]
 LIMIT = 3
@@ -49,10 +49,10 @@ def hold(*gates):
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    folder = tmp_path / "lab"
-    folder.mkdir()
+    folder = tmp_path / "workshop" / "testing"
+    (folder / "sync").mkdir(parents=True)
     (folder / "__init__.py").write_text(INIT, encoding="utf-8")
-    (folder / "gate.py").write_text(GATE, encoding="utf-8")
+    (folder / "sync" / "gate.py").write_text(GATE, encoding="utf-8")
     return folder
 
 
@@ -71,7 +71,7 @@ def test_a_package_page_documents_its_public_names(package: Path) -> None:
 
 def test_a_missing_docstring_is_an_error(package: Path) -> None:
     broken = GATE.replace('"""Hold all *gates*."""', "pass")
-    (package / "gate.py").write_text(broken, encoding="utf-8")
+    (package / "sync" / "gate.py").write_text(broken, encoding="utf-8")
 
     with pytest.raises(ValueError, match="hold has no docstring"):
         package_page(package)

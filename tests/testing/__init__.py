@@ -1,1 +1,1 @@
-"""Tests of the lab: each primitive shows what it should, and fails when it should."""
+"""Tests of the test kit: each primitive shows what it should, or fails."""

@@ -1,4 +1,4 @@
-"""Small apps for the lab to look at."""
+"""Small apps for the test kit to observe."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -175,7 +175,7 @@ async def test_an_engine_that_is_not_disposed_keeps_its_connection(
 async def test_a_pool_created_anywhere_is_counted(
     write_app: WriteApp, database: Database
 ) -> None:
-    """The lab knows no name of the app's; its engine may live in the lifespan."""
+    """The test kit knows no name of the app's; its engine may live in the lifespan."""
     file = write_app(
         """
         import os

@@ -174,7 +174,7 @@ async def test_uvicorns_own_log_is_not_the_apps_output(
 async def test_an_exception_of_the_app_is_reported_once(
     app: RunningApp, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By the lab, with its request; not again by the server."""
+    """By the test kit, with its request; not again by the server."""
     app.replace("venue", failing)
     async with serve(app) as server, server.client() as client:
         assert (await client.get("/wait")).status_code == 500

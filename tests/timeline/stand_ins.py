@@ -1,4 +1,4 @@
-"""A database and a Redis that live in virtual time."""
+"""A database that lives in virtual time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import aiosqlite.core
-import pytest
+
+from workshop.private_apis.packages import aiosqlite_without_threads
 
 Job = tuple["asyncio.Future[Any] | None", Callable[[], Any]]
 
@@ -54,36 +55,5 @@ def modelled_sqlite(seconds: float) -> Iterator[None]:
         def start(self) -> None:
             """Do nothing: the queue works."""
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aiosqlite.core.SimpleQueue", Queue)
-        patch.setattr("aiosqlite.core.Thread", Thread)
+    with aiosqlite_without_threads(Queue, Thread):
         yield
-
-
-class Redis:
-    """Answers GET and SET, each after *seconds*, and nods at the rest."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._values = seconds, dict[bytes, bytes]()
-
-    async def __call__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        while line := await reader.readline():
-            words = []
-            for _ in range(int(line[1:])):
-                size = int((await reader.readline())[1:])
-                words.append((await reader.readexactly(size + 2))[:-2])
-            writer.write(await self._answer([words[0].upper(), *words[1:]]))
-
-    async def _answer(self, words: list[bytes]) -> bytes:
-        if words[0] == b"HELLO":
-            return b"%1\r\n+proto\r\n:3\r\n"
-        if words[0] == b"SET":
-            await asyncio.sleep(self._seconds)
-            self._values[words[1]] = words[2]
-        if words[0] == b"GET":
-            await asyncio.sleep(self._seconds)
-            value = self._values.get(words[1])
-            return b"_\r\n" if value is None else b"$%d\r\n%s\r\n" % (len(value), value)
-        return b"+OK\r\n"

@@ -75,10 +75,9 @@ def test_waiting_and_blocking_lanes_are_distinguished() -> None:
 
 
 def test_a_pair_shares_one_axis() -> None:
-    page = Console(file=io.StringIO(), width=72)
-    page.print(TimelineText([("Before", ONE_BY_ONE), ("After", TOGETHER)]))
-    assert isinstance(page.file, io.StringIO)
-    lines = [line.rstrip() for line in page.file.getvalue().splitlines()]
+    console = Console(width=72, file=io.StringIO(), record=True)
+    console.print(TimelineText([("Before", ONE_BY_ONE), ("After", TOGETHER)]))
+    lines = console.export_text().splitlines()
     axes = [line for line in lines if line.lstrip().startswith("0 ms")]
 
     assert len(axes) == 2

@@ -15,16 +15,15 @@ from typing import Any
 
 import httpx2
 import pytest
-import redis.asyncio
 from fastapi import FastAPI, Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tests.timeline import crowd
-from tests.timeline.stand_ins import Redis, modelled_sqlite
-from tests.timeline.telling import labels, lane, names, spans
-from workshop.timeline import NameRequests, State, Timeline, record
+from tests.timeline.stand_ins import modelled_sqlite
+from tests.timeline.telling import lane, names, spans
+from workshop.timeline import NameRequests, Timeline, record
 from workshop.timeline.virtual import VirtualTimeError, VirtualTimeLoop, block, run
 
 app = FastAPI()
@@ -151,56 +150,6 @@ def test_a_statement_takes_the_time_given_by_the_scenario(tmp_path: Path) -> Non
     assert timeline.duration == first.end
 
 
-def test_a_simulated_server_serves_real_clients() -> None:
-    async def remember(client: redis.asyncio.Redis) -> None:
-        await client.set("seats", "40")
-        assert await client.get("seats") == b"40"
-
-    async def main() -> Timeline:
-        client = redis.asyncio.Redis(host="redis", port=6379)
-        async with client, record(here=None) as recording:
-            await asyncio.gather(remember(client), remember(client))
-        return recording.timeline
-
-    timeline = run(main, servers={("redis", 6379): Redis(0.001)})
-
-    first, second = (
-        each for each in timeline.lanes if each.name.startswith("remember(")
-    )
-    assert timeline.duration == 2
-    assert (
-        spans(first)
-        == spans(second)
-        == [
-            (State.AWAITING, 0, 1),
-            (State.AWAITING, 1, 2),
-        ]
-    )
-    assert labels(first, State.AWAITING)[-1] == 'await client.get("seats")'
-
-
-def test_a_simulated_connection_buffers_for_a_slow_reader() -> None:
-    async def session(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        for number in range(10):
-            writer.write(bytes([number]) * 100)
-            await asyncio.sleep(0)
-        writer.close()
-
-    async def main() -> bytes:
-        reader, writer = await asyncio.open_connection("venue", 1, limit=10)
-        await asyncio.sleep(1)  # all of it has been sent meanwhile
-        received = b"".join([await reader.read(7) for _ in range(200)])
-        writer.close()
-        await writer.wait_closed()
-        return received
-
-    received = run(main, servers={("venue", 1): session})
-
-    assert received == b"".join(bytes([number]) * 100 for number in range(10))
-
-
 async def _connect() -> None:
     await asyncio.open_connection("127.0.0.1", 1)
 
@@ -239,7 +188,7 @@ async def _use_foreign_thread() -> None:
 @pytest.mark.parametrize(
     ("code", "threads", "words"),
     [
-        (_connect, "refused", "a connection to 127.0.0.1:1 took part"),
+        (_connect, "refused", "a socket took part"),
         (_serve, "refused", "a socket took part"),
         (_start_process, "refused", "another process took part"),
         (_use_thread, "refused", 'a thread took part.*threads="modelled"'),

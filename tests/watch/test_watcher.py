@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,43 +16,32 @@ from workshop.watch.watcher import Watcher
 SECONDS = 30
 
 
-class Silent:
-    """Stands in for a system that accepts to watch a folder and tells nothing."""
-
-    def __init__(self, *arguments: object) -> None:
-        pass
-
-    def __enter__(self) -> Silent:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-    def watch(self, burst: int, step: int, timeout: int, stop: Any) -> str:
-        return "stop" if stop.wait(timeout / 1000) else "timeout"
+def silent(*folders: str, stop_event: Event, **options: Any) -> Iterator[set[Any]]:
+    """Stand in for a system that accepts to watch a folder and reports nothing."""
+    while not stop_event.wait(options["rust_timeout"] / 1000):
+        yield set()
 
 
-class Refusing:
-    """Stands in for a system that has no watches left."""
-
-    def __init__(self, *arguments: object) -> None:
-        raise OSError("no space left on device")
+def refusing(*folders: str, **options: Any) -> Iterator[set[Any]]:
+    """Stand in for a system that has no watches left."""
+    yield from ()
+    raise OSError("no space left on device")
 
 
 @pytest.mark.parametrize(
     ("system", "reason"),
     [
-        (Silent, "does not tell of changes"),
-        (Refusing, "refused to watch this folder (no space left on device)"),
+        (silent, "does not tell of changes"),
+        (refusing, "refused to watch this folder (no space left on device)"),
     ],
 )
 def test_without_notifications_the_file_is_polled(
-    system: type,
+    system: Callable[..., Iterator[set[Any]]],
     reason: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("watchfiles._rust_notify.RustNotify", system)
+    monkeypatch.setattr("watchfiles.watch", system)
     monkeypatch.setattr(watcher, "_PROBE_SECONDS", 0.05)
     monkeypatch.setattr(watcher, "_GLANCE_SECONDS", 0.1)
     looks: queue.SimpleQueue[None] = queue.SimpleQueue()

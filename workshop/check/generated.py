@@ -88,7 +88,11 @@ def parts(root: Path) -> list[Part]:
             lambda: fact_tables(read_facts(root)),
         ),
         Part(docs / "reference" / "test_kit.md", "fixtures", lambda: _fixtures(root)),
-        Part(docs / "reference" / "test_kit.md", "lab", lambda: _package(root, "lab")),
+        Part(
+            docs / "reference" / "test_kit.md",
+            "testing",
+            lambda: _package(root, "testing"),
+        ),
         Part(
             docs / "reference" / "timeline.md",
             "timeline",

@@ -17,6 +17,7 @@ import sys
 from workshop import commands
 from workshop.environment.model import Environment, SetupError
 from workshop.paths import folder_named_by
+from workshop.private_apis.interpreter import base_python
 from workshop.processes.signals import orderly_end
 from workshop.terminal.output import safe
 
@@ -105,7 +106,7 @@ def _inside(arguments: list[str]) -> int:
 
             # A part was deleted, which the stamp does not show.
             environment.mark_stale()
-            return _go_on(setup.own_base(), arguments, entries)
+            return _go_on(base_python(), arguments, entries)
         return cli.main(arguments)
     if entries > 3:
         raise SetupError(
@@ -119,7 +120,7 @@ def _inside(arguments: list[str]) -> int:
         # replaced. Only here it is visible that the base Python has changed, so record
         # it now.
         environment.mark_stale_if_other_python()
-        return _go_on(setup.own_base(), arguments, entries)
+        return _go_on(base_python(), arguments, entries)
     setup.ensure(environment, commands.groups(arguments))
     return _go_on(str(environment.python), arguments, entries)
 

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from workshop.environment.model import (
 from workshop.environment.progress_line import ProgressLine
 from workshop.environment.trouble import explain_disk, explain_os_error
 from workshop.paths import ROOT
+from workshop.private_apis.interpreter import base_python
 from workshop.processes.environment import environment_of_installers
 
 
@@ -55,7 +55,7 @@ def ensure(
             if not _is_ready(environment, groups):
                 _refuse_what_is_not_ours(environment)
                 ownership.claim(environment)
-                _Work(environment, progress_line, base or own_base()).do(groups)
+                _Work(environment, progress_line, base or base_python()).do(groups)
     except TimeoutError:
         raise SetupError(
             f"Another set-up has locked {environment.lock_file} and does not finish. "
@@ -72,14 +72,9 @@ def _is_ready(environment: Environment, groups: tuple[str, ...]) -> bool:
     return environment.is_whole() and not environment.missing(groups)
 
 
-def own_base() -> str:
-    """Return the base interpreter, outside any virtual environment."""
-    return str(getattr(sys, "_base_executable", None) or sys.executable)
-
-
 def uv(environment: Environment) -> str:
     """Return the path of uv, installed into *environment* if the PATH has none."""
-    return Installer(environment, own_base(), ProgressLine()).uv()
+    return Installer(environment, base_python(), ProgressLine()).uv()
 
 
 def _waiting(who: str, progress_line: ProgressLine) -> None:

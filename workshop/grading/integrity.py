@@ -19,6 +19,11 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
+from workshop.private_apis.packages import (
+    MODULES_A_TEST_RUNS_THROUGH,
+    SET_BY_PYTEST_FOR_EACH_TEST,
+)
+
 # Modules, including their submodules, whose functions and classes must not change.
 _CODE = frozenset(
     {
@@ -55,21 +60,15 @@ _NEAR = frozenset(
     {
         "builtins",
         "pytest",
-        "_pytest.runner",
-        "_pytest.python",
-        "_pytest.reports",
-        "_pytest.outcomes",
-        "_pytest.raises",
         "pluggy",
         "workshop.testing",
         "workshop.grading",
+        "workshop.private_apis",
         "workshop.sandbox",
         "__main__",
         "anyio.pytest_plugin",
-        "anyio._backends._asyncio",
-        "httpx2._client",
-        "httpx2._models",
         "json",
+        *MODULES_A_TEST_RUNS_THROUGH,
     }
 )
 # Modules in which nothing may change, except what they set themselves.
@@ -79,9 +78,7 @@ _FREE = {
     # Set by the test kit itself.
     "workshop.testing.time.watchdog._keeper",
     "workshop.testing.reporting.cases._listener",
-    # Set by pytest for each test.
-    "_pytest.assertion.util._reprcompare",
-    "_pytest.assertion.util._assertion_pass",
+    *SET_BY_PYTEST_FOR_EACH_TEST,
     # During a failure recording: the threads that the app starts are recorded.
     "anyio.to_thread.run_sync",
     "threading.excepthook",

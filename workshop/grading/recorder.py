@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import random
+import sys
 import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from workshop.grading import audit, integrity
+from workshop.private_apis.packages import hook_implementations
 from workshop.sandbox.control_channel import ControlChannel, wait_to_be_ended
 from workshop.sandbox.event_channel import EventChannel
 from workshop.testing.reporting.cases import on_passed_case
@@ -106,13 +108,20 @@ class Recorder:
             for it in session.items
             if (module := getattr(it, "module", None)) is not None
         }
+        # The test file imports its stand-ins from there.
+        world = self._files[0].with_name("world.py")
+        own |= {
+            name: module
+            for name, module in list(sys.modules.items())
+            if getattr(module, "__file__", None) == str(world)
+        }
         hooks = vars(session.config.pluginmanager.hook)
         return integrity.watch(
             own.values(),
             [
-                (name, caller._hookimpls)
-                for name, caller in hooks.items()
-                if hasattr(caller, "_hookimpls")
+                (name, implementations)
+                for name, hook in hooks.items()
+                if (implementations := hook_implementations(hook)) is not None
             ],
         )
 

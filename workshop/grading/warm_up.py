@@ -55,7 +55,7 @@ def rehearse() -> None:
         recording_as_json,
     )
     from workshop.testing.app.loading import empty_caches
-    from workshop.testing.time.event_loop import LabLoop
+    from workshop.testing.time.event_loop import LessonLoop
 
     async def play() -> None:
         async with running(SAMPLE) as app:
@@ -65,7 +65,7 @@ def rehearse() -> None:
             recording_as_json()
 
     choose_recording(True)
-    with asyncio.Runner(loop_factory=LabLoop) as runner:
+    with asyncio.Runner(loop_factory=LessonLoop) as runner:
         runner.run(play())
     forget_recording()
     empty_caches()

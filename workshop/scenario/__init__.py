@@ -1,8 +1,8 @@
-"""ScenarioRun a lesson's scenes against an answer, and record what the loop did.
+"""Run a lesson's scenes against an answer, and record what the event loop did.
 
-`lessons/NN_name/scenario.py` says who calls what when, and gives the outside
-world short, known times. Each of its public `async def` functions that takes a
-stage is a scene. Its docstring is the title of the picture::
+`lessons/NN_name/scenario.py` says which client calls what at which time, and replaces
+the outside world with short, known times. Each of its public `async def` functions that
+takes a stage is a scene. Its docstring is the title of the picture::
 
     async def turnstiles(stage: Stage) -> None:
         'Two turnstiles ask while a report is made.'

@@ -1,4 +1,4 @@
-"""Perform scenes in this process, and record them. The worker's side of `play`."""
+"""Run scenes in this process and record them: the worker's side of `play`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from workshop.testing.reporting.failures import (
     ShutdownError,
     StartupError,
 )
-from workshop.testing.time.event_loop import LabLoop
+from workshop.testing.time.event_loop import LessonLoop
 from workshop.timeline import NameRequests, Span, Timeline, record, virtual
 from workshop.timeline.strain import unexplained_wait
 from workshop.timeline.words import time
@@ -85,9 +85,9 @@ def do(job: Mapping[str, Any], channel: EventChannel) -> None:
 def perform(
     script: Path, scene: str, answer: Path, *, exact: bool, seconds: float
 ) -> Timeline:
-    """ScenarioRun the *scene* of *script* with the app in the file *answer*.
+    """Run the *scene* of *script* with the app in the file *answer*.
 
-    After *seconds* of the loop's time the curtain falls; who still waits is
+    The scene ends after *seconds* of the loop's time; requests that still wait are
     unfinished. *exact* means virtual time: the same timeline each time.
     """
     module = loaded(script, "scenario")
@@ -104,7 +104,7 @@ def perform(
                 stack.enter_context(modelled_sqlite())
                 stack.enter_context(modelled_redis())
                 return virtual.run(play, threads="modelled")
-            runner = stack.enter_context(asyncio.Runner(loop_factory=LabLoop))
+            runner = stack.enter_context(asyncio.Runner(loop_factory=LessonLoop))
             return runner.run(play())
 
     if not exact and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
@@ -150,7 +150,7 @@ async def _play(
 
 
 def _note(answer: Answer) -> str:
-    """Say what the lanes do not show of an answer: a failure, or that it came early."""
+    """Return what the lanes do not show: that a response failed, or came early."""
     words = f"{answer.request} was answered {answer.status}"
     if answer.over is not None and answer.over - answer.at > _EARLY:
         return f"{words} at {time(answer.at)}, and went on until {time(answer.over)}."
@@ -158,7 +158,7 @@ def _note(answer: Answer) -> str:
 
 
 def _hidden(scene: Any) -> Any:
-    """Return *scene* as code of nobody's: who calls is not what is recorded."""
+    """Return *scene* as code of nobody's, because the caller is not to be recorded."""
     code = scene.__code__.replace(co_filename="<frozen scene>")
     return FunctionType(code, scene.__globals__, scene.__name__)
 
@@ -184,7 +184,7 @@ def _told_of_app(timeline: Timeline, script: Any, answer: Path) -> Timeline:
 
 
 async def _until_time_limit(scene: Any, stage: Stage, seconds: float) -> bool:
-    """ScenarioRun *scene* to its end, or as far as it gets; return whether it ended.
+    """Run *scene* to its end, or up to the time limit; return whether it ended.
 
     Raises what the scene itself raises.
     """
@@ -204,10 +204,10 @@ async def _until_time_limit(scene: Any, stage: Stage, seconds: float) -> bool:
 
 @contextmanager
 def _no_garbage_collected() -> Iterator[None]:
-    """Keep Python from looking for garbage when it likes.
+    """Turn the garbage collector off in the block.
 
-    A connection that an answer has lost is closed when it is found, and in a picture
-    that must not depend on what else this process has done.
+    A connection that an answer has lost is closed when it is collected, and a picture
+    must not depend on what else this process has done.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -219,7 +219,7 @@ def _no_garbage_collected() -> Iterator[None]:
 
 
 async def _warm_up(client: httpx2.AsyncClient) -> None:
-    """Let what happens only once happen before the recording."""
+    """Do before the recording what happens only once in a process."""
     await client.get("/is/anybody/there")
     await anyio.to_thread.run_sync(_nothing)
 
@@ -229,7 +229,7 @@ def _nothing() -> None: ...
 
 @contextmanager
 def _surroundings() -> Iterator[dict[str, str]]:
-    """Yield an environment with an empty database, and a place for files."""
+    """Yield an environment with an empty database, and a folder for files."""
     redis_url = os.environ.get("REDIS_URL", "")
     if redis_url:
         # Without a claim, this leaves the database as it is.

@@ -1,8 +1,7 @@
-"""Redis in virtual time: a real server, whose answers take a modelled moment.
+"""Redis in virtual time: a real server, whose replies take a modelled time.
 
-A socket lives in real time. Here a command goes out at once, over a socket that
-the loop knows nothing of; its answer is read when a small, known time has passed.
-So the server never sleeps, but it is the real one.
+A socket lives in real time. Here a command is sent at once, over a socket that the loop
+does not know, and its reply is read after a small, known time.
 """
 
 from __future__ import annotations
@@ -14,20 +13,22 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from workshop.private_apis.event_loop import PulledReader
+
 ANSWER_SECONDS = 0.0005
 _PATIENCE_SECONDS = 10.0
 
 
-class _Answers(asyncio.StreamReader):
-    """What the server says, read when somebody wants it."""
+class _Answers(PulledReader):
+    """The server's replies, read when a client wants them."""
 
     def __init__(self, line: socket.socket, other: socket.socket) -> None:
         super().__init__()
         self._line = line
         self._other = other
 
-    async def _wait_for_data(self, func_name: str) -> None:
-        # Where a reader of asyncio waits until its transport has fed it.
+    async def pull(self) -> None:
+        """Read what the server has sent, a modelled moment later."""
         await asyncio.sleep(ANSWER_SECONDS)
         self._let_server_answer()
         if data := self._line.recv(65_536):
@@ -88,6 +89,6 @@ async def _connect(host: str, port: int, **_: Any) -> tuple[_Answers, _Commands]
 
 @contextmanager
 def modelled_redis() -> Iterator[None]:
-    """Let connections that are opened in the block be modelled ones."""
+    """Model the connections that are opened in the block."""
     with mock.patch("asyncio.open_connection", _connect):
         yield

@@ -1,4 +1,4 @@
-"""Have scenes played in a fresh process, within limits, whatever the answer does."""
+"""Run scenes in a fresh process, within limits, whatever the answer does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 6.0
 
 @dataclass(frozen=True)
 class ScenarioRun:
-    """A scene, and the answer it is to be played with."""
+    """A scene, and the answer to run it with."""
 
     script: Path
     scene: str
@@ -28,14 +28,14 @@ class ScenarioRun:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What came of a play."""
+    """The recording of a scenario run."""
 
     timeline: Timeline
 
 
 @dataclass(frozen=True)
 class NotRecorded:
-    """Why nothing came of a play, in words for whoever wrote the answer."""
+    """Why a run has no recording, in words for the author of the answer."""
 
     words: str
 
@@ -47,10 +47,10 @@ def play(
     environment: Mapping[str, str] | None = None,
     limits: Limits = _LIMITS,
 ) -> list[Recorded | NotRecorded]:
-    """Have *plays* performed one after another; return what came of each.
+    """Run *plays* one after another; return the result of each.
 
-    *exact* plays in virtual time, for pictures that are always the same. It is
-    for our own answers; those of learners are recorded in real time. Whatever an
+    *exact* runs them in virtual time, for pictures that are always the same. That is
+    for our own solutions; learners' answers are recorded in real time. Whatever an
     answer does, this returns within the *limits* and leaves no process behind.
     """
     job = {

@@ -9,8 +9,8 @@ from types import ModuleType
 def loaded(file: Path, name: str) -> ModuleType:
     """Return a module called *name* with what *file* defines.
 
-    Compiled from the text each time. An import would take the byte code of an older
-    text of the same size and second for it.
+    It is compiled from the text each time. An import would use the byte code of an
+    older text if that has the same size and was written in the same second.
     """
     module = ModuleType(name)
     module.__file__ = str(file)

@@ -1,16 +1,17 @@
-"""SQLite in virtual time: no thread, and every call takes a modelled moment.
+"""SQLite in virtual time: no thread, and every call takes a modelled time.
 
-aiosqlite hands each call to a thread of its own, in real time. Here the call is
-made at once, and its answer comes when a small, known time has passed.
+aiosqlite hands each call to a thread of its own, in real time. Here the call is made at
+once, and its result comes after a small, known time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from workshop.private_apis.packages import aiosqlite_without_threads
 
 CALL_SECONDS = 0.0005
 
@@ -19,7 +20,7 @@ class _Calls:
     """Stands in for the queue between a connection and its thread."""
 
     def put_nowait(self, call: tuple[asyncio.Future[Any] | None, Any]) -> None:
-        """Make the call, and tell its future later."""
+        """Make the call, and set the result of its future later."""
         future, function = call
         result, failure = None, None
         try:
@@ -50,16 +51,11 @@ class _NoThread:
     def __init__(self, **_: object) -> None: ...
 
     def start(self) -> None:
-        """Begin nothing."""
+        """Start nothing."""
 
 
 @contextmanager
 def modelled_sqlite() -> Iterator[None]:
-    """Let every aiosqlite connection that is made in the block be a modelled one."""
-    core: Any = importlib.import_module("aiosqlite.core")
-    real = core.SimpleQueue, core.Thread
-    core.SimpleQueue, core.Thread = _Calls, _NoThread
-    try:
+    """Model the aiosqlite connections that are made in the block."""
+    with aiosqlite_without_threads(_Calls, _NoThread):
         yield
-    finally:
-        core.SimpleQueue, core.Thread = real

@@ -1,4 +1,4 @@
-"""What a scene has to work with: a started app, and customers who call it."""
+"""What a scene works with: a started app, and clients that call it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a customer got: a status, or 0 where there was no answer.
+    """The response to a client: its status, or 0 if there was none.
 
-    `at` is when the customer had all of it, and `over` when the app was done with
-    the request, in milliseconds of the scene; None while it is not.
+    `at` is when the client had all of it, and `over` when the app had finished the
+    request, in milliseconds of the scene; None until then.
     """
 
     request: str
@@ -40,8 +40,8 @@ class Stage:
     Attributes:
         app: the running app, as lesson tests know it.
         client: for requests that the scene makes itself.
-        answers: what customers got so far.
-        told: what the scene said so far, each with its millisecond.
+        answers: the responses so far.
+        told: the scene's notes so far, each with its millisecond.
 
     """
 
@@ -60,11 +60,11 @@ class Stage:
     def request(
         self, method: str, path: str, *, at: float | None = None, **options: Any
     ) -> asyncio.Future[httpx2.Response]:
-        """Let a customer call *path*, *at* so many milliseconds into the scene, or now.
+        """Send a request to *path*, *at* this many milliseconds into the scene, or now.
 
-        Returns the answer to come; a scene need not wait for it. *options* are
-        those of httpx2. Who calls while the loop is held waits from then on, as
-        somebody outside would.
+        Returns the response to come; a scene need not wait for it. *options* are those
+        of httpx2. A request that is sent while the loop is blocked waits from then on,
+        like one from outside.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[httpx2.Response] = loop.create_future()
@@ -86,22 +86,22 @@ class Stage:
         return answer
 
     def tell(self, words: str) -> None:
-        """Say under the picture what happens now, as in "Ann reads that A1 is sold"."""
+        """Write under the picture what happens now: "Ann reads that A1 is sold"."""
         now = asyncio.get_running_loop().time()
         self.told.append((words, 1000 * (now - self._began)))
 
     async def at(self, milliseconds: float) -> None:
-        """Wait until so many milliseconds into the scene."""
+        """Wait until this many milliseconds into the scene."""
         left = self._began + milliseconds / 1000 - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, left))
 
     async def ended(self) -> None:
-        """Wait until every request has been answered, and the app is done with it."""
+        """Wait until the app has finished every request."""
         await asyncio.gather(*self.requests, return_exceptions=True)
         await self._door.empty()
 
     async def clear(self) -> None:
-        """Send away customers who are still waiting."""
+        """Cancel the requests that are still waiting."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

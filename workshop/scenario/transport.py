@@ -1,4 +1,4 @@
-"""Customers as a server serves them: their answer comes while the app goes on."""
+"""Requests as a server handles them: the response arrives while the app goes on."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ App = Callable[
 
 
 class StreamingTransport(httpx2.AsyncBaseTransport):
-    """A transport to an app in the same loop that hides nothing of the order.
+    """A transport to an app in the same loop that keeps the real order of events.
 
-    The in-process transport of httpx2 answers when the app has returned. By then
-    background tasks are over and sessions are committed, so what a customer sees
-    in between is lost. Here each request has a task of its own, as behind uvicorn;
-    its answer begins with the first message, and closing it early is a disconnect.
+    httpx2's in-process transport responds when the app has returned. By then background
+    tasks are over and sessions are committed, so what a client sees before that is
+    lost. Here each request has a task of its own, as with uvicorn. Its response begins
+    with the first message, and closing it early is a disconnect.
     """
 
     def __init__(self, app: App) -> None:
-        """Let customers in to *app*."""
+        """Send requests to *app*."""
         self._app = app
         self._visits: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Hand *request* over, and return as soon as its answer begins."""
+        """Send *request*, and return as soon as its response begins."""
         await request.aread()
         return await self.enter(request).begun
 
@@ -63,12 +63,12 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
         return visit
 
     async def empty(self) -> None:
-        """Wait until the app is done with every request, answered or not."""
+        """Wait until the app has finished every request."""
         while self._visits:
             await asyncio.wait(self._visits)
 
     async def aclose(self) -> None:
-        """Send away who is still there."""
+        """Disconnect every client that is still connected."""
         for task in self._visits:
             task.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
@@ -78,8 +78,8 @@ class RequestRun(httpx2.AsyncByteStream):
     """One request, from its first message to the app's return.
 
     Attributes:
-        begun: the answer, as soon as it begins; its body may be still to come.
-        over: when the app was done with it, by the loop's clock; None before.
+        begun: the response, as soon as it begins; its body may be still to come.
+        over: when the app had finished it, by the loop's clock; None before.
 
     """
 

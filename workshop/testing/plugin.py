@@ -43,7 +43,7 @@ from workshop.testing.sync.rendezvous import (
 from workshop.testing.sync.spy import first_held_call, forget_spies
 from workshop.testing.time.clock import Clock, ManualClockLoop
 from workshop.testing.time.debugging import lift_limits
-from workshop.testing.time.event_loop import LabLoop
+from workshop.testing.time.event_loop import LessonLoop
 
 if TYPE_CHECKING:
     import httpx2
@@ -62,7 +62,7 @@ RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--app`` and ``--database``."""
+    """Add `--app` and `--database`."""
     group = parser.getgroup("workshop")
     group.addoption("--app", metavar="FILE", help="the file under test")
     group.addoption(
@@ -73,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the lessons' marker known where the project's settings are not read."""
+    """Register the lessons' markers where the project's settings are not read."""
     config.addinivalue_line(
         "markers", "step(number): the lesson step that this test belongs to"
     )
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a warning in a learner's app be a warning, however strict the settings."""
+    """Keep a learner's warnings warnings, however strict the settings are."""
     for item in items:
         if item.get_closest_marker("step") is not None:
             item.add_marker(pytest.mark.filterwarnings("default"))
@@ -91,9 +91,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let what a learner's app forgot to close be told by the tests alone.
+    """Leave it to the tests to report what a learner's app did not close.
 
-    Collected later, it would be an error of the whole run where warnings are errors.
+    If it were collected later, it would be an error of the whole run where warnings are
+    errors.
     """
     if any(item.get_closest_marker("step") for item in session.items):
         with warnings.catch_warnings():
@@ -102,7 +103,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_enter_pdb() -> None:
-    """Set no time limits from now on: somebody is looking at the app."""
+    """Lift all time limits from now on, because a person is looking at the app."""
     lift_limits()
 
 
@@ -111,7 +112,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Run async tests on asyncio, on a loop of their own."""
     if "clock" in request.fixturenames:
         return "asyncio", {"loop_factory": ManualClockLoop}
-    return "asyncio", {"loop_factory": LabLoop}
+    return "asyncio", {"loop_factory": LessonLoop}
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def app_file(request: pytest.FixtureRequest) -> Path:
 def surroundings(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """What must be there before the app is loaded: its database, above all."""
+    """What must exist before the app is loaded, above all its database."""
     with tempfile.TemporaryDirectory(
         prefix="workshop-", ignore_cleanup_errors=True
     ) as folder:
@@ -194,23 +195,23 @@ async def database(
 
 @pytest.fixture
 async def app(app_file: Path, surroundings: None) -> AsyncIterator[RunningApp]:
-    """The app under test, loaded afresh and started; ended after the test."""
+    """The app under test, loaded anew and started; shut down after the test."""
     async with running(app_file) as app:
         yield app
 
 
 @pytest.fixture
 def run_app(app_file: Path, surroundings: None, anyio_backend: object) -> RunApp:
-    """Loads and starts the app when the test says so.
+    """Loads and starts the app when the test asks for it.
 
-    ``async with run_app(replace={…}, env={…}, start=True) as app:``
+    `async with run_app(replace={…}, env={…}, start=True) as app:`
     """
     return functools.partial(running, app_file)
 
 
 @pytest.fixture
 async def client(app: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
-    """An in-process client of ``app``."""
+    """An in-process client of `app`."""
     async with app.client() as client:
         yield client
 
@@ -219,7 +220,7 @@ async def client(app: RunningApp) -> AsyncIterator[httpx2.AsyncClient]:
 def serve(anyio_backend: object) -> Serve:
     """Serves an app with a real uvicorn.
 
-    ``async with serve(app) as server:``
+    `async with serve(app) as server:`
     """
     from workshop.testing.app.server import serving
 
@@ -228,7 +229,7 @@ def serve(anyio_backend: object) -> Serve:
 
 @pytest.fixture
 def thread_pool(anyio_backend: object) -> ThreadPool:
-    """The pool of threads that ``def`` routes share."""
+    """The thread pool that `def` routes share."""
     from workshop.testing.app.thread_pool import ThreadPool
 
     return ThreadPool()
@@ -242,7 +243,7 @@ def leaks() -> Leaks:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Keep the app from ending the test: neither as passed, nor as skipped."""
+    """Prevent the app from ending the test, whether as passed or as skipped."""
     if inspect.iscoroutinefunction(pyfuncitem.obj):
         pyfuncitem.obj = _guarded(pyfuncitem.obj)
     return (yield)
@@ -271,13 +272,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """Let everyone go who still waits in a thread or in the loop."""
+    """Release every caller that still waits in a thread or in the loop."""
     open_all_gates()
     release_all_meetings()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Forget what the test that is over has recorded."""
+    """Drop the recording of the test that has ended."""
     forget_recording()
     forget_gates()
     forget_meetings()
@@ -288,7 +289,7 @@ def pytest_runtest_logfinish() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell as properties what explains a failure: line, errors, attempts to exit."""
+    """Report as properties what explains a failure: line, errors, attempts to exit."""
     if call.when != "setup":
         end_recording()
     failed = call.excinfo is not None and not isinstance(
@@ -312,7 +313,7 @@ def pytest_runtest_makereport(
 
 
 def _app_properties() -> list[tuple[str, object]]:
-    """Say what the apps that run now have raised, and whether one tried to exit."""
+    """Return what the running apps have raised, and whether one tried to exit."""
     properties: list[tuple[str, object]] = []
     for app in running_apps():
         for error in app.errors:
@@ -332,7 +333,7 @@ def _app_properties() -> list[tuple[str, object]]:
 
 
 def _told(errors: list[BaseException]) -> list[str]:
-    """Say what each of *errors* was, in a line; of a group, what is in it."""
+    """Describe each of *errors* in a line; for a group, what it contains."""
     texts = []
     for error in errors:
         for leaf in leaves(error):

@@ -1,4 +1,4 @@
-"""Make the timeline of what a recorder has seen."""
+"""Turn what a recorder has seen into a timeline."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Scale:
         return self.ms(piece.end) - self.ms(piece.start)
 
     def is_blocking(self, piece: Slice) -> bool:
-        """Tell whether *piece* held the loop too long."""
+        """Return whether *piece* held the loop too long."""
         return piece.blocks or (
             self.length(piece) >= self.blocking and not self.ordered
         )
@@ -51,7 +51,7 @@ class Scale:
 def assemble(
     tracks: list[Track], scale: Scale, notes: tuple[str, ...], *, here: bool
 ) -> Timeline:
-    """Return the timeline: what is the user's, each below what began it."""
+    """Return the timeline: the user's lanes, each below the one that started it."""
     if scale.ordered:
         tracks = without_repetition(tracks)
     hosts = _hosts(tracks, scale, here)
@@ -74,10 +74,10 @@ def assemble(
 
 
 def without_repetition(tracks: list[Track]) -> list[Track]:
-    """Return *tracks* without those that tell what another tells.
+    """Return *tracks* without those that only repeat another one.
 
-    A thread is there for the call that it makes. A task that waits for a single
-    call and nothing else is seen as one with it.
+    A thread exists for the call that it makes. A task that waits for a single call and
+    nothing else is seen as one with it.
     """
     below: dict[Track | None, list[Track]] = defaultdict(list)
     for track in tracks:

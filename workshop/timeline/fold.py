@@ -1,4 +1,4 @@
-"""Choose which lanes are shown where there are too many for one picture."""
+"""Choose which lanes to show if there are too many for one picture."""
 
 from __future__ import annotations
 

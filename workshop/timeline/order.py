@@ -1,8 +1,8 @@
-"""Tell order instead of time: what came before what, and what overlapped.
+"""Show order instead of time: what came before what, and what overlapped.
 
-Where a test opens a gate at once, a wait of a microsecond stands for one of any
-length. So all beginnings between two ends count as one moment, and all ends between
-two beginnings as the next: whether two waits overlap is all that is left of time.
+Where a test opens a gate at once, a wait of a microsecond stands for one of any length.
+So all beginnings between two ends count as one moment, and all ends between two
+beginnings as the next: all that is left of time is whether two waits overlap.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ON_LOOP = (State.RUNNING, State.BLOCKING)
 
 
 def in_order(timeline: Timeline) -> Timeline:
-    """Return *timeline* with moments, counted from 0, in the place of times.
+    """Return *timeline* with moments, counted from 0, instead of times.
 
-    Who blocks the loop blocks it to the end of the picture, as the last to be seen.
+    Code that blocks the loop blocks it to the end of the picture.
     """
     lanes = [replace(lane, spans=_waits(lane)) for lane in timeline.lanes]
     lanes = [

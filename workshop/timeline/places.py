@@ -1,7 +1,7 @@
-"""Places in code: whose code it is, and how to quote it.
+"""Lines of code: whose code it is, and how to quote it.
 
-While a recording runs, a place is kept as a code object and an instruction, which
-costs next to nothing. It becomes words when the timeline is made.
+While a recording runs, a line is kept as a code object and an instruction, which costs
+next to nothing. It becomes text when the timeline is made.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class CodeLocation(NamedTuple):
 
 @functools.cache
 def is_users(filename: str) -> bool:
-    """Tell whether a file is neither a library's, nor Python's, nor ours."""
+    """Return whether a file is neither a library's, nor Python's, nor ours."""
     # Cells of notebooks have names in angle brackets; "<frozen …>" and "<string>"
     # are Python's own.
     if filename.startswith(("<frozen", "<string>")):
@@ -134,14 +134,14 @@ class Files:
         self._preferred = None if preferred is None else Path(preferred).name
 
     def is_users(self, code: CodeType | None) -> bool:
-        """Tell whether *code* is the user's."""
+        """Return whether *code* is the user's."""
         return code is not None and self._users(code.co_filename)
 
     def nearest(self, frames: list[FrameType]) -> tuple[CodeLocation, ...]:
-        """Return the user's frames that are nearest to what goes on.
+        """Return the user's frames that are nearest to the present work.
 
-        These are the innermost ones that call each other without a library in
-        between; where there are frames of the preferred file, those of them.
+        These are the innermost ones that call each other without a library in between;
+        if there are frames of the preferred file, those of them.
         """
         group: list[FrameType] = []
         preferred: list[FrameType] = []

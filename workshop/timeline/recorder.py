@@ -15,6 +15,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CodeType, FrameType
 from typing import Any
 
+from workshop.private_apis.event_loop import error_of
 from workshop.timeline.model import Outcome
 from workshop.timeline.places import (
     CodeLocation,
@@ -106,7 +107,7 @@ class Recorder:
             self._adopt(task, track)
 
     def stop(self, failure: BaseException | None) -> None:
-        """End all that is open. *failure* is what leaves the recording early."""
+        """End everything that is open. *failure* is what ended the recording early."""
         if self.over:
             return
         self.tap.remove()
@@ -139,7 +140,7 @@ class Recorder:
     # ---- what the tap tells
 
     def queued(self, task: Task, since: float) -> None:
-        """Note since when *task* could go on; meet it if it is new."""
+        """Note since when *task* is ready; give it a track if it is new."""
         track = self._tracks(task)[-1]
         if track.queued is None:
             track.queued = since
@@ -176,13 +177,13 @@ class Recorder:
             self.stop(None)
 
     def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Be ready for a task that takes its first step while it is made."""
+        """Prepare for a task that takes its first step while it is made."""
         track = self._track(coroutine, born=self.tap.clock())
         self.tracks.append(track)
         self.running.append(Open(track, track.born, track.born, making=coroutine))
 
     def started(self, task: Task | None) -> None:
-        """Tell whether it did; if so, who made it had to wait meanwhile."""
+        """Note whether it did. If so, the code that made it had to wait meanwhile."""
         opened = self.running.pop() if self.running else None
         if opened is None or opened.track is None:
             return
@@ -248,7 +249,7 @@ class Recorder:
     def call(self, name: str, *, waits: bool) -> Iterator[None]:
         """Show the call that is made in this block in a lane of its own.
 
-        Safe in any thread. *waits* says that it is an ``await`` on the loop.
+        Safe in any thread. *waits* says that it is an `await` on the loop.
         """
         if self.over:
             yield
@@ -275,7 +276,7 @@ class Recorder:
                 _finish(track, work.end, failure)
 
     def hold(self, frame: FrameType | None) -> None:
-        """End the recording here: *frame* holds the loop, nobody knows how long."""
+        """End the recording here: *frame* blocks the loop, for an unknown time."""
         if self.over or not self.running:
             return
         opened, now = self.running[-1], self.tap.clock()
@@ -287,7 +288,7 @@ class Recorder:
     # ---- what holds the loop
 
     def turn(self) -> object:
-        """Return something that differs for every slice; for the watcher's thread."""
+        """Return a value that differs for every slice, for the watcher's thread."""
         try:
             opened = self.running[-1]
         except IndexError:
@@ -295,7 +296,7 @@ class Recorder:
         return opened, opened.start
 
     def note_held(self, turn: object, frame: FrameType | None) -> None:
-        """Note where *turn* is seen, if it has not ended meanwhile."""
+        """Note the line at which *turn* was seen, if it has not ended meanwhile."""
         places = self._here(frame)
         if places and self.turn() == turn:
             self.running[-1].held = places
@@ -344,7 +345,7 @@ class Recorder:
                 _finish(track, now, failure)
 
     def sent(self, request: Track, message: MutableMapping[str, Any]) -> None:
-        """Note that *message* has left for whoever made *request*."""
+        """Note that *message* was sent to the client of *request*."""
         if self.over:
             return
         now = self.tap.clock()
@@ -442,7 +443,7 @@ class Recorder:
             return
         # task.exception() would count as having looked at it, and silence "Task
         # exception was never retrieved".
-        failure = asyncio.CancelledError() if task.cancelled() else task._exception
+        failure = asyncio.CancelledError() if task.cancelled() else error_of(task)
         for track in tracks:
             _finish(track, now, failure)
 

@@ -1,4 +1,4 @@
-"""Record who held the event loop: the door to it all.
+"""Record who held the event loop: the entry point of this package.
 
 async with record() as recording:
     await asyncio.gather(fetch("venue"), fetch("seats"))
@@ -41,35 +41,34 @@ def record(
     watch: bool = True,
     ordered: bool = False,
 ) -> Recording:
-    """Return a recording, to be used with ``with`` or ``async with``.
+    """Return a recording, to be used with `with` or `async with`.
 
-    Everything that the running loop does inside the block is recorded, whoever
-    began it. Afterwards `Recording.timeline` has it. The recorded code behaves
-    as always: the recording stands where the loop queues steps of tasks, and
-    changes neither tasks nor coroutines. It costs some microseconds a step, so
-    it is for looking, not for load tests.
+    Everything that the running loop does inside the block is recorded, whichever code
+    started it. Afterwards `Recording.timeline` has it. The recorded code behaves as
+    always: the recording observes how the loop queues the steps of tasks, and changes
+    neither tasks nor coroutines. It costs some microseconds a step, so it is not for
+    load tests.
 
-    The first request to a ``def`` endpoint imports and starts much: make one
-    request before you record, or it is in the picture.
+    The first request to a `def` endpoint imports and starts a lot. Make one request
+    before you record, or all that is in the picture.
 
-    Not seen, with asyncio's loop and with uvloop: what the loop itself does when
-    a socket has news, such as parsing a request, and for how long the news have
-    waited. Threads are seen if they are asked for through anyio (as Starlette
-    and FastAPI do), ``asyncio.to_thread`` or ``run_in_executor``. A task from
-    before the recording is seen from its next step on.
+    Not seen, with asyncio's loop and with uvloop: what the loop itself does when data
+    arrives at a socket, such as parsing a request, and how long that data has waited.
+    Threads are seen if they are asked for through anyio (as Starlette and FastAPI do),
+    `asyncio.to_thread` or `run_in_executor`. A task from before the recording is seen
+    from its next step on.
 
     Args:
         title: what a notebook writes above the picture.
         here: the name of the lane of the block itself; None leaves it out.
-        blocking_ms: whoever holds the loop for so long blocks it.
-        users: tells of a file name whether it is the user's code. Otherwise what
-            is neither installed, nor Python's own, nor the workshop's is.
+        blocking_ms: code that holds the loop for this long blocks it.
+        users: says of a file name whether it is the user's code. By default that is all
+            code that is not installed, not Python's own and not the workshop's.
         prefer: a file; where its code takes part, a lane quotes it.
-        watch: let a thread look which line blocks the loop, while it does. Virtual
-            time knows without.
-        ordered: tell what came before what, and what went on at the same time, and
-            nothing of how long it took. For tests, where gates open at once.
-
+        watch: let a thread observe which line blocks the loop, while it does. Virtual
+            time needs no such thread.
+        ordered: record what came before what, and what went on at the same time, but no
+            durations. For tests, where gates open at once.
     """
     files = Files(users, prefer)
     return Recording(title, here, blocking_ms, files, watch, ordered=ordered)
@@ -79,7 +78,7 @@ _FULL = "The loop took too many steps to record; what came later is missing."
 
 
 class Recording:
-    """What one block of code let the event loop do."""
+    """What the event loop did during one block of code."""
 
     def __init__(
         self,
@@ -135,7 +134,7 @@ class Recording:
 
     @property
     def recorder(self) -> Recorder | None:
-        """Who listens to the loop; None before the block begins."""
+        """The recorder that listens to the loop; None before the block begins."""
         return self._recorder
 
     def __enter__(self) -> Recording:
@@ -213,7 +212,7 @@ class Recording:
 
 
 def recorders_of(loop: asyncio.AbstractEventLoop) -> tuple[Recorder, ...]:
-    """Return who records *loop* now."""
+    """Return the recorders of *loop*."""
     return tuple(_recorders.get(loop, ()))
 
 

@@ -1,4 +1,4 @@
-"""Give each request a lane of its own, under the name that people know it by."""
+"""Give each request a lane of its own, named after its method and path."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class NameRequests:
-    """An ASGI app around another: a recording shows ``#1 GET /report`` as a lane.
+    """An ASGI app around another: a recording shows `#1 GET /report` as a lane.
 
-    Whether the request has a task of its own (with uvicorn) or runs in that of its
-    client (in one process), its lane begins and ends with it. Requests are counted
-    from the beginning of the recording. Without one this only passes things on.
+    The lane begins and ends with the request, whether the request has a task of its own
+    (with uvicorn) or runs in its client's task (in one process). Requests are counted
+    from the beginning of the recording. Without a recording this only passes calls on.
     """
 
     def __init__(self, app: App) -> None:

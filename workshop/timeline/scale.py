@@ -1,4 +1,4 @@
-"""The time axis: where a moment stands, and which moments are marked."""
+"""The time axis: where a moment is drawn, and which moments are marked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Scale:
     width: float
 
     def at(self, moment: float) -> float:
-        """Return where *moment* stands; what lies outside stands at the edge."""
+        """Return the position of *moment*; moments outside are at the edge."""
         if self.duration <= 0:
             return self.left
         part = min(1.0, max(0.0, moment / self.duration))

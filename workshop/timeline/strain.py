@@ -1,4 +1,4 @@
-"""Notice that a machine was too busy for a recording to be believed."""
+"""Detect that a machine was too busy for a recording to be credible."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _THREAD = "thread: "
 def unexplained_wait(timeline: Timeline) -> float:
     """Return the longest time in ms that a lane was ready while the loop was free.
 
-    A loop that is free lets whoever is ready run at once. So if this is long, the
-    machine did something else meanwhile, and the picture shows that. Threads are
-    left out: what they wait for is another thread.
+    A free loop runs a ready task at once. If this time is long, the machine did
+    something else meanwhile, and the picture shows that. Threads are left out, because
+    they wait for other threads.
     """
     busy = sorted(
         (span.start, span.end)

@@ -77,8 +77,8 @@ def svg(
 ) -> str:
     """Return the picture of *timeline*.
 
-    *narrow* is for phones. *duration* makes the time axis so long, at least:
-    two pictures with the same one can be compared.
+    *narrow* is for phones. *duration* is the least length of the time axis: two
+    pictures with the same one can be compared.
     """
     return _draw([("", timeline)], title, narrow, duration)
 

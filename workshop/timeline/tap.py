@@ -1,8 +1,8 @@
-"""Listen to an event loop: what is queued, what runs, and since when it could.
+"""Observe an event loop: what is queued, what runs, and since when it was ready.
 
-A task takes every step through ``loop.call_soon``, in C and in Python alike, with
-uvloop as with asyncio. So it is enough to stand in that one place: coroutines,
-tasks and futures stay exactly what they are.
+A task takes every step through `loop.call_soon`, in C and in Python alike, with uvloop
+as with asyncio. So it is enough to observe that one place: coroutines, tasks and
+futures remain exactly what they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from workshop.private_apis.event_loop import without_caller
+
 Task = asyncio.Task[Any]
 
 # What is queued under these names is a request to the task, not a step of it.
@@ -25,7 +27,7 @@ _NO_STEPS = frozenset(name for name in dir(asyncio.Task) if not name.startswith(
 
 
 class Listener(Protocol):
-    """What a tap tells."""
+    """The calls that a tap makes."""
 
     def queued(self, task: Task, since: float) -> None:
         """A step of *task* was put into the loop's queue."""
@@ -34,24 +36,24 @@ class Listener(Protocol):
         """A step of *task* begins, or a callback that belongs to none."""
 
     def ended(self, task: Task | None, callback: object) -> None:
-        """What began last is over."""
+        """The step or callback that began last is over."""
 
     def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """A task is about to be made, and may take its first step at once."""
 
     def started(self, task: Task | None) -> None:
-        """It was made, or that failed."""
+        """The task was made, or that failed."""
 
     def handed_over(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> Callable[..., Any]:
-        """A thread shall call *function*; return what it calls instead."""
+        """A thread is to call *function*; return what it calls instead."""
 
 
 class Tap:
-    """Stands between one loop and what is put into its queue.
+    """Observes what is put into the queue of one loop.
 
-    Several taps may sit on a loop, one on the other, and leave in any order.
+    Several taps may sit on a loop, one on top of another, and be removed in any order.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Tap:
         self._installed = False
 
     def install(self) -> None:
-        """Begin to listen."""
+        """Begin to observe."""
         self._installed = True
         _taps.setdefault(self.loop, []).append(self)
         for name, replacement in self._replacements().items():
@@ -89,7 +91,7 @@ class Tap:
             self.loop.set_task_factory(factory)
 
     def remove(self) -> None:
-        """Leave the loop as if we had never been there."""
+        """Restore the loop to its state before `install`."""
         self._installed = False
         taps = _taps[self.loop]
         at = taps.index(self)
@@ -111,7 +113,7 @@ class Tap:
             del _taps[self.loop]
 
     def queue(self, callback: Callable[[], object]) -> None:
-        """Put *callback* into the loop's queue, unheard."""
+        """Put *callback* into the loop's queue, unobserved."""
         self._inner["call_soon"](callback)
 
     def _replacements(self) -> dict[str, Callable[..., Any]]:
@@ -131,7 +133,7 @@ class Tap:
         self, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         step = self._step(callback, None)
-        return _made_by_caller(self._inner["call_soon"](step, *args, **options))
+        return without_caller(self._inner["call_soon"](step, *args, **options))
 
     def _call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, **options: Any
@@ -140,7 +142,7 @@ class Tap:
         if not isinstance(callback, Step) and not inspect.iscoroutinefunction(callback):
             callback = Step(self, callback, None, self.clock())
         handle = self._inner["call_soon_threadsafe"](callback, *args, **options)
-        return _made_by_caller(handle)
+        return without_caller(handle)
 
     def _call_at(
         self, when: float, callback: Callable[..., object], *args: Any, **options: Any
@@ -148,13 +150,13 @@ class Tap:
         # By another clock than the loop's nobody knows.
         due = self.clock() + when - self.loop.time() if self._by_loop else math.inf
         step = self._step(callback, due)
-        return _made_by_caller(self._inner["call_at"](when, step, *args, **options))
+        return without_caller(self._inner["call_at"](when, step, *args, **options))
 
     def _call_later(
         self, delay: float, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
         step = self._step(callback, self.clock() + max(delay, 0))
-        return _made_by_caller(self._inner["call_later"](delay, step, *args, **options))
+        return without_caller(self._inner["call_later"](delay, step, *args, **options))
 
     def _run_in_executor(
         self, executor: Any, function: Callable[..., Any], *args: Any
@@ -184,7 +186,7 @@ class Tap:
         return self.clock() if self._origin is None else self._origin
 
     def run(self, step: Step, args: tuple[Any, ...]) -> None:
-        """Let *step* run, and say so."""
+        """Run *step*, and report its beginning and end."""
         if not self._installed:
             step.callback(*args)
             return
@@ -203,7 +205,7 @@ class Tap:
         coroutine: Coroutine[Any, Any, Any],
         **options: Any,
     ) -> Any:
-        """Make a task as the loop would, and see it begin if it begins at once."""
+        """Make a task as the loop would, and notice if it begins at once."""
         if self._factory is None and not options.get("eager_start"):
             return asyncio.Task(coroutine, loop=loop, **options)
         self._listener.starting(coroutine)
@@ -219,9 +221,9 @@ class Tap:
 
 
 class Step:
-    """A callback in the loop's queue, and since when it could run.
+    """A callback in the loop's queue, and since when it was ready.
 
-    To who looks at it, in a log for example, it is the callback.
+    To code that inspects it, such as a log, it is the callback.
     """
 
     __slots__ = ("callback", "since", "tap", "task")
@@ -260,16 +262,8 @@ def task_of(callback: object) -> Task | None:
     return None if getattr(callback, "__name__", "") in _NO_STEPS else owner
 
 
-def _made_by_caller(handle: Any) -> Any:
-    """Return *handle* without us in what the debug mode says of where it was made."""
-    made = getattr(handle, "_source_traceback", None)
-    if made:
-        del made[-1]
-    return handle
-
-
 def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether the time of *loop* is made up."""
+    """Return whether *loop* has a time of its own."""
     return (
         isinstance(loop, asyncio.BaseEventLoop)
         and type(loop).time is not asyncio.BaseEventLoop.time
@@ -277,7 +271,7 @@ def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return the clock to draw by: a fine one, or the loop's if it has its own."""
+    """Return the clock to draw by: a precise one, or the loop's if it has its own."""
     return loop.time if has_own_time(loop) else time.perf_counter
 
 

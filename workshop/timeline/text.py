@@ -105,9 +105,8 @@ def text(
 ) -> str:
     """Return *timeline* as lines of *width* characters at most.
 
-    *compact* makes eight lines of it, at most. *duration* makes the time axis
-    so long, at least. With *ascii_only* not given, standard output's encoding
-    decides.
+    *compact* makes at most eight lines. *duration* is the least length of the time
+    axis. If *ascii_only* is not given, standard output's encoding decides.
     """
     alphabet = _alphabet(ascii_only, getattr(sys.stdout, "encoding", None))
     if compact or timeline.ordered:
@@ -240,7 +239,7 @@ class _Chart:
         self.outcomes: set[Outcome] = set()
 
     def panel(self, timeline: Timeline, *, loop: bool = True) -> list[_Line]:
-        """Return the axis, who held the loop, and a line for each lane."""
+        """Return the axis, what held the loop, and a line for each lane."""
         folded = fold(timeline, self.most)
         lines = [] if self.ordered else [self._axis()]
         if loop:
@@ -254,7 +253,7 @@ class _Chart:
         return lines
 
     def legend(self) -> list[_Line]:
-        """Return what the characters mean that have been used."""
+        """Return the meaning of the characters that have been used."""
         entries = []
         for state in State:
             if state in self.states:

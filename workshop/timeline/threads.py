@@ -1,4 +1,4 @@
-"""What a thread is asked to do, said as the user would say it."""
+"""What a thread is asked to do, in terms of the user's own code."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _PORTERS = frozenset(
 def function_of(
     function: Any, args: tuple[Any, ...], files: Files
 ) -> tuple[Any, dict[str, object] | None]:
-    """Return the function that is meant, and its arguments if they are known.
+    """Return the user's function, and its arguments if they are known.
 
-    Libraries wrap it: in partials, in ``Context.run``, in methods of generators.
+    Libraries wrap it in partials, in `Context.run` and in methods of generators.
     """
     plain = _unwrapped(function, args, {})
     for candidate, given, options in plain:
@@ -75,7 +75,7 @@ def _arguments(
 
 
 def handed_over_by_users(frame: FrameType | None, files: Files) -> bool:
-    """Tell whether the user's code asked for the thread, not a library."""
+    """Return whether the user's code, not a library, asked for the thread."""
     while frame is not None:
         if frame.f_code.co_name not in _PORTERS:
             return files.is_users(frame.f_code)
@@ -88,10 +88,10 @@ def anyio_threads(
     loop: asyncio.AbstractEventLoop,
     handed_over: Callable[[Callable[..., Any], tuple[Any, ...]], Callable[..., Any]],
 ) -> Iterator[None]:
-    """Tell *handed_over* of what anyio runs in threads for *loop*.
+    """Call *handed_over* with what anyio runs in threads for *loop*.
 
-    Starlette and FastAPI call ``anyio.to_thread.run_sync`` as an attribute; code
-    that has imported the function itself is not seen.
+    Starlette and FastAPI call `anyio.to_thread.run_sync` as an attribute. Code that has
+    imported the function itself is not seen.
     """
     to_thread: Any = sys.modules.get("anyio.to_thread")
     if to_thread is None:

@@ -1,4 +1,4 @@
-"""What was seen while recording, before it is told as a timeline."""
+"""What was seen while recording, before it becomes a timeline."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Slice:
 class Track:
     """One task, request, thread or callback.
 
-    A track is shown when it is the user's: its code is (`users`), or the user
-    named it or began it (`chosen`). `queued` is set while it could go on.
+    A track is shown if it is the user's: its code is (`users`), or the user named it or
+    started it (`chosen`). `queued` is set while it is ready.
     """
 
     name: str

@@ -1,9 +1,8 @@
-"""Time that does not pass, for pictures that are the same byte for byte.
+"""Virtual time, for pictures that are the same byte for byte.
 
-Sleeping costs nothing here: when nobody can go on, the clock jumps to the next
-timer. Blocking is modelled: ``time.sleep`` moves the clock while it holds the loop.
-Threads and sockets live in real time, so they are refused, unless threads are
-modelled too.
+Sleeping costs nothing here: if no task is ready, the clock jumps to the next timer.
+Blocking is modelled: `time.sleep` moves the clock while it holds the loop. Threads and
+sockets live in real time, so they are refused, unless threads are modelled too.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, Literal, NoReturn, TypeVar
 
+from workshop.private_apis.event_loop import threads_of
 from workshop.timeline.recording import recorders_of
-from workshop.timeline.wires import Session, connect
 
 Result = TypeVar("Result")
 
@@ -41,27 +40,22 @@ def run(
     main: Callable[[], Coroutine[Any, Any, Result]],
     *,
     threads: Literal["refused", "modelled"] = "refused",
-    servers: Mapping[tuple[str, int], Session] | None = None,
 ) -> Result:
-    """Run ``main()`` in virtual time, and return what it returns.
+    """Run `main()` in virtual time, and return what it returns.
 
-    While it runs, ``time.sleep`` is `block`. Code that has imported ``sleep``
-    itself is not seen, and sleeps for real.
+    While it runs, `time.sleep` is `block`. Code that has imported `sleep` itself is not
+    seen, and sleeps for real.
 
-    With *threads* "modelled", what is handed to a thread runs in one, but never at
-    the same time as anything else: it goes on whenever its ``time.sleep`` is over,
-    and only such sleeping takes (modelled) time. This holds for
-    ``anyio.to_thread.run_sync`` (so for FastAPI's ``def`` endpoints), called as an
-    attribute, ``loop.run_in_executor`` and ``asyncio.to_thread``. Limits on the
-    number of threads count as always.
-
-    *servers* says who answers at which host and port: a function as for
-    ``asyncio.start_server``, which runs in the same loop. How long an answer takes
-    is up to it: it sleeps.
+    With *threads* "modelled", a function for a thread runs in one, but never at the
+    same time as anything else: it continues whenever its `time.sleep` is over, and only
+    such sleeping takes (modelled) time. This holds for `anyio.to_thread.run_sync` (so
+    for FastAPI's `def` endpoints) if it is called as an attribute, for
+    `loop.run_in_executor` and for `asyncio.to_thread`. Limits on the number of threads
+    count as always.
 
     Raises:
-        VirtualTimeError: when a thread, a socket or a process takes part, or when
-            everybody waits and nobody will ever go on.
+        VirtualTimeError: if a thread, a socket or a process takes part, or if every
+            task waits for another one.
 
     """
     with ExitStack() as patches:
@@ -69,7 +63,6 @@ def run(
         loop = runner.get_loop()
         assert isinstance(loop, VirtualTimeLoop), "we made it"
         loop.threads = threads
-        loop.servers = servers or {}
         patches.enter_context(_sleeping_blocks())
         if threads == "modelled":
             patches.enter_context(_anyio_modelled())
@@ -123,7 +116,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         """Start at 0."""
-        self.servers: Mapping[tuple[str, int], Session] = {}
         self._now = 0.0
         self._refusal: VirtualTimeError | None = None
         self._home = threading.get_ident()
@@ -144,11 +136,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._now = round(self._now + max(seconds, 0), 9)
 
     def refuse(self, refusal: VirtualTimeError) -> None:
-        """Raise *refusal* as soon as the loop can, whoever swallows it elsewhere."""
+        """Raise *refusal* as soon as the loop can, even if it was swallowed once."""
         self._refusal = refusal
 
     def check(self) -> None:
-        """Raise what was refused where nobody could be told."""
+        """Raise a refusal that could not be raised where it happened."""
         if self._refusal is not None:
             refusal, self._refusal = self._refusal, None
             raise refusal
@@ -169,24 +161,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
         self, callback: Callable[..., object], *args: Any, **options: Any
     ) -> asyncio.Handle:
-        """Queue *callback*, unless a thread of real time wants it."""
+        """Queue *callback*, but refuse calls from threads of real time."""
         if threading.get_ident() != self._home and not hasattr(_here, "worker"):
             self.refuse(_refusal(f"the thread {threading.current_thread().name!r}"))
         return super().call_soon_threadsafe(callback, *args, **options)
-
-    async def create_connection(  # type: ignore[override]  # what matters of it
-        self,
-        protocol_factory: Callable[[], asyncio.Protocol],
-        host: str = "",
-        port: int = 0,
-        **options: Any,
-    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
-        """Connect with the modelled server that answers at *host* and *port*."""
-        session = self.servers.get((host, port))
-        if session is None or options.get("ssl"):
-            raise _refusal(f"a connection to {host}:{port}", "Or model the server.")
-        protocol = protocol_factory()
-        return connect(self, protocol, session), protocol
 
     def run_in_executor(  # type: ignore[override]  # passed on as they are
         self, executor: Any, function: Callable[..., Result], *args: Any
@@ -196,7 +174,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             raise _refusal("a thread", 'Or say run(…, threads="modelled").')
         if executor is not None and not isinstance(executor, ThreadPoolExecutor):
             raise _refusal("another process")
-        most = getattr(executor, "_max_workers", _DEFAULT_THREADS)
+        most = _DEFAULT_THREADS if executor is None else threads_of(executor)
         pool = self._pools.setdefault(id(executor), _Pool(most))
         worker = _Worker(self, functools.partial(function, *args))
         pool.submit(worker)

@@ -1,4 +1,4 @@
-"""See what blocking code is doing, from a thread that the loop cannot block."""
+"""Observe what blocking code is doing, from a thread that the loop cannot block."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Protocol
 
 
 class Watched(Protocol):
-    """What a watcher looks at."""
+    """What a watcher observes."""
 
     def turn(self) -> object:
-        """Return something that is another one in each step of the loop, or None."""
+        """Return a value that changes with each step of the loop, or None."""
 
     def note_held(self, turn: object, frame: FrameType | None) -> None:
-        """Take note that in *turn* the loop was seen at *frame*."""
+        """Note that in *turn* the loop was seen at *frame*."""
 
 
 class Watcher:
-    """Looks every so often whether the loop is still in the same step."""
+    """Checks regularly whether the loop is still in the same step."""
 
     def __init__(self, watched: Watched, seconds: float) -> None:
         """Watch the loop of the thread that calls this."""

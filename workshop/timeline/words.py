@@ -1,7 +1,7 @@
-"""What a timeline says in words: of states, outcomes, times, and as a story.
+"""A timeline in words: states, outcomes, times, and the whole as a story.
 
-The picture, the terminal and the description for who cannot see either use
-the same words.
+The picture, the terminal and the text for people who can see neither use the same
+words.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def period(start: float, end: float) -> str:
 
 
 def about(lane: Lane, span: Span) -> str:
-    """Say all that is known of *span*: what hovering over it shows."""
+    """Return all that is known about *span*, which is shown when hovering over it."""
     does = DOES[span.state]
     if span.state is State.READY:
         does = f"is ready and waits {_what_it_waits(lane)}"
@@ -138,7 +138,7 @@ def _what_it_waits(lane: Lane) -> str:
 
 
 def ending(lane: Lane) -> str:
-    """Say how *lane* ended, or nothing if it is done."""
+    """Return how *lane* ended, or nothing if it is done."""
     if lane.outcome is Outcome.DONE:
         return ""
     word = ENDED[lane.outcome]
@@ -178,7 +178,7 @@ def wrapped(words: str, width: int) -> list[str]:
 
 
 def notes(panels: Sequence[tuple[str, Timeline]]) -> list[str]:
-    """Return the notes of all *panels*; one that not all have says whose it is."""
+    """Return the notes of all *panels*; a note that not all have says whose it is."""
     every = [set(timeline.notes) for _, timeline in panels]
     shared = set.intersection(*every)
     told = [
@@ -190,7 +190,7 @@ def notes(panels: Sequence[tuple[str, Timeline]]) -> list[str]:
 
 
 def held(timeline: Timeline) -> tuple[Span, ...]:
-    """Return when the loop was held, in order: by whom is in the label."""
+    """Return when the loop was held, in order; the label says by what."""
     spans = [
         Span(span.state, span.start, span.end, lane.name, span.where)
         for lane in timeline.lanes
@@ -203,11 +203,11 @@ def held(timeline: Timeline) -> tuple[Span, ...]:
 def story(
     timeline: Timeline, length: int = STORY_LENGTH, *, brief: bool = False
 ) -> str:
-    """Tell what happened, in *length* characters at most.
+    """Return what happened, in *length* characters at most.
 
-    What matters most is chosen first: who held the loop, who waited for it,
-    who was stopped. It is told in order of time. A *brief* story has neither
-    a summary nor a word about what it leaves out.
+    The most important events are chosen first: what held the loop, which tasks waited
+    for it, which were stopped. They are in order of time. A *brief* story has neither a
+    summary nor a note about what it leaves out.
     """
     if not timeline.lanes:
         return "Nothing was recorded."

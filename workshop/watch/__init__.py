@@ -1,7 +1,7 @@
 """Watch a lesson's answer and grade each content of it once.
 
-The engine of watch mode, in threads of its own: it knows neither a terminal
-nor a screen. Whoever shows what happens listens to the events.
+This is the engine of watch mode, in threads of its own. It uses neither a terminal nor
+a screen: it sends events to a listener, which shows them.
 """
 
 from workshop.watch.events import (

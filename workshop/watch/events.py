@@ -1,4 +1,4 @@
-"""What a watching session tells whoever listens to it."""
+"""The events that a session sends to its listener."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Event:
 class Watching(Event):
     """The file at `path` is being watched.
 
-    With `polling` it is read again and again, because its file system does not
-    tell of changes; `reason` says so in a sentence, and is empty otherwise.
+    If `polling`, it is read again and again, because its file system does not report
+    changes; `reason` says so in a sentence, and is empty otherwise.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class Watching(Event):
 
 @dataclass(frozen=True)
 class Started(Event):
-    """Run number `run` has begun, of so many tests."""
+    """Run number `run` has begun, with this number of tests."""
 
     run: int
     number_of_tests: int
@@ -39,7 +39,7 @@ class Started(Event):
 
 @dataclass(frozen=True)
 class Reported(Event):
-    """The run says how far it is: one of grading's events as it came."""
+    """The run reports its progress: one of grading's events, unchanged."""
 
     run: int
     event: dict[str, Any]
@@ -71,6 +71,6 @@ class Missing(Event):
 
 @dataclass(frozen=True)
 class Trouble(Event):
-    """Something is wrong, told in a sentence; the session goes on."""
+    """Something is wrong, which a sentence explains; the session continues."""
 
     text: str

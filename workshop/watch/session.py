@@ -47,7 +47,7 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(eq=False)
 class _Run:
-    """A run that is on: its number, what it is about, and who does it."""
+    """A run in progress: its number, the content it grades, and its workers."""
 
     number: int
     content: str
@@ -59,12 +59,12 @@ class _Run:
 class Session:
     """Watches one lesson's answer and grades each content of it once.
 
-    Everything happens in threads of its own. *listen* is called from there,
-    one call at a time, and should return at once. *environment* adds variables
-    for the tests: which services to use.
+    Everything happens in threads of its own. They call *listen* with one event at a
+    time, and it should return at once. *environment* adds variables for the tests,
+    which say which services to use.
 
-    A save during a run ends that run, and the newer content is graded instead.
-    After `close` no thread, no process and no temporary file is left.
+    A save during a run ends that run, and the newer content is graded instead. After
+    `close` no thread, no process and no temporary file is left.
     """
 
     def __init__(
@@ -99,24 +99,24 @@ class Session:
         self._doubt: tuple[str, float] | None = None
 
     def start(self) -> None:
-        """Grade what is there, and then each change of it. Returns at once.
+        """Grade the present content, and then each change of it. Returns at once.
 
-        Does nothing when it has been started before.
+        Does nothing if it has been started before.
         """
         if self._thread.ident is None:
             self._inbox.put(self._open)
             self._thread.start()
 
     def rerun(self) -> None:
-        """Grade what is there once more."""
+        """Grade the present content once more."""
         self._inbox.put(self._begin_anew)
 
     def end_run(self) -> None:
-        """End the run that is on, if one is. The next save is graded again."""
+        """End the run in progress, if there is one. The next save is graded again."""
         self._inbox.put(lambda: self._end_run(BY_KEY))
 
     def change(self, lesson: Lesson, environment: Mapping[str, str]) -> None:
-        """Go over to another lesson: its verdict is the next one."""
+        """Switch to another lesson: the next verdict is about it."""
 
         def go_over() -> None:
             self._shut(OTHER_LESSON)
@@ -274,7 +274,7 @@ class Session:
     def _grade(
         self, run: _Run, worker: WorkerProcess, job: dict[str, Any], lesson: Lesson
     ) -> None:
-        """Have *worker* do its share. In a thread of its own."""
+        """Have *worker* run its part of the tests. Runs in a thread of its own."""
         began = 0.0
 
         def pass_on(event: dict[str, Any]) -> None:

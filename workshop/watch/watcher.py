@@ -1,8 +1,9 @@
-"""Notice that a file may have changed, also where nobody tells of it."""
+"""Notice that a file may have changed, even where the system does not report it."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 import time
@@ -10,26 +11,28 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _STEP_MS = 2
-"""So long after a change another one is waited for: editors write in bursts."""
+"""How long to wait for a further change, because editors write in bursts."""
 _BURST_MS = 50
+_TURN_MS = 20
+"""How long one wait for a change lasts."""
 _GLANCE_SECONDS = 1.0
-"""How often the file is looked at although nothing was told of it."""
+"""How often to look at the file although no change was reported."""
 _POLL_SECONDS = 0.1
 _PROBE_SECONDS = 1.0
 POLLING = "WORKSHOP_POLLING"
-"""Environment variable: read the file again and again, whatever is told."""
+"""Environment variable: read the file again and again, whatever is reported."""
 
 _MUTE = "The file system of this folder does not tell of changes."
 
 
 class Watcher:
-    """Calls *look* whenever one of *files* may have changed, in its own thread.
+    """Calls `look` whenever one of `files` may have changed, in a thread of its own.
 
-    It only hints; whether a file did change is for *look* to find out. The
-    operating system tells of changes, and a probe file shows at the start
-    whether it does so in this folder. Folders shared with a virtual machine or
-    over a network often keep silent: then *look* is called ten times a
-    second. *told* hears once which of the two it is, and why.
+    That is only a hint: `look` finds out whether a file did change. The operating
+    system reports changes, and a probe file shows at the start whether it does so
+    in this folder. Folders shared with a virtual machine or over a network often
+    report nothing. There, `look` is called ten times a second. `told` is called once
+    with whether that is so, and why.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class Watcher:
         self._folders = sorted({os.fspath(Path(file).parent) for file in self._files})
         self._look = look
         self._told = told
-        self._heard = False
+        self._reported = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -66,56 +69,75 @@ class Watcher:
             self._look()
 
     def _listen(self) -> str:
-        """Listen to the operating system.
+        """Wait for reports of the operating system.
 
-        Returns why that is of no use here; nothing when the folder has been
-        replaced by another one, or when it is time to stop.
+        Returns why they are of no use here; nothing if the folder has been
+        replaced by another one, or if it is time to stop.
         """
-        from watchfiles._rust_notify import RustNotify
+        import watchfiles
 
-        try:
-            identity = self._identity()
-            # It is not to poll by itself, as it would anywhere in WSL.
-            rust = RustNotify(self._folders, False, False, 0, False, True)
-        except FileNotFoundError:
-            return ""
-        except Exception as problem:  # noqa: BLE001 -- it has an error of its own
-            return f"The system refused to watch this folder ({problem})."
-        with rust, Probe(self._folders[0], needed=not self._heard) as probe:
-            while True:
-                changes = rust.watch(
-                    _BURST_MS, _STEP_MS, int(1000 * _GLANCE_SECONDS), self._stop
-                )
-                if changes == "stop" or self._stop.is_set():
-                    return ""
-                told = () if isinstance(changes, str) else changes
-                paths = {path for _, path in told}
-                if not paths or paths & self._files:
-                    self._look()
-                if probe.needed and (paths or probe.is_late()):
-                    if not paths:
-                        return _MUTE
-                    probe.remove()
-                    self._heard = True
-                    self._told(False, "")
-                with contextlib.suppress(OSError):
-                    if not paths and self._identity() != identity:
-                        return ""
+        waiting = watchfiles.watch(
+            *self._folders,
+            watch_filter=None,
+            debounce=_BURST_MS,
+            step=_STEP_MS,
+            stop_event=self._stop,
+            rust_timeout=_TURN_MS,
+            yield_on_timeout=True,
+            debug=False,
+            raise_interrupt=False,
+            # By default it polls anywhere in WSL.
+            force_polling=False,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+        with contextlib.closing(waiting):
+            try:
+                identity = self._identity()
+                # Watching begins with the first wait, so the probe comes after it.
+                first = next(waiting, set())
+            except FileNotFoundError:
+                return ""
+            except Exception as problem:  # noqa: BLE001 -- it has an error of its own
+                return f"The system refused to watch this folder ({problem})."
+            glance = time.monotonic() + _GLANCE_SECONDS
+            with Probe(self._folders[0], needed=not self._reported) as probe:
+                for changes in itertools.chain([first], waiting):
+                    paths = {path for _, path in changes}
+                    is_due = time.monotonic() >= glance
+                    if is_due or paths & self._files:
+                        self._look()
+                    if probe.needed and (paths or probe.is_late()):
+                        if not paths:
+                            return _MUTE
+                        probe.remove()
+                        self._reported = True
+                        self._told(False, "")
+                    if is_due:
+                        glance = time.monotonic() + _GLANCE_SECONDS
+                        if self._is_replaced(identity):
+                            return ""
+        return ""
 
     def _identity(self) -> list[tuple[int, int]]:
         stats = [Path(folder).stat() for folder in self._folders]
         return [(stat.st_dev, stat.st_ino) for stat in stats]
 
+    def _is_replaced(self, identity: list[tuple[int, int]]) -> bool:
+        with contextlib.suppress(OSError):
+            return self._identity() != identity
+        return False
+
 
 class Probe:
-    """A file that is made to see whether its making is told."""
+    """A file that is made to see whether the system reports that it was made."""
 
     def __init__(self, folder: str, *, needed: bool) -> None:
         self.path = Path(folder, f".watching-{os.getpid()}")
         self.needed = needed
         self._deadline = time.monotonic() + _PROBE_SECONDS
         if needed:
-            # Where we may not write, a change of app.py has to show it.
+            # In a folder that cannot be written, a change of app.py has to show it.
             with contextlib.suppress(OSError):
                 self.path.touch()
 
@@ -128,11 +150,11 @@ class Probe:
         self.remove()
 
     def is_late(self) -> bool:
-        """Whether it should have been told by now."""
+        """Return whether it should have been reported by now."""
         return time.monotonic() >= self._deadline
 
     def remove(self) -> None:
-        """Remove the file; it has done its work."""
+        """Remove the file, which is no longer needed."""
         if self.needed:
             self.needed = False
             with contextlib.suppress(OSError):

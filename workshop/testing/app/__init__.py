@@ -1,1 +1,1 @@
-"""The app under test: loaded, started, asked, served, ended."""
+"""The app under test: load, start, call, serve and shut down."""

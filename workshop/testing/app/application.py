@@ -1,4 +1,4 @@
-"""The app under test: loaded afresh, started, watched, and ended for good."""
+"""The app under test: loaded anew, started, observed and shut down."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from workshop.private_apis.event_loop import forget_task
 from workshop.testing.app.exchange import Message, Receive, Send
 from workshop.testing.app.exits import as_app_exit
 from workshop.testing.app.failure_recording import (
@@ -26,7 +27,7 @@ from workshop.testing.app.failure_recording import (
 )
 from workshop.testing.app.loading import LoadedFile
 from workshop.testing.app.messages import plain
-from workshop.testing.app.tasks import describe, forget
+from workshop.testing.app.tasks import describe
 from workshop.testing.reporting.failures import (
     AppExit,
     ShutdownError,
@@ -57,18 +58,18 @@ class RunningApp:
 
     Attributes:
         file: the file it was loaded from.
-        module: the file as a module; tests put stand-ins into it with ``replace``.
-        errors: what requests, the lifespan and forgotten tasks have raised so far.
+        module: the file as a module; tests put stand-ins into it with `replace`.
+        errors: what requests, the lifespan and tasks that nobody awaited have raised.
         forgotten: coroutines never awaited and resources never closed so far.
         state: what the lifespan yielded.
 
     """
 
     def __init__(self, file: Path) -> None:
-        """Load *file*. Use ``running`` rather than this: it also cleans up.
+        """Load *file*. Use `running` instead, because it also cleans up.
 
         Raises:
-            AppLoadError: in words, whatever kept the file from being loaded.
+            AppLoadError: if the file cannot be loaded; the message says why.
 
         """
         self.errors: list[BaseException] = []
@@ -104,10 +105,10 @@ class RunningApp:
     async def asgi(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        """Call the app, with the lifespan's state, and keep what it raises.
+        """Call the app with the lifespan's state, and keep what it raises.
 
-        ``SystemExit`` and the like become an ordinary ``AppExit``, for which the
-        framework answers 500.
+        `SystemExit` and the like become an ordinary `AppExit`, to which the framework
+        responds with 500.
         """
         if scope["type"] != "lifespan":
             scope["state"] = {**scope.get("state", {}), **self.state}
@@ -136,11 +137,11 @@ class RunningApp:
             self.last_endpoint = getattr(endpoint, "__code__", self.last_endpoint)
 
     def replace(self, name: str, fake: Any) -> None:
-        """Put *fake* in the place of the function *name* of the app's outside world.
+        """Replace the function *name* of the app's outside world with *fake*.
 
         Raises:
-            AssertionError: when the app has no such name any more, or when it has
-                become a function of another kind, so that *fake* would not fit.
+            AssertionError: if the app has no such name any more, or if it has become a
+                function of another kind, so that *fake* would not fit.
 
         """
         file = self.file.name
@@ -160,21 +161,21 @@ class RunningApp:
         setattr(self.module, name, record_calls(name, fake))
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
-        """Return a new in-process client; its requests keep the outer limit.
+        """Return a new in-process client, whose requests keep the outer limit.
 
-        *options* are httpx2's, and ``client=("203.0.113.1", 50000)``: the address that
-        the app sees its requests come from.
+        *options* are those of httpx2, and `client=("203.0.113.1", 50000)`: the address
+        from which the app sees its requests come.
         """
         from workshop.testing.app.client import in_process_client
 
         return in_process_client(self.asgi, **options)
 
     async def startup(self) -> None:
-        """Run the lifespan's start-up.
+        """Run the lifespan's startup.
 
         Raises:
-            StartupError: when it failed; the cause is what it raised.
-            TimeLimitExceeded: when it was not over within the outer limit.
+            StartupError: if it failed; the cause is what it raised.
+            TimeLimitExceeded: if it was not complete within the outer limit.
 
         """
         # A context of its own: what the lifespan sets is not seen by the test.
@@ -191,11 +192,11 @@ class RunningApp:
             ) from error
 
     async def shutdown(self) -> None:
-        """Run the lifespan's shutdown. Does nothing if it is not running.
+        """Run the lifespan's shutdown. Does nothing if the lifespan is not running.
 
         Raises:
-            ShutdownError: when it failed; the cause is what it raised.
-            TimeLimitExceeded: when it was not over within the outer limit.
+            ShutdownError: if it failed; the cause is what it raised.
+            TimeLimitExceeded: if it was not complete within the outer limit.
 
         """
         if self._lifespan is None:
@@ -280,7 +281,7 @@ class RunningApp:
     def note_lost(
         self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     ) -> None:
-        """Keep what a forgotten task or a callback raised."""
+        """Keep an exception that a task or a callback raised and nobody retrieved."""
         error = context.get("exception")
         if any(error in (known, known.__cause__) for known in self.errors):
             return
@@ -305,19 +306,19 @@ async def running(
     env: Mapping[str, str] | None = None,
     start: bool = True,
 ) -> AsyncIterator[RunningApp]:
-    """Load *file*, put stand-ins in place, start it; end it when the block ends.
+    """Load *file*, put stand-ins in place and start the app; shut it down afterwards.
 
-    With ``start=False`` the lifespan is left to the test, or to a real server. *env*
-    is set in the environment before the file is loaded and put back afterwards.
+    With `start=False` the test, or a real server, runs the lifespan. *env* is set in
+    the environment before the file is loaded, and restored afterwards.
 
-    At the end all gates open, the shutdown runs unless it has run, tasks that are
-    left are cancelled, the module is forgotten and garbage collected. While another
-    app is running, only what belongs to this one is let go and cancelled.
+    At the end all gates open, the shutdown runs unless it has run already, remaining
+    tasks are cancelled, and the module is unloaded and garbage-collected. While another
+    app is running, only the callers and tasks of this one are released and cancelled.
 
     Raises:
-        AppLoadError, StartupError, ShutdownError: see ``RunningApp``.
-        AppExit: when the app tried to end the process in a task of its own.
-        TimeLimitExceeded: when something did not end within the outer limit.
+        AppLoadError, StartupError, ShutdownError: see `RunningApp`.
+        AppExit: if the app tried to end the process in a task of its own.
+        TimeLimitExceeded: if something did not end within the outer limit.
 
     """
     loop = asyncio.get_running_loop()
@@ -371,7 +372,7 @@ def _have_told(loop: asyncio.AbstractEventLoop, app: RunningApp | None) -> None:
 
 
 def let_go(app: RunningApp) -> None:
-    """Let go whom a test holds up: everyone, or of several apps *app*'s alone."""
+    """Release blocked callers: all of them, or if several apps run, those of *app*."""
     if any(other is not app for other in _running):
         let_go_at_gates(app)
         let_go_at_meetings(app)
@@ -398,10 +399,11 @@ async def _finish(app: RunningApp) -> None:
 
 
 async def _end_tasks(app: RunningApp) -> list[str]:
-    """Cancel what is left of this app; return the descriptions of what refuses.
+    """Cancel the app's remaining tasks; return descriptions of those that do not end.
 
-    What begins only then (SQLAlchemy closes a cancelled session in a task of its own)
-    may end by itself first: a connection whose close is cut short never answers.
+    Tasks that start only then may end by themselves first. For example, SQLAlchemy
+    closes a cancelled session in a task of its own, and a connection whose close is
+    interrupted never responds.
     """
     stubborn: list[str] = []
     told: set[asyncio.Task[Any]] = set()
@@ -413,7 +415,7 @@ async def _end_tasks(app: RunningApp) -> list[str]:
         for task in left:
             if not task.done():
                 stubborn.append(describe(task))
-                forget(task)
+                forget_task(task)
         told.update(left)
     return stubborn
 
@@ -427,9 +429,10 @@ def _all_done(tasks: list[asyncio.Task[Any]]) -> Callable[[], bool]:
 
 
 def _left_of(app: RunningApp, known: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-    """Return the tasks that are not *known* and that end with *app*.
+    """Return the tasks that are not *known* and have to end together with *app*.
 
-    Those that it made and those that it serves; the test's own end with the last app.
+    These are tasks that it made and tasks that serve its requests. The test's own tasks
+    end with the last app.
     """
     loop = asyncio.get_running_loop()
     owners = getattr(loop, "owners", {})
@@ -476,10 +479,10 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _young_garbage_only() -> Iterator[None]:
-    """Let the garbage collector leave alone what was there before the app.
+    """Make the garbage collector ignore objects that are older than the app.
 
-    It is asked for several times in a test, and would go through every module that
-    was ever imported each time.
+    A test asks for it several times, and each time it would otherwise go through every
+    module that was ever imported.
     """
     if _running:
         yield

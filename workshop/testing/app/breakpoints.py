@@ -1,7 +1,7 @@
 """What `breakpoint()` and `pdb.set_trace()` do in a learner's app.
 
-Where nobody sits at the app's standard input, a debugger's prompt would wait for ever
-or die at the end of input. There, a function is called instead (`call_at_breakpoints`).
+Without a person at the app's standard input, a debugger's prompt would wait for ever or
+fail at the end of input. A function is called there instead (`call_at_breakpoints`).
 With `--debug` the app has the terminal, and `debug_at_breakpoints` gives it pdb.
 """
 
@@ -23,7 +23,7 @@ from workshop.testing.time.debugging import at_prompt
 
 
 def call_at_breakpoints(report: Callable[[SourceLine], None]) -> None:
-    """Have *report* called with the line of each breakpoint, and no debugger."""
+    """Call *report* with the line of each breakpoint, and open no debugger."""
 
     def stop(*_: object, **__: object) -> None:
         report(_line_of(sys._getframe(1)))
@@ -42,7 +42,7 @@ def call_at_breakpoints(report: Callable[[SourceLine], None]) -> None:
 
 
 class Debugger(pdb.Pdb):
-    """pdb, for an app that has the terminal. *on_quit* is called by its `quit`.
+    """pdb, for an app that has the terminal. Its `quit` calls *on_quit*.
 
     Ctrl-C stays with the server or the test run, and quits the debugger, too. If
     *on_quit* returns, `bdb.BdbQuit` is raised in the app.
@@ -68,10 +68,10 @@ class Debugger(pdb.Pdb):
 
 @contextmanager
 def _interrupted_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C raise `KeyboardInterrupt` in the block, whatever else it does.
+    """Make Ctrl-C raise `KeyboardInterrupt` in the block, whatever else it does.
 
-    A server only notes that it is to end. It would never come to that while the
-    prompt waits for a line in the same thread.
+    A server only notes that it has to stop. It would never do so while the prompt waits
+    for a line in the same thread.
     """
     before = signal.getsignal(signal.SIGINT)
     in_main = threading.current_thread() is threading.main_thread()

@@ -11,17 +11,17 @@ from workshop.testing.time.limits import fail_after
 
 
 class LimitedTransport(httpx2.AsyncBaseTransport):
-    """Passes requests on to another transport, each in a task, within the limit."""
+    """Passes each request on to another transport, in a task with the outer limit."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         """Stand before *inner*."""
         self._inner = inner
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Answer *request*.
+        """Send *request* and return the response.
 
         Raises:
-            TimeLimitExceeded: when no answer came within the outer limit.
+            TimeLimitExceeded: if there was no response within the outer limit.
 
         """
         return await fail_after(
@@ -40,9 +40,9 @@ def in_process_client(
 ) -> httpx2.AsyncClient:
     """Return a client that calls *asgi* without a network.
 
-    An answer is there when the app has returned, so after background tasks and
-    clean-up; use ``exchange`` where that matters. An error in the app is a 500.
-    *client* is the address and the port that the app sees its requests come from.
+    It gets a response when the app has returned, which is after background tasks and
+    clean-up. Use `exchange` where that matters. An error in the app is a 500. *client*
+    is the address and port from which the app sees its requests come.
     """
     transport = httpx2.ASGITransport(asgi, raise_app_exceptions=False, client=client)
     return httpx2.AsyncClient(

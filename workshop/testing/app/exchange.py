@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json as json_text
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from workshop.testing.reporting.failures import TimeLimitExceeded
 from workshop.testing.sync.condition import Condition
 from workshop.testing.sync.journal import Journal
+from workshop.testing.time.event_loop import settle
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -19,8 +27,11 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
 class HasAsgi(Protocol):
-    """Something that carries an ASGI app, such as the ``app`` fixture."""
+    """An object that carries an ASGI app, such as the `app` fixture."""
 
     @property
     def asgi(self) -> Asgi:
@@ -28,11 +39,11 @@ class HasAsgi(Protocol):
 
 
 class Exchange:
-    """A request in flight. Make one with ``exchange``.
+    """A request in flight. Make one with `exchange`.
 
-    It behaves like uvicorn: after ``disconnect`` what the app sends is dropped without
-    an error, and ``receive`` tells ``http.disconnect`` when the customer has left or
-    the response is complete.
+    It behaves as with uvicorn: after `disconnect`, messages from the app are dropped
+    without an error, and `receive` returns `http.disconnect` once the client has
+    disconnected or the response is complete.
     """
 
     def __init__(
@@ -42,14 +53,16 @@ class Exchange:
         body: bytes,
         journal: Journal | None,
         probe: Callable[[], Awaitable[Any]] | None,
+        look: Callable[[], Any] | None = None,
     ) -> None:
-        """Prepare the request; ``start`` sends it."""
+        """Prepare the request; `start` sends it."""
         self.messages: list[Message] = []
         self.probed: list[tuple[str, Any]] = []
+        self.looked: list[tuple[str, Any]] = []
         self.error: BaseException | None = None
         self.name = f"{scope['method']} {scope['path']}"
         self._app, self._scope, self._body = app, scope, body
-        self._journal, self._probe = journal, probe
+        self._journal, self._probe, self._look = journal, probe, look
         self._condition = Condition()
         self._asked = False
         self._gone = False
@@ -99,6 +112,11 @@ class Exchange:
         """Return the body so far, read as JSON."""
         return json_text.loads(self.body)
 
+    @property
+    def content(self) -> Any:
+        """The body so far: read as JSON if it is JSON, else as text."""
+        return content_of(self.body)
+
     def start(self) -> Exchange:
         """Send the request: the app runs in a task of its own. Returns itself."""
         # A context of its own, as with a real server: what an app's task starts by
@@ -112,8 +130,8 @@ class Exchange:
         """Wait until the status and headers have been sent, or the app has returned.
 
         Raises:
-            TimeLimitExceeded: when neither happened within the outer limit, or no
-                response came.
+            TimeLimitExceeded: if neither happened within the outer limit, or if the app
+                returned without a response.
 
         """
         await self._until(lambda: self.started, "was never answered")
@@ -122,17 +140,17 @@ class Exchange:
         """Wait until the last piece of the response has been sent.
 
         Raises:
-            TimeLimitExceeded: when it was not within the outer limit, or the app
-                returned first.
+            TimeLimitExceeded: if that did not happen within the outer limit, or if the
+                app returned first.
 
         """
         await self._until(lambda: self.complete, "was never answered to the end")
 
     async def next_message(self) -> Message | None:
-        """Return the next message that the app sends; None when it has returned.
+        """Return the next message that the app sends, or None if the app has returned.
 
         Raises:
-            TimeLimitExceeded: when neither happened within the outer limit.
+            TimeLimitExceeded: if neither happened within the outer limit.
 
         """
         await self._condition.wait_for(
@@ -145,17 +163,22 @@ class Exchange:
         return self.messages[self._cursor - 1]
 
     def disconnect(self) -> None:
-        """Let the customer leave: close the connection without waiting."""
+        """Close the connection from the client's side, without waiting."""
         self._gone = True
         self._condition.notify_all()
 
-    async def finished(self) -> None:
-        """Wait until the app has returned, background tasks and clean-up included.
+    def cancel(self) -> None:
+        """Cancel the app's task for this request, as middleware or a timeout may do."""
+        if self._task is not None:
+            self._task.cancel()
 
-        What it raised, if anything, is in ``error``.
+    async def finished(self) -> None:
+        """Wait until the app has returned, including background tasks and clean-up.
+
+        What it raised, if anything, is in `error`.
 
         Raises:
-            TimeLimitExceeded: when it did not return within the outer limit.
+            TimeLimitExceeded: if it did not return within the outer limit.
 
         """
         await self._condition.wait_for(lambda: self.done, f"{self.name} never ended.")
@@ -197,6 +220,8 @@ class Exchange:
     async def _send(self, message: Message) -> None:
         if self._gone:
             return
+        if self._look is not None:
+            self.looked.append((message["type"], self._look()))
         if self._probe is not None:
             self.probed.append((message["type"], await self._probe()))
         self.messages.append(message)
@@ -205,34 +230,82 @@ class Exchange:
         self._condition.notify_all()
 
 
+def content_of(body: bytes) -> Any:
+    """Return *body* read as JSON, or as text if it is not JSON."""
+    try:
+        return json_text.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
+
+
+async def cancelled_at_each_turn(
+    start: Callable[[], Exchange], turns: int = 200
+) -> AsyncIterator[Exchange]:
+    """Start a request again and again, and cancel it one turn later each time.
+
+    Yields each request when it is over, so that the test can look at what it left
+    behind. The last one is the first that was complete before it could be cancelled.
+
+    Raises:
+        AssertionError: if no request was complete within *turns* turns of the loop.
+
+    """
+    for turn in range(turns):
+        request = start()
+        await settle(turn)
+        if request.done:
+            yield request
+            return
+        request.cancel()
+        # A request that swallows its cancellation may go on to its end.
+        await request.finished()
+        yield request
+    raise AssertionError(
+        f"{request.name} took more than {turns} turns of the event loop. "
+        "Let stand-ins answer at once, or raise `turns`."
+    )
+
+
 def exchange(
     app: HasAsgi | Asgi,
     method: str,
     path: str,
     *,
     json: Any = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers = (),
     journal: Journal | None = None,
     probe: Callable[[], Awaitable[Any]] | None = None,
+    look: Callable[[], Any] | None = None,
     body: bytes = b"",
     client: tuple[str, int] = ("127.0.0.1", 50000),
 ) -> Exchange:
     """Start a request against *app* and return it at once.
 
-    Every message that the app sends is recorded in *journal* by its type, for example
-    ``"http.response.start"``. *probe* is awaited inside ``send``, before the message
-    counts as sent: what it sees is what is true while the customer has nothing yet.
-    Its results are in ``Exchange.probed``.
+    *headers* are a mapping, or pairs where a header is sent more than once. An attacker
+    sends one line and the proxy adds a second: use pairs, and any case, for those.
 
-    Needs a running event loop. Nothing has to be cleaned up: what is still in flight
-    when the app is unloaded is cancelled.
+    Every message that the app sends is recorded in *journal* by its type, for example
+    `"http.response.start"`. *look* and *probe* observe what is true while the customer
+    has nothing yet: they are called before the message counts as sent. *look* is a
+    plain function, so nothing else can run meanwhile. *probe* is awaited, and tasks
+    that the app does not wait for may catch up while it does. Their results are in
+    `Exchange.looked` and `Exchange.probed`.
+
+    Needs a running event loop. Nothing has to be cleaned up: a request that is still in
+    flight when the app is unloaded is cancelled.
     """
-    pairs = {"host": "box-office"} | {k.lower(): v for k, v in (headers or {}).items()}
+    pairs = [*(headers.items() if isinstance(headers, Mapping) else headers)]
+    names = {name.lower() for name, _ in pairs}
     if json is not None:
         body = json_text.dumps(json).encode()
-        pairs.setdefault("content-type", "application/json")
-    if body:
-        pairs.setdefault("content-length", str(len(body)))
+    if "host" not in names:
+        pairs.insert(0, ("host", "box-office"))
+    for name, value, needed in (
+        ("content-type", "application/json", json is not None),
+        ("content-length", str(len(body)), bool(body)),
+    ):
+        if needed and name not in names:
+            pairs.append((name, value))
     location, _, query = path.partition("?")
     scope = {
         "type": "http",
@@ -246,11 +319,13 @@ def exchange(
         "scheme": "http",
         "query_string": query.encode(),
         "headers": [
-            (k.encode("latin-1"), v.encode("latin-1")) for k, v in pairs.items()
+            # As servers pass them on: names in lower case, in the order sent.
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in pairs
         ],
         "client": client,
         "server": ("box-office", 80),
         "state": {},
     }
     asgi = app.asgi if hasattr(app, "asgi") else app
-    return Exchange(asgi, scope, body, journal, probe).start()
+    return Exchange(asgi, scope, body, journal, probe, look).start()

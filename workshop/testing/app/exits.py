@@ -1,4 +1,4 @@
-"""Attempts of an app to end the process or the test from inside, told in words."""
+"""An app's attempts to end the process or the test from inside."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from workshop.testing.reporting.source import line_of_error
 
 
 def as_app_exit(error: BaseException, where: str) -> AppExit | None:
-    """Return what *error* means for a lesson, or None if it is an ordinary error.
+    """Return the `AppExit` that *error* amounts to, or None if it is an ordinary error.
 
-    ``KeyboardInterrupt`` counts only when the app's own line raises it: a person who
-    presses Ctrl-C must be obeyed.
+    `KeyboardInterrupt` counts only if a line of the app raises it, because Ctrl-C from
+    the keyboard has to work.
     """
     found = _find(error)
     if found is None:

@@ -1,8 +1,7 @@
-"""What the event loop did in the test that runs now, for those that want to show it.
+"""Recording what the event loop does in the current test, for the report of a failure.
 
-A test marked ``timeline`` is recorded from the moment its app has started. Its
-stand-ins for the outside world are seen as what they stand for; the test itself is
-not seen.
+A test marked `timeline` is recorded as soon as its app has started. Calls of stand-ins
+appear as calls of what they stand for. The test itself does not appear.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _BYTES = 20_000
 
 
 class _Current:
-    """Where the film of the running test is made."""
+    """The state of the current test's recording."""
 
     wanted = False
     recording: Recording | None = None
@@ -39,13 +38,13 @@ class _Current:
 
 
 def choose_recording(wanted: bool) -> None:
-    """Say whether the test that begins shall be recorded."""
+    """Set whether the test that begins is to be recorded."""
     forget_recording()
     _Current.wanted = wanted and OFF not in os.environ
 
 
 def start_recording(file: Path) -> None:
-    """Record the running loop from now on, for the app in *file*, if that is wanted."""
+    """Record the running loop from now on, for the app in *file*, if wanted."""
     if not _Current.wanted or _Current.recording is not None:
         return
     learners = str(file)
@@ -59,14 +58,14 @@ def start_recording(file: Path) -> None:
 
 
 def end_recording() -> None:
-    """Record no more; what comes now is the end of the test."""
+    """Stop recording: what follows is the end of the test."""
     if _Current.recording is not None and not _Current.over:
         _Current.over = True
         _Current.recording.__exit__(None, None, None)
 
 
 def forget_recording() -> None:
-    """Forget the recording of the test that is over."""
+    """Drop the recording of the previous test."""
     end_recording()
     _Current.wanted, _Current.recording, _Current.over = False, None, False
 
@@ -74,7 +73,7 @@ def forget_recording() -> None:
 def recording_as_json() -> dict[str, Any] | None:
     """Return what was recorded, if it can show an order or an overlap.
 
-    It is cut to what a terminal can show.
+    It is cut to what fits in a terminal.
     """
     if _Current.recording is None:
         return None
@@ -93,7 +92,7 @@ def _cut(timeline: Timeline) -> Timeline:
 
 
 def name_requests(app: Asgi) -> Asgi:
-    """Return *app* with a lane for each request, while somebody makes a film."""
+    """Return *app* with a lane for each request, if a recording is being made."""
     return app if _Current.recording is None or _Current.over else NameRequests(app)
 
 
@@ -122,26 +121,26 @@ def _awaited(
 
 
 class RecordedStandIn:
-    """A stand-in whose calls by threads, or on the loop, are recorded.
+    """A stand-in whose calls, by threads or on the loop, are recorded.
 
-    To who looks at it, it is the stand-in.
+    Apart from that it behaves as the stand-in itself.
     """
 
     def __init__(self, name: str, stand_in: Callable[..., Any]) -> None:
-        """Stand before *stand_in*, which stands for *name*."""
+        """Wrap *stand_in*, which stands for *name*."""
         self._name, self._stand_in = name, stand_in
         functools.update_wrapper(self, stand_in, updated=())
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the stand-in has."""
+        """Return the stand-in's attribute."""
         return getattr(self._stand_in, name)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Travel to another process as the stand-in alone, where nobody records."""
+        """Pickle as the stand-in alone, because other processes do not record."""
         return _itself, (self._stand_in,)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """Call it, in a lane of its own if that does not hold the loop."""
+        """Call it, in a lane of its own unless the call blocks the loop."""
         if not on_event_loop():
             with _lane(_call(self._name, args, options), waits=False):
                 return self._stand_in(*args, **options)
@@ -172,7 +171,7 @@ def _lane(name: str, *, waits: bool) -> Iterator[None]:
 
 
 def _hold() -> None:
-    """End the film: the gate let the caller go, which in truth would hold the loop."""
+    """End the recording: without the gate, this call would block the loop."""
     if (
         _Current.recording is not None
         and not _Current.over

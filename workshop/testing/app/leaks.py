@@ -12,10 +12,10 @@ from workshop.testing.time.event_loop import settle
 
 
 class Leaks:
-    """Asks the loop and the garbage collector; use it after ``app.shutdown()``."""
+    """Asks the loop and the garbage collector. Use it after `app.shutdown()`."""
 
     async def tasks(self) -> list[str]:
-        """Return the tasks that the app made and that are still alive, described."""
+        """Return descriptions of the app's tasks that are still running."""
         gc.collect()
         await settle()
         loop = asyncio.get_running_loop()
@@ -23,11 +23,11 @@ class Leaks:
         return sorted(describe(task) for task in owners if not task.done())
 
     def never_awaited(self) -> list[str]:
-        """Return the coroutines that nobody awaited, with the line that made them."""
+        """Return coroutines that were never awaited, and the lines that made them."""
         gc.collect()
         return [each for app in running_apps() for each in app.forgotten.coroutines]
 
     def unclosed(self) -> list[str]:
-        """Return what Python warned of as never closed: sockets, files, connections."""
+        """Return what Python reported as never closed: sockets, files, connections."""
         gc.collect()
         return [each for app in running_apps() for each in app.forgotten.resources]

@@ -1,4 +1,4 @@
-"""Loading the file under test afresh, and forgetting it again."""
+"""Loading the file under test anew, and unloading it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import linecache
 import sys
 import tempfile
 import traceback
-import typing
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 from workshop import conflicts
+from workshop.private_apis.interpreter import empty_typing_caches
 from workshop.testing.app.exits import as_app_exit
 from workshop.testing.reporting.failures import AppExit, AppLoadError
 from workshop.testing.reporting.source import add_learner_file, line_of_error
@@ -22,13 +22,13 @@ MODULE = "app"
 
 
 class LoadedFile:
-    """The file under test as a new module called ``app``.
+    """The file under test as a new module called `app`.
 
-    While it is loaded, ``sys.modules["app"]`` is that module, and its folder stands
-    first in ``sys.path``. Before the folder comes a temporary one with a copy of the
-    file as ``app.py``: that is what another process imports when a process pool hands
-    it a function, whatever the file is called here. The source is compiled from the
-    text that was just read, so an out-of-date ``.pyc`` plays no part.
+    While it is loaded, `sys.modules["app"]` is that module, and its folder is first in
+    `sys.path`. Ahead of the folder is a temporary one with a copy of the file as
+    `app.py`, which another process imports when a process pool hands it a function,
+    whatever the file is called here. The source is compiled from the text that has just
+    been read, so an outdated `.pyc` cannot be used.
     """
 
     def __init__(self, file: Path) -> None:
@@ -82,7 +82,7 @@ class LoadedFile:
         return module
 
     def unload(self) -> None:
-        """Forget the module, and what it imported from its own folder."""
+        """Remove the module, and those that it imported from its own folder."""
         for entry in self._path:
             if entry in sys.path:
                 sys.path.remove(entry)
@@ -100,16 +100,16 @@ class LoadedFile:
 
 
 def empty_caches() -> None:
-    """Have FastAPI and typing forget what they keep of every app so far.
+    """Clear what FastAPI and typing have cached about every app so far.
 
-    FastAPI remembers what it found out about each function, and typing each
-    Annotated[...]. With a function they would keep its module alive, its engine too.
+    FastAPI caches what it finds out about each function, and typing each
+    `Annotated[...]`. A cached function would keep its module alive, and the module its
+    engine.
     """
     for name in [name for name in sys.modules if name.startswith("fastapi.")]:
         for cached in _caches_in(name):
             cached.cache_clear()
-    for clean_up in getattr(typing, "_cleanups", ()):
-        clean_up()
+    empty_typing_caches()
 
 
 @functools.cache
@@ -127,6 +127,7 @@ _LEAD_OUT = frozenset(
 _JUDGES = (
     "workshop.testing",
     "workshop.grading",
+    "workshop.private_apis",
     "workshop.sandbox",
     "_pytest",
     "pluggy",
@@ -135,7 +136,7 @@ _JUDGES = (
 
 @functools.lru_cache(maxsize=1)
 def reach_of(code: CodeType) -> str | None:
-    """Return how *code* interferes with its tests, or None."""
+    """Return how *code* tries to interfere with its tests, or None."""
     todo = [code]
     while todo:
         each = todo.pop()
@@ -157,7 +158,7 @@ def reach_of(code: CodeType) -> str | None:
 
 @functools.lru_cache(maxsize=1)
 def _compiled(text: str, file: str) -> CodeType:
-    """Return *text* compiled: each test of a run loads the same."""
+    """Return *text* compiled. Every test of a run loads the same text."""
     return compile(text, file, "exec", dont_inherit=True)
 
 

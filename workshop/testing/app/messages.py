@@ -1,4 +1,4 @@
-"""ASGI messages as a server passes them on: as bytes and numbers, nothing else."""
+"""ASGI messages as a server passes them on: nothing but bytes and numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 def plain(message: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return *message* with its values as exactly what they are sent as.
+    """Return *message* with each value as exactly the type that is sent.
 
-    A subclass of `int` or `bytes` may compare as it likes. On a network nothing of
-    that is left, so the tests must not see it either.
+    A subclass of `int` or `bytes` can define its own comparison. A network would remove
+    it, so the tests must not see it either.
     """
     return {str.__str__(name): _plain(value) for name, value in message.items()}
 

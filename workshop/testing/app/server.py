@@ -1,7 +1,7 @@
-"""A real uvicorn inside the test's own loop.
+"""A real uvicorn inside the test's own event loop.
 
-The in-process client cannot close a connection half-way, nor be slow; a server on a
-real socket can be left, and the test still shares its gates with the app.
+The in-process client can neither close a connection half-way nor read slowly. A client
+of a server on a real socket can, and the test still shares its gates with the app.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _log = logging.getLogger("uvicorn.error")
 
 
 class OwnWords(logging.Filter):
-    """Keeps out what uvicorn says of its own start and end, and what was told before.
+    """Filters out uvicorn's messages on its startup and shutdown, and repeated errors.
 
-    The start and the end belong to the test, and what *app* raised has been told with
-    the request that it was raised in. An app may write to the same logger; that stays,
-    and so do uvicorn's own warnings and errors.
+    Startup and shutdown belong to the test, and an error of *app* was already reported
+    with its request. Messages that the app writes to the same logger stay, and so do
+    uvicorn's own warnings and errors.
     """
 
     _folder = str(Path(uvicorn.__file__).parent)
@@ -54,7 +54,7 @@ class OwnWords(logging.Filter):
 
 
 class Server(uvicorn.Server):
-    """uvicorn on a port that the system chose. Make one with the ``serve`` fixture."""
+    """uvicorn on a port that the system chose. Make one with the `serve` fixture."""
 
     def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
         """Serve *config* on *listening*."""
@@ -73,7 +73,8 @@ class Server(uvicorn.Server):
     def client(self, **options: Any) -> httpx2.AsyncClient:
         """Return a new client that talks to this server over the network.
 
-        It ignores proxies from the environment: none of them reaches this machine.
+        It ignores proxies named in the environment, because none of them can reach this
+        machine's loopback address.
         """
         limit = real_seconds(LIMIT_SECONDS)
         chosen = {"timeout": limit, "trust_env": False, **options}
@@ -88,8 +89,8 @@ class Server(uvicorn.Server):
         """Start, and return when connections are accepted.
 
         Raises:
-            StartupError: when the app's start-up failed.
-            TimeLimitExceeded: when it was not over within the outer limit.
+            StartupError: if the app's startup failed.
+            TimeLimitExceeded: if it was not complete within the outer limit.
 
         """
         self._task = asyncio.get_running_loop().create_task(
@@ -100,10 +101,10 @@ class Server(uvicorn.Server):
             raise StartupError("The app's start-up failed, so uvicorn gave up.")
 
     async def stop(self) -> None:
-        """Stop as on SIGTERM: no new connections, then wait for those that are open.
+        """Stop as on SIGTERM: accept no new connections and wait for the open ones.
 
         Raises:
-            TimeLimitExceeded: when connections were still open at the outer limit.
+            TimeLimitExceeded: if connections were still open at the outer limit.
 
         """
         if self._task is None or self._task.done():
@@ -115,7 +116,7 @@ class Server(uvicorn.Server):
         )
 
     async def kill(self) -> None:
-        """Stop without waiting for anybody."""
+        """Stop without waiting for open connections."""
         self.should_exit = self.force_exit = True
         if self._task is not None and not self._task.done():
             with contextlib.suppress(TimeLimitExceeded):
@@ -139,13 +140,12 @@ class Server(uvicorn.Server):
 async def serving(app: RunningApp, **options: Any) -> AsyncIterator[Server]:
     """Serve *app* for the length of the block; *options* are uvicorn's.
 
-    An app that has started keeps its lifespan; for one that has not, uvicorn runs it.
-    At the end all gates open and the server stops.
+    If the app has been started, its lifespan continues; otherwise uvicorn runs it. At
+    the end all gates open and the server stops.
 
     Raises:
-        StartupError: when the app's start-up failed.
-        TimeLimitExceeded: when the server did not start, or did not stop, within the
-            outer limit.
+        StartupError: if the app's startup failed.
+        TimeLimitExceeded: if the server did not start or stop within the outer limit.
 
     """
     assert not isinstance(asyncio.get_running_loop(), ManualClockLoop), (

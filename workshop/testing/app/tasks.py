@@ -1,4 +1,4 @@
-"""Telling a learner which task is meant, and letting go of one that will not end."""
+"""Descriptions of tasks for learners."""
 
 from __future__ import annotations
 
@@ -18,15 +18,6 @@ def describe(task: asyncio.Task[Any]) -> str:
     return (
         f"task {name}() at {place.short}: {place.source}" if place else f"task {name}()"
     )
-
-
-def forget(task: asyncio.Task[Any]) -> None:
-    """Let go of a *task* that refuses to end, so that the loop can be closed.
-
-    Closing a loop waits for every task it knows of; this one is made unknown.
-    """
-    asyncio._unregister_task(task)
-    task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def _innermost_learner_line(coroutine: Any) -> SourceLine | None:

@@ -1,4 +1,4 @@
-"""The pool of threads that ``def`` routes and dependencies share."""
+"""The thread pool that `def` routes and dependencies share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from anyio.to_thread import current_default_thread_limiter
 
 
 class ThreadPool:
-    """anyio's default limiter of the running loop: a number of tokens, a queue.
+    """anyio's default limiter of the running loop: a number of tokens and a queue.
 
-    A request for a ``def`` route reaches the queue within some turns of the loop, so
-    after ``settle()`` the numbers are certain, and nobody has to wait for a time-out
-    to see that nothing moves: ``waiting`` says so.
+    A request for a `def` route reaches the queue within some turns of the loop. After
+    `settle()` the numbers are therefore certain, and `waiting` shows that the pool is
+    exhausted without waiting for a timeout.
     """
 
     @property
@@ -30,10 +30,10 @@ class ThreadPool:
         return _limiter().statistics().tasks_waiting
 
     def shrink(self, tokens: int = 4) -> None:
-        """Leave only *tokens* threads, whatever the app has set at its start-up.
+        """Leave only *tokens* threads, whatever the app set in its startup.
 
-        So a test can fill the pool with a handful of requests, and an app that has
-        only made the pool bigger has gained nothing. Ends with the test's loop.
+        A test can then exhaust the pool with a few requests, and an app that merely
+        enlarged the pool gains nothing. Ends with the test's loop.
         """
         _limiter().total_tokens = tokens
 

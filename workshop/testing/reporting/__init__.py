@@ -1,1 +1,1 @@
-"""What a failing test reports: where, what was raised, in which order."""
+"""What a failing test reports: the line, the exception and the order of events."""

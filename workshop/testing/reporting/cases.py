@@ -1,4 +1,4 @@
-"""Several cases in one test, of which only the one that failed is to be read about."""
+"""Several cases in one test, of which only the failed one is reported."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _listener: Callable[[], None] | None = None
 
 
 def cases(values: Iterable[T]) -> Iterator[T]:
-    """Yield each of *values*, for a test that fails with the first that is not right.
+    """Yield each of *values*, for a test that fails with the first wrong one.
 
-    What the app printed in the cases before that one is not told.
+    What the app printed during earlier cases is not reported.
     """
     for number, value in enumerate(values):
         if number and _listener is not None:
@@ -22,6 +22,6 @@ def cases(values: Iterable[T]) -> Iterator[T]:
 
 
 def on_passed_case(listener: Callable[[], None] | None) -> None:
-    """Have *listener* called when a test goes on to its next case."""
+    """Call *listener* when a test goes on to its next case."""
     global _listener
     _listener = listener

@@ -1,4 +1,4 @@
-"""What exception groups hold: the errors that a person wants to read, by name."""
+"""The errors inside exception groups, by name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def leaves(error: BaseException) -> list[BaseException]:
 
 
 def full_name(error: BaseException) -> str:
-    """Return the name of *error* that an `except` would need.
+    """Return the name of *error* that an `except` clause would need.
 
-    Libraries have a `ConnectionError` or a `TimeoutError` of their own.
+    Some libraries have a `ConnectionError` or a `TimeoutError` of their own.
     """
     kind = type(error)
     builtin = kind.__module__ == "builtins"
@@ -21,9 +21,9 @@ def full_name(error: BaseException) -> str:
 
 
 def in_its_group(leaf: BaseException, error: BaseException) -> str:
-    """Return what to add to the words on *leaf*, which came as *error*.
+    """Return what to add to the words about *leaf*, which was raised as *error*.
 
-    Who would catch it has to know: `except` and the leaf's name do not.
+    The name of the leaf alone would not show that a plain `except` does not catch it.
     """
     if leaf is error:
         return ""

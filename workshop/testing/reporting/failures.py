@@ -1,4 +1,4 @@
-"""What the lab raises, in words that a learner can act on."""
+"""The test kit's exceptions, with messages that a learner can act on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class TimeLimitExceeded(AssertionError):  # noqa: N818 -- reads as a verdict
 
 
 class Stalled(AssertionError):  # noqa: N818 -- reads as a verdict
-    """Nobody can make progress any more: everyone waits for somebody else."""
+    """Nothing can make progress any more: every task waits for another one."""
 
 
 class AppExit(AssertionError):  # noqa: N818 -- reads as a verdict
     """The learner's app tried to end the process, or the test, from inside.
 
-    It stands for ``SystemExit``, ``KeyboardInterrupt`` and pytest's own outcomes
-    (skip, xfail, exit), none of which may decide about a lesson.
+    It stands for `SystemExit`, `KeyboardInterrupt` and pytest's own outcomes (skip,
+    xfail, exit), none of which may decide about a lesson.
     """
 
 
@@ -27,7 +27,7 @@ class AppLoadError(Exception):
 
 
 class StartupError(Exception):
-    """The app's lifespan start-up failed. The cause is the app's own exception."""
+    """The app's lifespan startup failed. The cause is the app's own exception."""
 
 
 class ShutdownError(Exception):

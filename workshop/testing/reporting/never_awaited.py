@@ -1,4 +1,4 @@
-"""Warnings about things left behind: caught while an app is loaded."""
+"""Warnings about coroutines and resources that an app forgot, caught while it runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TextIO
 
+from workshop.private_apis.interpreter import current_warning_output
 from workshop.testing.reporting.source import SourceLine, is_learner_file, line_of_code
 
 _NEVER_AWAITED = re.compile(r"coroutine '(?P<name>[^']+)' was never awaited")
@@ -28,7 +29,7 @@ _ORIGIN_DEPTH = 12
 
 @dataclass
 class Forgotten:
-    """What was left behind while an app was loaded."""
+    """What an app forgot while it was loaded."""
 
     coroutines: list[str] = field(default_factory=list)
     resources: list[str] = field(default_factory=list)
@@ -36,12 +37,11 @@ class Forgotten:
 
 @contextmanager
 def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
-    """Collect warnings about forgotten coroutines and resources.
+    """Collect warnings about coroutines never awaited and resources never closed.
 
-    They would otherwise turn up, or be turned into an error, wherever the garbage
-    collector happens to find them: perhaps in the next test. Other warnings take
-    their usual way. *codes* knows the app's functions by qualified name; it may be
-    filled later.
+    Otherwise they would appear, or become an error, wherever the garbage collector
+    finds them, perhaps in the next test. Other warnings are shown as usual. *codes*
+    maps qualified names to the app's functions; it may be filled later.
     """
     found = Forgotten()
     depth = sys.get_coroutine_origin_tracking_depth()
@@ -51,8 +51,7 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
         )
         warnings.simplefilter("always", ResourceWarning)
         warnings.filterwarnings("always", _LEFT_BEHIND)
-        usual = warnings.showwarning
-        usual_shown = warnings._showwarnmsg_impl  # type: ignore[attr-defined]
+        output = current_warning_output()
 
         def show(
             message: Warning | str,
@@ -67,10 +66,8 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
                 found.coroutines.append(_describe(name["name"], text, codes))
             elif issubclass(category, ResourceWarning) or re.match(_LEFT_BEHIND, text):
                 found.resources.append(text)
-            elif usual is not warnings._showwarning_orig:  # type: ignore[attr-defined]
-                usual(message, category, filename, lineno, file, line)
             else:
-                usual_shown(
+                output(
                     warnings.WarningMessage(
                         message, category, filename, lineno, file, line
                     )
@@ -85,7 +82,7 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
 
 
 def _describe(name: str, text: str, codes: dict[str, CodeType]) -> str:
-    """Say which coroutine, and on which line of the learner's it was made."""
+    """Return the name of a coroutine and the learner's line that made it."""
     short = name.rpartition("<locals>.")[2]
     origins = [
         SourceLine(m["file"], int(m["line"]), m["function"])

@@ -1,4 +1,4 @@
-"""Telling once what happened many times."""
+"""Reporting repeated messages once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 def counted(texts: Iterable[str], most: int) -> list[str]:
-    """Return the different *texts*, at most *most*, each with how often it came.
+    """Return the different *texts*, at most *most* of them, each with its number.
 
-    Texts are the same that differ only in the addresses of objects.
+    Texts that differ only in the addresses of objects count as equal.
     """
     times = Counter(_ADDRESS.sub("", text) for text in texts)
     told = [f"{text}, {n} times" if n > 1 else text for text, n in times.items()]

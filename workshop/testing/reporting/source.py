@@ -1,4 +1,4 @@
-"""Finding the learner's own lines among the frames of everybody else."""
+"""Finding the learner's own lines among all frames."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class SourceLine:
 
     @property
     def short(self) -> str:
-        """File name and line: ``app.py:41``."""
+        """File name and line: `app.py:41`."""
         return f"{Path(self.file).name}:{self.line}"
 
     @property
     def labelled(self) -> str:
-        """File name, line and text: ``app.py:41  async def report():``."""
+        """File name, line and text: `app.py:41  async def report():`."""
         return f"{self.short}  {self.source}"
 
     def __str__(self) -> str:
-        """Return the place as a part of a sentence."""
+        """Return the line as a part of a sentence."""
         return f"{self.short} in {self.function}(): {self.source}"
 
 
 class Held(SourceLine):
-    """The learner's line that kept the event loop from running anything else."""
+    """The learner's line that blocked the event loop."""
 
 
 def add_learner_file(file: Path) -> None:
-    """Count *file* as the learner's from now on."""
+    """Treat *file* as the learner's from now on."""
     _learner_files.add(str(file))
 
 
@@ -56,9 +56,9 @@ def is_learner_file(file: str) -> bool:
 
 
 def held_here() -> Held:
-    """Return the place that is holding the event loop: the innermost learner's frame.
+    """Return the line that blocks the event loop: the innermost frame of the learner.
 
-    Without one, the nearest frame outside this package.
+    Without one, return the nearest frame outside this package.
     """
     frame: FrameType | None = sys._getframe(1)
     nearest: FrameType | None = None

@@ -1,1 +1,1 @@
-"""The database and Redis of a test, and what they know of the app."""
+"""The outside world of a test: databases, Redis and stand-ins for remote services."""

@@ -1,4 +1,4 @@
-"""A fresh database for each test, and a second connection that sees what is there."""
+"""A fresh database for each test, and a second connection that looks into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 class Witness(Protocol):
-    """A connection of its own, which sees only what has been committed."""
+    """A connection of its own, which sees only committed rows."""
 
     async def run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
         """Run one statement, commit it, return its rows."""
@@ -27,22 +27,46 @@ class Witness(Protocol):
         """Return what *error* means when it is about a missing table, else None."""
 
 
+# A trigger fails in the database, so it does not matter how the app talks to it. SQLite
+# reports RAISE as a violated constraint, but a wrong path as an error of its own.
+_FAILING = {
+    "sqlite": [
+        f"CREATE TRIGGER workshop_{event} BEFORE {event} ON {{table}} "
+        "BEGIN SELECT json_extract('{{}}', 'disk is full'); END"
+        for event in ("insert", "update")
+    ],
+    "postgres": [
+        "CREATE FUNCTION workshop_disk_is_full() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'disk is full' USING ERRCODE = '53100'; END $$",
+        "CREATE TRIGGER workshop_write BEFORE INSERT OR UPDATE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION workshop_disk_is_full()",
+    ],
+}
+_WORKING = {
+    "sqlite": ["DROP TRIGGER workshop_insert", "DROP TRIGGER workshop_update"],
+    "postgres": [
+        "DROP TRIGGER workshop_write ON {table}",
+        "DROP FUNCTION workshop_disk_is_full()",
+    ],
+}
+
+
 class Database:
     """A database that only this test uses.
 
-    What it fetches is what a second customer would see: it reads through a connection
-    of its own, outside SQLAlchemy, so uncommitted rows are not there.
+    `fetch` reads through a connection of its own, outside SQLAlchemy, so it sees what a
+    second customer would see: no uncommitted rows.
 
     Attributes:
-        url: the address, as SQLAlchemy wants it; also in ``DATABASE_URL``.
-        kind: ``"sqlite"`` or ``"postgres"``.
+        url: the address, in SQLAlchemy's form; also in `DATABASE_URL`.
+        kind: `"sqlite"` or `"postgres"`.
 
     """
 
     def __init__(
         self, url: str, kind: str, witness: Witness, counters: PoolCounters
     ) -> None:
-        """Wrap *witness*. Use the ``database`` fixture rather than this."""
+        """Wrap *witness*. Use the `database` fixture instead."""
         self.url = url
         self.kind = kind
         self._witness = witness
@@ -55,7 +79,7 @@ class Database:
 
     @property
     def checkins(self) -> int:
-        """How often the app gave one back. The garbage collector's help counts not."""
+        """How often the app gave one back. Those that were collected do not count."""
         return self._counters.checkins
 
     @property
@@ -69,10 +93,10 @@ class Database:
         return self._counters.connections_open
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
-        """Return the committed rows that *sql* finds. Parameters are written ``?``.
+        """Return the committed rows that *sql* finds. Parameters are written `?`.
 
         Raises:
-            AssertionError: when there is no such table (yet).
+            AssertionError: if there is no such table (yet).
 
         """
         try:
@@ -84,8 +108,24 @@ class Database:
             raise AssertionError(words) from exc
 
     async def execute(self, sql: str, *args: Any) -> None:
-        """Run *sql* and commit it. Parameters are written ``?``."""
+        """Run *sql* and commit it. Parameters are written `?`."""
         await self.fetch(sql, *args)
+
+    @asynccontextmanager
+    async def failing_writes(self, table: str) -> AsyncIterator[None]:
+        """Make the database itself refuse every insert and update of *table*.
+
+        The app gets an `OperationalError`, or what its driver has for a server's own
+        error, whichever library and driver it uses, in any thread. Reading still works.
+        """
+        name = _quoted(table)
+        for statement in _FAILING[self.kind]:
+            await self.execute(statement.format(table=name))
+        try:
+            yield
+        finally:
+            for statement in _WORKING[self.kind]:
+                await self.execute(statement.format(table=name))
 
     async def count(self, table: str, **where: Any) -> int:
         """Return how many committed rows *table* has with these values."""
@@ -145,14 +185,14 @@ class PostgresWitness:
 async def fresh_database(
     server_url: str, folder: Path, claim: str = ""
 ) -> AsyncIterator[Database]:
-    """Make a database for one test and remove it afterwards.
+    """Create a database for one test and remove it afterwards.
 
-    For a SQLite *server_url* it is a new file in *folder*, for a PostgreSQL one it is
-    a new database on that server, called ``workshop_…``. *claim* names the run that
-    it belongs to.
+    For a SQLite *server_url* it is a new file in *folder*. For a PostgreSQL one it is a
+    new database on that server, called `workshop_…`. *claim* names the run that owns
+    it.
 
     Raises:
-        ServiceError: when the server cannot be reached, or allows no new database.
+        ServiceError: if the server cannot be reached, or allows no new database.
 
     """
     from workshop.testing.services.pool import counted_pools

@@ -1,4 +1,4 @@
-"""Counting what goes in and out of every SQLAlchemy pool, whoever made it."""
+"""Counting what is checked out of and into every SQLAlchemy pool, whoever made it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 class PoolCounters:
     """Check-outs, check-ins, and connections opened and closed, of all pools.
 
-    A connection that was never given back is held by this object, so the garbage
-    collector cannot give it back either: ``out`` is what the app did, not what
-    happened to be collected.
+    This object holds each connection that was never given back, so the garbage
+    collector cannot give it back either: `out` is what the app did, not what happened
+    to be collected.
     """
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ class PoolCounters:
         self.closes += 1
 
     def let_go(self) -> None:
-        """Give up the connections that were never given back, and close them.
+        """Close the connections that were never given back.
 
-        The loop may be gone, so nothing is awaited: the driver's thread or socket is
-        told to stop.
+        The loop may have closed already, so nothing is awaited: the driver's thread or
+        socket is told to stop.
         """
         out, self._out = list(self._out.values()), {}
         for proxy in out:

@@ -1,4 +1,4 @@
-"""A Redis that is empty at the start of each test, and what the server knows of it."""
+"""A Redis that is empty at the start of each test, and what its server reports."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class RedisServer:
     """The server's own view of the app: who is connected, and what is stored.
 
     Attributes:
-        url: the address; also in ``REDIS_URL``.
-        admin: a client of the test's own, which the numbers here leave out.
+        url: the address; also in `REDIS_URL`.
+        admin: the test's own client, which the numbers here leave out.
 
     """
 
     def __init__(self, url: str, admin: Redis, received: int | None) -> None:
-        """Look through *admin*. Use the ``redis`` fixture rather than this."""
+        """Use *admin* for all questions. Use the `redis` fixture instead."""
         self.url = url
         self.admin = admin
         self._received = received
 
     async def clients(self) -> list[dict[str, Any]]:
-        """Return what CLIENT LIST says of every connection but the test's own."""
+        """Return what CLIENT LIST says about every connection but the test's own."""
         clients: list[dict[str, Any]] = await self.admin.client_list()
         return [client for client in clients if client.get("name") != CLIENT]
 
@@ -38,7 +38,7 @@ class RedisServer:
         """Return how many connections the app has made since the test began.
 
         Raises:
-            LookupError: when the server does not count them, as an imitation.
+            LookupError: if the server does not count them, as an imitation does not.
 
         """
         received = await _received(self.admin)
@@ -54,10 +54,10 @@ class RedisServer:
 
 @asynccontextmanager
 async def empty_redis(service: Service) -> AsyncIterator[RedisServer]:
-    """Give the database that *service* has claimed; empty it before and after.
+    """Provide the database that *service* has claimed; empty it before and after.
 
     Raises:
-        ServiceError: when the claim does not hold (any more).
+        ServiceError: if the claim does not hold (any more).
 
     """
     claim = Claim.handed_over(service.claim)

@@ -1,1 +1,1 @@
-"""Make a test and an app meet: gates, rendezvous, and waits for an idle loop."""
+"""Synchronize a test with its app: gates, rendezvous, and waits for an idle loop."""

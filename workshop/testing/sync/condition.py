@@ -12,14 +12,14 @@ from workshop.testing.time.limits import fail_after
 
 
 class Condition:
-    """Tells everyone who waits that something has changed, so that they look again."""
+    """A condition that the event loop can wait on and any thread can notify."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[asyncio.Future[None]] = []
 
     def notify_all(self) -> None:
-        """Wake every waiter. Safe in any thread, also after the loop has gone."""
+        """Wake every waiter. Safe in any thread, even after the loop has closed."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for future in waiting:
@@ -34,7 +34,7 @@ class Condition:
                     loop.call_soon_threadsafe(_wake, future)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Wait until *true* holds. There is no limit here; see ``wait_for``."""
+        """Wait until *true* holds. There is no limit here; see `wait_for`."""
         while not true():
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             with self._lock:
@@ -67,9 +67,9 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def on_event_loop() -> bool:
-    """Return whether the caller runs on the test's event loop, holding it up.
+    """Return whether the caller runs on the test's event loop and so blocks it.
 
-    A thread that has made a loop of its own holds up nobody but itself.
+    A thread that runs a loop of its own blocks only itself.
     """
     loop = running_loop()
     if loop is None:

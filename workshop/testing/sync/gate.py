@@ -1,7 +1,8 @@
-"""A stand-in for the slow outside world that answers only when a test says so."""
+"""A stand-in for a slow call of the outside world: it returns when the test says so."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from collections.abc import Callable
@@ -27,19 +28,19 @@ _UNSET: Any = object()
 
 
 class Gate:
-    """Holds its callers until it is opened, and tells who has come.
+    """Holds its callers until it is opened, and counts them.
 
-    ``await gate(…)`` stands in for an ``async def``, ``gate.blocking(…)`` for a
-    ``def``. Whoever calls is counted and then waits for ``open`` or ``fail``; once
-    the gate is open, callers pass at once. At the end of every test all gates open.
+    `await gate(…)` stands in for an `async def`, `gate.blocking(…)` for a `def`. Each
+    call is counted and then waits for `open` or `fail`. Once the gate is open, calls
+    return at once. At the end of every test all gates open.
 
-    A ``blocking`` call on the event loop's own thread cannot be waited for: nothing
-    else, not even the test, would ever run again. It is recorded as ``held`` and
-    returns at once, so that the test can say which line held the loop.
+    A `blocking` call on the event loop's own thread must not wait, because then nothing
+    else, not even the test, would ever run again. It is recorded as `held` and returns
+    at once, so that the test can say which line blocked the loop.
     """
 
     def __init__(self, what: str, *, result: Any = None) -> None:
-        """Make a closed gate in front of *what*, for example ``"the mainframe"``."""
+        """Make a closed gate in front of *what*, for example `"the mainframe"`."""
         self.what = what
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self.waiting = 0
@@ -61,16 +62,16 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether callers pass at once."""
+        """Whether calls return at once."""
         return self._latch.is_open
 
     def results(self, compute: Callable[..., Any]) -> Gate:
-        """Answer each call with ``compute(*args, **kwargs)``. Returns the gate."""
+        """Return `compute(*args, **kwargs)` from each call. Returns the gate."""
         self._compute = compute
         return self
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait in the event loop until the gate opens, then answer."""
+        """Wait in the event loop until the gate opens, then return the result."""
         self._arrive(args, kwargs)
         try:
             await self._condition.until(self._latch.opens_for_me())
@@ -82,10 +83,10 @@ class Gate:
         return self._answer(args, kwargs)
 
     def blocking(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait in a thread until the gate opens, then answer.
+        """Wait in a thread until the gate opens, then return the result.
 
         Raises:
-            TimeLimitExceeded: when the test has not opened the gate within six seconds.
+            TimeLimitExceeded: if the test has not opened the gate within six seconds.
 
         """
         if on_event_loop() and not self._latch.opens_for_me()():
@@ -108,7 +109,7 @@ class Gate:
         """Wait until *times* calls have arrived.
 
         Raises:
-            TimeLimitExceeded: when they have not within the outer limit.
+            TimeLimitExceeded: if they have not arrived within the outer limit.
 
         """
         try:
@@ -116,19 +117,32 @@ class Gate:
         except TimeLimitExceeded:
             raise TimeLimitExceeded(self._missing(times)) from None
 
+    async def entered_or_done(self, *tasks: asyncio.Future[Any]) -> bool:
+        """Wait until a call has arrived, or any of *tasks* is done without one.
+
+        Returns:
+            Whether a call has arrived.
+
+        """
+        entered = asyncio.ensure_future(self.entered())
+        await asyncio.wait({entered, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if not entered.cancel() and not entered.cancelled():
+            entered.exception()  # retrieved, because the result says enough
+        return self.count > 0
+
     def open(self, result: Any = _UNSET) -> None:
-        """Let everyone through, now and from now on. Safe in any thread."""
+        """Release all callers, now and from now on. Safe in any thread."""
         if result is not _UNSET:
             self._result = result
         self._latch.open()
 
     def fail(self, error: BaseException) -> None:
-        """Answer everyone, now and from now on, with *error*. Safe in any thread."""
+        """Raise *error* in all callers, now and from now on. Safe in any thread."""
         self._error = error
         self.open()
 
     def __enter__(self) -> Gate:
-        """Return the gate; it opens at the end of the block, come what may."""
+        """Return the gate, which opens at the end of the block in any case."""
         return self
 
     def __exit__(
@@ -141,7 +155,7 @@ class Gate:
         self.open()
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Let another process, one of a pool, wait here too."""
+        """Allow another process, such as one of a pool, to wait here too."""
         from workshop.testing.sync.remote_function import RemoteFunction
 
         with self._lock:
@@ -174,24 +188,24 @@ class Gate:
 
 
 def open_all_gates() -> None:
-    """Let every caller of every gate go, so that no thread outlives its test."""
+    """Release the callers of all gates, so that no thread outlives its test."""
     for gate in list(_gates):
         gate.open()
 
 
 def let_go_at_gates(app: object) -> None:
-    """Let go, at every gate, who waits there on behalf of *app*."""
+    """Release the callers at every gate that wait on behalf of *app*."""
     for gate in list(_gates):
         gate._latch.let_go(app)
 
 
 def first_held() -> Held | None:
-    """Return the line that held the loop at any gate of this test."""
+    """Return the line that blocked the loop at any gate of this test."""
     return next((gate.held for gate in list(_gates) if gate.held), None)
 
 
 def forget_gates() -> None:
-    """Forget the gates of the test that is over."""
+    """Remove the gates of the previous test."""
     for gate in list(_gates):
         if gate._door is not None:
             gate._door.close()

@@ -1,4 +1,4 @@
-"""Noticing that nobody can make progress any more, without a stopwatch."""
+"""Detecting that nothing can make progress any more, without a stopwatch."""
 
 from __future__ import annotations
 
@@ -31,15 +31,14 @@ async def until_stalled(
     *,
     otherwise: str = "Nobody can make progress any more: everyone waits for another.",
 ) -> T:
-    """Return the result of *awaitable*, or fail when it can never come.
+    """Return the result of *awaitable*, or fail if it can never come.
 
-    For code that lives in the loop: *cycles* turns of the loop without a result mean
-    that everybody waits for somebody else. Where threads or sockets have taken part
-    in this test they must also have been silent for two seconds, or all wait to be
-    woken.
+    For code that lives in the loop: *cycles* turns of the loop without a result mean a
+    deadlock. If threads or sockets have taken part in this test, they must also have
+    been silent for two seconds, or all be waiting to be woken.
 
     Raises:
-        Stalled: with *otherwise* as its words. The awaitable is cancelled.
+        Stalled: with *otherwise* as its message. The awaitable is cancelled.
 
     """
     task = asyncio.ensure_future(awaitable)
@@ -57,6 +56,20 @@ async def until_stalled(
         raise AppExit(f"app.py {ENDED_IT}.") from exc
 
 
+async def when_idle(look: Callable[[], T]) -> T:
+    """Return `look()` when nothing that is under way can make progress any more.
+
+    A fact that holds at one moment may not hold later, because work that the app did
+    not wait for goes on: look at once, and look again here. For example:
+
+        assert database.out == 0
+        assert await when_idle(lambda: database.out) == 0
+
+    """
+    await wait_until_idle(look)
+    return look()
+
+
 async def wait_until_idle(
     progress: Callable[[], object],
     cycles: int = CYCLES,
@@ -65,9 +78,9 @@ async def wait_until_idle(
 ) -> None:
     """Return when *until* holds, or when *progress* has stopped changing.
 
-    Stopped means: not for *cycles* turns of the loop and, if the loop has ever heard
-    of threads or sockets, not for two seconds either. There is no need to wait that
-    long when nothing outside can say a word any more; see `is_quiescent`.
+    Stopped means: not for *cycles* turns of the loop and, if threads or sockets have
+    ever taken part, not for two seconds either. It returns earlier if nothing outside
+    of the loop can act any more; see `is_quiescent`.
     """
     loop = asyncio.get_running_loop()
     seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()

@@ -1,4 +1,4 @@
-"""What happened, in the order in which it happened."""
+"""Events in the order in which they happened."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from workshop.testing.sync.condition import Condition
 
 
 class Journal:
-    """A list of events that any coroutine or thread may write and a test may await."""
+    """A list of events that any coroutine or thread can write and a test can await."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
         self._condition = Condition()
 
     def record(self, event: str) -> None:
-        """Write *event* down. Safe in any thread."""
+        """Append *event*. Safe in any thread."""
         self.events.append(event)
         self._condition.notify_all()
 
     def position(self, event: str) -> int:
-        """Return where *event* stands for the first time, counted from 0.
+        """Return the position of the first *event*, counted from 0.
 
         Raises:
-            TimeLimitExceeded: when it is not in the journal; the words list what is.
+            TimeLimitExceeded: if it is not there; the message lists the events.
 
         """
         if event not in self.events:
@@ -33,7 +33,7 @@ class Journal:
         """Wait until *event* has been recorded.
 
         Raises:
-            TimeLimitExceeded: when it was not within the outer limit.
+            TimeLimitExceeded: if it was not recorded within the outer limit.
 
         """
         await self._condition.wait_for(

@@ -1,4 +1,4 @@
-"""What callers wait at, in a loop or in a thread, until somebody lets them go."""
+"""A latch on which callers wait, in an event loop or in a thread, until it opens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workshop.testing.time.event_loop import owner
 
 
 class Latch:
-    """Opens once, for everyone; or lets those go who wait on behalf of one app."""
+    """Opens once, for everyone, or earlier for callers on behalf of one app."""
 
     def __init__(self, condition: Condition) -> None:
         """Notify *condition* when it opens."""
@@ -22,28 +22,28 @@ class Latch:
 
     @property
     def is_open(self) -> bool:
-        """Whether everyone passes."""
+        """Whether every caller passes."""
         return self._open
 
     def open(self) -> None:
-        """Let everyone pass, now and from now on. Safe in any thread."""
+        """Let every caller pass, now and from now on. Safe in any thread."""
         self._open = True
         self._tell()
 
     def let_go(self, app: object) -> None:
-        """Let pass, now and from now on, who calls on behalf of *app*."""
+        """Let callers on behalf of *app* pass, now and from now on."""
         self._let_go.add(app)
         self._tell()
 
     def opens_for_me(self) -> Callable[[], bool]:
-        """Return the question whether the present caller may pass."""
+        """Return a function that says whether the present caller may pass."""
         app = owner.get()
         return lambda: self._open or (app is not None and app in self._let_go)
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait in a thread for *seconds* at most; return whether one may pass.
+        """Wait in a thread for at most *seconds*; return whether the caller may pass.
 
-        None is no limit.
+        None means no limit.
         """
         opens = self.opens_for_me()
         with self._changed:

@@ -1,8 +1,8 @@
 """Can anything still happen that the event loop does not do by itself?
 
-Whoever waits for threads or sockets has to be patient, unless it can be seen that
-none of them will ever say a word: every thread stands where only somebody else can
-wake it, and every connection has both its ends in this loop.
+Waiting for threads or sockets takes patience, unless it is certain that none of them
+will act: every thread waits to be woken, and both ends of every connection are in this
+loop.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from types import CodeType, FrameType
 
+from workshop.private_apis.event_loop import context_of, timers_of
 from workshop.testing.sync.latch import Latch
 from workshop.testing.time.event_loop import WatchedLoop, owner
 from workshop.testing.time.watchdog import Watchdog
@@ -25,9 +26,9 @@ _HELD: frozenset[CodeType] = frozenset({Latch.wait.__code__})
 
 
 def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return whether nothing but *loop*'s own doing can change anything.
+    """Return whether nothing but *loop* itself can change anything.
 
-    No means: perhaps not.
+    False means: perhaps something can.
     """
     return (
         isinstance(loop, WatchedLoop)
@@ -38,11 +39,7 @@ def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _has_timer_of_an_app(loop: WatchedLoop) -> bool:
-    timers = getattr(loop, "_scheduled", ())
-    return any(
-        not timer.cancelled() and timer._context.get(owner) is not None
-        for timer in timers
-    )
+    return any(context_of(it).get(owner) is not None for it in timers_of(loop))
 
 
 def _threads_are_parked(loop: WatchedLoop) -> bool:
@@ -64,7 +61,7 @@ def _is_parked(frame: FrameType | None) -> bool:
 
 
 def _is_held(frame: FrameType | None) -> bool:
-    """Whether the thread stands at a gate or a rendezvous of the test."""
+    """Return whether the thread waits at a gate or a rendezvous of the test."""
     while frame is not None:
         if frame.f_code in _HELD:
             return True

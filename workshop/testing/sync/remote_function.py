@@ -1,7 +1,7 @@
-"""Reaching a stand-in from another process.
+"""Calling a stand-in from another process.
 
-An app may hand its work to a pool of processes. A gate cannot be pickled, but its
-address can: the other process calls back, and waits for the answer there.
+An app may hand its work to a process pool. A gate cannot be pickled, but its address
+can: the other process calls back, and waits for the result there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Function = Callable[..., Any]
 
 
 class RemoteFunction:
-    """Lets other processes call a function of this one. Closed by ``close``."""
+    """Lets other processes call a function of this one, until `close`."""
 
     def __init__(self, function: Function) -> None:
         """Listen on a local address, in a daemon thread, for calls of *function*."""
@@ -28,11 +28,11 @@ class RemoteFunction:
 
     @property
     def handle(self) -> tuple[Function, tuple[Any, bytes]]:
-        """What pickle needs to make a ``RemoteCaller`` on the other side."""
+        """What pickle needs to make a `RemoteCaller` on the other side."""
         return RemoteCaller, (self._listener.address, self._key)
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept no more calls."""
         with contextlib.suppress(OSError):
             self._listener.close()
 
@@ -55,14 +55,14 @@ class RemoteFunction:
 
 
 class RemoteCaller:
-    """The other side of a ``RemoteFunction``, in another process."""
+    """The other side of a `RemoteFunction`, in another process."""
 
     def __init__(self, address: Any, key: bytes) -> None:
         """Call at *address*."""
         self._address, self._key = address, key
 
     def blocking(self, *args: Any, **kwargs: Any) -> Any:
-        """Call, and wait for the answer."""
+        """Make the call, and wait for its result."""
         with Client(self._address, authkey=self._key) as connection:
             connection.send((args, kwargs))
             went_well, answer = connection.recv()

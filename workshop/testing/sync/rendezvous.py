@@ -1,4 +1,4 @@
-"""Proof that calls overlap: a place that opens only when all of them are there."""
+"""Proof that calls overlap: a barrier that opens only when all of them are waiting."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ _meetings: weakref.WeakSet[Rendezvous] = weakref.WeakSet()
 class Rendezvous:
     """Holds its callers until *parties* of them are in flight at the same time.
 
-    Use it as an async stand-in, or ``rendezvous.blocking`` as a sync one. Once they
-    have met, callers pass at once. When the others do not come and nobody can make
-    progress any more, everyone is let go, so that a test of code that calls one after
-    another ends, with ``most`` telling how many came together.
+    Use it as an async stand-in, or `rendezvous.blocking` as a sync one. Once they have
+    met, calls return at once. If no further calls can come because nothing makes
+    progress any more, all callers are released. A test of code that makes one call
+    after another then ends, and `most` says how many calls were in flight together.
 
-    Callers may come from other threads, with loops of their own. Whether anybody can
-    still make progress is judged in the test's loop alone: another one sees only
-    itself.
+    Callers may come from other threads, with event loops of their own. Only the test's
+    loop decides whether progress is possible, because any other one sees only itself.
     """
 
     def __init__(self, parties: int, what: str, *, result: Any = None) -> None:
@@ -52,12 +51,12 @@ class Rendezvous:
         _meetings.add(self)
 
     def results(self, compute: Callable[..., Any]) -> Rendezvous:
-        """Answer each call with ``compute(*args, **kwargs)``. Returns itself."""
+        """Return `compute(*args, **kwargs)` from each call. Returns the rendezvous."""
         self._compute = compute
         return self
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait in the event loop until all have come, then answer."""
+        """Wait in the event loop until all have arrived, then return the result."""
         self._arrive()
         try:
             passes = self._latch.opens_for_me()
@@ -72,10 +71,10 @@ class Rendezvous:
         return self._answer(args, kwargs)
 
     def blocking(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait in a thread until all have come, then answer.
+        """Wait in a thread until all have arrived, then return the result.
 
-        On the event loop's thread nobody else could ever come: it is recorded as
-        ``held``, and everyone is let go.
+        On the event loop's thread no other call could ever arrive: the call is recorded
+        as `held`, and all callers are released.
         """
         self._arrive()
         try:
@@ -89,10 +88,10 @@ class Rendezvous:
         return self._answer(args, kwargs)
 
     async def met(self) -> None:
-        """Wait until all have come together.
+        """Wait until all callers have met.
 
         Raises:
-            AssertionError: when they never did, saying how many did.
+            TimeLimitExceeded: if they never did; the message says how many did.
 
         """
         if not self._latch.is_open:
@@ -108,7 +107,7 @@ class Rendezvous:
             )
 
     def release(self) -> None:
-        """Let everyone through, now and from now on. Safe in any thread."""
+        """Release all callers, now and from now on. Safe in any thread."""
         self._latch.open()
 
     def _watch(self) -> None:

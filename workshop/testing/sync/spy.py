@@ -1,4 +1,4 @@
-"""Watching a real function without standing in for it."""
+"""Observing a real function without replacing it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _spies: weakref.WeakSet[Spy] = weakref.WeakSet()
 
 
 class Spy:
-    """Calls through to a ``def`` function and records that, and where, it was called.
+    """Calls a `def` function, and records each call and where it was made.
 
-    ``count`` is the number of calls, those handed to other processes included;
-    ``calls`` holds the arguments of those made in this process. ``held`` is the
-    learner's line if it ever ran on the event loop's thread. Pickled, it is the
-    original function under its own name, so that process pools can take it.
+    `count` is the number of calls, including those handed to other processes. `calls`
+    holds the arguments of those made in this process. `held` is the learner's line if
+    the function ever ran on the event loop's thread. A pickled spy is the original
+    function under its own name, so process pools accept it.
     """
 
     def __init__(self, function: Callable[..., Any], what: str) -> None:
@@ -60,10 +60,10 @@ def _original(module: str, name: str) -> Any:
 
 
 def first_held_call() -> Held | None:
-    """Return the line that held the loop in any watched call of this test."""
+    """Return the line that blocked the loop in any observed call of this test."""
     return next((spy.held for spy in list(_spies) if spy.held), None)
 
 
 def forget_spies() -> None:
-    """Forget the spies of the test that is over."""
+    """Remove the spies of the previous test."""
     _spies.clear()

@@ -1,1 +1,1 @@
-"""Time in tests: the clock moved by hand, the outer limit, the event loop."""
+"""Time in tests: a clock moved by the test, the outer limit and the event loop."""

@@ -1,9 +1,9 @@
 """A clock that stands still until the test moves it.
 
-Clocks that jump to the next timer whenever the loop is idle are wrong as soon as a
-thread or a socket takes part: they see nobody working in the loop, and time out work
-that is in progress elsewhere. Here time moves only when the test says so, and real
-threads and sockets take the real time they need.
+A clock that jumps to the next timer whenever the loop is idle is wrong as soon as a
+thread or a socket takes part: it sees no work in the loop, and times out work that is
+in progress elsewhere. Here time moves only when the test says so, and real threads and
+sockets take the real time they need.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class _PatientSelector(selectors.DefaultSelector):
 
 
 class ManualClockLoop(WatchedLoop, asyncio.SelectorEventLoop):
-    """A loop whose time is a number that only ``Clock.advance`` changes."""
+    """A loop whose time is a number that only `Clock.advance` changes."""
 
     def __init__(self) -> None:
-        """Start at ``START``."""
+        """Start at `START`."""
         self._now = START
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         super().__init__(_PatientSelector())
@@ -56,7 +56,7 @@ class ManualClockLoop(WatchedLoop, asyncio.SelectorEventLoop):
         return handle
 
     def next_timer(self) -> float | None:
-        """Return when the next timer is due that has not been cancelled."""
+        """Return when the next timer that has not been cancelled is due."""
         while self._timers:
             when, _, handle = self._timers[0]
             if when > self._now and not handle.cancelled():
@@ -70,7 +70,7 @@ class ManualClockLoop(WatchedLoop, asyncio.SelectorEventLoop):
 
 
 class Clock:
-    """Moves the time of the running loop by hand."""
+    """Moves the time of the running loop."""
 
     @property
     def now(self) -> float:
@@ -78,14 +78,14 @@ class Clock:
         return _loop().time() - START
 
     async def advance(self, seconds: float) -> None:
-        """Let *seconds* pass: fire every timer due meanwhile, in its turn.
+        """Let *seconds* pass, and fire every timer that is due meanwhile, in order.
 
-        After each timer the loop gets some turns, so that what it woke can act, and
-        perhaps set the next timer, before time goes on. Work in threads is not
-        waited for: wait for a gate or a journal first if it must be over.
+        After each timer the loop gets some turns, so that a task that was woken can
+        act, and perhaps set the next timer, before time goes on. Work in threads is not
+        awaited: if it has to be over first, wait for a gate or a journal.
 
         Raises:
-            AssertionError: when timers follow each other without time passing.
+            AssertionError: if timers follow each other without time passing.
 
         """
         loop = _loop()

@@ -1,8 +1,8 @@
-"""Debuggers and time limits: a person who looks at a variable takes their time.
+"""Time limits are lifted while a person uses a debugger.
 
-Every limit in real time is lifted while a debugger is there. One counts as there when
+A debugger counts as present if
 
-- it was said so (`lift_limits`): `test --debug`, or pytest has entered pdb,
+- the process was told so (`lift_limits`): `test --debug`, or pytest has entered pdb,
 - a trace function is set that is not a coverage tool's: pdb, and the debuggers of
   editors up to Python 3.11,
 - a tool has registered as the debugger with `sys.monitoring`: those from 3.12 on.
@@ -25,7 +25,7 @@ def lift_limits(lifted: bool = True) -> None:
 
 
 def limits_are_lifted() -> bool:
-    """Whether somebody may be looking at this process in a debugger."""
+    """Whether a person may be looking at this process in a debugger."""
     return _lifted or _is_traced() or _is_monitored()
 
 
@@ -36,7 +36,7 @@ def real_seconds(seconds: float) -> float | None:
 
 @contextmanager
 def at_prompt() -> Iterator[None]:
-    """Note that the block waits for a person, in whichever thread."""
+    """Note that the block waits for a person, in any thread."""
     global _prompts
     _prompts += 1
     try:
@@ -46,7 +46,7 @@ def at_prompt() -> Iterator[None]:
 
 
 def is_at_prompt() -> bool:
-    """Whether some thread waits for a person, so that its silence means nothing."""
+    """Whether a thread waits for a person, so that its silence means nothing."""
     return _prompts > 0
 
 

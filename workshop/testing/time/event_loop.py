@@ -1,8 +1,8 @@
 """The event loop that tests run on.
 
-It is asyncio's own loop with three additions: it remembers which tasks the app made,
-it notices that the outside world (threads, sockets) takes part, and a ``SystemExit``
-in one of the app's tasks is reported instead of stopping the loop in mid-flight.
+It is asyncio's own loop with three additions: it remembers which tasks the app made, it
+notices when threads or sockets take part, and it reports a `SystemExit` in one of the
+app's tasks instead of stopping.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from workshop.private_apis.event_loop import ObservedLoop
 from workshop.testing.time.watchdog import Watchdog
 
 if TYPE_CHECKING or sys.platform != "win32":
@@ -27,8 +28,8 @@ else:
 owner: ContextVar[object | None] = ContextVar("owner", default=None)
 
 
-class WatchedLoop(asyncio.BaseEventLoop):
-    """What the lab adds to a loop; see the module. Mixed into a real loop.
+class WatchedLoop(ObservedLoop):
+    """What the test kit adds to a loop; see the module. Mix it into a real loop.
 
     Attributes:
         outside: how often a thread, a process or a connection has taken part.
@@ -36,13 +37,12 @@ class WatchedLoop(asyncio.BaseEventLoop):
         threads_before: the threads that were alive before this loop.
         tasks: every task made by a test or an app, as long as it lives.
         owners: the app on whose behalf a task was made, for those that have one.
-        on_exit: told of a ``SystemExit`` in a task or callback; True swallows it.
+        on_exit: called with a `SystemExit` of a task or callback; True swallows it.
 
     """
 
     def __init__(self, *args: Any) -> None:
-        """Make the loop that is mixed with, with *args*."""
-        self.outside = 0
+        """Make the loop that this is mixed into, with *args*."""
         self.strangers = False
         self._doors: set[int] = set()
         self.threads_before = weakref.WeakSet(threading.enumerate())
@@ -67,9 +67,9 @@ class WatchedLoop(asyncio.BaseEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
         self, *args: Any, **options: Any
     ) -> asyncio.Handle:
-        """Count a word from another thread. After the loop's end nobody hears it.
+        """Count a call from another thread, and ignore it if the loop has closed.
 
-        A database driver's thread may still be finishing when its test is over; that
+        A database driver's thread may still be finishing when its test is over. That
         must not become an error of the next test.
         """
         if self.is_closed():
@@ -87,21 +87,21 @@ class WatchedLoop(asyncio.BaseEventLoop):
         return super().run_in_executor(*args)
 
     async def create_connection(self, *args: Any, **options: Any) -> Any:
-        """Count a connection to the outside world."""
+        """Count a connection."""
         self.outside += 1
         port = args[2] if len(args) > 2 else options.get("port")
         self.strangers |= port not in self._doors
         return await super().create_connection(*args, **options)
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
-        """Count a door to the outside world."""
+        """Count a listening socket."""
         self.outside += 1
         server = await super().create_server(*args, **options)
         self._doors.update(it.getsockname()[1] for it in server.sockets)
         return server
 
     async def create_unix_connection(self, *args: Any, **options: Any) -> Any:
-        """Count a connection to the outside world."""
+        """Count a connection."""
         self.outside += 1
         self.strangers = True
         return await super().create_unix_connection(*args, **options)
@@ -118,34 +118,26 @@ class WatchedLoop(asyncio.BaseEventLoop):
         self.strangers = True
         return await super().subprocess_shell(*args, **options)
 
-    def _process_events(self, event_list: list[Any]) -> None:
-        # Every answer of a server, not only the first connection to it, shows that
-        # somebody outside is still at work.
-        self.outside += len(event_list)
-        super()._process_events(event_list)  # type: ignore[misc]  # as _run_once
-
-    def _run_once(self) -> None:
-        # asyncio lets SystemExit and KeyboardInterrupt of any task or callback fly
-        # through run_forever(). What is ready stays ready, so the loop can go on.
-        try:
-            super()._run_once()  # type: ignore[misc]  # private, unchanged since 3.4
-        except (SystemExit, KeyboardInterrupt) as exc:
-            if self.on_exit is None or not self.on_exit(exc):
-                raise
-            for task in list(self.tasks):
-                if task.done() and not task.cancelled():
-                    task.exception()  # it has been told; not again when collected
+    def stops_for(self, error: BaseException) -> bool:
+        """Return whether *error* is for the test runner rather than for `on_exit`."""
+        if self.on_exit is None or not self.on_exit(error):
+            return True
+        for task in list(self.tasks):
+            if task.done() and not task.cancelled():
+                task.exception()  # reported already; not again when collected
+        return False
 
 
-class LabLoop(WatchedLoop, PlatformLoop):
+class LessonLoop(WatchedLoop, PlatformLoop):
     """The loop of an ordinary lesson test, in real time."""
 
 
 def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
     """Return how often threads or sockets have taken part in what *loop* did.
 
-    anyio starts its threads past the loop, and so does an app that has a pool. The
-    loop hears of them only when they are done. One that is alive counts.
+    anyio starts its threads without the loop, and so does an app with a pool of its
+    own: the loop notices them only when they are done. A thread that is alive counts
+    too.
     """
     before = getattr(loop, "threads_before", None)
     alive = sum(

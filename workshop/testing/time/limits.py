@@ -1,4 +1,4 @@
-"""The outer limit: it turns a hang into a sentence, and decides nothing else."""
+"""The outer limit, which turns a hang into a message and decides nothing else."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _CANCELLATIONS = 20
 
 
 async def fail_after(awaitable: Awaitable[T], never: str) -> T:
-    """Wait for *awaitable*, at most ``LIMIT_SECONDS`` of real time.
+    """Wait for *awaitable*, at most `LIMIT_SECONDS` of real time.
 
-    The limit is kept by a thread and not by the loop, so that it also holds
-    while the clock is moved by hand. In a debugger there is none. The awaitable
-    runs in a task of its own. When the limit passes, that task is cancelled, and
-    left to the app's teardown if it does not end.
+    A thread keeps the limit, not the loop, so it also holds while a test moves the
+    clock. In a debugger there is no limit. The awaitable runs in a task of its own,
+    which is cancelled when the limit has passed. If it does not end then, the app's
+    teardown handles it.
 
     Raises:
-        TimeLimitExceeded: with *never* as its words, when the limit has passed.
-        AppExit: when the awaitable raised ``SystemExit``.
+        TimeLimitExceeded: with *never* as its message, if the limit has passed.
+        AppExit: if the awaitable raised `SystemExit`.
 
     """
     task = asyncio.ensure_future(awaitable)
@@ -59,7 +59,7 @@ async def fail_after(awaitable: Awaitable[T], never: str) -> T:
 
 
 def _more_periods(periods: int) -> int:
-    """Return which period comes next, 0 for none.
+    """Return the number of the next period, or 0 if there is none.
 
     A process of a pool that is just starting may have to import everything first.
     """
@@ -69,10 +69,10 @@ def _more_periods(periods: int) -> int:
 
 
 async def end(*tasks: asyncio.Future[Any]) -> bool:
-    """Cancel *tasks* and give them some loop cycles to end. Return whether all did.
+    """Cancel *tasks*, give them some turns to end, and return whether all did.
 
-    A task that swallows its cancellation is asked a few times more. One that waits
-    for a thread cannot end before the thread does; it is not waited for.
+    A task that swallows its cancellation is cancelled a few times more. One that waits
+    for a thread cannot end before the thread does, so it is not awaited.
     """
     for _ in range(_CANCELLATIONS):
         left = [task for task in tasks if not task.done()]

@@ -1,4 +1,4 @@
-"""The thread that rings when a limit has passed, whatever the event loop does."""
+"""The thread that acts when a limit has passed, even if the event loop is blocked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Watchdog(threading.Thread):
     """
 
     def __init__(self) -> None:
-        """Make it; it is started by whoever needs it."""
+        """Make a watchdog that has not been started."""
         super().__init__(name="watchdog", daemon=True)
         self._changed = threading.Condition()
         self._numbers = itertools.count()
@@ -24,7 +24,7 @@ class Watchdog(threading.Thread):
         self._rings: dict[int, Callable[[], object]] = {}
 
     def call_later(self, seconds: float, ring: Callable[[], object]) -> int:
-        """Have *ring* called in this thread after *seconds*; return its number."""
+        """Call *ring* in this thread after *seconds*; return the call's number."""
         with self._changed:
             number = next(self._numbers)
             self._rings[number] = ring
@@ -35,12 +35,12 @@ class Watchdog(threading.Thread):
         return number
 
     def cancel(self, number: int) -> None:
-        """Forget what was to be called under *number*, if it has not been called."""
+        """Cancel the call with this *number*, if it has not been made."""
         with self._changed:
             self._rings.pop(number, None)
 
     def run(self) -> None:
-        """Call what is due, one after the other, for ever."""
+        """Make the calls that are due, one after another, for ever."""
         while True:
             ring = self._next()
             if ring is not None:
@@ -62,7 +62,7 @@ _lock = threading.Lock()
 
 
 def watchdog() -> Watchdog:
-    """Return this process's watchdog, at work. A forked process has its own."""
+    """Return this process's watchdog, running. A forked process has its own."""
     global _keeper
     with _lock:
         if _keeper is None or not _keeper.is_alive():

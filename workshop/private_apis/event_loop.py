@@ -1,0 +1,99 @@
+"""What asyncio keeps private: the turn of a loop, timers, tasks and readers."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from typing import Any, TypeVar
+
+AnyHandle = TypeVar("AnyHandle", bound=asyncio.Handle)
+
+
+class ObservedLoop(asyncio.BaseEventLoop):
+    """Counts I/O events, and asks before `SystemExit` stops the loop.
+
+    Mix it into a real loop, in front of it. It replaces two methods that asyncio calls
+    in every turn of the loop, rather than adding calls of its own.
+
+    Attributes:
+        outside: how often something outside of the loop has taken part.
+
+    """
+
+    outside = 0
+
+    def stops_for(self, error: BaseException) -> bool:
+        """Return whether *error*, raised by a task or a callback, stops the loop."""
+        return True
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        # Each response of a server counts, not only the first connection to it.
+        self.outside += len(event_list)
+        super()._process_events(event_list)  # type: ignore[misc]  # not in typeshed
+
+    def _run_once(self) -> None:
+        # asyncio lets SystemExit and KeyboardInterrupt of any task or callback leave
+        # run_forever(). What is ready stays ready, so the loop can go on.
+        try:
+            super()._run_once()  # type: ignore[misc]  # not in typeshed
+        except (SystemExit, KeyboardInterrupt) as error:
+            if self.stops_for(error):
+                raise
+
+
+def timers_of(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
+    """Return the timers of *loop* that have not been cancelled."""
+    timers: list[asyncio.TimerHandle] = getattr(loop, "_scheduled", [])
+    return [timer for timer in timers if not timer.cancelled()]
+
+
+def context_of(handle: asyncio.Handle) -> Context:
+    """Return the context in which *handle* will run its callback."""
+    context: Context = handle._context  # type: ignore[attr-defined]
+    # Python 3.12 has `get_context()`, 3.11 has only the attribute.
+    return context
+
+
+def without_caller(handle: AnyHandle) -> AnyHandle:
+    """Return *handle* without the innermost frame of where it was made.
+
+    Only a loop in debug mode keeps those frames.
+    """
+    made = getattr(handle, "_source_traceback", None)
+    if made:
+        del made[-1]
+    return handle
+
+
+def forget_task(task: asyncio.Task[Any]) -> None:
+    """Make *task*, which refuses to end, unknown to its loop, which can then be closed.
+
+    Closing a loop with `asyncio.Runner` waits for every task that asyncio knows of.
+    """
+    asyncio._unregister_task(task)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    """Return the exception of a finished *task* without marking it as retrieved.
+
+    `Task.exception` would silence "Task exception was never retrieved".
+    """
+    return task._exception
+
+
+class PulledReader(asyncio.StreamReader):
+    """A stream reader without a transport: it fetches data when somebody reads."""
+
+    async def pull(self) -> None:
+        """Call `feed_data` or `feed_eof`."""
+        raise NotImplementedError
+
+    async def _wait_for_data(self, func_name: str) -> None:
+        await self.pull()
+
+
+def threads_of(executor: ThreadPoolExecutor) -> int:
+    """Return how many threads *executor* may have."""
+    return executor._max_workers

@@ -30,9 +30,10 @@ import tiny_core
 
 def main(arguments):
     if arguments[0] == "selftest":
-        from workshop.environment.selftest import selftest
+        from workshop.environment.selftest import Tier, selftest
 
-        return selftest("--everywhere" in arguments)
+        tiers = {"--all": Tier.ALL, "--everywhere": Tier.EVERYWHERE}
+        return selftest(tiers.get(arguments[-1], Tier.QUICK))
     print("verb:", *arguments)
     print("python:", sys.orig_argv[0])
     print("prefix:", sys.prefix)
@@ -89,14 +90,17 @@ class Checkout:
     def make(cls, folder: Path) -> Checkout:
         """Copy what the set-up needs into *folder*."""
         root = folder / "checkout"
-        for part in ("environment", "processes", "doctor", "services", "terminal"):
+        for part in (
+            *("entry", "environment", "processes", "doctor", "services", "terminal"),
+        ):
             shutil.copytree(
                 ROOT / "workshop" / part,
                 root / "workshop" / part,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        for name in ("workshop/__init__.py", "workshop/__main__.py", "Makefile"):
-            shutil.copy(ROOT / name, root / name)
+        for name in ("__init__.py", "__main__.py", "commands.py"):
+            shutil.copy(ROOT / "workshop" / name, root / "workshop" / name)
+        shutil.copy(ROOT / "Makefile", root / "Makefile")
         (root / "workshop" / "cli").mkdir()
         (root / "workshop" / "cli" / "__init__.py").write_text(CLI, encoding="utf-8")
         (root / "requirements").mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.testing.nested import Told, run_lesson
-from workshop.check.gate import AT_ONCE
+from workshop.check.answers import AT_ONCE
 from workshop.grading import Limits
 from workshop.grading.engine import make_job, run_job
 from workshop.lesson import Catalogue, Lesson

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workshop.check.gate import grade_source
+from workshop.check.answers import grade_source
 from workshop.check.generated import Part
 from workshop.cli.app import command_line
 from workshop.commands import VERBS

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workshop.actions.checkout import CheckoutActions
-from workshop.check.gate import grade_source
+from workshop.check.answers import grade_source
 from workshop.cli import place
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson

@@ -1,0 +1,43 @@
+"""How several processes share the tests: `pytest tests -n auto`."""
+
+from __future__ import annotations
+
+import re
+
+from xdist.scheduler import LoadFileScheduling
+
+_DIVIDED = {
+    "tests/check/test_lessons.py",
+    "tests/check/test_surroundings.py",
+    "tests/grading/test_tampering.py",
+}
+"""Files of long tests that share no fixture of their module."""
+
+_ANSWER_TO = re.compile(
+    r"::test_(after_k_repairs|an_answer_is_judged)\w*\[(?P<lesson>\d\w*)"
+)
+
+
+class Shards(LoadFileScheduling):
+    """Gives each process whole files, but divides those that take longest."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shard_of(nodeid)
+
+
+def shard_of(nodeid: str) -> str:
+    """Return the name of the shard to which a test belongs.
+
+    All tests of a shard run in one process, one after the other. Answers to one
+    lesson stay together, because the same fork servers grade them.
+
+    >>> shard_of("tests/cli/test_learn.py::test_it")
+    'tests/cli/test_learn.py'
+    >>> shard_of("tests/check/test_lessons.py::test_an_answer_is_judged[01_seats, x]")
+    'tests/check/test_lessons.py, answers to 01_seats'
+    """
+    file = nodeid.partition("::")[0]
+    if file not in _DIVIDED:
+        return file
+    answer = _ANSWER_TO.search(nodeid)
+    return f"{file}, answers to {answer['lesson']}" if answer else nodeid

@@ -13,6 +13,8 @@ from workshop.lesson import Lesson
 from workshop.sandbox.cores import cores
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from tests.shards import Shards
 
 TESTS = Path(__file__).parent
@@ -39,11 +41,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Shards:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shards:
     """Share the tests by file and by lesson."""
     from tests.shards import Shards
 
-    return Shards(config)
+    return Shards(config, log)
 
 
 @pytest.fixture

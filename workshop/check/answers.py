@@ -52,12 +52,12 @@ class Answers:
     ) -> None:
         self._pool = ThreadPoolExecutor(at_once)
         self._resources = ExitStack()
-        self._desks: queue.SimpleQueue[_Desk] = queue.SimpleQueue()
+        self._slots: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         for _ in range(at_once):
             folder = self._resources.enter_context(temporary_folder("answer"))
-            desk = _Desk(lesson, folder, {**environment, **_APART})
-            self._resources.callback(desk.close)
-            self._desks.put(desk)
+            slot = _Slot(lesson, folder, {**environment, **_APART})
+            self._resources.callback(slot.close)
+            self._slots.put(slot)
 
     def submit(self, source: str) -> Future[LessonVerdict]:
         """Grade the text *source* as soon as its turn comes."""
@@ -69,11 +69,11 @@ class Answers:
         self._resources.close()
 
     def _grade(self, source: str) -> LessonVerdict:
-        desk = self._desks.get()
+        slot = self._slots.get()
         try:
-            return desk.grade(source)
+            return slot.grade(source)
         finally:
-            self._desks.put(desk)
+            self._slots.put(slot)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def answers_to(
         answers.close()
 
 
-class _Desk:
+class _Slot:
     """A file for one answer after the other, and the fork server that tests it."""
 
     def __init__(

@@ -13,9 +13,12 @@ _DIVIDED = {
 }
 """Files of long tests that share no fixture of their module."""
 
-_ANSWER_TO = re.compile(
-    r"::test_(after_k_repairs|an_answer_is_judged)\w*\[(?P<lesson>\d\w*)"
+_GRADED_TOGETHER = (
+    "after_k_repairs_exactly_k_steps_pass",
+    "its_solution_passes",
+    "an_answer_is_judged_as_declared",
 )
+_LESSON = re.compile(rf"::test_(?:{'|'.join(_GRADED_TOGETHER)})\[(?P<lesson>\d\w*)")
 
 
 class Shards(LoadFileScheduling):
@@ -33,11 +36,11 @@ def shard_of(nodeid: str) -> str:
 
     >>> shard_of("tests/cli/test_learn.py::test_it")
     'tests/cli/test_learn.py'
-    >>> shard_of("tests/check/test_lessons.py::test_an_answer_is_judged[01_seats, x]")
+    >>> shard_of("tests/check/test_lessons.py::test_its_solution_passes[01_seats]")
     'tests/check/test_lessons.py, answers to 01_seats'
     """
     file = nodeid.partition("::")[0]
     if file not in _DIVIDED:
         return file
-    answer = _ANSWER_TO.search(nodeid)
-    return f"{file}, answers to {answer['lesson']}" if answer else nodeid
+    found = _LESSON.search(nodeid)
+    return f"{file}, answers to {found['lesson']}" if found else nodeid

@@ -91,7 +91,7 @@ def matrix(
     """Return what is left in each cell that is asked for; four are played at a time."""
     folder = tmp_path_factory.mktemp("matrix")
     asked = [
-        (it.callspec.params["ending"], it.callspec.params["command"])
+        (str(it.callspec.params["ending"]), str(it.callspec.params["command"]))
         for it in request.session.items
         if isinstance(it, pytest.Function)
         and it.function.__name__ == "test_nothing_is_left"

@@ -37,7 +37,7 @@ def change(lesson: Lesson, tmp_path: Path) -> Change:
 @pytest.fixture
 def answers(lesson: Lesson) -> Iterator[Answers]:
     """Grade answers to the lesson."""
-    with answers_to(lesson, at_once=2) as answers:
+    with answers_to(lesson, at_once=1) as answers:
         yield answers
 
 

@@ -52,7 +52,8 @@ class Answers:
     ) -> None:
         self._pool = ThreadPoolExecutor(at_once)
         self._resources = ExitStack()
-        self._slots: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
+        # The one used last is taken first: its fork server is ready.
+        self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()
         for _ in range(at_once):
             folder = self._resources.enter_context(temporary_folder("answer"))
             slot = _Slot(lesson, folder, {**environment, **_APART})

@@ -30,9 +30,10 @@ import tiny_core
 
 def main(arguments):
     if arguments[0] == "selftest":
-        from workshop.environment.selftest import selftest
+        from workshop.environment.selftest import Tier, selftest
 
-        return selftest("--everywhere" in arguments)
+        tiers = {"--all": Tier.ALL, "--everywhere": Tier.EVERYWHERE}
+        return selftest(tiers.get(arguments[-1], Tier.QUICK))
     print("verb:", *arguments)
     print("python:", sys.orig_argv[0])
     print("prefix:", sys.prefix)

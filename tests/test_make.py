@@ -40,7 +40,9 @@ from workshop.entry.goals import UnclearGoalsError, translate
         ("lesson-00 check", "check 00"),
         ("check", "check"),
         ("test", "selftest"),
+        ("test-all", "selftest --all"),
         ("test-everywhere", "selftest --everywhere"),
+        ("install-dev", "install-dev"),
         ("doctor", "doctor"),
         ("pins", "pins"),
         ("help", "help"),
@@ -129,7 +131,7 @@ def test_a_lesson_may_be_a_completed_path(
 
 
 def test_test_alone_is_the_projects_own_suite(checkout: Checkout) -> None:
-    assert "$ python -m pytest tests\n" in make(checkout, "test").out
+    assert "$ python -m pytest tests -n auto" in make(checkout, "test").out
 
 
 def test_options_arrive_after_the_verb(checkout: Checkout) -> None:

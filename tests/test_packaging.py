@@ -35,12 +35,14 @@ def copy(tmp_path: Path) -> Path:
         ("tests/conftest.py", ""),
         ("tests/test_tool.py", "import a_package_that_only_contributors_have\n"),
         ("workshop/__init__.py", ""),
+        ("workshop/testing/__init__.py", ""),
+        ("workshop/testing/plugin.py", ""),
         ("benchmarks/__init__.py", ""),
     ):
         path = copy / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "conftest.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     return copy
 
@@ -61,9 +63,11 @@ def test_an_editor_finds_the_tests_of_lessons(copy: Path, words: list[str]) -> N
 
 
 def test_the_projects_own_tests_are_run_by_name(copy: Path) -> None:
-    (copy / "tests" / "test_tool.py").write_text(
-        "def test_tool() -> None: ...\n", encoding="utf-8"
-    )
+    there = ["site/test_tool.py", "notebooks/test_tool.py", "test_tool.py"]
+    for name in there:
+        path = copy / "tests" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("def test_tool() -> None: ...\n", encoding="utf-8")
 
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests"],
@@ -73,7 +77,8 @@ def test_the_projects_own_tests_are_run_by_name(copy: Path) -> None:
         check=False,
     )
 
-    assert "tests/test_tool.py::test_tool" in ended.stdout.splitlines(), ended.stdout
+    found = [line for line in ended.stdout.splitlines() if "::" in line]
+    assert sorted(found) == sorted(f"tests/{name}::test_tool" for name in there)
 
 
 @pytest.mark.parametrize("hook", ["build_editable", "build_wheel"])

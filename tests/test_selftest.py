@@ -1,4 +1,4 @@
-"""`make test` runs everything, to the end, and says what did not pass."""
+"""`make test` runs all its checks to the end, and prints which of them failed."""
 
 from __future__ import annotations
 
@@ -48,25 +48,37 @@ def commands(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("$ ")]
 
 
-def test_linters_types_and_tests_are_printed_and_run(checkout: Checkout) -> None:
+QUICK = [
+    "$ python -m ruff check --extend-exclude lessons,.venvs .",
+    "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
+    "$ python -m mypy",
+    f"$ python -c '{LAYERS}' --no-logo --no-cache",
+    "$ python -m pytest tests -n auto -m 'not slow'",
+]
+
+
+def test_a_contributor_waits_for_linters_types_and_quick_tests(
+    checkout: Checkout,
+) -> None:
     ended = checkout.run("selftest")
 
     assert ended.code == 0
-    assert commands(ended.out) == [
-        "$ python -m ruff check --extend-exclude lessons,.venvs .",
-        "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
-        "$ python -m mypy",
-        f"$ python -c '{LAYERS}' --no-logo --no-cache",
-        "$ python -m pytest -c notebooks/pytest.ini notebooks",
-        "$ python -m pytest tests",
-    ]
+    assert commands(ended.out) == QUICK
     assert ended.out.splitlines()[-1] == "== pytest closes =="
+
+
+def test_all_means_every_test_and_the_notebooks_too(checkout: Checkout) -> None:
+    assert commands(checkout.run("selftest", "--all").out) == [
+        *QUICK[:-1],
+        "$ python -m pytest -c notebooks/pytest.ini notebooks",
+        "$ python -m pytest tests -n auto",
+    ]
 
 
 @pytest.mark.parametrize(
     "failing", ["ruff", "mypy", "lint-imports", "pytest", "ruff mypy pytest"]
 )
-def test_one_failure_stops_nothing_and_fails_all(
+def test_one_failure_stops_nothing_but_fails_the_run(
     checkout: Checkout, failing: str
 ) -> None:
     checkout.settings["FAILING"] = failing
@@ -74,7 +86,7 @@ def test_one_failure_stops_nothing_and_fails_all(
     ended = checkout.run("selftest")
 
     assert ended.code == 1
-    assert len(commands(ended.out)) == 6
+    assert commands(ended.out) == QUICK
     assert ended.out.splitlines()[-1] == "== pytest closes =="
 
 
@@ -118,3 +130,8 @@ def test_everywhere_tests_the_oldest_and_newest_python_too(
         place = checkout.root / ".venvs" / "{}.{}".format(*version)
         assert f"where: {place}" in places
     assert places[-1] == f"where: {checkout.venv}"
+    assert commands(ended.out)[-1] == "$ python -m pytest tests -n auto"
+    others = [it for it in commands(ended.out) if "not one_python" in it]
+    assert [it.rpartition(" on ")[2] for it in others] == [
+        "{}.{}".format(*version) for version in sorted(ends)
+    ]

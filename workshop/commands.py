@@ -45,6 +45,8 @@ class Verb:
         return lesson + (self.goal or self.name)
 
 
+_CONTRIBUTORS = ("core", "postgres", "site", "notebook-tests", "dev")
+
 VERBS = (
     Verb("learn", "start here, or continue"),
     Verb("list", "the lessons and your progress"),
@@ -85,11 +87,12 @@ VERBS = (
     Verb("site", "serve the site, with reload", groups=("core", "site")),
     Verb("site-build", "build the site into site/", groups=("core", "site")),
     Verb("pins", "update requirements/", groups=()),
+    Verb("install-dev", "install contributors' packages", groups=_CONTRIBUTORS),
     Verb(
         "selftest",
-        "run the project's own tests",
+        "the project's own tests: quick ones",
         goal="test",
-        groups=("core", "postgres", "site", "notebook-tests", "dev"),
+        groups=_CONTRIBUTORS,
     ),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
@@ -194,7 +197,10 @@ def table() -> str:
     """Return the help that `make help` and `python -m workshop help` print."""
     rows = [("make …", "python -m workshop …", "")]
     rows += [(verb.make, verb.usage, verb.purpose) for verb in VERBS]
-    rows += [("test-everywhere", "selftest --everywhere", "… on other Pythons too")]
+    rows += [
+        ("test-all", "selftest --all", "… all of them"),
+        ("test-everywhere", "selftest --everywhere", "… on other Pythons too"),
+    ]
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = [f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows]
     return "\n".join(

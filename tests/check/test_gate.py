@@ -1,12 +1,13 @@
 """The author's gate lets a fit lesson through, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.tiny import GOOD, PAGE, STARTER, STATE_1
 from workshop.check import Finding, check_lesson
+from workshop.check.answers import Answers, answers_to
 from workshop.check.gate import (
     check_published_starter,
     check_solution,
@@ -33,6 +34,13 @@ def change(lesson: Lesson, tmp_path: Path) -> Change:
     return replace
 
 
+@pytest.fixture
+def answers(lesson: Lesson) -> Iterator[Answers]:
+    """Grade answers to the lesson."""
+    with answers_to(lesson, at_once=1) as answers:
+        yield answers
+
+
 def rules(findings: object) -> list[str]:
     assert hasattr(findings, "__iter__")
     return [finding.rule for finding in findings if isinstance(finding, Finding)]
@@ -54,37 +62,43 @@ def test_an_incomplete_lesson_is_not_run(lesson: Lesson, tmp_path: Path) -> None
     assert told == ["Lesson 90: rules"]
 
 
-def test_a_starter_that_passes_a_step_is_reported(lesson: Lesson) -> None:
+def test_a_starter_that_passes_a_step_is_reported(
+    lesson: Lesson, answers: Answers
+) -> None:
     lesson.state_file(0).write_text(GOOD, encoding="utf-8")
 
-    assert rules(check_states(lesson)) == ["states", "states", "own reason"]
+    assert rules(check_states(lesson, answers)) == ["states", "states", "own reason"]
 
 
-def test_a_starter_that_fails_with_an_error_is_reported(lesson: Lesson) -> None:
+def test_a_starter_that_fails_with_an_error_is_reported(
+    lesson: Lesson, answers: Answers
+) -> None:
     lesson.state_file(0).write_text("import nothing_of_that_name", encoding="utf-8")
 
-    findings = list(check_states(lesson))
+    findings = list(check_states(lesson, answers))
 
     assert "step 1 is 'error' and should be 'failed'" in findings[0].text
 
 
-def test_a_state_that_does_not_pass_its_step_is_reported(lesson: Lesson) -> None:
+def test_a_state_that_does_not_pass_its_step_is_reported(
+    lesson: Lesson, answers: Answers
+) -> None:
     lesson.state_file(1).write_text(STARTER, encoding="utf-8")
 
-    (finding,) = check_states(lesson)
+    (finding,) = check_states(lesson, answers)
 
     assert "after 1 repaired steps, step 1 is 'failed'" in finding.text
 
 
 def test_a_step_that_fails_for_different_reasons_is_reported(
-    lesson: Lesson,
+    lesson: Lesson, answers: Answers
 ) -> None:
     other = STARTER.replace(
         "    return {}\n", "    return responses.JSONResponse({}, 404)\n"
     ).replace("import FastAPI", "import FastAPI, responses")
     lesson.state_file(0).write_text(other, encoding="utf-8")
 
-    (finding,) = check_states(lesson)
+    (finding,) = check_states(lesson, answers)
 
     assert finding.rule == "own reason"
     assert "was not found, and said {}" in finding.text
@@ -125,11 +139,17 @@ def test_a_solution_that_does_not_always_pass_is_reported(
     ],
 )
 def test_misjudged_variants_are_reported(
-    old: str, new: str, words: str, lesson: Lesson, change: Change, tmp_path: Path
+    old: str,
+    new: str,
+    words: str,
+    lesson: Lesson,
+    change: Change,
+    answers: Answers,
+    tmp_path: Path,
 ) -> None:
     change("tests/variants/90_seats/variants.toml", old, new)
 
-    (finding,) = check_variants(lesson, tmp_path)
+    (finding,) = check_variants(lesson, tmp_path, answers)
 
     assert words in finding.text
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from workshop.check.answers import AT_ONCE, Answers, answers_to
 from workshop.check.gate import (
-    AT_ONCE,
     check_published_starter,
     check_solution,
     check_states,
-    grade_source,
 )
 from workshop.check.generated import check_generated
 from workshop.check.pages import check_page
@@ -35,47 +36,77 @@ VARIANTS = [variant for it in LESSONS for variant in read_variants(it, ROOT)]
 REPEATS = 3
 
 
-def _judged_everywhere() -> set[tuple[str, str]]:
-    """Name the answers that every Python judges; one Python judges them all.
+def representatives(variants: Iterable[Variant]) -> list[Variant]:
+    """Return so many wrong answers that each test of a lesson refuses one.
 
-    All right ones, and so many wrong ones that each test refuses somebody.
+    An answer that many tests refuse is chosen first, so that few are enough.
     """
-    chosen: set[tuple[str, str]] = set()
+    chosen = []
     refusing: set[tuple[str, str]] = set()
-    for variant in VARIANTS:
-        tests = {(variant.lesson, name) for name in variant.refused_by}
-        if variant.is_right or tests - refusing:
-            chosen.add((variant.lesson, variant.name))
+    for variant in sorted(variants, key=lambda it: -len(it.refused_by)):
+        tests = {(variant.lesson, test) for test in variant.refused_by}
+        if tests - refusing:
+            chosen.append(variant)
             refusing |= tests
     return chosen
 
 
-EVERYWHERE = _judged_everywhere()
+REPRESENTATIVES = representatives(VARIANTS)
 
 every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug)
+slow = pytest.mark.slow
+
+
+class AnswersByLesson:
+    """Answers to the lessons, graded side by side by the same fork servers."""
+
+    def __init__(self, asked: Iterable[Variant], at_once: int) -> None:
+        self._asked = list(asked)
+        self._at_once = at_once
+        self._opened = ExitStack()
+        self._answers: dict[str, Answers] = {}
+        self._graded: dict[tuple[str, str], Future[LessonVerdict]] = {}
+
+    def to(self, lesson: Lesson) -> Answers:
+        """Return what grades answers to *lesson*, and close that of the last one."""
+        if lesson.slug not in self._answers:
+            self.close()
+            answers = self._opened.enter_context(
+                answers_to(lesson, at_once=self._at_once)
+            )
+            self._answers[lesson.slug] = answers
+        return self._answers[lesson.slug]
+
+    def verdict(self, variant: Variant) -> LessonVerdict:
+        """Return the verdict on *variant*, and have its lesson's next ones graded."""
+        answers = self.to(next(it for it in LESSONS if it.slug == variant.lesson))
+        if (variant.lesson, variant.name) not in self._graded:
+            for it in self._asked:
+                if it.lesson == variant.lesson:
+                    self._graded[it.lesson, it.name] = answers.submit(it.source)
+        return self._graded[variant.lesson, variant.name].result()
+
+    def close(self) -> None:
+        """Stop grading, also what has not begun: nobody will look at it."""
+        self._opened.close()
+        self._answers.clear()
+        self._graded.clear()
 
 
 @pytest.fixture(scope="module")
-def judged(
-    request: pytest.FixtureRequest,
-) -> Iterator[dict[str, Future[LessonVerdict]]]:
-    """Start grading the requested variants, several in parallel."""
-    pool = ThreadPoolExecutor(AT_ONCE)
-    by_slug = {it.slug: it for it in LESSONS}
+def answers(request: pytest.FixtureRequest) -> Iterator[AnswersByLesson]:
+    """Grade the answers that are asked for, several at once."""
     asked = [
         cast(Variant, item.callspec.params["variant"])
         for item in request.session.items
         if isinstance(item, pytest.Function)
         and item.function.__name__ == "test_a_variant_is_judged_as_declared"
     ]
-    yield {
-        f"{it.lesson} {it.name}": pool.submit(
-            grade_source, by_slug[it.lesson], it.source
-        )
-        for it in asked
-    }
-    # Whoever stops early need not wait for answers that nobody will look at.
-    pool.shutdown(cancel_futures=True)
+    # Where several processes share the tests, they share the cores, too.
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    by_lesson = AnswersByLesson(asked, max(2, AT_ONCE // processes))
+    yield by_lesson
+    by_lesson.close()
 
 
 @every_lesson
@@ -96,16 +127,26 @@ def test_its_starter_serves(lesson: Lesson) -> None:
 
 
 @every_lesson
-def test_after_k_repairs_exactly_k_steps_pass(lesson: Lesson) -> None:
-    assert list(check_states(lesson)) == []
+def test_after_k_repairs_exactly_k_steps_pass(
+    lesson: Lesson, answers: AnswersByLesson
+) -> None:
+    assert list(check_states(lesson, answers.to(lesson))) == []
 
 
+@every_lesson
+def test_its_solution_passes(lesson: Lesson, answers: AnswersByLesson) -> None:
+    solution = lesson.solution_file.read_text(encoding="utf-8")
+
+    assert answers.to(lesson).submit(solution).result().passed
+
+
+@slow
 @every_lesson
 def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> None:
     assert list(check_solution(lesson, REPEATS)) == []
 
 
-@pytest.mark.one_python
+@slow
 @every_lesson
 def test_its_page_shows_tested_code_and_current_output(lesson: Lesson) -> None:
     assert list(check_page(lesson.page, ROOT, outputs_of(lesson))) == []
@@ -115,6 +156,7 @@ def test_tables_facts_agendas_and_references_are_todays() -> None:
     assert list(check_generated(ROOT, verb_parts(ROOT, command_line()))) == []
 
 
+@slow
 @pytest.mark.parametrize(
     "lesson",
     [it for it in LESSONS if "database" in it.fixtures],
@@ -124,10 +166,12 @@ def test_it_works_on_postgresql(lesson: Lesson) -> None:
     with database_server("postgres") as server:
         environment = {"WORKSHOP_DATABASE_URL": server.url}
 
-        assert list(check_states(lesson, environment)) == []
+        with answers_to(lesson, environment, at_once=2) as answers:
+            assert list(check_states(lesson, answers)) == []
         assert list(check_solution(lesson, REPEATS, environment)) == []
 
 
+@slow
 @pytest.mark.parametrize(
     "lesson",
     [it for it in LESSONS if "redis" in it.fixtures],
@@ -149,15 +193,22 @@ def test_it_works_on_the_redis_imitation_for_windows(lesson: Lesson) -> None:
     [
         pytest.param(
             it,
-            marks=[] if (it.lesson, it.name) in EVERYWHERE else pytest.mark.one_python,
+            marks=[] if it in REPRESENTATIVES else slow,
             id=f"{it.lesson}, {'right' if it.is_right else 'wrong'}: {it.name}",
         )
         for it in VARIANTS
     ],
 )
 def test_a_variant_is_judged_as_declared(
-    variant: Variant, judged: dict[str, Future[LessonVerdict]]
+    variant: Variant, answers: AnswersByLesson
 ) -> None:
-    verdict = judged[f"{variant.lesson} {variant.name}"].result()
+    assert misjudged(variant, answers.verdict(variant)) == ""
 
-    assert misjudged(variant, verdict) == ""
+
+@every_lesson
+def test_a_representative_is_refused_by_each_of_its_tests(lesson: Lesson) -> None:
+    chosen = [it for it in REPRESENTATIVES if it.lesson == lesson.slug]
+
+    assert {test for it in chosen for test in it.refused_by} == {
+        test.id for test in lesson.tests
+    }

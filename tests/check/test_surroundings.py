@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import sampled
 from workshop.lesson import Catalogue, Lesson
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def surroundings(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.one_python
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug)
+@pytest.mark.parametrize("lesson", sampled(LESSONS), ids=lambda it: it.slug)
 def test_a_solution_passes_regardless_of_the_users_settings(
     lesson: Lesson, surroundings: dict[str, str]
 ) -> None:

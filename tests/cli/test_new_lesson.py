@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import sampled
 from workshop.check.rules.files import PLACEHOLDER
 from workshop.lesson import Catalogue, Lesson
 
@@ -51,7 +52,7 @@ def test_all_files_of_a_new_lesson_are_written(said: Said, tmp_path: Path) -> No
     assert (lesson.title, lesson.minutes, len(lesson.steps)) == ("Server events", 10, 2)
 
 
-@pytest.mark.parametrize("steps", ["1", "4", "9"])
+@pytest.mark.parametrize("steps", sampled(["1", "4", "9"]))
 def test_its_starter_fails_each_step_and_its_solution_passes(
     steps: str, said: Said
 ) -> None:
@@ -65,11 +66,14 @@ def test_its_starter_fails_each_step_and_its_solution_passes(
     assert "Show 1 has free seats" in solution
 
 
+@pytest.mark.slow
 def test_the_gate_only_reports_unwritten_parts(said: Said) -> None:
     said("new-lesson", "08_rows", "--steps", "3")
     # The notebook is made by a verb of its own, which needs a kernel.
     finds = [
-        line for line in said("check", "08")[1].splitlines() if ": draft:" not in line
+        line
+        for line in said("check", "08", "--repeat", "3")[1].splitlines()
+        if ": draft:" not in line
     ]
 
     assert [line.partition(": ")[2].partition(": ")[0] for line in finds[:-1]] == [
@@ -77,6 +81,7 @@ def test_the_gate_only_reports_unwritten_parts(said: Said) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_new_lesson_has_a_timeline_and_working_states(
     said: Said, tmp_path: Path
 ) -> None:

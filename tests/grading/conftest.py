@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -26,14 +26,33 @@ def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert left == []
 
 
-REFUSALS: list[tuple[str, str, str]] = []
+REFUSED = "answer refused"
+"""The property of a test's report that says which answer was refused, and how."""
+
+
+@pytest.fixture
+def refused(
+    record_property: Callable[[str, object], None],
+) -> Callable[[str, str, str], None]:
+    """Return a function that has an answer's name, verdict and words printed."""
+
+    def record(name: str, verdict: str, words: str) -> None:
+        record_property(REFUSED, (name, verdict, words))
+
+    return record
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the refused apps and the messages."""
-    if not REFUSALS:
+    refused = sorted(
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == REFUSED
+    )
+    if not refused:
         return
     terminalreporter.section("answers refused")
-    for name, verdict, words in sorted(REFUSALS):
+    for name, verdict, words in refused:
         terminalreporter.write_line(f"{name:<42} {verdict:<9} {words}")
-    terminalreporter.write_line(f"{len(REFUSALS)} refused")
+    terminalreporter.write_line(f"{len(refused)} refused")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.grading.conftest import REFUSALS
 from tests.tiny import GOOD
 from workshop.grading import Limits, Verdict, grade
 from workshop.lesson import Lesson
@@ -132,25 +131,28 @@ def test_it_is_refused_with_its_own_message(
     lesson: Lesson,
     answer: Callable[[str], Path],
     no_process_left: None,
+    refused: Callable[[str, str, str], None],
 ) -> None:
     source, verdict, words = HOSTILE[name]
 
     graded = grade(lesson, answer(source), limits=LIMITS)
 
     first = graded.steps[0].tests[0]
-    REFUSALS.append((name, str(graded.verdict), first.message))
+    refused(name, str(graded.verdict), first.message)
     assert not graded.passed
     assert (graded.verdict, first.verdict) == (verdict, verdict), first.message
     assert words in first.message
 
 
 def test_input_in_a_handler_is_refused_and_named(
-    lesson: Lesson, answer: Callable[[str], Path]
+    lesson: Lesson,
+    answer: Callable[[str], Path],
+    refused: Callable[[str, str, str], None],
 ) -> None:
     graded = grade(lesson, answer(handler("input('Seats? ')")), limits=LIMITS)
 
     first = graded.steps[0].tests[0]
-    REFUSALS.append(("input() in a handler", str(graded.verdict), first.message))
+    refused("input() in a handler", str(graded.verdict), first.message)
     assert first.verdict is Verdict.FAILED
     assert "EOFError" in " ".join(first.raised)
     assert first.line.startswith("app.py:")
@@ -184,8 +186,9 @@ def test_leftover_processes_do_not_delay_the_verdict_or_survive(
     lesson: Lesson,
     answer: Callable[[str], Path],
     no_process_left: None,
+    refused: Callable[[str, str, str], None],
 ) -> None:
     graded = grade(lesson, answer(LEFTOVERS[name]), limits=LIMITS)
 
-    REFUSALS.append((f"left behind: {name}", "ended", "with the run; none is left"))
+    refused(f"left behind: {name}", "ended", "with the run; none is left")
     assert graded.passed, [t.message for t in graded.steps[0].tests]

@@ -111,7 +111,7 @@ def test_only_a_changed_output_fails(text: Path, tmp_path: Path) -> None:
     home.mkdir()
 
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *NOTEBOOKS, "-q"],
+        [sys.executable, *NOTEBOOKS, "-q"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)},
         capture_output=True,

@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
         raise MissingToolError(
-            "Playwright is not installed; `make test` installs it."
+            "Playwright is not installed; `make install-dev` installs it."
         ) from None
     wanted = os.environ.get("WORKSHOP_CHROMIUM")
     path = wanted or next(filter(None, map(shutil.which, _NAMES)), None)

@@ -49,6 +49,9 @@ def needed() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+# A browser is slow to start, and npm fetches what judges accessibility.
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("material", reason="mkdocs-material needs Python 3.11.5")
 
 

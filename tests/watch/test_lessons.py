@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import sampled
 from tests.watch.conftest import watch
 from workshop.actions.services import services_for_tests
 from workshop.grading import Verdict
@@ -16,7 +17,7 @@ from workshop.paths import ROOT
 LESSONS = Catalogue(ROOT).lessons()
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda it: it.slug)
+@pytest.mark.parametrize("lesson", sampled(LESSONS), ids=lambda it: it.slug)
 def test_the_starter_fails_and_the_solution_passes(
     lesson: Lesson, tmp_path: Path
 ) -> None:

@@ -5,34 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from workshop.check.answers import PATIENT, Answers, answers_to
 from workshop.check.finding import Finding
 from workshop.check.load import busy_cores
 from workshop.check.rules import broken_rules
 from workshop.check.serving import serving_problem
 from workshop.check.variants import VariantError, misjudged, read_variants
-from workshop.grading import LessonVerdict, Limits, Verdict, grade
+from workshop.grading import LessonVerdict, Verdict
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
 from workshop.lesson.completeness import is_file
-from workshop.processes.temporary import temporary_folder
-from workshop.sandbox.cores import cores
 
 AUTHOR = "WORKSHOP_AUTHOR"
 """Set where lessons are published. There, an edited starter is an error."""
-
-# On a busy machine a slow failure must not become a timeout.
-_PATIENT = Limits(test_seconds=30)
-
-AT_ONCE = 2 * cores()
-"""How many variants are graded in parallel. A wrong one mostly waits for a timeout."""
-
-# Variants graded in parallel must not count each other's connections, so each run
-# starts its own embedded server.
-_APART = {"WORKSHOP_REDIS_URL": ""}
 
 _NUMBER = re.compile(r"\d+")
 """Numbers may differ in equal messages: 201 on the starter, 500 after other repairs."""
@@ -67,12 +55,15 @@ def check_lesson(
         problem = serving_problem(lesson.state_file(0), environment)
         if problem:
             findings.append(Finding(lesson.slug, "starter serves", problem))
-        say(f"Lesson {lesson.number}: the states after each step")
-        findings += check_states(lesson, environment)
-        say(f"Lesson {lesson.number}: the solution, {repeats} times, all cores busy")
-        findings += check_solution(lesson, repeats, environment)
-        say(f"Lesson {lesson.number}: wrong and right variants")
-        findings += check_variants(lesson, root, environment)
+        with answers_to(lesson, environment) as answers:
+            say(f"Lesson {lesson.number}: the states after each step")
+            findings += check_states(lesson, answers)
+            say(
+                f"Lesson {lesson.number}: the solution, {repeats} times, all cores busy"
+            )
+            findings += check_solution(lesson, repeats, environment)
+            say(f"Lesson {lesson.number}: wrong and right variants")
+            findings += check_variants(lesson, root, answers)
     return findings
 
 
@@ -103,28 +94,16 @@ def check_published_starter(
         say(f"{text}: it has been edited. The published starter is judged.")
 
 
-def check_states(
-    lesson: Lesson, environment: Mapping[str, str] | None = None
-) -> Iterator[Finding]:
+def check_states(lesson: Lesson, answers: Answers) -> Iterator[Finding]:
     """Check that after K repairs exactly the tests of steps 1 to K pass.
 
     The other steps must fail by an assertion and for their own reason: with the same
     message whether or not the steps before them are repaired.
     """
     total = len(lesson.steps)
-    answers = [lesson.state_file(number) for number in range(total)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        verdicts = list(
-            pool.map(
-                lambda path: grade(
-                    lesson,
-                    path,
-                    environment={**(environment or {}), **_APART},
-                    limits=_PATIENT,
-                ),
-                answers,
-            )
-        )
+    files = [lesson.state_file(number) for number in range(total)]
+    graded = [answers.submit(file.read_text(encoding="utf-8")) for file in files]
+    verdicts = [each.result() for each in graded]
     for repaired, verdict in enumerate(verdicts):
         for step in verdict.steps:
             wanted = Verdict.PASSED if step.number <= repaired else Verdict.FAILED
@@ -159,7 +138,7 @@ def check_solution(
             rounds=repeats,
             seed=1,
             environment=environment,
-            limits=_PATIENT,
+            limits=PATIENT,
         )
     lost = [verdict for verdict in verdicts if not verdict.passed]
     if lost or len(verdicts) != repeats:
@@ -178,34 +157,18 @@ def check_solution(
         )
 
 
-def check_variants(
-    lesson: Lesson, root: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[Finding]:
+def check_variants(lesson: Lesson, root: Path, answers: Answers) -> Iterator[Finding]:
     """Check that wrong variants are refused as declared and right ones pass."""
     try:
         variants = read_variants(lesson, root)
     except VariantError as error:
         yield Finding(lesson.slug, "variants", str(error))
         return
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        verdicts = pool.map(
-            lambda variant: grade_source(lesson, variant.source, environment), variants
-        )
-        for variant, verdict in zip(variants, verdicts, strict=True):
-            problem = misjudged(variant, verdict)
-            if problem:
-                yield Finding(lesson.slug, "variants", f"{variant.name!r}: {problem}")
-
-
-def grade_source(
-    lesson: Lesson, source: str, environment: Mapping[str, str] | None = None
-) -> LessonVerdict:
-    """Grade the text *source* as a solution of *lesson*."""
-    with temporary_folder("variant") as folder:
-        answer = folder / "app.py"
-        answer.write_text(source, encoding="utf-8")
-        alone = {**(environment or {}), **_APART}
-        return grade(lesson, answer, environment=alone, limits=_PATIENT)
+    graded = [answers.submit(variant.source) for variant in variants]
+    for variant, verdict in zip(variants, graded, strict=True):
+        problem = misjudged(variant, verdict.result())
+        if problem:
+            yield Finding(lesson.slug, "variants", f"{variant.name!r}: {problem}")
 
 
 def _messages(verdict: LessonVerdict, number: int) -> list[str]:

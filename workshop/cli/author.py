@@ -120,15 +120,34 @@ def doctor() -> int:
     return main()
 
 
+@click.command("install-dev")
+def install_dev() -> int:
+    """Install the packages that contributors need, and run nothing."""
+    # They are there already: each verb gets its packages before it begins.
+    click.echo("The packages for contributors are installed.")
+    return PASSED
+
+
 @click.command("selftest")
+@click.option("--all", "everything", is_flag=True, help="The slow tests, too.")
 @click.option(
-    "--everywhere", is_flag=True, help="Also on the oldest and newest Python."
+    "--everywhere",
+    is_flag=True,
+    help="All, and on the oldest and newest Python what may differ there.",
 )
-def selftest(everywhere: bool) -> int:
-    """Run the project's whole test suite (make test)."""
+def selftest(everything: bool, everywhere: bool) -> int:
+    """Run linters, type checker and the project's own tests (make test).
+
+    Without an option, slow tests are left out.
+    """
+    from workshop.environment.selftest import Tier
     from workshop.environment.selftest import selftest as run
 
-    return run(everywhere)
+    if everywhere:
+        return run(Tier.EVERYWHERE)
+    return run(Tier.ALL if everything else Tier.QUICK)
 
 
-VERBS: tuple[click.Command, ...] = (new_lesson, check, pages, doctor, selftest)
+VERBS: tuple[click.Command, ...] = (
+    *(new_lesson, check, pages, doctor, install_dev, selftest),
+)

@@ -57,7 +57,7 @@ def notebooks_test() -> int:
     """Check that every notebook still gives its recorded outputs."""
     from workshop.environment.selftest import NOTEBOOKS
 
-    command = [sys.executable, "-m", "pytest", *NOTEBOOKS]
+    command = [sys.executable, *NOTEBOOKS]
     code = call(command, cwd=paths.ROOT, environment=os.environ)
     return NOT_PASSED if code else PASSED
 

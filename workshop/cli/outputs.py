@@ -8,7 +8,7 @@ import click
 
 from workshop import paths
 from workshop.check import Finding
-from workshop.check.gate import grade_source
+from workshop.check.answers import grade_source
 from workshop.check.generated import Part, check_generated, planned, write
 from workshop.check.pages import PageError, check_page, fill_page, pages_below
 from workshop.cli.notes import complete_lessons, say

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workshop import course, paths
 from workshop.actions.learner import LearnerActions
-from workshop.check.gate import grade_source
+from workshop.check.answers import grade_source
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson
 from workshop.progress import Store

@@ -19,6 +19,7 @@ _WORD_AND_LESSON = re.compile(r"([a-z-]+?)[-_]?(\d{1,2})")
 _ALONE = {
     verb.goal or verb.name: [verb.name] for verb in VERBS if verb.lesson != "must"
 }
+_ALONE["test-all"] = ["selftest", "--all"]
 _ALONE["test-everywhere"] = ["selftest", "--everywhere"]
 _BESIDE = [verb.name for verb in VERBS if verb.lesson != "no"]
 

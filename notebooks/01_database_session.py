@@ -115,7 +115,7 @@ async def signing(path):
                 found = await second.scalars(
                     text("select * from guests")
                 )
-                diary.append(f"a second connection reads {list(found)}")
+                diary.append(f"a second reader sees {list(found)}")
             await transport.empty()
     await engine.dispose()
     print(*diary, sep="\n")
@@ -123,7 +123,7 @@ async def signing(path):
 
 
 # %% [markdown]
-# **Predict.** Put these in order: response, committed, Ann has signed, a second connection reads.
+# **Predict.** Put these in order: response, committed, Ann has signed, a second reader sees.
 
 # %%
 await play(signing("/usual/Ann"))

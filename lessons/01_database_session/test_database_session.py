@@ -605,8 +605,8 @@ class CancellableRequest:
 
     def cancel(self) -> None:
         """Cancel the request once."""
-        assert self._task is not None
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     async def ended(self, database: Database) -> None:
         """Wait until the request is over and its connection has had time to return."""

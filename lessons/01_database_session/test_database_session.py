@@ -347,7 +347,12 @@ async def test_two_payments_at_the_same_moment_are_both_stored(
 
     ann = exchange(app, "POST", "/orders/ann-1/payment")
     bob = exchange(app, "POST", "/orders/bob-1/payment")
-    await cards.met()
+    await until_stalled(
+        cards.met(),
+        otherwise="Ann and Bob paid at the same moment. Only one of the two cards was "
+        "being charged; the other payment had to wait. "
+        "Expected: customers do not wait for each other's cards.",
+    )
     await ann.finished()
     await bob.finished()
     stored = await database.count("payments")

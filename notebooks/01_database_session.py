@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 01 · Database session lifecycle, in the laboratory
+# # 01 · Database session lifecycle, the notebook
 #
-# **You will see** when a commit happens between a request and its answer, what an error leaves behind, and which connections come back.
+# **You will see** when a commit happens between a request and its response, what an error leaves behind, and which connections return to the pool.
 # Predict before you run a cell.
 # The lesson: [01 · Database session lifecycle](../docs/lessons/01_database_session.md). To run this yourself: `make lesson-01 notebook`.
 
@@ -25,7 +25,7 @@ from workshop.timeline import NameRequests, record
 # ## A guest book
 #
 # Guests sign, and others read. The book is one table in a file.
-# `engine` counts: which connections are out, and which have come back?
+# The listeners on `engine` count how many connections are checked out of the pool and how many are returned.
 
 # %%
 folder = tempfile.TemporaryDirectory()
@@ -45,8 +45,8 @@ for happened in counted:
     count(happened)
 
 # %% [markdown]
-# A dependency opens a transaction, lends it to the endpoint, and commits when it is given back.
-# The diary notes what happens, in its order.
+# A dependency opens a connection, yields it to the endpoint, and commits afterwards.
+# The diary records what happens, in order.
 
 # %%
 diary = []
@@ -69,7 +69,7 @@ async def sign(name, book):
 
 
 # %% [markdown]
-# Two doors lead to it. They differ in one thing: how long the dependency is in use.
+# Two endpoints use it. They differ only in the scope of the dependency.
 
 # %%
 app = FastAPI()
@@ -93,9 +93,9 @@ async def function(name: str, book: Annotated[AsyncConnection, Sooner]):
 
 
 # %% [markdown]
-# The scene: a guest signs, and as soon as the answer is there, a second connection reads the book.
-# `StreamingTransport` serves the app as a server does: answers leave when they are sent.
-# httpx2's own in-process transport would wait until the app has returned, and hide what we want to see.
+# The scene: a guest signs, and as soon as the response arrives, a second connection reads the book.
+# `StreamingTransport` serves the app as a server does: a response arrives when it is sent.
+# httpx2's own in-process transport waits until the app has returned, so it would hide the order of events.
 
 
 # %%
@@ -105,23 +105,25 @@ async def signing(path):
         await book.execute(text("drop table if exists guests"))
         await book.execute(text("create table guests (name)"))
     transport = StreamingTransport(NameRequests(app))
-    async with AsyncClient(transport=transport, base_url="http://x") as me:
+    async with AsyncClient(
+        transport=transport, base_url="http://x"
+    ) as me:
         async with record(title=path, here="guest") as picture:
-            answer = await me.post(path)
-            diary.append(f"answered {answer.status_code}")
+            response = await me.post(path)
+            diary.append(f"response {response.status_code}")
             async with engine.connect() as second:
                 found = await second.scalars(
                     text("select * from guests")
                 )
-                diary.append(f"a second one reads {list(found)}")
-            await door.empty()
+                diary.append(f"a second reader sees {list(found)}")
+            await transport.empty()
     await engine.dispose()
     print(*diary, sep="\n")
     return picture
 
 
 # %% [markdown]
-# **Predict.** Put in order: answered, committed, Ann has signed, a second one reads.
+# **Predict.** Put these in order: response, committed, Ann has signed, a second reader sees.
 
 # %%
 await play(signing("/usual/Ann"))
@@ -133,18 +135,18 @@ await play(signing("/function/Ann"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Usually the answer leaves first, and what comes after the `yield` later (FastAPI since 0.118).
-# The second connection reads an empty book, although the guest was told "signed".
-# With `scope="function"` (since 0.121) the dependency ends with the endpoint, before the answer leaves.
+# By default the response is sent first, and the code after the `yield` runs later (FastAPI since 0.118).
+# The second connection reads an empty book, although the guest got "signed".
+# With `scope="function"` (since 0.121) the dependency ends with the endpoint, before the response is sent.
 #
 # </details>
 #
 # **Your turn.** In `get_book()`, raise `RuntimeError("disk full")` where the commit is, and run from there.
-# Which of the two guests hears of it?
+# Which of the two guests gets an error?
 #
 # ## What an error leaves behind
 #
-# **Predict.** This endpoint writes, and then refuses. Is Bob in the book? And is his connection back?
+# **Predict.** This endpoint writes and then refuses the guest. Is Bob in the book? Has his connection been returned?
 
 
 # %%
@@ -166,15 +168,15 @@ print({key: counted[key] - before[key] for key in counted})
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The error comes out of the `yield`, so the line with the commit is never reached.
-# `async with` gives the connection back whatever happens, and what was not committed is undone.
-# As many came in as went out.
+# The `yield` raises the error, so the line with the commit is never reached.
+# `async with` returns the connection even so, and the uncommitted row is rolled back.
+# As many connections were returned as were checked out.
 #
 # </details>
 #
-# ## Who forgets to give back
+# ## Connections that are never returned
 #
-# **Predict.** The pool has two connections, and three guests forget theirs. What does the third one get?
+# **Predict.** The pool has two connections, and three guests keep theirs. What does the third one get?
 
 
 # %%
@@ -192,7 +194,9 @@ async def forgetful():
                 lent.append(await small.connect())
                 print(guest, "has a connection")
             except PoolTimeoutError as problem:
-                print(guest, "waited in vain:", type(problem).__name__)
+                print(
+                    guest, "got no connection:", type(problem).__name__
+                )
     for connection in lent:
         await connection.close()
     await small.dispose()
@@ -206,14 +210,14 @@ await play(forgetful())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The third one waits for `pool_timeout`, 30 seconds unless you say otherwise, and then gets an error.
-# In production that looks like a slow database. The database is idle.
+# The third guest waits for `pool_timeout`, by default 30 seconds, and then gets an error.
+# In production this looks like a slow database, although the database is idle.
 #
 # </details>
 #
 # ## The same in real time
 #
-# At the top of a cell, on the kernel's own loop, with real threads behind aiosqlite: does the order hold?
+# This cell runs on the kernel's own event loop, with aiosqlite's real threads. Is the order still the same?
 
 # %%
 real = await signing("/usual/Ann")
@@ -225,10 +229,10 @@ real
 folder.cleanup()
 
 # %% [markdown]
-# ## Three lines to keep
+# ## Three points to remember
 #
-# - What stands after a `yield` runs after the answer, unless the scope says "function".
-# - An error skips the commit, and `async with` gives the connection back all the same.
-# - A second connection is the only witness of a commit.
+# - The code after a `yield` runs after the response, unless the scope is "function".
+# - An error skips the commit, but `async with` still returns the connection.
+# - Only a second connection can show whether a commit has happened.
 #
 # Now sell seats: [lesson 01](../docs/lessons/01_database_session.md), `make lesson-01`.

@@ -83,7 +83,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# TODO 1: an order is in the database before its answer leaves.
+# TODO 1: commit an order before its response is sent.
 DB = Annotated[AsyncSession, Depends(get_db)]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -94,13 +94,13 @@ class NewOrder(BaseModel):
     customer: str = "Ann"
 
 
-# TODO 2: an order for a taken seat is answered 409 and leaves no trace.
+# TODO 2: a refused order gets a 409 and leaves nothing behind.
 @app.post("/orders", status_code=201)
 async def buy(
     new: NewOrder, db: DB, background: BackgroundTasks
 ) -> dict[str, str]:
     wanted = new.model_dump()
-    # TODO 3: a second click on "buy" is answered like the first.
+    # TODO 3: a second click on "buy" gets the same response.
     order = await db.scalar(select(Order).filter_by(**wanted))
     if order is None:
         show = await db.get(Show, new.show_id)
@@ -114,7 +114,7 @@ async def buy(
     return {"code": order.code, "seat": order.seat, "show": title}
 
 
-# TODO 5: every connection comes back, whatever the answer was.
+# TODO 5: every connection goes back, whatever the response is.
 async def find_order(code: str) -> Order:
     session = Session()
     order = await session.get(Order, code)
@@ -132,7 +132,7 @@ async def confirmation(order: FoundOrder) -> dict[str, str]:
     return {"customer": order.customer, "seat": order.seat}
 
 
-# TODO 4: what one customer pays leaves the others' payments alone.
+# TODO 4: payments must not affect each other.
 cashier = Session()
 
 
@@ -146,7 +146,7 @@ async def pay(order: FoundOrder) -> dict[str, str]:
     return {"paid": order.code}
 
 
-# --- The outside world, slow and remote. Leave it as it is. ---------
+# --- The outside world: slow and remote. Leave it as it is. ---------
 
 
 async def send_mail(customer: str, code: str) -> None: ...

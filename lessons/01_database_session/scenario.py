@@ -1,6 +1,6 @@
-"""Who calls the box office when, for `make lesson-01 timeline`.
+"""The requests of `make lesson-01 timeline`.
 
-The outside world is as slow as in app.py, only less so.
+The stand-ins for the mail server and the card company answer within milliseconds.
 """
 
 from __future__ import annotations

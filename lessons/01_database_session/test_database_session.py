@@ -1,42 +1,63 @@
-"""The facts of lesson 01, one test each.
+"""The tests of lesson 01. Each one tells a customer's story.
 
-Every test looks at the database over a second connection, which sees only what
-has been committed. So does the next customer. The mail server and the card
-company in app.py are replaced by gates: a call that enters a gate waits there
-until the test opens it. No test measures time.
+Step 1  test_an_order_is_committed_before_the_response_starts
+        test_an_order_is_committed_before_its_mail_is_sent
+Step 2  test_a_taken_seat_gets_a_409_and_writes_nothing
+        test_a_seat_lost_at_the_last_moment_gets_a_409
+Step 3  test_a_second_click_gets_the_same_order
+Step 4  test_a_declined_card_does_not_undo_another_payment
+        test_a_payment_does_not_store_that_of_another_customer
+        test_two_payments_at_the_same_moment_are_both_stored
+        test_a_failed_charge_stores_no_payment
+Step 5  test_every_response_returns_its_connection
+        test_a_database_error_returns_the_connection
+        test_no_connection_outlives_the_app
+
+`database` reads over a connection of its own, so it sees only committed rows, as
+the next customer does. Gates replace the mail server and the card company: a call
+waits in its gate until the test opens it. No test measures time. The stand-ins are
+at the end of this file.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, event, make_url
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.util import await_only
+from sqlalchemy import make_url
 
 from workshop.testing import (
+    Clock,
     Database,
+    Exchange,
     Gate,
     Rendezvous,
+    RunApp,
     RunningApp,
+    cases,
     exchange,
-    fail_after,
+    until_stalled,
 )
+from workshop.testing.sync.idle import wait_until_idle
+
+Sql = tuple[str, ...]
+"""A statement and the values of its parameters, which are written ``?``."""
 
 
 def order(customer: str, seat: str = "A1", show: int = 1) -> dict[str, object]:
-    """Return what a customer sends to POST /orders."""
+    """Return the body that a customer sends to POST /orders."""
     return {"show_id": show, "seat": seat, "customer": customer}
 
 
 @pytest.mark.step(1)
 @pytest.mark.timeline
-async def test_an_order_is_committed_before_the_answer_leaves(
+async def test_an_order_is_committed_before_the_response_starts(
     app: RunningApp, database: Database
 ) -> None:
-    """What an answer says must be true for everybody when it leaves."""
+    """Other connections see a row only after the commit."""
     ann = exchange(
         app,
         "POST",
@@ -46,14 +67,14 @@ async def test_an_order_is_committed_before_the_answer_leaves(
     )
     await ann.finished()
     assert ann.status == 201, (
-        f"Ann ordered the free seat A1 and was answered {ann.status}. "
+        f"Ann ordered the free seat A1 and got a {ann.status}. "
         "Expected: 201, the seat is hers."
     )
     _, found = ann.probed[0]
     assert found == 1, (
-        "Ann was told that seat A1 is hers. When that answer left, a second "
+        "Ann got a 201 for seat A1. When that response started, a second "
         f"connection found {found} orders for the seat in the database. "
-        "Expected: her order is there before the answer leaves."
+        "Expected: her order is committed before the response starts."
     )
 
 
@@ -62,7 +83,7 @@ async def test_an_order_is_committed_before_the_answer_leaves(
 async def test_an_order_is_committed_before_its_mail_is_sent(
     app: RunningApp, database: Database
 ) -> None:
-    """Background work starts when the answer has left, and sees what is committed."""
+    """Background tasks run after the response, so commit before it."""
     mail = Gate("the mail to Ann")
     app.replace("send_mail", mail)
 
@@ -72,226 +93,245 @@ async def test_an_order_is_committed_before_its_mail_is_sent(
     mail.open()
     await ann.finished()
     assert found == 1, (
-        "The mail with Ann's order code was on its way to her, and a second "
+        "send_mail() was called with Ann's order code. At that moment a second "
         f"connection found {found} orders for her seat in the database. "
-        "Expected: her order is there before the mail is sent."
+        "Expected: her order is committed before its mail is sent."
     )
 
 
 @pytest.mark.step(2)
-async def test_a_taken_seat_is_answered_409_and_nothing_is_written(
+async def test_a_taken_seat_gets_a_409_and_writes_nothing(
     app: RunningApp, client: httpx2.AsyncClient, database: Database
 ) -> None:
-    """A write that the database refuses is a refusal, complete and told."""
-    mails: list[str] = []
-
-    async def send_mail(customer: str, code: str) -> None:
-        mails.append(customer)
-
-    app.replace("send_mail", send_mail)
+    """If the database rejects a write, roll everything back and tell the customer."""
+    mails = keep_mails(app)
     ann = await client.post("/orders", json=order("Ann"))
     assert ann.status_code == 201, (
-        f"Ann ordered the free seat A1 and was answered {ann.status_code}. "
+        f"Ann ordered the free seat A1 and got a {ann.status_code}. "
         "Expected: 201, the seat is hers."
     )
     before = await seats_left(database)
+    hers = await database.fetch("select customer, code from orders")
 
     bob = await client.post("/orders", json=order("Bob"))
     assert bob.status_code == 409, (
-        "Ann has seat A1. Bob ordered it too, and he was answered "
-        f"{bob.status_code}. "
-        "Expected: Bob is answered 409."
+        f"Ann has seat A1. Bob ordered it too and got a {bob.status_code}. "
+        "Expected: Bob gets a 409."
     )
     after = await seats_left(database)
     assert after == before, (
-        f"Bob's order for Ann's seat was refused. {before} seats were left "
-        f"before it, and {after} are left after it. "
-        "Expected: a refused order leaves nothing behind, in any table."
+        "Bob's order for Ann's seat was refused. seats_left was "
+        f"{before} before it and is {after} after it. "
+        "Expected: a refused order changes nothing in any table."
     )
-    assert mails == ["Ann"], (
-        f"Bob's order for Ann's seat was refused. Mails went to: {mails}. "
-        "Expected: nobody is sent a mail about an order that was refused."
+    assert mails == [tuple(row.values()) for row in hers], (
+        "Ann's order was stored and Bob's was refused. send_mail() was called with: "
+        f"{mails}. "
+        "Expected: one call, with Ann and the code of her order."
     )
     again = await client.post("/orders", json=order("Bob", "A2"))
     stored = await database.count("orders")
     assert (again.status_code, stored) == (201, 2), (
         "Bob's order for Ann's seat was refused. Then he ordered the free seat "
-        f"A2 and was answered {again.status_code}; {stored} orders are stored. "
+        f"A2 and got a {again.status_code}; {stored} orders are stored. "
         "Expected: 201, and two orders: Ann's for A1 and Bob's for A2."
     )
     nowhere = await client.post("/orders", json=order("Bob", show=4711))
     assert nowhere.status_code == 404, (
-        "Bob ordered a seat in a show that does not exist and was answered "
+        "Bob ordered a seat in a show that does not exist and got a "
         f"{nowhere.status_code}. "
-        "Expected: 404, only a seat that is taken is answered 409."
+        "Expected: 404. Only a taken seat gets a 409."
     )
 
 
 @pytest.mark.step(2)
-async def test_a_seat_lost_at_the_last_moment_is_answered_409(
-    app: RunningApp, client: httpx2.AsyncClient, database: Database
+async def test_a_seat_lost_at_the_last_moment_gets_a_409(
+    app: RunningApp,
+    client: httpx2.AsyncClient,
+    database: Database,
+    statements: "Statements",
 ) -> None:
-    """Only the database knows who came first: a look before the write is too early."""
-    mails: list[str] = []
-
-    async def send_mail(customer: str, code: str) -> None:
-        mails.append(customer)
-
-    app.replace("send_mail", send_mail)
+    """A check before the write is too early: another order can arrive in between."""
+    mails = keep_mails(app)
     before = await seats_left(database)
-    with just_before_the_next_write(lambda: bob_orders_a1(database)):
-        ann = await client.post("/orders", json=order("Ann"))
+    for seat, bobs in cases((("A1", "A1"), ("A2", "A9"))):
+        mails.clear()
+        ann = await overtaken(
+            lambda seat=seat: client.post("/orders", json=order("Ann", seat)),
+            by=bob_buys(bobs),
+            database=database,
+            statements=statements,
+        )
+        story = (
+            f"Ann ordered seat {seat}. Right before her order was written, Bob's order "
+            f"for {bobs} was committed. Ann got a {ann.status_code}"
+        )
+        sql = "select customer from orders where seat = ?"
+        owners = [row["customer"] for row in await database.fetch(sql, seat)]
+        expected = {201: ["Ann"], 409: ["Bob"]}.get(ann.status_code, ["?"])
+        assert owners == expected, (
+            f"{story}, and in the database {seat} belongs to "
+            f"{' and '.join(owners) or 'nobody'}. "
+            "Expected: 409 if the seat is Bob's, 201 if it is hers."
+        )
+        sold, left = await database.count("orders"), await seats_left(database)
+        assert left == before - sold, (
+            f"{story}. seats_left was {before} at first; now it is {left}, and "
+            f"{sold} orders are stored. "
+            "Expected: each stored order takes one seat and a refused order none."
+        )
+        assert [name for name, _ in mails] == ["Ann"] * owners.count("Ann"), (
+            f"{story}. Mails about her order: {len(mails)}. "
+            "Expected: one mail for a stored order and none for a refused one."
+        )
 
-    rows = await database.fetch("select customer from orders where seat = 'A1'")
-    owners = [row["customer"] for row in rows]
-    assert owners, (
-        f"Ann ordered the free seat A1 and was answered {ann.status_code}, and "
-        "no order for it ever came to the database. "
-        "Expected: an order is written to the database."
-    )
-    told = {201: ["Ann"], 409: ["Bob"]}.get(ann.status_code)
-    assert owners == told, (
-        "Ann and Bob ordered seat A1 at the same moment. The database says that it "
-        f"is for {' and '.join(owners)}, and Ann was answered {ann.status_code}. "
-        "Expected: Ann is answered 409 if the seat is Bob's, 201 if it is hers."
-    )
-    sold = owners.count("Ann")
-    left = await seats_left(database)
-    assert left == before - sold, (
-        "Ann and Bob ordered seat A1 at the same moment, and Ann was answered "
-        f"{ann.status_code}. {before} seats were left before her order, and {left} "
-        "are left after it. "
-        "Expected: an order takes one seat, and an order that was refused none."
-    )
-    assert mails == ["Ann"] * sold, (
-        "Ann and Bob ordered seat A1 at the same moment, and Ann was answered "
-        f"{ann.status_code}. Mails about her order: {len(mails)}. "
-        "Expected: one mail about an order, and none about one that was refused."
-    )
-
-    with just_before_the_next_write(the_disk_is_full):
-        eve = await client.post("/orders", json=order("Eve", "A3"))
+    await refuse_writes(database, "orders")
+    eve = await client.post("/orders", json=order("Eve", "A3"))
     assert eve.status_code >= 500, (
-        "The database's disk was full. Eve ordered the free seat A3 and was "
-        f"answered {eve.status_code}. "
-        "Expected: an error of the server, 500 or above. Nobody has taken her seat."
+        "The database could not write, because its disk was full. Eve ordered the "
+        f"free seat A3 and got a {eve.status_code}. "
+        "Expected: a server error, 500 or above. Nobody has taken her seat."
     )
 
 
 @pytest.mark.step(3)
-async def test_a_second_click_is_told_the_same_order(
-    client: httpx2.AsyncClient, database: Database
+async def test_a_second_click_gets_the_same_order(
+    run_app: RunApp, database: Database
 ) -> None:
-    """An object carries only what was loaded with it, and fetches nothing by itself."""
-    await database.execute(
-        "insert into shows (id, title, seats_left) values (7, 'Carmen', 20)"
-    )
-    first = await client.post("/orders", json=order("Ann", "C3", show=7))
-    assert first.status_code == 201, (
-        f"Ann ordered seat C3 for Carmen and was answered {first.status_code}. "
-        "Expected: 201, with the order's code, seat and show."
-    )
-    second = await client.post("/orders", json=order("Ann", "C3", show=7))
-    assert second.status_code in (200, 201), (
-        'Ann clicked twice on "buy" for the same seat. The first click worked, '
-        f"the second was answered {second.status_code}. "
-        "Expected: the second answer says the same as the first."
-    )
-    rows = await database.fetch("select code from orders where seat = 'C3'")
-    told = {"code": rows[0]["code"], "seat": "C3", "show": "Carmen"}
-    assert first.json() == second.json() == told, (
-        f"Ann clicked twice. The database has {told}. The answers were "
-        f"{first.text} and {second.text}. "
-        "Expected: both name the code, the seat and the show of her order."
-    )
-    left = await seats_left(database, show=7)
-    assert (len(rows), left) == (1, 19), (
-        f"Ann clicked twice for one seat and has {len(rows)} orders; {left} of "
-        "20 seats are left. "
-        "Expected: one order, and 19 seats left."
-    )
-    beside = await client.post("/orders", json=order("Ann", "C4", show=7))
-    hamlet = await client.post("/orders", json=order("Ann", "C3", show=1))
-    sql = "select show_id, seat from orders order by show_id, seat"
-    stored = [(row["show_id"], row["seat"]) for row in await database.fetch(sql)]
-    assert stored == [(1, "C3"), (7, "C3"), (7, "C4")], (
-        "Ann has seat C3 for Carmen, show 7. She ordered C4 for Carmen, too, and "
-        "C3 for Hamlet, show 1. She was answered "
-        f"{beside.status_code} and {hamlet.status_code}. The shows and seats of her "
-        f"orders are now: {stored}. "
-        "Expected: another seat is another order, and so is another show."
+    """A relationship that was not loaded cannot be read without awaiting."""
+    click = order("Ann", "C3", show=7)
+    async with run_app() as app, app.client() as client:
+        mails = keep_mails(app)
+        await database.execute(
+            "insert into shows (id, title, seats_left) values (7, 'Carmen', 20)"
+        )
+        first = await client.post("/orders", json=click)
+        assert first.status_code == 201, (
+            f"Ann ordered seat C3 for Carmen and got a {first.status_code}. "
+            "Expected: 201, with the order's code, seat and show."
+        )
+        hamlet = await client.post("/orders", json=order("Ann", "C3", show=1))
+        second = await client.post("/orders", json=click)
+        rows = await database.fetch("select code from orders where show_id = 7")
+        assert rows, (
+            "Ann ordered seat C3 for Carmen and got a 201, but no order for Carmen "
+            "is in the database. Expected: her order is stored."
+        )
+        stored = {"code": rows[0]["code"], "seat": "C3", "show": "Carmen"}
+        says_the_same(second, stored, 'Ann clicked twice on "buy" for the same seat')
+        assert first.json() == stored, (
+            f"Ann's order in the database is {stored}. The first response was "
+            f"{first.text}. Expected: it names the code, the seat and the show."
+        )
+        left = await seats_left(database, show=7)
+        assert (len(rows), left) == (1, 19), (
+            f"Ann clicked twice for one seat. She has {len(rows)} orders, and {left} "
+            "of 20 seats are left. Expected: one order, and 19 seats left."
+        )
+        about = [code for _, code in mails]
+        assert about.count(stored["code"]) == 1, (
+            f"Ann clicked twice for one seat. {about.count(stored['code'])} mails were "
+            "sent about her order. Expected: one, because it is one order."
+        )
+        beside = await client.post("/orders", json=order("Ann", "C4", show=7))
+        sql = "select show_id, seat from orders order by show_id, seat"
+        seats = [(row["show_id"], row["seat"]) for row in await database.fetch(sql)]
+        assert seats == [(1, "C3"), (7, "C3"), (7, "C4")], (
+            "Ann has seat C3 for Carmen, show 7. She also ordered C3 for Hamlet, "
+            f"show 1, and C4 for Carmen, and got a {hamlet.status_code} and a "
+            f"{beside.status_code}. The shows and seats of her orders are now {seats}. "
+            "Expected: another seat is another order, and so is another show."
+        )
+    free = await seats_left(database)
+    async with run_app() as app, app.client() as client:
+        third = await client.post("/orders", json=click)
+        says_the_same(third, stored, "After a restart, Ann clicked once more")
+    assert await seats_left(database) == free, (
+        f"Before a restart {free} seats were left for Hamlet, and after it "
+        f"{await seats_left(database)}. Expected: a restart changes no seats."
     )
 
 
 @pytest.mark.step(4)
 @pytest.mark.timeline
 async def test_a_declined_card_does_not_undo_another_payment(
-    app: RunningApp, client: httpx2.AsyncClient, database: Database
+    app: RunningApp, database: Database, clock: Clock
 ) -> None:
-    """A rollback undoes all that is open in its session, whoever put it there."""
-    ann_card = Gate("the money from Ann's card")
-    await two_orders(app, database, ann_card)
-
-    ann = exchange(
-        app,
-        "POST",
-        "/orders/ann-1/payment",
-        probe=lambda: database.count("payments", code="ann-1"),
-    )
-    await ann_card.entered()
-    bob = await bob_pays(client, card_is_good=False, app=app)
-    assert bob.status_code == 402, (
-        f"Bob's card was declined and he was answered {bob.status_code}. Expected: 402."
-    )
-    ann_card.open(result=True)
-    await ann.finished()
-    stored = await database.count("payments", code="ann-1")
-    assert stored == 1, (
-        "While Ann's card was being charged, Bob's card was declined. Then Ann's "
-        "card was charged, and her payment is not in the database. "
-        "Expected: Ann's payment is stored, whatever happens to Bob's."
-    )
-    _, found = ann.probed[0]
-    assert (ann.status, found) == (200, 1), (
-        f"Ann's card was charged and she was answered {ann.status}. When that "
-        f"answer left, a second connection found {found} payments of hers. "
-        "Expected: 200, and her payment is there before the answer leaves."
-    )
-    assert await database.count("payments", code="bob-1") == 0, (
-        "Bob's card was declined, and a payment of his is in the database. "
-        "Expected: no payment without money."
-    )
+    """A rollback undoes everything that is pending in its session."""
+    for hers, other, name in cases(
+        (("ann-1", "bob-1", "Bob"), ("ann-2", "ann-3", "she"))
+    ):
+        await store_orders(database, hers, other)
+        card = Gate("the money from Ann's card")
+        app.replace("charge_card", card)
+        ann = exchange(
+            app,
+            "POST",
+            f"/orders/{hers}/payment",
+            probe=lambda hers=hers: database.count("payments", code=hers),
+        )
+        await card.entered()
+        declined = await pay_meanwhile(app, other, card_is_good=False)
+        paid = f"Meanwhile {name} paid for {other}"
+        story = f"Ann's card was being charged for {hers}. {paid}"
+        assert declined.status == 402, (
+            f"{story}, was declined and got a {declined.status}. "
+            "Expected: a declined card gets a 402."
+        )
+        charged = [(*args, *by_name.values()) for args, by_name in card.calls]
+        assert charged == [("Ann",)], (
+            f"Ann paid for {hers}. charge_card() was called with: {charged}. "
+            "Expected: one call, with the customer of that order."
+        )
+        await clock.advance(3600)  # the card company takes an hour
+        card.open(result=True)
+        await ann.finished()
+        stored = await database.count("payments", code=hers)
+        assert stored == 1, (
+            f"{story} and was declined. Then the charge for {hers} succeeded, and "
+            f"{stored} payments for it are in the database. "
+            "Expected: its payment is stored, whatever happens to the other one."
+        )
+        _, found = ann.probed[0]
+        assert (ann.status, found) == (200, 1), (
+            f"An hour later Ann's card was charged, and she got a {ann.status}. When "
+            f"that response started, a second connection found {found} payments. "
+            "Expected: 200, and the payment is committed before the response starts."
+        )
+        assert await database.count("payments", code=other) == 0, (
+            f"The card for {other} was declined, and its payment is in the database. "
+            "Expected: no payment without money."
+        )
 
 
 @pytest.mark.step(4)
 @pytest.mark.timeline
 async def test_a_payment_does_not_store_that_of_another_customer(
-    app: RunningApp, client: httpx2.AsyncClient, database: Database
+    app: RunningApp, database: Database
 ) -> None:
-    """A commit stores all that is open in its session, whoever put it there."""
-    ann_card = Gate("the money from Ann's card")
-    await two_orders(app, database, ann_card)
+    """A commit stores everything that is pending in its session."""
+    await store_orders(database, "ann-1", "bob-1")
+    card = Gate("the money from Ann's card")
+    app.replace("charge_card", card)
 
     ann = exchange(app, "POST", "/orders/ann-1/payment")
-    await ann_card.entered()
-    bob = await bob_pays(client, card_is_good=True, app=app)
-    assert bob.status_code == 200, (
-        "While Ann's card was being charged, Bob's card was charged too, and he "
-        f"was answered {bob.status_code}. "
-        "Expected: 200, Bob has paid."
+    await card.entered()
+    bob = await pay_meanwhile(app, "bob-1", card_is_good=True)
+    assert bob.status == 200, (
+        "While Ann's card was being charged, Bob's card was charged too, and he got "
+        f"a {bob.status}. Expected: 200, Bob has paid."
     )
     assert await database.count("payments", code="ann-1") == 0, (
-        "Bob paid. With his payment, Ann's was stored too, although her card had "
+        "Bob paid. Ann's payment was stored along with his, although her card had "
         "not been charged yet. "
         "Expected: Ann's payment is stored when her own card has been charged."
     )
-    ann_card.open(result=False)
+    card.open(result=False)
     await ann.finished()
     paid = [row["code"] for row in await database.fetch("select code from payments")]
     assert (ann.status, paid) == (402, ["bob-1"]), (
-        f"Ann's card was declined, Bob's was not. Ann was answered {ann.status}, "
-        f"and these orders are paid: {paid}. "
-        "Expected: Ann is answered 402, and only bob-1 is paid."
+        f"Ann's card was declined, Bob's was not. Ann got a {ann.status}, and these "
+        f"orders are paid: {paid}. Expected: Ann gets a 402, and only bob-1 is paid."
     )
 
 
@@ -300,197 +340,402 @@ async def test_a_payment_does_not_store_that_of_another_customer(
 async def test_two_payments_at_the_same_moment_are_both_stored(
     app: RunningApp, database: Database
 ) -> None:
-    """While one commit is on its way, the session has no time for another."""
-    await two_orders(app, database, Gate("the card company"))
+    """A session that is committing cannot begin another commit."""
+    await store_orders(database, "ann-1", "bob-1", "eve-1", "ann-2")
     cards = Rendezvous(2, "the card company", result=True)
     app.replace("charge_card", cards)
 
     ann = exchange(app, "POST", "/orders/ann-1/payment")
     bob = exchange(app, "POST", "/orders/bob-1/payment")
-    await cards.met()
+    await until_stalled(
+        cards.met(),
+        otherwise="Ann and Bob paid at the same moment. Only one of the two cards was "
+        "being charged; the other payment had to wait. "
+        "Expected: customers do not wait for each other's cards.",
+    )
     await ann.finished()
     await bob.finished()
     stored = await database.count("payments")
     assert ([ann.status, bob.status], stored) == ([200, 200], 2), (
-        "Ann's and Bob's cards were charged at the same moment. Ann was answered "
-        f"{ann.status}, Bob {bob.status}, and {stored} payments are stored. "
+        "Ann's and Bob's cards were charged at the same moment. Ann got a "
+        f"{ann.status}, Bob a {bob.status}, and {stored} payments are stored. "
         "Expected: 200 for both, and two payments."
     )
     again = exchange(app, "POST", "/orders/ann-1/payment")
     await again.finished()
-    for customer, code in (("Eve", "eve-1"), ("Ann", "ann-2")):
-        await database.execute(
-            "insert into orders (code, show_id, seat, customer) values (?, 1, ?, ?)",
-            *(code, f"seat of {code}", customer.lower()),
-        )
+    for code in ("eve-1", "ann-2"):
         new = exchange(app, "POST", f"/orders/{code}/payment")
         await new.finished()
         stored = await database.count("payments", code=code)
         assert (new.status, stored) == (200, 1), (
-            f"Ann paid for her order a second time and was answered {again.status}. "
-            f"Then {customer} paid for a new order and was answered {new.status}; "
-            f"{stored} payments for it are stored. "
-            "Expected: 200 and one payment. What went wrong before is over."
+            f"Ann paid for ann-1 a second time and got a {again.status}. Then {code} "
+            f"was paid and got a {new.status}; {stored} payments for it are stored. "
+            "Expected: 200 and one payment. An earlier error must not affect it."
+        )
+
+
+@pytest.mark.step(4)
+async def test_a_failed_charge_stores_no_payment(
+    app: RunningApp, database: Database
+) -> None:
+    """An exception must not leave a pending payment for the next commit."""
+    for number, error in cases(enumerate(CARD_ERRORS)):
+        hers, other = f"ann-{number}", f"bob-{number}"
+        await store_orders(database, hers, other)
+        charge = Gate("the money from Ann's card")
+        charge.fail(error)
+        app.replace("charge_card", charge)
+        ann = exchange(app, "POST", f"/orders/{hers}/payment")
+        await ann.finished()
+        bob = await pay_meanwhile(app, other, card_is_good=True)
+        stored = await database.count("payments", code=hers)
+        assert ((ann.status or 500) >= 400, stored) == (True, 0), (
+            f"Charging Ann's card raised {error!r}, and she got a {ann.status}. Then "
+            f"Bob paid. Ann's order now has {stored} payments in the database. "
+            "Expected: an error, 400 or above, and no payment without money."
+        )
+        again = await pay_meanwhile(app, hers, card_is_good=True)
+        stored = await database.count("payments", code=hers)
+        assert (bob.status, again.status, stored) == (200, 200, 1), (
+            f"Charging Ann's card raised {error!r}. Then Bob paid and got a "
+            f"{bob.status}, and Ann tried again and got a {again.status}; her order "
+            f"has {stored} payments. Expected: 200 for both, and one payment of hers."
         )
 
 
 @pytest.mark.step(5)
-async def test_every_answer_gives_its_connection_back(
+async def test_every_response_returns_its_connection(
     app: RunningApp, client: httpx2.AsyncClient, database: Database
 ) -> None:
-    """A connection is lent for one request and is back when the answer has left."""
+    """A connection is borrowed for one request and returned when it ends."""
     unknown = await client.get("/orders/unknown")
     assert unknown.status_code == 404, (
-        f"Ann asked for an unknown order and was answered {unknown.status_code}. "
+        f"Ann asked for an unknown order and got a {unknown.status_code}. "
         "Expected: 404."
     )
-    assert database.out == 0, (
-        "Ann asked for an unknown order. Her answer had left, and a connection "
-        "to the database was still lent out. "
-        "Expected: every connection is back when the answer has left."
+    all_returned(database, "Ann asked for an unknown order and got a 404")
+    await store_orders(database, "ann-1", "bob-1", "eve-1")
+    found = await client.get("/orders/ann-1")
+    assert found.status_code == 200, (
+        f"Ann asked for her order ann-1 and got a {found.status_code}. Expected: 200."
     )
+    assert found.json() == {"customer": "Ann", "seat": "seat of ann-1"}, (
+        f"Ann asked for her order ann-1 and got {found.text}. "
+        "Expected: her name and her seat."
+    )
+    all_returned(database, "Ann asked for her order and got a 200")
+
     mail = Gate("the mail to Ann")
     app.replace("send_mail", mail)
     ann = exchange(app, "POST", "/orders", json=order("Ann"))
     await mail.entered()
-    lent = database.out
+    in_use = database.out
     mail.open()
     await ann.finished()
-    assert lent == 0, (
-        "Ann has her answer, and the mail to her was being sent. As long as the "
-        "mail server took, a connection to the database was lent out. "
-        "Expected: no connection waits for the mail server."
+    assert in_use == 0, (
+        "Ann has her response, and the mail to her was being sent. Until the mail "
+        "server answered, a connection to the database was in use. "
+        "Expected: no connection is in use while the mail is sent."
     )
-
-    async def charge_card(customer: str) -> bool:
-        return customer == "ann"
-
-    await two_orders(app, database, charge_card)
-    for story, path, new in (
-        ("Ann asked for her order", "/orders/ann-1", None),
-        ("Bob's card was declined", "/orders/bob-1/payment", {}),
-        ("Ann paid", "/orders/ann-1/payment", {}),
-        ("Ann paid a second time", "/orders/ann-1/payment", {}),
-        ("Ann ordered a free seat", "/orders", order("Ann", "A2")),
-        ('Ann clicked twice on "buy"', "/orders", order("Ann", "A2")),
-        ("Eve ordered Ann's seat", "/orders", order("Eve", "A2")),
-        ("Eve ordered a seat in no show", "/orders", order("Eve", show=4711)),
+    for story, path, body, charged in (
+        ("Ann paid for an unknown order", "/orders/unknown/payment", {}, True),
+        ("Bob's card was declined", "/orders/bob-1/payment", {}, False),
+        ("Ann paid", "/orders/ann-1/payment", {}, True),
+        ("Ann paid a second time", "/orders/ann-1/payment", {}, True),
+        ("Charging Eve's card failed", "/orders/eve-1/payment", {}, CARD_ERRORS[0]),
+        ("Ann ordered a free seat", "/orders", order("Ann", "A2"), True),
+        ('Ann clicked twice on "buy"', "/orders", order("Ann", "A2"), True),
+        ("Eve ordered Ann's seat", "/orders", order("Eve", "A2"), True),
+        ("Eve ordered a seat in no show", "/orders", order("Eve", show=4711), True),
     ):
-        method = "GET" if new is None else "POST"
-        answer = await client.request(method, path, json=new)
-        assert database.out == 0, (
-            f"{story}, and the answer was {answer.status_code}. It had left, and a "
-            "connection to the database was still lent out. "
-            "Expected: every connection is back when the answer has left."
-        )
+        card = Gate("the card company", result=charged)
+        card.fail(charged) if isinstance(charged, Exception) else card.open()
+        app.replace("charge_card", card)
+        response = await client.post(path, json=body)
+        all_returned(database, f"{story} and got a {response.status_code}")
+
+    card = Gate("the money from Eve's card")
+    app.replace("charge_card", card)
+    eve = CancellableRequest(app, "POST", "/orders/eve-1/payment")
+    await card.entered()
+    eve.cancel()
+    await eve.ended(database)
+    all_returned(database, "Eve's request was cancelled while her card was charged")
 
 
 @pytest.mark.step(5)
-async def test_a_database_error_gives_its_connection_back(
-    client: httpx2.AsyncClient, database: Database
+async def test_a_database_error_returns_the_connection(
+    app: RunningApp, client: httpx2.AsyncClient, database: Database
 ) -> None:
-    """Every way out of the code returns the connection, also those nobody wrote."""
+    """An error that nobody expected must not keep a connection from the pool."""
+    await store_orders(database, "ann-1")
+    app.replace("charge_card", always_charged)
     await database.execute("alter table orders rename to orders_in_repair")
     broken = await client.get("/orders/ann-1")
     assert broken.status_code >= 500, (
-        "The orders table was in repair. Ann asked for her order and was "
-        f"answered {broken.status_code}. "
-        "Expected: an error of the server, 500 or above. Nobody knows whether she "
-        "has an order."
+        "The orders table was missing. Ann asked for her order and got a "
+        f"{broken.status_code}. Expected: a server error, 500 or above, because "
+        "the app cannot know whether she has an order."
     )
-    assert database.out == 0, (
-        "The orders table was in repair, and Ann was answered "
-        f"{broken.status_code}. Her answer had left, and a connection to the "
-        "database was still lent out. "
-        "Expected: every connection is back when the answer has left."
-    )
+    all_returned(database, f"The database failed: Ann got a {broken.status_code}")
+
+    await database.execute("alter table orders_in_repair rename to orders")
+    for table, path, body in (
+        ("orders", "/orders", order("Eve", "A3")),
+        ("payments", "/orders/ann-1/payment", {}),
+    ):
+        await refuse_writes(database, table)
+        full = await client.post(path, json=body)
+        assert full.status_code >= 500, (
+            f"The database could not write to {table}, because its disk was full. "
+            f"POST {path} got a {full.status_code}. "
+            "Expected: a server error, 500 or above."
+        )
+        all_returned(database, f"The disk was full: POST {path} got an error")
 
 
 @pytest.mark.step(5)
 async def test_no_connection_outlives_the_app(
-    app: RunningApp, client: httpx2.AsyncClient, database: Database
+    run_app: RunApp, database: Database
 ) -> None:
-    """A pool keeps its connections open until somebody closes the pool."""
-    await client.post("/orders", json=order("Ann"))
-    await app.shutdown()
-    assert database.connections_open == 0, (
-        "The box office was shut down, and a connection to the database was "
-        "still open. Every deploy leaves some behind. "
-        "Expected: no connection is open after shutdown."
-    )
+    """A pool keeps its connections open until the engine is disposed of."""
+    open_at_the_end: list[int] = []
+    async with run_app(start=False) as app:
+        app.module.app = watch_shutdown(
+            app.module.app, lambda: open_at_the_end.append(database.connections_open)
+        )
+        await app.startup()
+        async with app.client() as client:
+            await client.post("/orders", json=order("Ann"))
+        await app.shutdown()
+        assert open_at_the_end == [0], (
+            "The box office reported that its shutdown is complete, and a connection "
+            "to the database was still open. Every deploy leaves some behind. "
+            "Expected: all connections are closed before the shutdown is complete."
+        )
+
+
+# --- Stand-ins and helpers ------------------------------------------
+
+# The first is what an HTTP client raises; it is no OSError.
+CARD_ERRORS: tuple[Exception, ...] = (
+    httpx2.ReadTimeout("the card company is silent"),
+    ConnectionResetError("the card company hung up"),
+    ValueError("the card company sent no JSON"),
+)
+
+
+async def always_charged(customer: str) -> bool:
+    """Charge every card."""
+    return True
 
 
 async def seats_left(database: Database, show: int = 1) -> int:
-    """Return how many seats the database says are left."""
+    """Return how many seats are left according to the database."""
     rows = await database.fetch("select seats_left from shows where id = ?", show)
     return int(rows[0]["seats_left"])
 
 
-async def two_orders(
-    app: RunningApp, database: Database, ann_card: Callable[[str], Awaitable[bool]]
-) -> None:
-    """Give Ann and Bob an order each, and let *ann_card* stand for the card company."""
-    for name in ("ann", "bob"):
+async def store_orders(database: Database, *codes: str) -> None:
+    """Store an order for each of *codes*: ``ann-1`` is an order of Ann's."""
+    for code in codes:
         await database.execute(
             "insert into orders (code, show_id, seat, customer) values (?, 1, ?, ?)",
-            *(f"{name}-1", f"{name}'s seat", name),
+            *(code, f"seat of {code}", code.partition("-")[0].title()),
         )
-    app.replace("charge_card", ann_card)
 
 
-async def bob_pays(
-    client: httpx2.AsyncClient, *, card_is_good: bool, app: RunningApp
-) -> httpx2.Response:
-    """Let Bob pay while Ann's card is waiting."""
+def keep_mails(app: RunningApp) -> list[tuple[str, str]]:
+    """Return a list that receives the customer and the code of each mail."""
+    mails: list[tuple[str, str]] = []
+
+    async def send_mail(customer: str, code: str) -> None:
+        mails.append((customer, code))
+
+    app.replace("send_mail", send_mail)
+    return mails
+
+
+def says_the_same(
+    response: httpx2.Response, stored: dict[str, object], story: str
+) -> None:
+    """Assert that a repeated click got the order that is *stored*."""
+    assert response.status_code in (200, 201), (
+        f"{story}. The first click worked, and this one got a {response.status_code}. "
+        "Expected: the response says the same as the first."
+    )
+    assert response.json() == stored, (
+        f"{story}. The database has {stored}. The response was {response.text}. "
+        "Expected: it names the code, the seat and the show of her order."
+    )
+
+
+def all_returned(database: Database, story: str) -> None:
+    """Assert that the app has no connection any more."""
+    assert database.out == 0, (
+        f"{story}. Then a connection to the database was still in use. "
+        "Expected: every connection is back in the pool when the request is over."
+    )
+
+
+async def pay_meanwhile(app: RunningApp, code: str, *, card_is_good: bool) -> Exchange:
+    """Pay for *code* while other cards may still be waiting."""
 
     async def charge_card(customer: str) -> bool:
         return card_is_good
 
     app.replace("charge_card", charge_card)
-    return await fail_after(
-        client.post("/orders/bob-1/payment"),
-        never="While Ann's card was being charged, Bob wanted to pay and was "
-        "never answered. "
+    payment = exchange(app, "POST", f"/orders/{code}/payment")
+    await until_stalled(
+        payment.finished(),
+        otherwise="While one card was being charged, another customer wanted to pay "
+        "and got no response. "
         "Expected: customers do not wait for each other's cards.",
     )
+    return payment
 
 
-async def bob_orders_a1(database: Database) -> None:
-    """Store an order of Bob's, unless a lock of the app's keeps everybody out."""
-    sql = (
-        "insert into orders (code, show_id, seat, customer) "
-        "values ('bob-1', 1, 'A1', 'Bob')"
+class CancellableRequest:
+    """A request that can be cancelled, as a server cancels its last ones."""
+
+    def __init__(self, app: RunningApp, method: str, path: str) -> None:
+        self._app = app
+        self._task: asyncio.Task[Any] | None = None
+        self._exchange = exchange(self, method, path)
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the request on to the app."""
+        self._task = asyncio.current_task()
+        await self._app.asgi(scope, receive, send)
+
+    def cancel(self) -> None:
+        """Cancel the request once."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def ended(self, database: Database) -> None:
+        """Wait until the request is over and its connection has had time to return."""
+        await self._exchange.finished()
+        await wait_until_idle(lambda: database.out, until=lambda: not database.out)
+
+
+def watch_shutdown(inner: Any, look: Callable[[], None]) -> Any:
+    """Return *inner*, with a *look* at the moment it reports its shutdown complete."""
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        async def send_on(message: Any) -> None:
+            if message["type"] == "lifespan.shutdown.complete":
+                look()
+            await send(message)
+
+        await inner(scope, receive, send_on)
+
+    return asgi
+
+
+_connect = sqlite3.connect
+
+
+class Statements:
+    """Sees the SQL inside SQLite, so it does not matter which library sends it."""
+
+    def __init__(self) -> None:
+        self._next: tuple[tuple[str, ...], Callable[[], object]] | None = None
+
+    def connect(self, *args: Any, **options: Any) -> sqlite3.Connection:
+        """Open a connection whose statements are seen."""
+        connection = _connect(*args, **options)
+        connection.set_trace_callback(self._on_statement)
+        return connection
+
+    @contextmanager
+    def before(self, *verbs: str, do: Callable[[], object]) -> Iterator[None]:
+        """Call *do* once, right before the next statement with one of *verbs*."""
+        self._next = verbs, do
+        try:
+            yield
+        finally:
+            self._next = None
+
+    def _on_statement(self, sql: str) -> None:
+        if self._next and sql.lstrip().upper().startswith(self._next[0]):
+            (_, do), self._next = self._next, None
+            do()
+
+
+@pytest.fixture(autouse=True)
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+    """Watch every SQLite connection that is opened during the test."""
+    seen = Statements()
+    for module in (sqlite3, sqlite3.dbapi2):
+        monkeypatch.setattr(module, "connect", seen.connect)
+    return seen
+
+
+def bob_buys(seat: str) -> tuple[Sql, ...]:
+    """Return the statements that store an order of Bob's for *seat*."""
+    insert = (
+        "insert into orders (code, show_id, seat, customer) values (?, 1, ?, 'Bob')"
     )
-    try:
-        if database.kind == "postgres":
-            await database.execute("set lock_timeout = '100ms'")
-            await database.execute(sql)
-        else:
-            file = str(make_url(database.url).database)
-            with closing(sqlite3.connect(file, timeout=0)) as connection, connection:
-                connection.execute(sql)
-    except Exception as error:
-        if "lock" not in str(error):
-            raise
+    return (
+        (insert, f"bob-{seat}", seat),
+        ("update shows set seats_left = seats_left - 1 where id = 1",),
+    )
 
 
-async def the_disk_is_full() -> None:
-    """Fail as the database does when it cannot write."""
-    raise OperationalError("INSERT", {}, OSError("disk is full"))
+async def overtaken(
+    ask: Callable[[], Awaitable[httpx2.Response]],
+    *,
+    by: tuple[Sql, ...],
+    database: Database,
+    statements: Statements,
+) -> httpx2.Response:
+    """Commit the SQL *by* right before the app's first write; return its response.
+
+    If the app holds a lock that keeps the SQL out, the app comes first.
+    """
+    if database.kind == "postgres":
+        for sql, *values in (("begin",), *by):
+            await database.execute(sql, *values)
+        request = asyncio.ensure_future(ask())
+        await lock_is_awaited(database, request)
+        await database.execute("commit")
+        return await request
+
+    file = str(make_url(database.url).database)
+
+    def commit() -> None:
+        try:
+            with closing(_connect(file, timeout=0)) as connection, connection:
+                for sql, *values in by:
+                    connection.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            if "lock" not in str(error):
+                raise
+
+    with statements.before("INSERT", "UPDATE", do=commit):
+        return await ask()
 
 
-@contextmanager
-def just_before_the_next_write(action: Callable[[], Awaitable[None]]) -> Iterator[None]:
-    """Do *action* once, when the app is about to send its next INSERT or UPDATE."""
-    waiting = [action]
+async def lock_is_awaited(database: Database, request: asyncio.Future[Any]) -> None:
+    """Return when a connection waits for a lock in PostgreSQL, or *request* is done."""
+    sql = (
+        "select pid from pg_stat_activity "
+        "where wait_event_type = 'Lock' and datname = current_database()"
+    )
+    while not request.done() and not await database.fetch(sql):
+        pass
 
-    def on_statement(*details: object) -> None:
-        statement = str(details[2]).lstrip().upper()
-        if waiting and statement.startswith(("INSERT", "UPDATE")):
-            await_only(waiting.pop()())
 
-    event.listen(Engine, "before_cursor_execute", on_statement)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", on_statement)
+async def refuse_writes(database: Database, table: str) -> None:
+    """Let every insert into *table* fail as it does when the disk is full."""
+    name = f"full_{table}"
+    if database.kind == "postgres":
+        await database.execute(
+            f"create function {name}() returns trigger language plpgsql as "
+            "$$ begin raise exception using errcode = 'disk_full'; end $$"
+        )
+        what = f"for each row execute function {name}()"
+    else:  # an error of the database, and no broken constraint
+        what = "begin insert into no_space_left values (1); end"
+    await database.execute(f"create trigger {name} before insert on {table} {what}")

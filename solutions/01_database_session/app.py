@@ -86,7 +86,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# "function": commit when the handler is done, before the answer leaves.
+# scope="function": the commit comes before the response is sent.
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -112,7 +112,7 @@ async def buy(
         order = Order(code=token_hex(8), show=show, **wanted)
         db.add(order)
         try:
-            await db.flush()  # the database decides, here and now
+            await db.flush()  # the unique constraint decides
         except IntegrityError:
             raise HTTPException(409, "seat is taken") from None
         background.add_task(send_mail, new.customer, order.code)
@@ -144,7 +144,7 @@ async def pay(order: FoundOrder, db: DB) -> dict[str, str]:
     return {"paid": order.code}
 
 
-# --- The outside world, slow and remote. Leave it as it is. ---------
+# --- The outside world: slow and remote. Leave it as it is. ---------
 
 
 async def send_mail(customer: str, code: str) -> None: ...

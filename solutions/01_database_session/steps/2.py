@@ -84,7 +84,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# "function": commit when the handler is done, before the answer leaves.
+# scope="function": the commit comes before the response is sent.
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -100,7 +100,7 @@ async def buy(
     new: NewOrder, db: DB, background: BackgroundTasks
 ) -> dict[str, str]:
     wanted = new.model_dump()
-    # TODO 3: a second click on "buy" is answered like the first.
+    # TODO 3: a second click on "buy" gets the same response.
     order = await db.scalar(select(Order).filter_by(**wanted))
     if order is None:
         show = await db.get(Show, new.show_id)
@@ -110,7 +110,7 @@ async def buy(
         order = Order(code=token_hex(8), show=show, **wanted)
         db.add(order)
         try:
-            await db.flush()  # the database decides, here and now
+            await db.flush()  # the unique constraint decides
         except IntegrityError:
             raise HTTPException(409, "seat is taken") from None
         background.add_task(send_mail, new.customer, order.code)
@@ -118,7 +118,7 @@ async def buy(
     return {"code": order.code, "seat": order.seat, "show": title}
 
 
-# TODO 5: every connection comes back, whatever the answer was.
+# TODO 5: every connection goes back, whatever the response is.
 async def find_order(code: str) -> Order:
     session = Session()
     order = await session.get(Order, code)
@@ -136,7 +136,7 @@ async def confirmation(order: FoundOrder) -> dict[str, str]:
     return {"customer": order.customer, "seat": order.seat}
 
 
-# TODO 4: what one customer pays leaves the others' payments alone.
+# TODO 4: payments must not affect each other.
 cashier = Session()
 
 
@@ -150,7 +150,7 @@ async def pay(order: FoundOrder) -> dict[str, str]:
     return {"paid": order.code}
 
 
-# --- The outside world, slow and remote. Leave it as it is. ---------
+# --- The outside world: slow and remote. Leave it as it is. ---------
 
 
 async def send_mail(customer: str, code: str) -> None: ...

@@ -85,7 +85,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# "function": commit when the handler is done, before the answer leaves.
+# scope="function": the commit comes before the response is sent.
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -111,7 +111,7 @@ async def buy(
         order = Order(code=token_hex(8), show=show, **wanted)
         db.add(order)
         try:
-            await db.flush()  # the database decides, here and now
+            await db.flush()  # the unique constraint decides
         except IntegrityError:
             raise HTTPException(409, "seat is taken") from None
         background.add_task(send_mail, new.customer, order.code)
@@ -119,7 +119,7 @@ async def buy(
     return {"code": order.code, "seat": order.seat, "show": title}
 
 
-# TODO 5: every connection comes back, whatever the answer was.
+# TODO 5: every connection goes back, whatever the response is.
 async def find_order(code: str) -> Order:
     session = Session()
     order = await session.get(Order, code)
@@ -145,7 +145,7 @@ async def pay(order: FoundOrder, db: DB) -> dict[str, str]:
     return {"paid": order.code}
 
 
-# --- The outside world, slow and remote. Leave it as it is. ---------
+# --- The outside world: slow and remote. Leave it as it is. ---------
 
 
 async def send_mail(customer: str, code: str) -> None: ...

@@ -61,13 +61,13 @@ async def lost(rows: str, later: BackgroundTasks) -> str:
 # %%
 async def visit(*paths):
     diary.clear()
-    transport = StreamingTransport(NameRequests(app))
-    async with AsyncClient(transport=transport, base_url="http://x") as me:
+    server = StreamingTransport(NameRequests(app))
+    async with AsyncClient(transport=server, base_url="http://x") as me:
         async with record(title=paths[0], here="visitor") as picture:
             for path in paths:
                 answer = await me.post(path)
                 note(f"{path} was answered {answer.status_code}")
-            await door.empty()
+            await server.empty()
     print(*diary, sep="\n")
     return picture
 

@@ -57,12 +57,12 @@ def now():
 
 
 async def reading(path, leave_after=99):
-    transport = StreamingTransport(NameRequests(app))
-    async with AsyncClient(transport=transport, base_url="http://x") as me:
+    server = StreamingTransport(NameRequests(app))
+    async with AsyncClient(transport=server, base_url="http://x") as me:
         async with record(title=path, here="reader") as picture:
             with suppress(HTTPError):
                 await read(me, path, leave_after)
-            await door.empty()
+            await server.empty()
             print(now(), "the app is done")
     return picture
 

@@ -86,7 +86,7 @@ for limit in (Fixed(), Sliding()):
 
 # %%
 for rounded in (floor, round, ceil):
-    transport = Sliding()
+    door = Sliding()
     ask(door, [0.5, 0.6])
     wait = rounded(0.5 + WINDOW - 4)
     print(f"come back in {wait} s:", door.allows(4 + wait))

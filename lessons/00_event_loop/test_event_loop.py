@@ -1,16 +1,16 @@
 """The tests of lesson 00, in the order of its steps.
 
-Step 1: /ping answers while a report waits, reports wait side by side, and a report
-that fails costs nobody else anything. Step 2: the same for seat maps. Step 3: /health
-answers while exports fill the thread pool, every venue gets its own file however long
-the queue is, exports stay bounded, and a failed export gives its place back. Step 4:
-a refund is confirmed after its entry is written, for each order, with errors, and
-when the book is slow.
+Step 1 (reports) and step 2 (seat maps): `test_ping_answers_while_…` proves that the
+event loop is free, the second test that requests at the same time get their own
+results, and the third that an error does not affect later requests.
+Step 3 (exports): /health answers although the thread pool is full, the number of
+exports at once has a limit, every venue gets its file, and errors release their place.
+Step 4 (refunds): the entry comes before the confirmation, also for refunds at the same
+time, for errors, and for a slow audit book.
 
 The slow functions of app.py are replaced by gates: a call that enters a gate waits
-there until the test opens it. Meanwhile the test looks at what else the box office
-can do. No test measures time. Where time has to pass, the test puts the clock of the
-event loop forward.
+there until the test opens it. Meanwhile the test checks what else the app can do. No
+test measures time; if time has to pass, the test puts the event loop's clock forward.
 """
 
 import asyncio
@@ -143,7 +143,7 @@ async def test_two_reports_wait_side_by_side(app: RunningApp) -> None:
 async def test_a_report_that_fails_does_not_affect_the_next_one(
     app: RunningApp,
 ) -> None:
-    """What a request has taken it must give back, also when it fails."""
+    """A request must release what it has acquired, even if it fails."""
     app.replace("ask_venue", open_gate(lambda show_id: 1234).blocking)
     await finish(exchange(app, "GET", "/shows/7/report"))
 
@@ -580,16 +580,16 @@ class AuditBook:
         self.error: Exception | None = None
         self.failures = 1_000
         self.pen = Gate("the audit book").results(self._write)
+
+        async def write_audit_entry(entry: str) -> None:
+            await self.pen(entry)
+
         app.replace("amount_paid", open_gate(PAID.get))
-        app.replace("write_audit_entry", self.write_audit_entry)
+        app.replace("write_audit_entry", write_audit_entry)
 
     def of(self, order: int) -> list[str]:
         """Return the entries that name *order*."""
         return [entry for entry in self.entries if str(order) in entry]
-
-    async def write_audit_entry(self, entry: str) -> None:
-        """Wait for the pen, then write."""
-        await self.pen(entry)
 
     def _write(self, entry: str) -> None:
         if self.error is not None and self.failures > 0:

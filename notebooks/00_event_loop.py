@@ -1,8 +1,8 @@
 # %% [markdown]
-# # 00 · The event loop, in the laboratory
+# # 00 · The event loop, in a notebook
 #
-# **You will see** who holds the loop, who waits for it, and what gives it back.
-# Predict before you run a cell: a wrong guess teaches more than a right one.
+# **You will see** which code blocks the event loop, which requests wait for it, and how to avoid that.
+# Predict before you run a cell: you learn more from a wrong guess than from none.
 # The lesson: [00 · The event loop](../docs/lessons/00_event_loop.md). To run this yourself: `make lesson-00 notebook`.
 
 # %%
@@ -20,7 +20,7 @@ from workshop.timeline import NameRequests, record
 # ## Three ways to wait
 #
 # A cloakroom needs 200 milliseconds to find a coat.
-# Here are three endpoints that wait for it, and a clock on the wall.
+# Three endpoints wait for it in different ways. A fourth tells the time.
 
 # %%
 app = FastAPI()
@@ -50,9 +50,9 @@ async def clock() -> str:
 
 
 # %% [markdown]
-# A scene: somebody wants a coat, and 50 milliseconds later two others ask for the time.
-# `play()` runs it in virtual time: sleeping takes as long as it says on the scene's clock, and nothing on yours.
-# So your picture is the one that is shown here, whatever your machine is doing.
+# In this scene a customer requests a coat, and 50 milliseconds later two others request the time.
+# `play()` runs the scene in virtual time: a sleep of 200 milliseconds moves the scene's clock, but takes no real time.
+# So you get the picture shown here, however busy your machine is.
 
 
 # %%
@@ -77,7 +77,7 @@ async def cloakroom(path):
 
 
 # %% [markdown]
-# **Predict.** `/asleep` calls `time.sleep(0.2)`. In which order are the three answered?
+# **Predict.** `/asleep` calls `time.sleep(0.2)`. In which order do the three requests get their responses?
 
 # %%
 heard = []
@@ -89,13 +89,13 @@ picture
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The coat comes first, and both clocks after it.
-# They were ready at 50 milliseconds; the dotted bars are the time they lost.
-# `time.sleep()` keeps the thread, and the loop has only this one.
+# The coat comes first, then both clocks.
+# Both clock requests were ready at 50 milliseconds; the dotted bars show how long they had to wait.
+# `time.sleep()` blocks the thread, and the event loop has only this one.
 #
 # </details>
 #
-# **Predict.** Now the same with `/awaiting`, and then with `/def`. What changes?
+# **Predict.** Now the same scene with `/awaiting`, then with `/def`. What changes?
 
 # %%
 heard = []
@@ -113,19 +113,19 @@ picture
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Both give the loop back, so the clocks are answered at once.
-# The first one waits on the loop, the second one in a thread: look at the rounded bar.
-# FastAPI does that with every `def` endpoint.
+# Neither blocks the event loop, so both clocks get their response at once.
+# `/awaiting` waits on the event loop, and `/def` waits in a thread: look at the rounded bar.
+# FastAPI runs every `def` endpoint in a thread.
 #
 # </details>
 #
-# **Your turn.** In `asleep()`, make it `time.sleep(0.02)` and run its cell and the scene again.
+# **Your turn.** In `asleep()`, change the call to `time.sleep(0.02)`, then run its cell and the scene again.
 # What changes, and would a customer notice?
-# Then let twenty customers ask for their coats.
+# Then let twenty customers request their coats.
 #
-# ## An `await` is no promise
+# ## An `await` before the work does not help
 #
-# **Predict.** `polite()` has an `await` before its long work. Does it help the clock?
+# **Predict.** `polite()` has an `await` before its long work. Does this help the other task?
 
 
 # %%
@@ -146,15 +146,15 @@ await play(turn())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Others get one turn at the `await`, and then nobody until the work is done.
-# What counts is the stretch between two awaits that really wait.
+# Other tasks run once at the `await`, and then not until the work is done.
+# What matters is how long the code runs between two awaits that really wait.
 #
 # </details>
 #
 # ## The same in real time
 #
-# In a notebook the kernel's own loop is at hand: `await` works at the top of a cell.
-# Here lengths are real ones, so yours differ a little. This is how you record code of your own.
+# A notebook's kernel already runs an event loop, so you can write `await` at the top level of a cell.
+# The times here are real, so yours differ a little. You can record your own code in this way.
 
 # %%
 heard = []
@@ -165,7 +165,7 @@ print("answered:", *heard)
 real
 
 # %% [markdown]
-# **Predict.** `asyncio.run()` is how scripts begin. What does it do here?
+# **Predict.** Scripts start their event loop with `asyncio.run()`. What does it do here?
 
 # %% tags=["raises-exception"]
 with closing(asyncio.sleep(0)) as nap:
@@ -175,15 +175,15 @@ with closing(asyncio.sleep(0)) as nap:
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# It would start a second loop in a thread that has one, and refuses.
-# In a notebook, and in any `async` function, `await` it instead.
+# It raises an exception, because this thread already runs an event loop.
+# In a notebook, and in any `async` function, use `await` instead.
 #
 # </details>
 #
-# ## Three lines to keep
+# ## Three points to remember
 #
-# - The loop is one thread: between two awaits that wait, nobody else runs.
-# - Dots mean ready and waiting; look up, and the stripes above them are the cause.
-# - `def` endpoints wait in threads, `async def` endpoints wait on the loop.
+# - The event loop is one thread: between two awaits that wait, no other code runs on it.
+# - Dots mean ready but waiting. The stripes above them show the code that blocks.
+# - `def` endpoints wait in threads, and `async def` endpoints wait on the event loop.
 #
 # Now repair a box office: [lesson 00](../docs/lessons/00_event_loop.md), `make lesson-00`.

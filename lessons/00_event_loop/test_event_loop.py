@@ -1,12 +1,24 @@
-"""The facts of lesson 00, one test each.
+"""The tests of lesson 00, in the order of its steps.
 
-The slow things in app.py (the venue, the drawing, the archive) are replaced by
-gates: a call that enters a gate waits there until the test opens it. The tests
-look at what else the box office can do meanwhile. None of them measures time.
+Step 1 (reports) and step 2 (seat maps): `test_ping_answers_while_…` proves that the
+event loop is free, the second test that requests at the same time get their own
+results, and the third that an error does not affect later requests.
+Step 3 (exports): /health answers although the thread pool is full, the number of
+exports at once has a limit, every venue gets its file, and errors release their place.
+Step 4 (refunds): the entry comes before the confirmation, also for refunds at the same
+time, for errors, and for a slow audit book.
+
+The slow functions of app.py are replaced by gates: a call that enters a gate waits
+there until the test opens it. Meanwhile the test checks what else the app can do. No
+test measures time; if time has to pass, the test puts the event loop's clock forward.
 """
 
 import asyncio
+import itertools
 import json
+import multiprocessing
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -14,25 +26,32 @@ import pytest
 from workshop.testing import (
     Exchange,
     Gate,
-    Journal,
     Leaks,
+    Rendezvous,
     RunningApp,
+    Stalled,
     ThreadPool,
+    TimeLimitExceeded,
+    cases,
     exchange,
     settle,
+    until_stalled,
 )
 
+# As long as the venue and the archive take in app.py, and a little more.
+VENUE_SECONDS = 6
+ARCHIVE_SECONDS = 6
+DRAWING_SECONDS = 2
+# How many exports the archive accepts at once.
+ARCHIVE_LIMIT = 100
+ERRORS = (OSError("no route to host"), RuntimeError("busy"), TimeoutError("too slow"))
+# What the customers paid, by order.
+PAID = {2041: 45, 2042: 30, 2043: 72}
+# How often something is given another chance that is only slow, such as a process.
+PATIENCE = 4
 
-def said(answer: httpx2.Response | Exchange) -> object:
-    """What an answer says: its JSON if it is one, else its text."""
-    body = answer.body if isinstance(answer, Exchange) else answer.content
-    is_json = answer.headers.get("content-type", "").startswith("application/json")
-    return json.loads(body) if is_json else body.decode()
 
-
-async def forty_five_euros(order_id: int) -> int:
-    """Say what the customer paid, in the place of amount_paid()."""
-    return 45
+# ---------------------------------------------------------------- step 1
 
 
 @pytest.mark.step(1)
@@ -40,52 +59,114 @@ async def forty_five_euros(order_id: int) -> int:
 async def test_ping_answers_while_a_report_is_waiting(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
-    """A call that waits may hold up the customer who asked for it, nobody else."""
+    """A blocking call in an `async def` route blocks the loop for all requests."""
     venue = Gate("the venue's number of seats sold", result=1234)
     app.replace("ask_venue", venue.blocking)
 
-    report = asyncio.create_task(client.get("/shows/7/report"))
-    await venue.entered()
+    report = exchange(app, "GET", "/shows/7/report")
+    await is_called(venue)
+    assert venue.count, (
+        "A manager asked for a report, and ask_venue() was not called. The manager got "
+        f"{told(report)}. Expected: the report says what ask_venue() returns."
+    )
     assert venue.held is None, (
-        "One customer asked for a report. Until the venue had answered, the whole "
-        "box office stood still and the turnstiles stayed shut. "
+        "A manager asked for a report. Until the venue had answered, the event loop "
+        "was blocked and the turnstiles stayed shut. "
         "Expected: /ping answers while the report is still waiting."
     )
-
-    stood_still = (
-        "One customer asked for a report. The venue was asked elsewhere, and yet the "
-        "whole box office stood still until that was over. "
+    blocked = (
+        "A manager asked for a report. The venue was asked in another thread, but the "
+        "event loop was blocked until that thread was done. "
         "Expected: /ping answers while the report is still waiting."
     )
     await settle()
-    assert venue.waiting > 0, stood_still
-    assert not report.done(), (
-        "The venue had not answered yet. The report answered all the same: "
-        f"{report.result().status_code}: {said(report.result())}. "
-        "Expected: the report says what the venue said."
+    assert venue.waiting > 0, blocked
+    assert not report.done, (
+        "The venue had not answered yet, but the report was sent already: "
+        f"{told(report)}. Expected: the report waits for ask_venue()."
     )
 
     ping = await client.get("/ping")
-    assert venue.waiting > 0, stood_still
+    assert venue.waiting > 0, blocked
     assert ping.status_code == 200, (
-        f"/ping answered {ping.status_code} while a report was waiting. Expected: 200."
+        f"/ping returned {ping.status_code} while a report was waiting. Expected: 200."
     )
 
     venue.open()
-    answer = await report
-    assert said(answer) == {"show": 7, "sold": 1234}, (
-        "The venue has sold 1234 seats of show 7. The report answered "
-        f"{answer.status_code}: {said(answer)}. "
-        "Expected: the report says what the venue said."
+    await finish(report)
+    assert said(report) == {"show": 7, "sold": 1234}, (
+        "The venue has sold 1234 seats of show 7. The manager got "
+        f"{told(report)}. Expected: the number that ask_venue() returned."
+    )
+    venue.open(1240)
+    later = exchange(app, "GET", "/shows/7/report")
+    await finish(later)
+    assert said(later) == {"show": 7, "sold": 1240}, (
+        "Then six more seats of show 7 were sold, so the venue says 1240. The next "
+        f"manager got {told(later)}. "
+        "Expected: every report asks the venue again."
     )
 
-    venue.open(1240)
-    later = await client.get("/shows/7/report")
-    assert said(later) == {"show": 7, "sold": 1240}, (
-        "The venue sold six seats more of show 7, so now it says 1240. The next "
-        f"report answered {later.status_code}: {said(later)}. "
-        "Expected: each report says what the venue says at that time."
+
+@pytest.mark.step(1)
+async def test_two_reports_wait_side_by_side(app: RunningApp) -> None:
+    """Requests overlap, so what one of them stores must not be shared with others."""
+    venue = Gate("the venue's number of seats sold")
+    venue.results(lambda show_id: 1000 + show_id)
+    app.replace("ask_venue", venue.blocking)
+
+    reports = {7: exchange(app, "GET", "/shows/7/report")}
+    await is_called(venue)
+    await settle()
+    if blocked_the_loop(venue):
+        return  # the test above explains it
+    reports[8] = exchange(app, "GET", "/shows/8/report")
+    await is_called(venue, times=2)
+    assert venue.count == 2, (
+        "Two managers asked for the reports of shows 7 and 8. The venue was asked for "
+        f"{venue.count} of them; the other report had to wait. "
+        "Expected: both reports wait for the venue at the same time."
     )
+
+    await put_clock_forward(VENUE_SECONDS)
+    venue.open()
+    for show, report in reports.items():
+        await finish(report)
+        assert said(report) == {"show": show, "sold": 1000 + show}, (
+            "Two managers asked for reports at the same time. After five seconds the "
+            f"venue answered {1000 + show} for show {show}. That manager got "
+            f"{told(report)}. Expected: each report has the number of its own show."
+        )
+
+
+@pytest.mark.step(1)
+async def test_a_report_that_fails_does_not_affect_the_next_one(
+    app: RunningApp,
+) -> None:
+    """A request must release what it has acquired, even if it fails."""
+    app.replace("ask_venue", open_gate(lambda show_id: 1234).blocking)
+    await finish(exchange(app, "GET", "/shows/7/report"))
+
+    app.replace("ask_venue", broken_gate().blocking)
+    for _ in range(12):
+        failed = exchange(app, "GET", "/shows/7/report")
+        await finish(failed)
+        assert is_refused(failed), (
+            "ask_venue() raised an error, so there was no number to report. The "
+            f"manager got {told(failed)}. Expected: an error status, and no number."
+        )
+
+    app.replace("ask_venue", open_gate(lambda show_id: 1250).blocking)
+    report = exchange(app, "GET", "/shows/7/report")
+    await finish(report)
+    assert said(report) == {"show": 7, "sold": 1250}, (
+        "ask_venue() failed twelve times in a row. Then it worked again and returned "
+        f"1250, but the next manager got {told(report)}. "
+        "Expected: the number that ask_venue() returned."
+    )
+
+
+# ---------------------------------------------------------------- step 2
 
 
 @pytest.mark.step(2)
@@ -93,11 +174,9 @@ async def test_ping_answers_while_a_report_is_waiting(
 async def test_ping_answers_while_a_seat_map_is_being_drawn(
     app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
-    """Work that computes never pauses, so it cannot share a thread with anybody."""
-    pen = Gate("the drawing of the seat map")
-    pen.results(lambda sold: f"a hall without the seats {sorted(sold)}")
-
+    """A computation never awaits, so on the event loop it blocks all requests."""
     sold = [3, 5, 4711]
+    pen = Gate("the drawing of the seat map").results(drawing)
 
     async def sold_seats(show_id: int) -> set[int]:
         return set(sold)
@@ -105,53 +184,127 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
     app.replace("sold_seats", sold_seats)
     app.replace("draw_seat_map", pen.blocking)
 
-    seat_map = asyncio.create_task(client.get("/shows/7/map"))
-    await pen.entered()
+    seat_map = exchange(app, "GET", "/shows/7/map")
+    await is_called(pen)
+    assert pen.count, (
+        "A customer opened a seat map, and draw_seat_map() was not called. The "
+        f"response was {told(seat_map)}. "
+        "Expected: the response is what draw_seat_map() returns."
+    )
     assert pen.held is None, (
-        "One customer looked at a seat map. Until the last seat was drawn, the "
-        "whole box office stood still and the turnstiles stayed shut. "
+        "A customer opened a seat map. Until the last seat was drawn, the event loop "
+        "was blocked and the turnstiles stayed shut. "
         "Expected: /ping answers while the map is still being drawn."
     )
-
-    stood_still = (
-        "One customer looked at a seat map. It was drawn elsewhere, and yet the whole "
-        "box office stood still until that was over. "
+    blocked = (
+        "A customer opened a seat map. It was drawn in another thread or process, but "
+        "the event loop was blocked until the drawing was done. "
         "Expected: /ping answers while the map is still being drawn."
     )
     await settle()
-    assert pen.waiting > 0, stood_still
-    assert not seat_map.done(), (
-        "The seat map was not drawn yet. The customer was answered all the same: "
-        f"{seat_map.result().status_code}: {seat_map.result().text[:40]!r}… "
-        "Expected: what draw_seat_map() draws of the seats."
+    assert pen.waiting > 0, blocked
+    assert not seat_map.done, (
+        "The seat map was not drawn yet, but the customer already had a response: "
+        f"{told(seat_map)}. Expected: the response is what draw_seat_map() returns."
     )
 
     ping = await client.get("/ping")
-    assert pen.waiting > 0, stood_still
+    assert pen.waiting > 0, blocked
     assert ping.status_code == 200, (
-        f"/ping answered {ping.status_code} while a map was being drawn. Expected: 200."
+        f"/ping returned {ping.status_code} while a map was drawn. Expected: 200."
     )
 
     pen.open()
-    answer = await seat_map
-    assert answer.text == "a hall without the seats [3, 5, 4711]", (
-        "Seats 3, 5 and 4711 are sold. The seat map answered "
-        f"{answer.status_code}: {answer.text[:40]!r}… "
-        "Expected: what draw_seat_map() draws of these seats, as plain text."
+    await finish(seat_map)
+    assert seat_map.body.decode() == drawing({3, 5, 4711}), (
+        f"Seats 3, 5 and 4711 are sold. The customer got {told(seat_map)}. "
+        "Expected: what draw_seat_map() returned for these seats, as plain text."
+    )
+    sold[:] = [3, 8, 4711]
+    later = exchange(app, "GET", "/shows/7/map")
+    await finish(later)
+    assert later.body.decode() == drawing({3, 8, 4711}), (
+        "Then seat 5 was given back and seat 8 was sold. The next customer got "
+        f"{told(later)}. Expected: a drawing of the seats that are sold now."
     )
 
-    sold[:] = [3, 8, 4711]
-    later = await client.get("/shows/7/map")
-    assert later.text == "a hall without the seats [3, 8, 4711]", (
-        "Then seat 5 was given back, and seat 8 was sold. The next seat map of the "
-        f"same show answered {later.status_code}: {later.text[:40]!r}… "
-        "Expected: the drawing of the seats that are sold now."
+
+@pytest.mark.step(2)
+async def test_maps_that_are_drawn_at_the_same_time_show_their_own_seats(
+    app: RunningApp,
+) -> None:
+    """A result may be shared only by requests that ask for exactly the same thing."""
+    sold = {7: {3, 5}, 8: {1}}
+    lookups = Gate("the numbers of the sold seats").results(lambda show: {*sold[show]})
+    pen = Gate("the drawing of the seat map").results(drawing)
+    app.replace("sold_seats", lookups)
+    app.replace("draw_seat_map", pen.blocking)
+
+    first, other = (exchange(app, "GET", f"/shows/{show}/map") for show in (7, 8))
+    await is_called(lookups, times=2)
+    lookups.open()
+    await is_called(pen)
+    await settle()
+    if pen.held:
+        return  # the test above explains it
+    assert not blocked_the_loop(pen), (
+        "Two customers opened a seat map, and the event loop was blocked until the "
+        "first drawing was done. Expected: other requests are served meanwhile."
     )
+    sold[7] = {3, 8}
+    later = exchange(app, "GET", "/shows/7/map")
+    await settle()
+    await put_clock_forward(DRAWING_SECONDS)
+    pen.open()
+
+    for seat_map in (first, other, later):
+        await finish(seat_map)
+    maps = [seat_map.body.decode() for seat_map in (first, other, later)]
+    assert maps[0] in (drawing({3, 5}), drawing({3, 8})), (
+        "Three customers opened seat maps at the same time. Seats 3 and 5 of show 7 "
+        f"were sold. Its customer got {told(first)}. "
+        "Expected: the drawing of show 7, although it takes a second."
+    )
+    assert maps[1] == drawing({1}), (
+        "Two customers opened the maps of shows 7 and 8 at the same time. Seat 1 of "
+        f"show 8 is sold. Its customer got {told(other)}. "
+        "Expected: every map shows the seats of its own show."
+    )
+    assert maps[2] == drawing({3, 8}), (
+        "While a map of show 7 was being drawn, seat 5 was given back and seat 8 was "
+        f"sold. A customer who then opened the map got {told(later)}. "
+        "Expected: a drawing of the seats that are sold when the map is requested."
+    )
+
+
+@pytest.mark.step(2)
+async def test_a_map_that_fails_does_not_affect_the_next_one(app: RunningApp) -> None:
+    """An error inside a thread must reach the request that waits for the thread."""
+    app.replace("sold_seats", open_gate(lambda show_id: {3, 5}))
+    app.replace("draw_seat_map", broken_gate().blocking)
+    for _ in range(12):
+        failed = exchange(app, "GET", "/shows/7/map")
+        await finish(failed)
+        assert is_refused(failed), (
+            "draw_seat_map() raised an error, so there was no map. The customer got "
+            f"{told(failed)}. Expected: an error status."
+        )
+
+    app.replace("draw_seat_map", open_gate(drawing).blocking)
+    seat_map = exchange(app, "GET", "/shows/7/map")
+    await finish(seat_map)
+    assert seat_map.body.decode() == drawing({3, 5}), (
+        "Twelve drawings failed. The next one worked, and its customer got "
+        f"{told(seat_map)}. Expected: what draw_seat_map() returned."
+    )
+
+
+# ---------------------------------------------------------------- step 3
 
 
 @pytest.fixture
 async def pool_of_25(thread_pool: ThreadPool) -> ThreadPool:
-    """The pool of threads, made smaller before the app starts and may look at it."""
+    """The thread pool, made smaller before the app starts and may look at it."""
     thread_pool.shrink(25)
     return thread_pool
 
@@ -161,43 +314,45 @@ async def pool_of_25(thread_pool: ThreadPool) -> ThreadPool:
 async def test_health_answers_while_the_pool_is_full_of_exports(
     pool_of_25: ThreadPool, app: RunningApp, client: httpx2.AsyncClient
 ) -> None:
-    """All def routes share one pool of threads, and a pool of any size can be full."""
-    archive = Gate("the archive that takes the exports", result="guests.csv")
+    """All `def` routes share one thread pool, and a pool of any size can be full."""
+    archive = Gate("the archive that takes the exports").results(file_of)
     app.replace("write_export", archive.blocking)
-    # If yours has set more, so be it: 100 are enough to see the same.
+    # The app may have made the pool larger. A hundred threads are enough to see it.
     threads = int(min(pool_of_25.tokens, 100))
     pool_of_25.shrink(threads)
 
     exports = [exchange(app, "POST", "/shows/2040/export")]
-    await archive.entered()
+    await is_called(archive)
+    assert archive.count, (
+        "A venue asked for an export, and write_export() was not called. The venue got "
+        f"{told(exports[0])}. Expected: the file that write_export() returns."
+    )
     assert archive.held is None, (
-        "One venue asked for an export. Until the file was written, the whole box "
-        "office stood still, and /health was silent too. "
+        "A venue asked for an export. Until the file was written, the event loop was "
+        "blocked and /health was silent. "
         "Expected: /health answers while exports are being written."
     )
-    stood_still = (
-        "One venue asked for an export. It was written elsewhere, and yet the whole "
-        "box office stood still until that was over, and /health was silent too. "
+    blocked = (
+        "Venues asked for exports. They were written in other threads, but the event "
+        "loop was blocked until those threads were done. "
         "Expected: /health answers while exports are being written."
     )
-    await settle()
-    assert archive.waiting > 0, stood_still
-
-    exports += [
-        exchange(app, "POST", f"/shows/{show}/export") for show in range(1, threads)
-    ]
+    for show in range(1, threads):
+        await settle(3)
+        assert not blocked_the_loop(archive), blocked
+        exports.append(exchange(app, "POST", f"/shows/{show}/export"))
     await settle()
     health = asyncio.create_task(client.get("/health"))
     await settle()
     assert health.done() or pool_of_25.waiting == 0, (
-        f"Exports kept all {threads} threads of the pool busy, and /health stood in "
-        "the queue behind them. The load balancer heard nothing and restarted us. "
-        "Expected: /health answers, however many exports are being written."
+        f"Exports took all {threads} threads of the pool, and /health waited in the "
+        "queue behind them. The load balancer got no response and restarted the "
+        "server. Expected: /health answers, however many exports are being written."
     )
-    answer = await health
-    assert archive.waiting > 0, stood_still
-    assert answer.status_code == 200, (
-        f"/health answered {answer.status_code} while exports were being written. "
+    response = await health
+    assert archive.waiting > 0, blocked
+    assert response.status_code == 200, (
+        f"/health returned {response.status_code} while exports were being written. "
         "Expected: 200."
     )
 
@@ -205,74 +360,374 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
     await settle()
     archive.open()
     for export in exports:
-        await export.finished()
-    without = [each for each in exports if said(each) != {"file": "guests.csv"}]
+        await finish(export)
+    without = [each for each in exports if not has_its_file(each)]
     assert not without, (
-        f"{len(without)} of {len(exports)} venues did not get their file. One was told "
-        f"{without[0].status}: {said(without[0])}. "
-        "Expected: every export brings its file, though it may have to wait."
+        f"{len(without)} of {len(exports)} venues did not get their file. One of them, "
+        f"{without[0].name}, got {told(without[0])}. "
+        "Expected: every venue gets the file that write_export() returned for it."
     )
+
+
+@pytest.mark.step(3)
+async def test_the_number_of_exports_at_once_has_a_limit(
+    thread_pool: ThreadPool, app: RunningApp
+) -> None:
+    """A limit holds only if all requests share the object that counts."""
+    thread_pool.shrink(25)  # the shared pool is a limit as well, whatever its size
+    together = Rendezvous(ARCHIVE_LIMIT + 1, "exports").results(file_of)
+    app.replace("write_export", together.blocking)
+
+    for show in range(ARCHIVE_LIMIT + 10):
+        exchange(app, "POST", f"/shows/{show}/export")
+    with suppress(TimeLimitExceeded):
+        await together.met()
+    assert together.most <= ARCHIVE_LIMIT, (
+        f"{ARCHIVE_LIMIT + 10} venues asked for exports, and {together.most} exports "
+        f"ran at once. The archive accepts {ARCHIVE_LIMIT}. "
+        "Expected: one limit that holds for all requests together."
+    )
+
+
+@pytest.mark.step(3)
+async def test_every_venue_gets_its_file_however_long_the_queue_is(
+    app: RunningApp,
+) -> None:
+    """A queue limits how many requests are served at once, not how long they wait."""
+    archive = Archive()
+    app.replace("write_export", archive.blocking)
+
+    exports = [exchange(app, "POST", "/shows/1/export")]
+    await is_called(archive.now)
+    if archive.now.held:
+        return  # the first test of this step explains it
+    for show in range(2, 37):
+        await settle(1)
+        assert not blocked_the_loop(archive.now), (
+            "Venues asked for exports, and the event loop was blocked until one was "
+            "written. Expected: the other requests are served meanwhile."
+        )
+        exports.append(exchange(app, "POST", f"/shows/{show}/export"))
+    await settle()
+
+    while await archive.is_called_by(exports):
+        await put_clock_forward(ARCHIVE_SECONDS)
+        archive.finish_round()
+    without = [each for each in exports if not has_its_file(each)]
+    assert not without, (
+        f"{len(exports)} venues asked for exports, and each export took five seconds. "
+        f"{len(without)} venues did not get their file. One of them, "
+        f"{without[0].name}, got {told(without[0])}. "
+        "Expected: every venue gets its own file, although it may have to wait."
+    )
+
+
+@pytest.mark.step(3)
+async def test_an_export_that_fails_does_not_affect_the_next_one(
+    app: RunningApp,
+) -> None:
+    """A place in a limited pool must be released after an error as well."""
+    app.replace("write_export", broken_gate().blocking)
+    failed = [exchange(app, "POST", "/shows/7/export") for _ in range(24)]
+    for export in failed:
+        await finish(export)
+        assert is_refused(export), (
+            "write_export() raised an error, so there was no file. The venue got "
+            f"{told(export)}. Expected: an error status, and no file name."
+        )
+
+    for file in cases(["guests-a.csv", "guests-b.csv"]):
+        app.replace("write_export", open_gate(lambda show_id, f=file: f).blocking)
+        export = exchange(app, "POST", "/shows/7/export")
+        await finish(export)
+        assert said(export) == {"file": file}, (
+            f"24 exports failed. Then the archive worked again and wrote {file} for "
+            f"show 7, but the venue got {told(export)}. "
+            "Expected: every export writes a new file and returns its name."
+        )
+
+
+# ---------------------------------------------------------------- step 4
 
 
 @pytest.mark.step(4)
 async def test_a_confirmed_refund_is_in_the_audit_book(
     app: RunningApp, leaks: Leaks
 ) -> None:
-    """Calling an async function only prepares its work. Nothing has run yet."""
-    journal = Journal()
+    """Calling an `async def` function runs none of its code until it is awaited."""
+    book = AuditBook(app)
 
-    async def write_audit_entry(entry: str) -> None:
-        await settle(10)  # the pen is slower than an answer
-        journal.record(f"audit: {entry}")
-
-    app.replace("amount_paid", forty_five_euros)
-    app.replace("write_audit_entry", write_audit_entry)
-
-    refund = exchange(app, "POST", "/orders/2041/refund", journal=journal)
-    await refund.finished()
+    refund = exchange(app, "POST", "/orders/2041/refund")
+    await until_idle(refund.response_started)
+    too_early = refund.started and not is_refused(refund)
+    book.pen.open()
+    await finish(refund)
     await settle()
 
     assert b"45" in refund.body, (
-        "Order 2041 cost 45 euros. Its refund answered "
-        f"{refund.status}: {refund.body.decode()}. "
+        f"Order 2041 cost 45 euros. The customer got {told(refund)}. "
         "Expected: the refund is confirmed, with its amount."
     )
-    entries = [event for event in journal.events if event.startswith("audit: ")]
     never_run = [made.partition(" made ")[0] for made in leaks.never_awaited()]
     if never_run:
-        why = f" Prepared, but never run: {', '.join(never_run)}."
-    elif not entries:
-        why = " Only write_audit_entry() writes that book, and it has written nothing."
+        why = f" Called but never awaited: {', '.join(never_run)}."
+    elif not book.entries:
+        why = " write_audit_entry() was not called, and only it writes to the book."
     else:
         why = ""
-    assert ["2041" in entry for entry in entries] == [True], (
-        "The customer was told that order 2041 is refunded. The auditor looked it "
-        f"up in the book and found {len(entries)} entries.{why} "
-        "Expected: exactly one entry, and it names the order."
+    assert len(book.of(2041)) == len(book.entries) == 1, (
+        "The customer was told that order 2041 is refunded. The auditor looked it up "
+        f"in the book and found {len(book.of(2041))} entries.{why} "
+        "Expected: exactly one entry, which names the order."
     )
-    assert journal.position(entries[0]) < journal.position("http.response.start"), (
-        "The customer was told of the refund first, and the entry came into the "
-        "book afterwards. A crash in between would leave a refund without an entry. "
-        "Expected: the entry is in the book before the answer leaves."
+    assert not too_early, (
+        "The customer was told that order 2041 is refunded while its entry was still "
+        "being written. A crash in between would leave a refund without an entry. "
+        "Expected: the response is sent only after the entry is written."
     )
 
 
 @pytest.mark.step(4)
+async def test_refunds_at_the_same_time_get_an_entry_each(app: RunningApp) -> None:
+    """While a request awaits, other requests run and may change shared variables."""
+    book = AuditBook(app)
+    app.replace("amount_paid", lookups := Gate("the amount").results(PAID.get))
+    orders = 2041, 2042, 2043
+
+    refunds = [exchange(app, "POST", f"/orders/{order}/refund") for order in orders[:2]]
+    await is_called(lookups, times=2)
+    lookups.open()
+    await is_called(book.pen)
+    refunds.append(exchange(app, "POST", f"/orders/{orders[2]}/refund"))
+    await until_idle(refunds[2].response_started)
+    book.pen.open()
+    for refund in refunds:
+        await finish(refund)
+    await settle()
+
+    for order, refund in zip(orders, refunds, strict=True):
+        assert str(PAID[order]) in refund.body.decode(), (
+            f"Three customers asked for a refund at the same time. Order {order} cost "
+            f"{PAID[order]} euros. Its customer got {told(refund)}. "
+            "Expected: each refund is confirmed with its own amount."
+        )
+        assert len(book.of(order)) == 1, (
+            "Three refunds were confirmed at the same time. Entries that name order "
+            f"{order}: {len(book.of(order))}. All entries: {book.entries}. "
+            "Expected: exactly one entry for each order."
+        )
+
+
+@pytest.mark.step(4)
 async def test_a_refund_that_cannot_be_entered_is_not_confirmed(
-    app: RunningApp, client: httpx2.AsyncClient
+    app: RunningApp,
 ) -> None:
-    """An error reaches only those who wait for the work that failed."""
+    """An error reaches only the code that awaits the work that failed."""
+    book = AuditBook(app)
+    book.pen.open()
 
-    async def write_audit_entry(entry: str) -> None:
-        raise OSError("the audit book is locked")
+    for error in cases(ERRORS):
+        book.error = error
+        refund = exchange(app, "POST", "/orders/2041/refund")
+        await finish(refund)
+        assert is_refused(refund), (
+            f"write_audit_entry() raised {error!r}, so there is no entry. The customer "
+            f"got {told(refund)}. Expected: an error status, no confirmation."
+        )
+    # Order 2041 asks again. Then the book fails once more, at the next entry.
+    for order, book.failures in cases([(2041, 0), (2042, 1), (2043, 0)]):
+        fails = book.failures > 0
+        refund = exchange(app, "POST", f"/orders/{order}/refund")
+        await finish(refund)
+        await settle()
+        found = len(book.of(order))
+        assert found == 1 or (fails and is_refused(refund)), (
+            "The audit book was locked for a while. Then the customer of order "
+            f"{order} got {told(refund)}, and the book has {found} entries that name "
+            "this order. Expected: a confirmed refund has exactly one entry."
+        )
 
-    app.replace("amount_paid", forty_five_euros)
-    app.replace("write_audit_entry", write_audit_entry)
 
-    answer = await client.post("/orders/2041/refund")
+@pytest.mark.step(4)
+async def test_a_slow_audit_book_does_not_confirm_a_refund(app: RunningApp) -> None:
+    """A timeout ends the waiting. It does not mean that the work has been done."""
+    book = AuditBook(app)
 
-    assert answer.is_error, (
-        "The audit book was locked, so no entry could be written. The customer was "
-        f"told all the same: {answer.status_code}: {said(answer)}. "
-        "Expected: an error, and no confirmation."
+    refund = exchange(app, "POST", "/orders/2041/refund")
+    await until_idle(refund.response_started)
+    await put_clock_forward(3600)
+    await until_idle(refund.response_started)
+    assert not refund.started or is_refused(refund), (
+        "Writing the entry of order 2041 took a long time. The customer got "
+        f"{told(refund)} while the book was still empty. "
+        "Expected: no confirmation before the entry is written."
     )
+    book.pen.open()
+    await finish(refund)
+    await settle()
+    assert len(book.of(2041)) == 1 or is_refused(refund), (
+        "Writing the entry of order 2041 took a long time. The customer got "
+        f"{told(refund)}, and the book has {len(book.of(2041))} entries for it. "
+        "Expected: a confirmed refund has exactly one entry."
+    )
+
+
+# ---------------------------------------------------------------- stand-ins
+
+
+class AuditBook:
+    """The book behind `write_audit_entry()`: entries wait until `pen` opens."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self.entries: list[str] = []
+        self.error: Exception | None = None
+        self.failures = 1_000
+        self.pen = Gate("the audit book").results(self._write)
+
+        async def write_audit_entry(entry: str) -> None:
+            await self.pen(entry)
+
+        app.replace("amount_paid", open_gate(PAID.get))
+        app.replace("write_audit_entry", write_audit_entry)
+
+    def of(self, order: int) -> list[str]:
+        """Return the entries that name *order*."""
+        return [entry for entry in self.entries if str(order) in entry]
+
+    def _write(self, entry: str) -> None:
+        if self.error is not None and self.failures > 0:
+            self.failures -= 1
+            raise type(self.error)(*self.error.args)
+        self.entries.append(entry)
+
+
+class Archive:
+    """The archive behind `write_export()`: it finishes exports in rounds."""
+
+    def __init__(self) -> None:
+        self.now = Gate("the archive").results(file_of)
+        # Calls from a pool of processes reach this one by its address.
+        self.blocking = open_gate(lambda show_id: self.now.blocking(show_id)).blocking
+
+    def finish_round(self) -> None:
+        """Finish the exports that are being written now."""
+        finished, self.now = self.now, Gate("the archive").results(file_of)
+        finished.open()
+
+    async def is_called_by(self, exports: list[Exchange]) -> bool:
+        """Wait until an export is being written. False if none is left to write."""
+        await until_idle(lambda: first_of(self.now.entered(), all_finished(exports)))
+        return self.now.waiting > 0
+
+
+def open_gate(compute: Callable[..., object]) -> Gate:
+    """Return a gate that answers at once with *compute*, also in other processes."""
+    gate = Gate("an answer").results(compute)
+    gate.open()
+    return gate
+
+
+def broken_gate() -> Gate:
+    """Return a gate at which every call fails, each with another error."""
+    errors = itertools.cycle(ERRORS)
+
+    def fail(*args: object) -> None:
+        error = next(errors)
+        raise type(error)(*error.args)
+
+    return open_gate(fail)
+
+
+def drawing(sold: set[int]) -> str:
+    """Return what the stand-in of `draw_seat_map()` draws."""
+    return f"a hall without the seats {sorted(sold)}"
+
+
+def file_of(show_id: int) -> str:
+    """Return what the stand-in of `write_export()` returns."""
+    return f"archive/{show_id * 7 + 3}.csv"
+
+
+def has_its_file(export: Exchange) -> bool:
+    """Return whether *export* brought the file of its own show."""
+    return said(export) == {"file": file_of(int(export.name.split("/")[2]))}
+
+
+# ---------------------------------------------------------------- waiting
+
+
+async def until_idle(wanted: Callable[[], Awaitable[object]]) -> None:
+    """Wait for *wanted*, or until nothing in the app can make progress any more."""
+    for _ in range(PATIENCE):
+        with suppress(Stalled, TimeLimitExceeded):
+            await until_stalled(wanted())
+            return
+        if not multiprocessing.active_children():
+            return  # else a process may still be starting
+
+
+async def is_called(gate: Gate, times: int = 1) -> None:
+    """Wait until *gate* has been called, or cannot be called any more."""
+    await until_idle(lambda: gate.entered(times))
+
+
+async def finish(request: Exchange) -> None:
+    """Wait until *request* has ended, or never can; let time pass if it sleeps."""
+    for _ in range(PATIENCE):
+        await until_idle(request.finished)
+        if request.done:
+            return
+        await put_clock_forward(60)
+
+
+async def put_clock_forward(seconds: float) -> None:
+    """Let every sleep and timeout on the event loop end that is due in *seconds*."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]
+    await settle()
+
+
+async def first_of(*waiting: Awaitable[object]) -> None:
+    """Wait until one of *waiting* is over, and cancel the others."""
+    tasks = [asyncio.ensure_future(each) for each in waiting]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def all_finished(requests: list[Exchange]) -> None:
+    """Wait until all *requests* have ended."""
+    for request in requests:
+        await request.finished()
+
+
+# ---------------------------------------------------------------- in words
+
+
+def blocked_the_loop(gate: Gate) -> bool:
+    """Return whether calls at this closed gate have ended: nobody could open it."""
+    arrived = gate.count  # read first, because a thread may be arriving just now
+    left = arrived - gate.waiting
+    return gate.held is not None or gate.waiting == 0 or left > 1
+
+
+def is_refused(request: Exchange) -> bool:
+    """Return whether the response has an error status."""
+    return request.status is not None and request.status >= 400
+
+
+def said(request: Exchange) -> object:
+    """Return the body of the response, read as JSON if it is."""
+    with suppress(ValueError):
+        return json.loads(request.body)
+    return request.body.decode()
+
+
+def told(request: Exchange) -> str:
+    """Return the response in words, for a message."""
+    if not request.started:
+        return "no response"
+    return f"{request.status}: {str(said(request))[:60]}"

@@ -15,40 +15,40 @@ app = FastAPI(title="Box office")
 
 @app.get("/ping")
 async def ping() -> dict[str, str]:
-    """The turnstiles ask this before they let anybody in."""
+    """The turnstiles call this before they let anyone in."""
     return {"turnstiles": "open"}
 
 
-# A def route waits in a thread of the pool, not on the event loop.
+# FastAPI runs a def route in a thread, so only that thread waits.
 @app.get("/shows/{show_id}/report")
 def report(show_id: int) -> dict[str, int]:
-    """Count the seats sold. Only the venue's old system knows."""
+    """Report the seats sold, which only the venue's system knows."""
     sold = ask_venue(show_id)
     return {"show": show_id, "sold": sold}
 
 
 @app.get("/shows/{show_id}/map", response_class=PlainTextResponse)
 async def seat_map(show_id: int) -> str:
-    """Draw the hall, so that customers can choose a seat."""
+    """Draw the hall for customers who choose a seat."""
     sold = await sold_seats(show_id)
-    # Drawing never pauses, so on the loop it would stop everybody.
+    # Drawing never awaits: on the loop it would block all requests.
     return await asyncio.to_thread(draw_seat_map, sold)
 
 
 @app.get("/health")
 def health() -> dict[str, str]:
-    """The load balancer asks this, and restarts us if we are silent."""
+    """The load balancer calls this and restarts a silent server."""
     return {"status": "ok"}
 
 
-# Exports have threads of their own. In the common pool of 40 they would
-# leave none for /health and /report on the morning when all venues ask.
+# Exports have a limit of their own. In the shared pool of 40 threads
+# they would leave none for /health and /report on a busy morning.
 export_threads = CapacityLimiter(10)
 
 
 @app.post("/shows/{show_id}/export")
 async def export(show_id: int) -> dict[str, str]:
-    """Write the list of guests to a file for the venue."""
+    """Write the guest list to a file for the venue."""
     file = await to_thread.run_sync(
         write_export, show_id, limiter=export_threads
     )
@@ -57,22 +57,22 @@ async def export(show_id: int) -> dict[str, str]:
 
 @app.post("/orders/{order_id}/refund")
 async def refund(order_id: int) -> dict[str, int]:
-    """Pay an order back."""
+    """Refund an order."""
     amount = await amount_paid(order_id)
-    # Without await nothing is written, and nobody is told of an error.
+    # Without await, nothing is written and no error is raised.
     await write_audit_entry(f"order {order_id}: {amount} euros back")
     return {"order": order_id, "refunded": amount}
 
 
 @app.get("/audit")
 async def audit() -> list[str]:
-    """Open the audit book."""
+    """Return the audit book."""
     return AUDIT_BOOK
 
 
 # ----------------------------------------------------------------------
-# The outside world. Leave it as it is: the tests put stand-ins in the
-# place of these functions, by their names.
+# The outside world. Leave it as it is: the tests replace these
+# functions by name.
 # ----------------------------------------------------------------------
 
 SEATS, A_ROW = 8_000, 100
@@ -80,13 +80,13 @@ AUDIT_BOOK: list[str] = []
 
 
 def ask_venue(show_id: int) -> int:
-    """Ask the venue's old system. It takes its time."""
+    """Ask the venue's old system, which takes five seconds."""
     time.sleep(5)
     return 4_000 + show_id
 
 
 async def sold_seats(show_id: int) -> set[int]:
-    """Look up the numbers of the seats that are gone."""
+    """Look up the numbers of the sold seats."""
     await asyncio.sleep(0.05)
     return {n for n in range(SEATS) if (n * n + show_id) % 7 < 3}
 
@@ -102,18 +102,18 @@ def draw_seat_map(sold: set[int]) -> str:
 
 
 def write_export(show_id: int) -> str:
-    """Write the file to the archive, which is slow."""
+    """Write the file to the archive, which takes five seconds."""
     time.sleep(5)
     return f"guests-{show_id}.csv"
 
 
 async def amount_paid(order_id: int) -> int:
-    """Look up what the customer paid, in euros."""
+    """Look up the amount that the customer paid, in euros."""
     await asyncio.sleep(0.05)
     return 20 + order_id % 80
 
 
 async def write_audit_entry(entry: str) -> None:
-    """Write one line into the book that the auditor reads."""
+    """Append an entry to the book that the auditor reads."""
     await asyncio.sleep(0.05)
     AUDIT_BOOK.append(entry)

@@ -14,43 +14,43 @@ app = FastAPI(title="Box office")
 
 @app.get("/ping")
 async def ping() -> dict[str, str]:
-    """The turnstiles ask this before they let anybody in."""
+    """The turnstiles call this before they let anyone in."""
     return {"turnstiles": "open"}
 
 
-# TODO 1: /ping must answer while a report is still waiting.
+# TODO 1: /ping must respond while a report waits for the venue.
 @app.get("/shows/{show_id}/report")
 async def report(show_id: int) -> dict[str, int]:
-    """Count the seats sold. Only the venue's old system knows."""
+    """Report the seats sold, which only the venue's system knows."""
     sold = ask_venue(show_id)
     return {"show": show_id, "sold": sold}
 
 
-# TODO 2: /ping must answer while a seat map is being drawn.
+# TODO 2: /ping must respond while a seat map is drawn.
 @app.get("/shows/{show_id}/map", response_class=PlainTextResponse)
 async def seat_map(show_id: int) -> str:
-    """Draw the hall, so that customers can choose a seat."""
+    """Draw the hall for customers who choose a seat."""
     sold = await sold_seats(show_id)
     return draw_seat_map(sold)
 
 
-# TODO 3: /health must answer while the thread pool is full of exports.
+# TODO 3: /health must respond while exports fill the thread pool.
 @app.get("/health")
 def health() -> dict[str, str]:
-    """The load balancer asks this, and restarts us if we are silent."""
+    """The load balancer calls this and restarts a silent server."""
     return {"status": "ok"}
 
 
 @app.post("/shows/{show_id}/export")
 def export(show_id: int) -> dict[str, str]:
-    """Write the list of guests to a file for the venue."""
+    """Write the guest list to a file for the venue."""
     return {"file": write_export(show_id)}
 
 
-# TODO 4: no refund is confirmed without its entry in the audit book.
+# TODO 4: a refund is confirmed only after its entry is written.
 @app.post("/orders/{order_id}/refund")
 async def refund(order_id: int) -> dict[str, int]:
-    """Pay an order back."""
+    """Refund an order."""
     amount = await amount_paid(order_id)
     write_audit_entry(f"order {order_id}: {amount} euros back")
     return {"order": order_id, "refunded": amount}
@@ -58,13 +58,13 @@ async def refund(order_id: int) -> dict[str, int]:
 
 @app.get("/audit")
 async def audit() -> list[str]:
-    """Open the audit book."""
+    """Return the audit book."""
     return AUDIT_BOOK
 
 
 # ----------------------------------------------------------------------
-# The outside world. Leave it as it is: the tests put stand-ins in the
-# place of these functions, by their names.
+# The outside world. Leave it as it is: the tests replace these
+# functions by name.
 # ----------------------------------------------------------------------
 
 SEATS, A_ROW = 8_000, 100
@@ -72,13 +72,13 @@ AUDIT_BOOK: list[str] = []
 
 
 def ask_venue(show_id: int) -> int:
-    """Ask the venue's old system. It takes its time."""
+    """Ask the venue's old system, which takes five seconds."""
     time.sleep(5)
     return 4_000 + show_id
 
 
 async def sold_seats(show_id: int) -> set[int]:
-    """Look up the numbers of the seats that are gone."""
+    """Look up the numbers of the sold seats."""
     await asyncio.sleep(0.05)
     return {n for n in range(SEATS) if (n * n + show_id) % 7 < 3}
 
@@ -94,18 +94,18 @@ def draw_seat_map(sold: set[int]) -> str:
 
 
 def write_export(show_id: int) -> str:
-    """Write the file to the archive, which is slow."""
+    """Write the file to the archive, which takes five seconds."""
     time.sleep(5)
     return f"guests-{show_id}.csv"
 
 
 async def amount_paid(order_id: int) -> int:
-    """Look up what the customer paid, in euros."""
+    """Look up the amount that the customer paid, in euros."""
     await asyncio.sleep(0.05)
     return 20 + order_id % 80
 
 
 async def write_audit_entry(entry: str) -> None:
-    """Write one line into the book that the auditor reads."""
+    """Append an entry to the book that the auditor reads."""
     await asyncio.sleep(0.05)
     AUDIT_BOOK.append(entry)

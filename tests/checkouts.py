@@ -91,7 +91,8 @@ class Checkout:
         """Copy the files that the set-up needs to *folder*."""
         root = folder / "checkout"
         for part in (
-            *("entry", "environment", "processes", "doctor", "services", "terminal"),
+            *("entry", "environment", "private_apis", "processes"),
+            *("doctor", "services", "terminal"),
         ):
             shutil.copytree(
                 ROOT / "workshop" / part,

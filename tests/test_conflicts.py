@@ -18,7 +18,13 @@ from workshop.testing.app.loading import LoadedFile
 MERGED = """\
 from fastapi import FastAPI
 
+<<<<<<< HEAD
+PRICE = 1
+||||||| 0f3c2d1
+PRICE = 2
+=======
 PRICE = 03
+>>>>>>> 4c1bd2b7a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4
 app = FastAPI()
 """
 

@@ -31,8 +31,9 @@ run.communicate()
 PROGRAM = """
 import sys
 from pathlib import Path
-from workshop.cli import main, place
-place.ROOT = Path(sys.argv[1])
+from workshop import paths
+from workshop.cli import main
+paths.ROOT = Path(sys.argv[1])
 sys.exit(main(["run", "90"]))
 """
 

@@ -29,8 +29,8 @@ print(child.pid, flush=True)
 STAYS = f"{PARENT}\nsys.stdin.read()\n"
 POLITE = """
 import sys
-print("up", flush=True)
 try:
+    print("up", flush=True)
     sys.stdin.read()
 except KeyboardInterrupt:
     print("said goodbye", flush=True)

@@ -49,7 +49,11 @@ def terminal(checkout: Path, lesson: Lesson) -> Iterator[Terminal]:
     """`watch 90` in a terminal without colours."""
     start = "import sys; from workshop.cli import main; sys.exit(main(['watch', '90']))"
     environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("WORKSHOP_")},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("WORKSHOP_", "MAKE"))
+        },
         "PYTHONPATH": str(checkout),
         "TERM": "xterm-256color",
         "NO_COLOR": "1",

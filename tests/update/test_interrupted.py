@@ -249,7 +249,7 @@ def test_a_mixture_of_old_and_new_tool_finishes_the_update(
         *("__init__.py", "__main__.py"),
         *("environment/__init__.py", "environment/python.py"),
         *("processes/__init__.py", "processes/isolation.py"),
-        "processes/environment.py",
+        *("processes/environment.py", "paths.py"),
     ):
         text = (ROOT / "workshop" / name).read_text(encoding="utf-8")
         course.write({f"workshop/{name}": text})

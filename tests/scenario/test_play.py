@@ -187,7 +187,7 @@ def test_a_request_without_a_response_is_unfinished_at_the_time_limit(
     timeline = timeline_of(played["no end"])
 
     assert timeline.lanes[0].outcome == "unfinished"
-    assert timeline.notes == ("After 6000 ms the curtain fell.",)
+    assert timeline.notes == ("The recording was ended after 6000 ms.",)
 
 
 @pytest.mark.parametrize(

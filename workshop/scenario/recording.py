@@ -144,7 +144,7 @@ async def _play(
             "loop was free. Record again."
         )
     if not over:
-        notes.append(f"After {time(seconds * 1000)} the curtain fell.")
+        notes.append(f"The recording was ended after {time(seconds * 1000)}.")
     timeline = _told_of_app(recording.timeline, script, answer)
     return replace(timeline, notes=(*timeline.notes, *dict.fromkeys(notes)))
 

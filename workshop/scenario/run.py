@@ -14,7 +14,7 @@ from workshop.timeline.model import Timeline
 
 _LIMITS = Limits(test_seconds=12.0, run_seconds=60.0)
 SECONDS = 6.0
-"""When the curtain falls, in the loop's time."""
+"""When a recording is ended, in the loop's time."""
 
 
 @dataclass(frozen=True)

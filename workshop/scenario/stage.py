@@ -24,13 +24,13 @@ class Answer:
     request: str
     status: int
     at: float
-    visit: RequestRun
+    run: RequestRun
     began: float
 
     @property
     def over(self) -> float | None:
         """When the app was done, in milliseconds of the scene; None while it is not."""
-        over = self.visit.over
+        over = self.run.over
         return None if over is None else 1000 * (over - self.began)
 
 
@@ -50,7 +50,7 @@ class Stage:
     ) -> None:
         self.app = app
         self.client = client
-        self._door = transport
+        self._transport = transport
         self.answers: list[Answer] = []
         self.told: list[tuple[str, float]] = []
         self.requests: list[asyncio.Future[httpx2.Response]] = []
@@ -74,8 +74,8 @@ class Stage:
         def call() -> None:
             # The task that is made here is the request's own, so that it waits for
             # its turn from the moment at which the customer called.
-            visit = self._door.enter(request)
-            task = loop.create_task(self._read(answer, visit, f"{method} {path}"))
+            run = self._transport.enter(request)
+            task = loop.create_task(self._read(answer, run, f"{method} {path}"))
             self._tasks.add(task)
 
         # Timers for the same moment go off in any order. A nanosecond settles it.
@@ -98,7 +98,7 @@ class Stage:
     async def ended(self) -> None:
         """Wait until the app has finished every request."""
         await asyncio.gather(*self.requests, return_exceptions=True)
-        await self._door.empty()
+        await self._transport.empty()
 
     async def clear(self) -> None:
         """Cancel the requests that are still waiting."""
@@ -107,19 +107,19 @@ class Stage:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read(
-        self, answer: asyncio.Future[httpx2.Response], visit: RequestRun, name: str
+        self, answer: asyncio.Future[httpx2.Response], run: RequestRun, name: str
     ) -> None:
         try:
-            response = await visit.begun
+            response = await run.begun
             await response.aread()
         except Exception as problem:  # noqa: BLE001 -- handed to who awaits it
-            self._note(name, 0, visit)
+            self._note(name, 0, run)
             answer.set_exception(problem)
             answer.exception()  # nobody has to look at it
         else:
-            self._note(name, response.status_code, visit)
+            self._note(name, response.status_code, run)
             answer.set_result(response)
 
-    def _note(self, name: str, status: int, visit: RequestRun) -> None:
+    def _note(self, name: str, status: int, run: RequestRun) -> None:
         at = 1000 * (asyncio.get_running_loop().time() - self._began)
-        self.answers.append(Answer(name, status, at, visit, self._began))
+        self.answers.append(Answer(name, status, at, run, self._began))

@@ -31,7 +31,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
     def __init__(self, app: App) -> None:
         """Send requests to *app*."""
         self._app = app
-        self._visits: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send *request*, and return as soon as its response begins."""
@@ -40,7 +40,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
 
     def enter(self, request: httpx2.Request) -> RequestRun:
         """Serve *request*, which has been read, in a task made now."""
-        visit = RequestRun(request.content)
+        run = RequestRun(request.content)
         url = request.url
         scope = {
             "type": "http",
@@ -56,22 +56,22 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
             "client": ("127.0.0.1", 50_000),
             "root_path": "",
         }
-        served = visit.pass_through(self._app, scope)
+        served = run.pass_through(self._app, scope)
         task = asyncio.get_running_loop().create_task(served)
-        self._visits.add(task)
-        task.add_done_callback(self._visits.discard)
-        return visit
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+        return run
 
     async def empty(self) -> None:
         """Wait until the app has finished every request."""
-        while self._visits:
-            await asyncio.wait(self._visits)
+        while self._requests:
+            await asyncio.wait(self._requests)
 
     async def aclose(self) -> None:
         """Disconnect every client that is still connected."""
-        for task in self._visits:
+        for task in self._requests:
             task.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        await asyncio.gather(*self._requests, return_exceptions=True)
 
 
 class RequestRun(httpx2.AsyncByteStream):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MARKER = "workshop:claim"
 """The key that marks a claimed database."""
 
-CLIENT = "workshop-lab"
+CLIENT = "workshop"
 """The client name of the workshop's own connections, to tell them from the app's."""
 
 # After a week, the keys in an abandoned database may no longer be the workshop's.

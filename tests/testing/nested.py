@@ -65,23 +65,26 @@ def run_lesson(folder: Path, app: str, tests: str, *options: str) -> dict[str, T
     )
     sys.modules.pop(file.stem, None)  # else pytest finds those of an earlier run
     recorder = _Recorder()
-    pytest.main(
-        [
-            str(file),
-            *("-c", str(folder / "pytest.ini")),
-            *("--rootdir", str(folder)),
-            "--import-mode=importlib",
-            "--capture=no",
-            "--assert=plain",
-            "--disable-plugin-autoload",
-            *("-p", "anyio.pytest_plugin"),
-            *("-p", "workshop.testing.plugin"),
-            *("-p", "no:terminal"),
-            *("-p", "no:logging"),
-            *("-p", "no:faulthandler"),
-            *("-p", "no:cacheprovider"),
-            *options,
-        ],
-        plugins=[recorder],
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        # The options of this run are not those of plain pytest.
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
+        pytest.main(
+            [
+                str(file),
+                *("-c", str(folder / "pytest.ini")),
+                *("--rootdir", str(folder)),
+                "--import-mode=importlib",
+                "--capture=no",
+                "--assert=plain",
+                "--disable-plugin-autoload",
+                *("-p", "anyio.pytest_plugin"),
+                *("-p", "workshop.testing.plugin"),
+                *("-p", "no:terminal"),
+                *("-p", "no:logging"),
+                *("-p", "no:faulthandler"),
+                *("-p", "no:cacheprovider"),
+                *options,
+            ],
+            plugins=[recorder],
+        )
     return recorder.told

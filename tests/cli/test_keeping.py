@@ -358,6 +358,15 @@ def test_a_finished_lesson_says_how_to_read_a_hint(lesson: Lesson, said: Said) -
     assert "hint 90 --step 1" in out
 
 
+def test_a_hint_shows_the_address_of_a_link(lesson: Lesson, said: Said) -> None:
+    file = lesson.folder / "hints.md"
+    text = file.read_text(encoding="utf-8")
+    link = "Look [again](https://docs.example/again)."
+    file.write_text(text.replace("Look again.", link), encoding="utf-8")
+
+    assert "https://docs.example/again" in said("hint", "90", "--step", "2")[1]
+
+
 def test_the_change_of_a_step_is_shown_only_on_request(said: Said) -> None:
     for _ in range(5):
         code, out, _ = said("hint", "90")

@@ -148,7 +148,8 @@ def print_hint(hints: Hints, *, by_number: bool = False) -> None:
         )
     )
     for text in step.hints[first:seen]:
-        console.print(Padding(Markdown(text), (1, 0, 0, 4)))
+        # With addresses: not every terminal can open a link.
+        console.print(Padding(Markdown(text, hyperlinks=False), (1, 0, 0, 4)))
     console.print()
     which = f"--step {step.number}" if by_number else ""
     if not hints.all_seen:

@@ -26,12 +26,14 @@ _FENCE = re.compile(r"^( *```).*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
-def prose(text: str) -> Markdown:
+def prose(text: str, *, addresses: bool = False) -> Markdown:
     """Return Markdown that is readable on any terminal, dark or light.
 
     Code has no colours, because colours for one background vanish on the other.
+    With *addresses*, links show theirs, because not every terminal can open a link.
     """
-    return Markdown(_FENCE.sub(r"\1", text), code_theme="ansi_dark")
+    plain = _FENCE.sub(r"\1", text)
+    return Markdown(plain, code_theme="ansi_dark", hyperlinks=not addresses)
 
 
 def brief(lesson: Lesson, step: Step) -> RenderableType:
@@ -57,7 +59,7 @@ def hints(found: Hints) -> RenderableType:
     ]
     for number, text in enumerate(step.hints[: found.seen], 1):
         parts.append(Text(f"Hint {number} of {len(step.hints)}", "bold"))
-        parts.append(Padding(prose(text), (0, 0, 1, 2)))
+        parts.append(Padding(prose(text, addresses=True), (0, 0, 1, 2)))
     if not found.all_seen:
         parts.append(Text.assemble(("h", "bold"), " shows the next hint."))
     elif found.change_is_shown:

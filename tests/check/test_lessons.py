@@ -149,7 +149,13 @@ def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> N
 @slow
 @every_lesson
 def test_its_page_shows_tested_code_and_current_output(lesson: Lesson) -> None:
-    assert list(check_page(lesson.page, ROOT, outputs_of(lesson))) == []
+    # On a busy machine a recorded order may show another moment; a stale page never
+    # matches, however often its command runs.
+    runs = (list(check_page(lesson.page, ROOT, outputs_of(lesson))) for _ in range(3))
+    found = next(runs)
+    while found and (again := next(runs, None)) is not None:
+        found = again
+    assert found == []
 
 
 def test_tables_facts_agendas_and_references_are_todays() -> None:

@@ -18,12 +18,11 @@ from workshop.check.gate import (
     check_states,
 )
 from workshop.check.generated import check_generated
-from workshop.check.pages import check_page
 from workshop.check.rules import broken_rules
 from workshop.check.serving import serving_problem
 from workshop.check.variants import Variant, misjudged, read_variants
 from workshop.cli.app import command_line
-from workshop.cli.outputs import outputs_of, verb_parts
+from workshop.cli.outputs import check_outputs, verb_parts
 from workshop.grading import LessonVerdict, Verdict, grade
 from workshop.lesson import Catalogue, Lesson
 from workshop.services import database_server
@@ -149,13 +148,7 @@ def test_its_solution_passes_in_any_order_on_a_busy_machine(lesson: Lesson) -> N
 @slow
 @every_lesson
 def test_its_page_shows_tested_code_and_current_output(lesson: Lesson) -> None:
-    # On a busy machine a recorded order may show another moment; a stale page never
-    # matches, however often its command runs.
-    runs = (list(check_page(lesson.page, ROOT, outputs_of(lesson))) for _ in range(3))
-    found = next(runs)
-    while found and (again := next(runs, None)) is not None:
-        found = again
-    assert found == []
+    assert check_outputs([lesson.page], [lesson]) == []
 
 
 def test_tables_facts_agendas_and_references_are_todays() -> None:

@@ -15,13 +15,13 @@ def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail if a process that this test started remains afterwards."""
     # The supervisor lives as long as this process: it is not the test that starts it.
     supervised({})
-    badge = uuid.uuid4().hex
-    monkeypatch.setenv("WORKSHOP_STARTED_BY_TEST", badge)
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv("WORKSHOP_STARTED_BY_TEST", mark)
     yield
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("WORKSHOP_STARTED_BY_TEST") == badge:
+            if process.environ().get("WORKSHOP_STARTED_BY_TEST") == mark:
                 left.append(process.cmdline())
     assert left == []
 

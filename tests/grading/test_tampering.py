@@ -1,4 +1,4 @@
-"""Wrong answers that reach for the tests instead of repairing the app.
+"""Wrong answers that tamper with the tests instead of repairing the app.
 
 Each app below is wrong in one of two steps, and right in the other. What it adds
 would make the tests pass if they believed it.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grading.reaching import ATTEMPTS, FAIR, GOOD, TESTS
+from tests.grading.tampering import ATTEMPTS, FAIR, GOOD, TESTS
 from tests.tiers import sampled
 from tests.tiny import write_lesson
 from workshop.grading import Limits, grade
@@ -54,6 +54,7 @@ def test_tampering_with_the_tests_does_not_pass(
     )
     refused(name, str(graded.verdict), words)
     assert not graded.passed
+    assert "could not be loaded" not in words, "the attempt itself is broken"
 
 
 @pytest.mark.parametrize("name", sampled(list(FAIR), every=10))

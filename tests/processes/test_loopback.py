@@ -51,6 +51,19 @@ async def main():
 asyncio.run(main())
 """
 
+PROXY = """
+import socket, threading
+from workshop.services.address import read_redis
+from workshop.testing import RedisProxy
+
+redis = socket.create_server(("::1", 0), family=socket.AF_INET6)
+threading.Thread(target=lambda: redis.accept()[0].sendall(b"+OK"), daemon=True).start()
+with RedisProxy(f"redis://[::1]:{redis.getsockname()[1]}") as proxy:
+    address = read_redis(proxy.url)
+    with socket.create_connection((address.host, address.port)) as client:
+        print(proxy.url, client.recv(3).decode())
+"""
+
 LOOK = """
 from workshop.doctor.machine import loopback
 print(loopback().line())
@@ -71,6 +84,13 @@ def test_the_test_kit_serves_an_app(tmp_path: Path) -> None:
 
     assert "http://[::1]:" in told.stdout, told
     assert '{"free":2}' in told.stdout
+
+
+def test_the_test_kit_stands_between_an_app_and_redis() -> None:
+    told = run_in_network(ONLY_IPV6, sys.executable, "-c", PROXY)
+
+    assert told.stdout.startswith("redis://[::1]:"), told
+    assert told.stdout.endswith(" +OK\n")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def redis_url() -> Iterator[str]:
         yield service.url
 
 
-def test_sqlite_responds_after_the_simulated_time(tmp_path: Path) -> None:
+def test_sqlite_responds_after_the_modelled_time(tmp_path: Path) -> None:
     async def main() -> tuple[object, float]:
         async with aiosqlite.connect(tmp_path / "x.db") as db:
             await db.execute("CREATE TABLE seats (name TEXT)")
@@ -69,7 +69,7 @@ def test_a_wait_for_sqlite_can_be_cancelled(tmp_path: Path) -> None:
     assert troubles == []
 
 
-def test_redis_responds_after_the_simulated_time(redis_url: str) -> None:
+def test_redis_responds_after_the_modelled_time(redis_url: str) -> None:
     async def main() -> tuple[object, float]:
         async with Redis.from_url(redis_url, decode_responses=True) as redis:
             await redis.set("seat", "A1")

@@ -21,7 +21,7 @@ class Told:
 
     @property
     def verdict(self) -> str:
-        """``passed`` only if every phase passed, else the first that did not."""
+        """`passed` only if every phase passed, else the first that did not."""
         return next(
             (
                 f"{outcome} in {when}"

@@ -136,7 +136,7 @@ async def test_not_marked(app, client):
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
-    return run_lesson(tmp_path_factory.mktemp("film"), APP, TESTS)
+    return run_lesson(tmp_path_factory.mktemp("recording"), APP, TESTS)
 
 
 def lanes(told: Told) -> dict[str, tuple[float, float]]:

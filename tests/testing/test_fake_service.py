@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from workshop.testing import FakeService, settle, when_idle
+from workshop.testing import FakeService, TimeLimitExceeded, settle, when_idle
 
 
 def price_of(show: int, seat: str) -> str:
@@ -99,3 +99,17 @@ async def test_a_cancelled_call_is_not_in_flight_any_more() -> None:
 
     assert service.cancelled == [(7, "A1")]
     assert service.in_flight == [(8, "A1")]
+
+
+@pytest.mark.usefixtures("short_limit")
+async def test_too_few_calls_in_flight_are_counted_when_the_limit_has_passed() -> None:
+    service = FakeService("the price list", price_of)
+    service.hangs()
+    waiting = asyncio.ensure_future(service.until_in_flight(3))
+    await settle(1)
+    calls = [asyncio.ensure_future(service(show, "A1")) for show in (7, 8)]
+
+    with pytest.raises(TimeLimitExceeded, match=r"^At most 2 of 3 calls"):
+        await waiting
+    service.recovers()
+    await asyncio.gather(*calls)

@@ -95,7 +95,7 @@ async def test_a_cancelled_caller_is_counted_but_no_longer_waiting() -> None:
 @pytest.mark.usefixtures("short_limit")
 async def test_a_gate_without_callers_says_so() -> None:
     with pytest.raises(
-        TimeLimitExceeded, match=r"^Nobody ever asked for the mainframe\. Expected"
+        TimeLimitExceeded, match=r"^The app never asked for the mainframe\. Expected"
     ):
         await Gate("the mainframe").entered()
 
@@ -116,7 +116,7 @@ async def test_a_gate_with_too_few_callers_says_how_many() -> None:
 def test_a_thread_at_a_gate_that_never_opens_is_released() -> None:
     with pytest.raises(
         TimeLimitExceeded,
-        match=r"Whoever asked for the mainframe held up everything else",
+        match=r"Waiting for the mainframe held up everything else",
     ):
         Gate("the mainframe").blocking()
 

@@ -230,7 +230,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
 
 
 @pytest.mark.parametrize(
-    ("path", "deed"),
+    ("path", "action"),
     [
         ("exit", "ended the process (sys.exit() or SystemExit) in GET /exit"),
         (
@@ -265,12 +265,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
     ],
 )
 def test_an_app_that_would_end_the_test_fails_it(
-    told: dict[str, Told], path: str, deed: str
+    told: dict[str, Told], path: str, action: str
 ) -> None:
     report = told[f"test_{path.replace('-', '_')}"]
 
     assert report.verdict == "failed in call"
-    assert f"AppExit: app.py {deed}. An app must not end the process" in report.words
+    assert f"AppExit: app.py {action}. An app must not end the process" in report.words
 
 
 def test_the_line_that_would_end_the_test_is_named(told: dict[str, Told]) -> None:

@@ -28,7 +28,7 @@ async def test_two_tasks_waiting_for_each_other_are_stalled() -> None:
         await b.wait()
         a.set()
 
-    with pytest.raises(Stalled, match=r"everyone waits for another"):
+    with pytest.raises(Stalled, match=r"each task waits for another"):
         await until_stalled(asyncio.gather(one(), other()))
 
 

@@ -54,7 +54,7 @@ async def test_a_task_that_swallows_its_cancellation_does_not_block_the_test() -
 
 
 @soon
-async def test_the_limit_works_with_a_virtual_clock(clock: object) -> None:
+async def test_the_limit_works_with_a_manual_clock(clock: object) -> None:
     with pytest.raises(TimeLimitExceeded):
         await fail_after(asyncio.sleep(60), never="")
 

@@ -118,7 +118,7 @@ def test_modules_beside_the_file_are_imported_fresh_too(
 
 
 def test_models_may_refer_to_each_other_by_name(write_app: WriteApp) -> None:
-    """Pydantic looks for a forward reference in the module that ``sys.modules`` has."""
+    """Pydantic looks for a forward reference in the module that `sys.modules` has."""
     loaded = LoadedFile(
         write_app(
             """

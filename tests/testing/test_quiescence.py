@@ -1,4 +1,4 @@
-"""Seeing that nothing outside the loop will ever say a word."""
+"""Detecting that nothing outside the loop can act any more."""
 
 import asyncio
 import queue
@@ -33,7 +33,7 @@ def begin() -> Iterator[Begin]:
         assert not thread.is_alive()
 
 
-def eventually_parked() -> bool:
+def eventually_quiescent() -> bool:
     """Return whether it is seen within five seconds: a thread has to get there."""
     loop, end = asyncio.get_running_loop(), time.monotonic() + 5
     while not is_quiescent(loop):
@@ -42,23 +42,23 @@ def eventually_parked() -> bool:
     return True
 
 
-def never_parked() -> bool:
+def never_quiescent() -> bool:
     """Return whether it is not seen in a good many looks, with others at work."""
     loop = asyncio.get_running_loop()
     return not any(is_quiescent(loop) for _ in range(200))
 
 
-async def test_a_loop_alone_is_parked() -> None:
+async def test_a_loop_alone_is_quiescent() -> None:
     assert is_quiescent(asyncio.get_running_loop())
 
 
-async def test_a_thread_that_was_given_nothing_is_parked() -> None:
+async def test_a_thread_that_was_given_nothing_is_quiescent() -> None:
     await asyncio.to_thread(int)
 
-    assert eventually_parked()
+    assert eventually_quiescent()
 
 
-async def test_a_thread_that_waits_for_a_queue_or_an_event_is_parked(
+async def test_a_thread_that_waits_for_a_queue_or_an_event_is_quiescent(
     begin: Begin,
 ) -> None:
     jobs: queue.Queue[object] = queue.Queue()
@@ -68,18 +68,18 @@ async def test_a_thread_that_waits_for_a_queue_or_an_event_is_parked(
     begin(lambda: more.get())
     begin(go.wait)
 
-    assert eventually_parked()
+    assert eventually_quiescent()
     for thing in (jobs, more):
         thing.put(None)
     go.set()
 
 
-async def test_a_thread_that_stands_at_a_gate_is_parked(begin: Begin) -> None:
+async def test_a_thread_that_waits_at_a_gate_is_quiescent(begin: Begin) -> None:
     with Gate("the report") as gate:
         begin(gate.blocking)
         await gate.entered()
 
-        assert eventually_parked()
+        assert eventually_quiescent()
 
 
 async def test_a_thread_that_works_or_will_wake_by_itself_is_not(begin: Begin) -> None:
@@ -90,17 +90,17 @@ async def test_a_thread_that_works_or_will_wake_by_itself_is_not(begin: Begin) -
             pass
 
     thread = begin(works)
-    assert never_parked()
+    assert never_quiescent()
     busy = False
     thread.join()
 
     patience = threading.Event()
     begin(lambda: patience.wait(60))
-    assert never_parked()
+    assert never_quiescent()
     patience.set()
 
 
-async def test_a_connection_within_the_loop_is_parked_one_to_others_is_not() -> None:
+async def test_a_connection_within_the_loop_is_quiescent_others_are_not() -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -117,7 +117,7 @@ async def test_a_connection_within_the_loop_is_parked_one_to_others_is_not() -> 
     assert not is_quiescent(loop)
 
 
-async def test_an_app_that_has_set_itself_a_time_is_not() -> None:
+async def test_an_app_with_a_timer_is_not_quiescent() -> None:
     loop = asyncio.get_running_loop()
     token = owner.set(object())
     timer = loop.call_later(60, int)

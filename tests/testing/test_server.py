@@ -192,7 +192,7 @@ async def test_two_servers_have_two_ports(app: RunningApp, serve: Serve) -> None
         assert one.url != other.url
 
 
-async def test_it_cannot_be_combined_with_a_virtual_clock(
+async def test_it_cannot_be_combined_with_a_manual_clock(
     app: RunningApp, serve: Serve, clock: object
 ) -> None:
     with pytest.raises(AssertionError, match=r"use `serve` or `clock`, not both"):

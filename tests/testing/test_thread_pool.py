@@ -1,4 +1,4 @@
-"""The pool of threads that ``def`` routes share."""
+"""The pool of threads that `def` routes share."""
 
 import asyncio
 

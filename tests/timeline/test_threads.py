@@ -123,7 +123,7 @@ def test_the_line_that_blocks_in_real_time_is_quoted() -> None:
     assert labels(report_lane, State.BLOCKING) == ["blocking(file)"]
 
 
-def test_simulated_threads_work_concurrently_while_the_loop_is_free() -> None:
+def test_modelled_threads_work_concurrently_while_the_loop_is_free() -> None:
     results: list[str] = []
 
     async def ask(name: str) -> None:
@@ -142,7 +142,7 @@ def test_simulated_threads_work_concurrently_while_the_loop_is_free() -> None:
     assert results == ["a in False", "b in False"]
 
 
-def test_simulated_threads_continue_while_the_loop_is_blocked() -> None:
+def test_modelled_threads_continue_while_the_loop_is_blocked() -> None:
     async def ask() -> None:
         await asyncio.to_thread(export, "a", 0.1)
 
@@ -162,7 +162,7 @@ def test_simulated_threads_continue_while_the_loop_is_blocked() -> None:
     ]
 
 
-def test_simulated_threads_wait_for_an_exhausted_pool() -> None:
+def test_modelled_threads_wait_for_an_exhausted_pool() -> None:
     async def by_anyio() -> None:
         anyio.to_thread.current_default_thread_limiter().total_tokens = 1
         async with anyio.create_task_group() as group:
@@ -189,7 +189,7 @@ def test_simulated_threads_wait_for_an_exhausted_pool() -> None:
         ]
 
 
-def test_simulated_threads_fail_and_are_abandoned_like_real_ones() -> None:
+def test_modelled_threads_fail_and_are_abandoned_like_real_ones() -> None:
     def fail() -> None:
         time.sleep(0.01)
         raise ValueError("disk full")
@@ -213,7 +213,7 @@ def test_simulated_threads_fail_and_are_abandoned_like_real_ones() -> None:
     assert not [t for t in threading.enumerate() if "modelled" in t.name]
 
 
-def test_a_simulated_thread_that_waits_for_the_loop_is_an_error(
+def test_a_modelled_thread_that_waits_for_the_loop_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("workshop.timeline.virtual._PATIENCE", 0.05)

@@ -65,7 +65,7 @@ class Watched:
             assert done.wait(SECONDS)
 
     def until_tidy(self) -> None:
-        """Have the session see to what the run before has left, and wait for it."""
+        """Make the session clean up after the previous run, and wait for that."""
         done = threading.Event()
 
         def tidy() -> None:
@@ -76,13 +76,13 @@ class Watched:
         assert done.wait(SECONDS)
 
     def until_ready(self) -> None:
-        """Wait until the next run's processes have done all that can be done before."""
+        """Wait until the next run's workers have prepared everything."""
         self.until_tidy()
         assert self.session._pool is not None
-        for spare in self.session._pool._idle:
-            event = spare._queue.get(timeout=SECONDS)
+        for worker in self.session._pool._idle:
+            event = worker._queue.get(timeout=SECONDS)
             assert event["event"] == "ready"
-            spare._queue.put(event)
+            worker._queue.put(event)
 
     def all(self, kind: type[Kind]) -> list[Kind]:
         """Return all events of *kind* so far."""

@@ -31,7 +31,7 @@ def refusing(*folders: str, **options: Any) -> Iterator[set[Any]]:
 @pytest.mark.parametrize(
     ("system", "reason"),
     [
-        (silent, "does not tell of changes"),
+        (silent, "does not report changes"),
         (refusing, "refused to watch this folder (no space left on device)"),
     ],
 )

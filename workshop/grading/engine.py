@@ -166,13 +166,13 @@ def run_job(
             ending,
             outputs,
         )
-        reached = _words_for_tampering(last, events[number], ending, written)
-        if reached:
+        tampering = _words_for_tampering(last, events[number], ending, written)
+        if tampering:
             line = str(last.get("line", ""))
-            ending = Ending("error", reached, line)
+            ending = Ending("error", tampering, line)
             # No result of this run can be trusted.
             judged = {
-                test.id: TestVerdict(test, Verdict.ERROR, seen=reached, line=line)
+                test.id: TestVerdict(test, Verdict.ERROR, seen=tampering, line=line)
                 for test in tests
             }
         took = seconds[number] if number < finished else time.monotonic() - began

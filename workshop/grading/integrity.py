@@ -76,7 +76,7 @@ _EVERYTHING = ("workshop",)
 # Names that may legitimately be rebound later.
 _FREE = {
     # Set by the test kit itself.
-    "workshop.testing.time.watchdog._keeper",
+    "workshop.testing.time.watchdog._watchdog",
     "workshop.testing.reporting.cases._listener",
     *SET_BY_PYTEST_FOR_EACH_TEST,
     # During a failure recording: the threads that the app starts are recorded.

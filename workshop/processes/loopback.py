@@ -24,11 +24,11 @@ def loopback() -> str:
     """
     for family, host in _ADDRESSES:
         try:
-            with socket.socket(family) as listener, socket.socket(family) as visitor:
+            with socket.socket(family) as listener, socket.socket(family) as client:
                 # If the interface is down, listening works but connecting fails.
                 listener.bind((host, 0))
                 listener.listen()
-                visitor.connect(listener.getsockname())
+                client.connect(listener.getsockname())
         except OSError:
             continue
         return host

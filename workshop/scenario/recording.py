@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 _REHEARSAL_SECONDS = 1.0
 
 _STRAIN = 50.0
-"""A lane that waits so many milliseconds for a loop that is free shows the machine."""
+"""A lane that waits this many milliseconds for a free loop shows a busy machine."""
 
 _EARLY = 1.0
-"""So many milliseconds before the app is done, an answer counts as early."""
+"""A response this many milliseconds before the app has finished counts as early."""
 
 _IN_WORDS = (
     AppLoadError,
@@ -54,11 +54,11 @@ _IN_WORDS = (
     StartupError,
     virtual.VirtualTimeError,
 )
-"""What says by itself what is wrong with an answer."""
+"""Exceptions whose message alone says what is wrong with an answer."""
 
 
 def do(job: Mapping[str, Any], channel: EventChannel) -> None:
-    """Perform the plays of *job*, and report each of them over *channel*."""
+    """Record the runs of *job*, and report each of them over *channel*."""
     for number, play in enumerate(job["plays"]):
         channel.mark(str(number))
         channel.send("start", number=number)
@@ -158,7 +158,7 @@ def _note(answer: Answer) -> str:
 
 
 def _hidden(scene: Any) -> Any:
-    """Return *scene* as code of nobody's, because the caller is not to be recorded."""
+    """Return *scene* as if it were in no file, so that the caller is not recorded."""
     code = scene.__code__.replace(co_filename="<frozen scene>")
     return FunctionType(code, scene.__globals__, scene.__name__)
 
@@ -166,7 +166,7 @@ def _hidden(scene: Any) -> Any:
 def _told_of_app(timeline: Timeline, script: Any, answer: Path) -> Timeline:
     """Return *timeline* with *answer* called app.py, and no line of *script* quoted.
 
-    Stand-ins are nothing that anybody shall edit, and `steps/0.py` is a starter.
+    Learners do not edit stand-ins, and `steps/0.py` is a starter.
     """
     own = f"{Path(script.__file__).name}:"
 
@@ -239,6 +239,6 @@ def _surroundings() -> Iterator[dict[str, str]]:
     ) as folder:
         url = os.environ.get("DATABASE_URL", "")
         if url.startswith("sqlite") or not url:
-            # An empty box office for each play, and never the learner's own.
+            # An empty box office for each run, and never the learner's own.
             url = f"sqlite+aiosqlite:///{Path(folder, 'box_office.db').as_posix()}"
         yield {"DATABASE_URL": url, "REDIS_URL": redis_url}

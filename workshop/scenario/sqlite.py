@@ -25,7 +25,7 @@ class _Calls:
         result, failure = None, None
         try:
             result = function()
-        except BaseException as problem:  # noqa: BLE001 -- handed to who awaits it
+        except BaseException as problem:  # noqa: BLE001 -- raised where it is awaited
             failure = problem
         if future is not None:
             loop = future.get_loop()

@@ -112,7 +112,7 @@ class Stage:
         try:
             response = await run.begun
             await response.aread()
-        except Exception as problem:  # noqa: BLE001 -- handed to who awaits it
+        except Exception as problem:  # noqa: BLE001 -- raised where it is awaited
             self._note(name, 0, run)
             answer.set_exception(problem)
             answer.exception()  # nobody has to look at it

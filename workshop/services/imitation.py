@@ -29,7 +29,7 @@ def imitation_of_redis() -> Iterator[Service]:
         """Sends each response at once, as Redis does.
 
         Otherwise (Nagle's algorithm) the second of two short responses waits about
-        40 ms for the client's acknowledgement of the first. With a virtual clock the
+        40 ms for the client's acknowledgement of the first. With a manual clock the
         client's timeout would have passed by then.
         """
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from workshop.testing.services.database import Database
     from workshop.testing.services.redis import RedisServer
 
-# How many different errors are told. Of more than that nobody reads the last.
+# How many different errors are reported. Nobody reads the last of more than that.
 _MOST = 8
 
 Serve = Callable[..., AbstractAsyncContextManager["Server"]]
@@ -320,7 +320,7 @@ def _app_properties() -> list[tuple[str, object]]:
             if isinstance(error, AppExit):
                 properties.append(("app_exit", str(error).partition("\n")[0]))
         raised = [error for error in app.errors if not isinstance(error, AppExit)]
-        properties += [("app_error", text) for text in _told(raised)]
+        properties += [("app_error", text) for text in _described(raised)]
         wholes = [
             "".join(traceback.format_exception(error)).rstrip() for error in raised
         ]
@@ -332,7 +332,7 @@ def _app_properties() -> list[tuple[str, object]]:
     return properties
 
 
-def _told(errors: list[BaseException]) -> list[str]:
+def _described(errors: list[BaseException]) -> list[str]:
     """Describe each of *errors* in a line; for a group, what it contains."""
     texts = []
     for error in errors:

@@ -44,8 +44,8 @@ class Outcome(StrEnum):
 class Span:
     """One state of one lane from *start* to *end*.
 
-    `label` is the code it is at (``await fetch("venue", 1)``) and `where` the
-    place of that code (``app.py:41``); both may be empty.
+    `label` is the code it is at (`await fetch("venue", 1)`) and `where` the
+    place of that code (`app.py:41`); both may be empty.
     """
 
     state: State

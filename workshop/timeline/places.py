@@ -129,7 +129,7 @@ class Files:
     def __init__(
         self, users: Callable[[str], bool] | None, preferred: str | Path | None
     ) -> None:
-        """Believe *users*, or else ``is_users``; quote *preferred* if possible."""
+        """Believe *users*, or else `is_users`; quote *preferred* if possible."""
         self._users = functools.cache(users) if users else is_users
         self._preferred = None if preferred is None else Path(preferred).name
 

@@ -17,9 +17,9 @@ class Kind(Enum):
     THREAD = auto()
     CALLBACK = auto()
     CALL = auto()
-    """A call that is shown apart from who makes it."""
+    """A call that is shown apart from its caller."""
     ANSWER = auto()
-    """What is sent to whoever made a request."""
+    """What is sent to the client of a request."""
     HERE = auto()
     """The task that records, between entering and leaving the recording."""
 

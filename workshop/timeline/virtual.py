@@ -276,7 +276,7 @@ class _Worker:
         _here.worker = self
         try:
             self._result = self._function()
-        except BaseException as failure:  # noqa: BLE001 -- handed to who awaits it
+        except BaseException as failure:  # noqa: BLE001 -- raised where it is awaited
             self._failure = failure
         finally:
             self._back.release()
@@ -354,15 +354,15 @@ def _sleeping_blocks() -> Iterator[None]:
 
 @contextmanager
 def _anyio_modelled() -> Iterator[None]:
-    """Let ``anyio.to_thread.run_sync`` use modelled threads, with anyio's limits."""
+    """Let `anyio.to_thread.run_sync` use modelled threads, with anyio's limits."""
     try:
         import anyio
         import anyio.to_thread
     except ImportError:
         yield
         return
-    door: Any = anyio.to_thread
-    real = door.run_sync
+    to_thread: Any = anyio.to_thread
+    real = to_thread.run_sync
 
     @functools.wraps(real)
     async def run_sync(
@@ -384,11 +384,11 @@ def _anyio_modelled() -> Iterator[None]:
                 context = copy_context()
                 return await loop.work(functools.partial(context.run, function, *args))
 
-    door.run_sync = run_sync
+    to_thread.run_sync = run_sync
     try:
         yield
     finally:
-        door.run_sync = real
+        to_thread.run_sync = real
 
 
 _here = threading.local()

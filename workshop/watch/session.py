@@ -34,14 +34,14 @@ BY_KEY = "You ended it."
 GONE = "The file is gone."
 OTHER_TESTS = "The tests have changed."
 OTHER_LESSON = "Another lesson took its place."
-LOST = "The process that was to do it was lost. It is done by another one."
+LOST = "Its process was lost, so it starts again in another one."
 
 _GRACE_SECONDS = 0.15
-"""Some editors delete the file, or empty it, before they write it anew."""
+"""How long to wait: some editors delete or empty a file before they write it."""
 _CALM_SECONDS = 0.25
-"""So long after a verdict nobody minds what tidying up costs."""
+"""How long after a verdict to clean up, when it delays nothing."""
 _LOSSES = 3
-"""So often in a row a waiting process may vanish until it is called a crash."""
+"""How often in a row a waiting process may be lost before it counts as a crash."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -87,7 +87,7 @@ class Session:
         self._over: list[_Run] = []
         self._watcher: Watcher | None = None
         self._pool: WorkerPool | None = None
-        self._told: Trouble | None = None
+        self._trouble: Trouble | None = None
         self._tests = ""
         self._losses = 0
         # How long each test took when it was last run, by name.
@@ -95,7 +95,7 @@ class Session:
         # What the last run was about; None asks for a run whatever is there.
         self._content: str | None = None
         self._missing = False
-        # What the file has become that is hard to believe, and since when.
+        # A content that may be about to be replaced, and since when.
         self._doubt: tuple[str, float] | None = None
 
     def start(self) -> None:
@@ -149,7 +149,7 @@ class Session:
                     task = self._pause
                 try:
                     task()
-                except Exception as problem:  # noqa: BLE001 -- told, and it goes on
+                except Exception as problem:  # noqa: BLE001 -- reported; it continues
                     self._tell_trouble(f"{type(problem).__name__}: {problem}")
         except SystemExit:
             pass
@@ -157,7 +157,7 @@ class Session:
             self._shut("")
 
     def _patience(self) -> float | None:
-        """Return after how many seconds something is to be done unasked."""
+        """Return after how many seconds to act without a message; None for never."""
         if self._doubt is not None:
             return max(0.0, self._doubt[1] + _GRACE_SECONDS - time.monotonic())
         return _CALM_SECONDS if self._over else None
@@ -189,28 +189,30 @@ class Session:
             self._watcher = None
         self._end_run(reason)
         self._tidy()
-        self._unequip()
+        self._close_pool()
 
-    def _equip(self) -> None:
-        """See to it that there are workers for the tests as they are now.
+    def _renew_pool(self) -> None:
+        """Make sure that there are workers for the tests as they are now.
 
-        Raises `LessonError` when the lesson cannot be understood.
+        Raises:
+            LessonError: The lesson cannot be read.
+
         """
         tests = content_hash(self._lesson.test_file)
         if self._pool is not None and tests in (self._tests, ""):
             return
         if self._pool is not None:
             self._end_run(OTHER_TESTS)
-            self._unequip()
+            self._close_pool()
             self._content = None
-        # What it has read is kept, so another one is needed to read it anew.
+        # A lesson remembers what it has read, so make a new one.
         self._lesson = Lesson(self._lesson.folder, self._lesson.solution)
         assert self._lesson.steps
         self._tests = tests
         self._pool = WorkerPool(self._lesson, self._environment, self._limits)
-        self._told = None
+        self._trouble = None
 
-    def _unequip(self) -> None:
+    def _close_pool(self) -> None:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
@@ -218,7 +220,7 @@ class Session:
     def _look(self) -> None:
         """Compare the file with what the last run was about, and act on it."""
         try:
-            self._equip()
+            self._renew_pool()
         except LessonError as problem:
             self._tell_trouble(str(problem))
             return
@@ -252,7 +254,7 @@ class Session:
 
     def _begin(self, content: str, reason: str) -> None:
         self._end_run(reason)
-        # Nothing of the run before may be left when the next verdict comes.
+        # Nothing of the previous run may remain when the next verdict comes.
         self._tidy()
         assert self._pool is not None
         self._content = content
@@ -304,7 +306,7 @@ class Session:
             self._losses += 1
             self._begin(run.content, LOST)
         elif content_hash(self._lesson.app_file) != run.content:
-            # Tests load the file one by one: some may have met a newer one.
+            # Each test loads the file, so some may have loaded a newer one.
             self._look()
         else:
             self._losses = 0
@@ -323,7 +325,7 @@ class Session:
                 self._listen(Ended(self._lesson.slug, number, reason))
 
     def _put_aside(self) -> None:
-        """Stop the run; what it leaves behind is seen to a little later."""
+        """Stop the run; `_tidy` cleans up after it a little later."""
         if self._run is not None:
             for worker in self._run.workers:
                 worker.kill()
@@ -331,7 +333,7 @@ class Session:
             self._run = None
 
     def _tidy(self) -> None:
-        """See to it that nothing is left of runs that are over."""
+        """End the workers and threads of runs that are over."""
         while self._over:
             run = self._over.pop()
             for worker in run.workers:
@@ -341,6 +343,6 @@ class Session:
 
     def _tell_trouble(self, text: str) -> None:
         trouble = Trouble(self._lesson.slug, text)
-        if trouble != self._told:
-            self._told = trouble
+        if trouble != self._trouble:
+            self._trouble = trouble
             self._listen(trouble)

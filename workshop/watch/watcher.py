@@ -22,7 +22,7 @@ _PROBE_SECONDS = 1.0
 POLLING = "WORKSHOP_POLLING"
 """Environment variable: read the file again and again, whatever is reported."""
 
-_MUTE = "The file system of this folder does not tell of changes."
+_MUTE = "The file system of this folder does not report changes."
 
 
 class Watcher:

@@ -272,7 +272,7 @@ class RunningApp:
         return noted
 
     def note_exit(self, error: BaseException) -> bool:
-        """Keep a ``SystemExit`` of a task or callback; return whether it was one."""
+        """Keep a `SystemExit` of a task or callback; return whether it was one."""
         exit_ = as_app_exit(error, "in a task or callback")
         if exit_ is not None:
             self._noted(exit_, "")
@@ -337,7 +337,7 @@ async def running(
         )
         codes.update(_functions(app.module, str(app.file)))
         _running.append(app)
-        _have_told(loop, app)
+        _report_errors_to(loop, app)
         try:
             for name, fake in (replace or {}).items():
                 app.replace(name, fake)
@@ -348,7 +348,7 @@ async def running(
                 yield app
             except BaseException:
                 end_recording()
-                # The test's own failure is the one to be told.
+                # The test's own failure is the one to report.
                 with contextlib.suppress(Exception):
                     await _finish(app)
                 raise
@@ -358,13 +358,13 @@ async def running(
             for other in _running:
                 # What this one left to the others is older than they may be.
                 other._before &= app._before
-            _have_told(loop, _running[-1] if _running else None)
+            _report_errors_to(loop, _running[-1] if _running else None)
             if not _running:
                 loop.set_exception_handler(app._handler)
 
 
-def _have_told(loop: asyncio.AbstractEventLoop, app: RunningApp | None) -> None:
-    """Let *app* know what is raised where nobody looks."""
+def _report_errors_to(loop: asyncio.AbstractEventLoop, app: RunningApp | None) -> None:
+    """Report to *app* what is raised outside any request: in tasks and callbacks."""
     if app is not None:
         loop.set_exception_handler(app.note_lost)
     if hasattr(loop, "on_exit"):
@@ -406,9 +406,9 @@ async def _end_tasks(app: RunningApp) -> list[str]:
     interrupted never responds.
     """
     stubborn: list[str] = []
-    told: set[asyncio.Task[Any]] = set()
-    while left := _left_of(app, app._before | told):
-        if told:
+    cancelled: set[asyncio.Task[Any]] = set()
+    while left := _left_of(app, app._before | cancelled):
+        if cancelled:
             await wait_until_idle(lambda: None, until=_all_done(left))
         if not await end(*left):
             await wait_until_idle(_count_done(left), until=_all_done(left))
@@ -416,7 +416,7 @@ async def _end_tasks(app: RunningApp) -> list[str]:
             if not task.done():
                 stubborn.append(describe(task))
                 forget_task(task)
-        told.update(left)
+        cancelled.update(left)
     return stubborn
 
 

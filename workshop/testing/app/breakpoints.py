@@ -1,6 +1,6 @@
 """What `breakpoint()` and `pdb.set_trace()` do in a learner's app.
 
-Without a person at the app's standard input, a debugger's prompt would wait for ever or
+Without a person at the app's standard input, a debugger's prompt would wait forever or
 fail at the end of input. A function is called there instead (`call_at_breakpoints`).
 With `--debug` the app has the terminal, and `debug_at_breakpoints` gives it pdb.
 """
@@ -107,10 +107,10 @@ def _line_of(frame: FrameType) -> SourceLine:
     while each is not None:
         name = each.f_code.co_filename
         if is_learner_file(name) or Path(name).name == "app.py":
-            return _place(each)
+            return _source_line(each)
         each = each.f_back
-    return _place(frame)
+    return _source_line(frame)
 
 
-def _place(frame: Any) -> SourceLine:
+def _source_line(frame: Any) -> SourceLine:
     return SourceLine(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

@@ -25,7 +25,7 @@ def as_app_exit(error: BaseException, where: str) -> AppExit | None:
     file = place.file if place else "app.py"
     line = f"\n{place.labelled}" if place else ""
     exit_ = AppExit(
-        f"{_short(file)} {_deed(found)} {where}. An app must not end the process or "
+        f"{_short(file)} {_action(found)} {where}. An app must not end the process or "
         f"the test that it runs in.{line}"
     )
     exit_.__cause__ = found
@@ -36,16 +36,16 @@ def _find(error: BaseException) -> BaseException | None:
     if isinstance(error, BaseExceptionGroup):
         return next((f for f in map(_find, error.exceptions) if f), None)
     ends = isinstance(error, SystemExit | KeyboardInterrupt)
-    return error if ends or _pytest_deed(error) else None
+    return error if ends or _pytest_call(error) else None
 
 
-def _deed(error: BaseException) -> str:
+def _action(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return ENDED_IT
-    return _pytest_deed(error) or f"raised {type(error).__name__}"
+    return _pytest_call(error) or f"raised {type(error).__name__}"
 
 
-def _pytest_deed(error: BaseException) -> str | None:
+def _pytest_call(error: BaseException) -> str | None:
     pytest = sys.modules.get("pytest")
     if pytest is None:
         return None

@@ -10,7 +10,7 @@ from workshop.testing.reporting.source import SourceLine, is_learner_file
 
 
 def describe(task: asyncio.Task[Any]) -> str:
-    """Return for example ``task refresh() at app.py:41: await fetch_prices()``."""
+    """Return for example `task refresh() at app.py:41: await fetch_prices()`."""
     coroutine: Any = task.get_coro()
     name = getattr(coroutine, "__qualname__", repr(coroutine))
     name = name.rpartition("<locals>.")[2]

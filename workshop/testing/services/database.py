@@ -218,7 +218,7 @@ def _quoted(name: str) -> str:
 
 
 def _numbered(sql: str) -> str:
-    """Write parameters as PostgreSQL does: ``?, ?`` becomes ``$1, $2``."""
+    """Write parameters as PostgreSQL does: `?, ?` becomes `$1, $2`."""
     numbers = iter(range(1, sql.count("?") + 1))
     pieces = re.split(r"('(?:[^']|'')*')", sql)  # what is quoted stays as it is
     return "".join(

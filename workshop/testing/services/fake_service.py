@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workshop.testing.reporting.failures import TimeLimitExceeded
 from workshop.testing.sync.condition import Condition
 from workshop.testing.sync.gate import Gate
 from workshop.testing.time.event_loop import settle
@@ -136,11 +137,13 @@ class FakeService:
             TimeLimitExceeded: if that did not happen within the outer limit.
 
         """
-        await self._condition.wait_for(
-            lambda: len(self.in_flight) >= number,
-            f"At most {self.most_in_flight} of {number} calls to {self.what} were in "
-            "flight at the same time. Expected: all of them.",
-        )
+        try:
+            await self._condition.wait_for(lambda: len(self.in_flight) >= number, "")
+        except TimeLimitExceeded:
+            raise TimeLimitExceeded(
+                f"At most {self.most_in_flight} of {number} calls to {self.what} were "
+                "in flight at the same time. Expected: all of them."
+            ) from None
 
     def _next_fault(self, arguments: Arguments) -> _Fault | None:
         for fault in self._faults:

@@ -9,9 +9,11 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
 
+from workshop.processes.loopback import family_of, loopback
+from workshop.services.address import read_redis
 from workshop.testing.reporting.failures import TimeLimitExceeded
 from workshop.testing.sync.gate import Gate
 
@@ -37,13 +39,13 @@ class RedisProxy(socketserver.ThreadingTCPServer):
 
     def __init__(self, url: str) -> None:
         """Forward to the Redis at *url*."""
-        super().__init__(("127.0.0.1", 0), _Connection)
-        parts = urlsplit(url)
-        login, at, _ = parts.netloc.rpartition("@")
-        here = f"{login}{at}127.0.0.1:{self.server_address[1]}"
-        self.url = urlunsplit(parts._replace(netloc=here))
+        host = loopback()
+        self.address_family = family_of(host)
+        super().__init__((host, 0), _Connection)
+        redis = read_redis(url)
+        self.url = replace(redis, host=host, port=self.server_address[1]).url()
         self.connections = 0
-        self._redis = (parts.hostname or "127.0.0.1", parts.port or 6379)
+        self._redis = (redis.host, redis.port)
         self._open: set[socket.socket] = set()
         self._remaining = 0
         self._passes: Callable[[], bool] = lambda: True
@@ -89,8 +91,10 @@ class RedisProxy(socketserver.ThreadingTCPServer):
     @contextmanager
     def _disturb(self, command: int, passes: Callable[[], bool]) -> Iterator[None]:
         self._passes, self._remaining = passes, command
-        yield
-        self._remaining = 0
+        try:
+            yield
+        finally:
+            self._remaining = 0
 
     def _passes_on(self) -> bool:
         """Return whether the reply that has come may go on to the app."""

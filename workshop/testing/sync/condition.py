@@ -29,7 +29,7 @@ class Condition:
             if running_loop() is loop:
                 _wake(future)
             else:
-                # Another thread's loop may close just now. Nobody waits there then.
+                # Another thread's loop may close just now. Then nothing waits there.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(_wake, future)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _gates: weakref.WeakSet[Gate] = weakref.WeakSet()
 
-# A thread at a gate that nobody opens must not outlive the test for ever.
+# A thread at a gate that never opens must not outlive the test for long.
 _THREAD_LIMIT_SECONDS = 2 * LIMIT_SECONDS
 
 _UNSET: Any = object()
@@ -49,7 +49,7 @@ class Gate:
         self._result = result
         self._compute: Callable[..., Any] | None = None
         self._error: BaseException | None = None
-        self._door: RemoteFunction | None = None
+        self._remote: RemoteFunction | None = None
         self._lock = threading.Lock()
         self._condition = Condition()
         self._latch = Latch(self._condition)
@@ -98,8 +98,8 @@ class Gate:
         try:
             if not self._latch.wait(real_seconds(_THREAD_LIMIT_SECONDS)):
                 raise TimeLimitExceeded(
-                    f"Whoever asked for {self.what} held up everything else. "
-                    "Expected: others can run while somebody waits for it."
+                    f"Waiting for {self.what} held up everything else. "
+                    "Expected: other work goes on meanwhile."
                 )
         finally:
             self._leave()
@@ -159,8 +159,8 @@ class Gate:
         from workshop.testing.sync.remote_function import RemoteFunction
 
         with self._lock:
-            self._door = self._door or RemoteFunction(self.blocking)
-        return self._door.handle
+            self._remote = self._remote or RemoteFunction(self.blocking)
+        return self._remote.handle
 
     def _arrive(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:
@@ -181,10 +181,10 @@ class Gate:
 
     def _missing(self, times: int) -> str:
         if not self.count:
-            found = f"Nobody ever asked for {self.what}."
+            found = f"The app never asked for {self.what}."
         else:
             found = f"Only {self.count} of {times} calls ever asked for {self.what}."
-        return f"{found} Expected: the app asks, by the function that stands for it."
+        return f"{found} Expected: it asks, through the function that stands for it."
 
 
 def open_all_gates() -> None:
@@ -207,6 +207,6 @@ def first_held() -> Held | None:
 def forget_gates() -> None:
     """Remove the gates of the previous test."""
     for gate in list(_gates):
-        if gate._door is not None:
-            gate._door.close()
+        if gate._remote is not None:
+            gate._remote.close()
     _gates.clear()

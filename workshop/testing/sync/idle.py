@@ -18,8 +18,8 @@ T = TypeVar("T")
 CYCLES = 400
 # Only where threads or sockets have taken part: how long they must have been silent.
 SILENCE_SECONDS = 2.0
-# Between two looks lies a millisecond. After so long this process itself was stopped,
-# by a debugger or by a laptop that slept, and so were its threads.
+# Two looks are a millisecond apart. If they are this far apart, a debugger or a laptop
+# that slept has stopped this process and its threads.
 STOPPED_SECONDS = 0.5
 # How many pauses they must have had if it can be seen that all of them only wait.
 PAUSES = 200
@@ -29,7 +29,7 @@ async def until_stalled(
     awaitable: Awaitable[T],
     cycles: int = CYCLES,
     *,
-    otherwise: str = "Nobody can make progress any more: everyone waits for another.",
+    otherwise: str = "Nothing can make progress any more: each task waits for another.",
 ) -> T:
     """Return the result of *awaitable*, or fail if it can never come.
 
@@ -102,7 +102,7 @@ async def wait_until_idle(
                 return
             pauses += 1
             # Give the processor to the threads we wait for. A timer of the loop
-            # would not do: under a clock moved by hand it never fires.
+            # would not do: under a manual clock it never fires.
             time.sleep(0.001)  # noqa: ASYNC251 -- the pause is for other threads
 
 

@@ -19,8 +19,8 @@ from workshop.testing.sync.latch import Latch
 from workshop.testing.time.event_loop import WatchedLoop, owner
 from workshop.testing.time.watchdog import Watchdog
 
-# A thread in such a line goes on when it is given something, and not before: there
-# is no time after which it would go on by itself.
+# A thread at such a line continues only when another thread gives it something. It has
+# no timeout after which it would continue by itself.
 _WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
 _HELD: frozenset[CodeType] = frozenset({Latch.wait.__code__})
 

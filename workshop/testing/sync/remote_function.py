@@ -39,19 +39,19 @@ class RemoteFunction:
     def _listen(self) -> None:
         while True:
             try:
-                visitor = self._listener.accept()
-            except Exception:  # noqa: BLE001 -- closed, or a visitor without the key
+                caller = self._listener.accept()
+            except Exception:  # noqa: BLE001 -- closed, or a caller without the key
                 return
-            threading.Thread(target=self._serve, args=[visitor], daemon=True).start()
+            threading.Thread(target=self._serve, args=[caller], daemon=True).start()
 
-    def _serve(self, visitor: Connection) -> None:
-        with visitor, contextlib.suppress(OSError, EOFError):
-            args, kwargs = visitor.recv()
+    def _serve(self, caller: Connection) -> None:
+        with caller, contextlib.suppress(OSError, EOFError):
+            args, kwargs = caller.recv()
             try:
                 answer = True, self._function(*args, **kwargs)
             except Exception as exc:  # noqa: BLE001 -- raised again on the other side
                 answer = False, exc
-            visitor.send(answer)
+            caller.send(answer)
 
 
 class RemoteCaller:

@@ -34,7 +34,7 @@ class Rendezvous:
     """
 
     def __init__(self, parties: int, what: str, *, result: Any = None) -> None:
-        """Wait for *parties* calls of *what*, for example ``"venue calls"``."""
+        """Wait for *parties* calls of *what*, for example `"venue calls"`."""
         self.parties = parties
         self.what = what
         self.most = 0
@@ -111,7 +111,7 @@ class Rendezvous:
         self._latch.open()
 
     def _watch(self) -> None:
-        """Have the test's loop release everyone when all stand still."""
+        """Make the test's loop release all callers once nothing makes progress."""
         self._home = home = self._home or _tests_loop()
         if home is None or home is running_loop():
             self._begin_to_watch()
@@ -120,7 +120,7 @@ class Rendezvous:
 
     def _begin_to_watch(self) -> None:
         if self._watcher is None and self._home is not None:
-            # A context of its own: this task belongs to the test, whoever came first.
+            # A context of its own: the task belongs to the test, not to the caller.
             self._watcher = self._home.create_task(
                 self._release_when_stalled(), context=contextvars.Context()
             )
@@ -130,7 +130,7 @@ class Rendezvous:
         self.release()
 
     async def _wait_elsewhere(self, passes: Callable[[], bool]) -> None:
-        """Wait in a loop that is not the test's, which may be held up meanwhile."""
+        """Wait in another loop than the test's, which may be blocked meanwhile."""
         try:
             await fail_after(self._condition.until(passes), "")
         except TimeLimitExceeded:
@@ -160,22 +160,22 @@ def _tests_loop() -> WatchedLoop | None:
 
 
 def let_go_at_meetings(app: object) -> None:
-    """Let go, at every rendezvous, who waits there on behalf of *app*."""
+    """Release the callers at every rendezvous that wait on behalf of *app*."""
     for meeting in list(_meetings):
         meeting._latch.let_go(app)
 
 
 def release_all_meetings() -> None:
-    """Let everyone go who still waits at a rendezvous."""
+    """Release the callers of all rendezvous, so that no thread outlives its test."""
     for meeting in list(_meetings):
         meeting.release()
 
 
 def forget_meetings() -> None:
-    """Forget the meetings of the test that is over."""
+    """Remove the rendezvous of the previous test."""
     _meetings.clear()
 
 
 def first_held_meeting() -> Held | None:
-    """Return the line that held the loop at any rendezvous of this test."""
+    """Return the line that blocked the loop at any rendezvous of this test."""
     return next((each.held for each in list(_meetings) if each.held), None)

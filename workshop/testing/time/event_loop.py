@@ -23,7 +23,7 @@ if TYPE_CHECKING or sys.platform != "win32":
 else:
     from asyncio import ProactorEventLoop as PlatformLoop
 
-# Who is responsible for what runs now: the running app, or None for the test itself.
+# The app on whose behalf the present code runs, or None for the test itself.
 # Tasks inherit it, because a task copies the context that it was made in.
 owner: ContextVar[object | None] = ContextVar("owner", default=None)
 
@@ -44,7 +44,7 @@ class WatchedLoop(ObservedLoop):
     def __init__(self, *args: Any) -> None:
         """Make the loop that this is mixed into, with *args*."""
         self.strangers = False
-        self._doors: set[int] = set()
+        self._own_ports: set[int] = set()
         self.threads_before = weakref.WeakSet(threading.enumerate())
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.owners: weakref.WeakKeyDictionary[asyncio.Task[Any], object] = (
@@ -90,14 +90,14 @@ class WatchedLoop(ObservedLoop):
         """Count a connection."""
         self.outside += 1
         port = args[2] if len(args) > 2 else options.get("port")
-        self.strangers |= port not in self._doors
+        self.strangers |= port not in self._own_ports
         return await super().create_connection(*args, **options)
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """Count a listening socket."""
         self.outside += 1
         server = await super().create_server(*args, **options)
-        self._doors.update(it.getsockname()[1] for it in server.sockets)
+        self._own_ports.update(it.getsockname()[1] for it in server.sockets)
         return server
 
     async def create_unix_connection(self, *args: Any, **options: Any) -> Any:

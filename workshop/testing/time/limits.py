@@ -93,7 +93,7 @@ def _deadline() -> Iterator[asyncio.Future[None]]:
     loop = asyncio.get_running_loop()
     passed: asyncio.Future[None] = loop.create_future()
 
-    def ring() -> None:
+    def expire() -> None:
         if limits_are_lifted():
             return
         try:
@@ -101,12 +101,11 @@ def _deadline() -> Iterator[asyncio.Future[None]]:
         except RuntimeError:  # the loop was closed meanwhile
             return
 
-    keeper = watchdog()
-    number = keeper.call_later(LIMIT_SECONDS, ring)
+    number = watchdog().call_later(LIMIT_SECONDS, expire)
     try:
         yield passed
     finally:
-        keeper.cancel(number)
+        watchdog().cancel(number)
         passed.cancel()
 
 

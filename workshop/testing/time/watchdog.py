@@ -21,15 +21,15 @@ class Watchdog(threading.Thread):
         self._changed = threading.Condition()
         self._numbers = itertools.count()
         self._due: list[tuple[float, int]] = []
-        self._rings: dict[int, Callable[[], object]] = {}
+        self._callbacks: dict[int, Callable[[], object]] = {}
 
-    def call_later(self, seconds: float, ring: Callable[[], object]) -> int:
-        """Call *ring* in this thread after *seconds*; return the call's number."""
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> int:
+        """Call *callback* in this thread after *seconds*; return the call's number."""
         with self._changed:
             number = next(self._numbers)
-            self._rings[number] = ring
+            self._callbacks[number] = callback
             heapq.heappush(self._due, (time.monotonic() + seconds, number))
-            # Usually an earlier one is waited for, and nobody need be woken.
+            # Usually the thread already waits for an earlier one and need not wake.
             if self._due[0][1] == number:
                 self._changed.notify()
         return number
@@ -37,35 +37,35 @@ class Watchdog(threading.Thread):
     def cancel(self, number: int) -> None:
         """Cancel the call with this *number*, if it has not been made."""
         with self._changed:
-            self._rings.pop(number, None)
+            self._callbacks.pop(number, None)
 
     def run(self) -> None:
-        """Make the calls that are due, one after another, for ever."""
+        """Make the calls that are due, one after another, forever."""
         while True:
-            ring = self._next()
-            if ring is not None:
-                ring()
+            callback = self._next()
+            if callback is not None:
+                callback()
 
     def _next(self) -> Callable[[], object] | None:
         with self._changed:
             while True:
-                patience = self._due[0][0] - time.monotonic() if self._due else None
-                if patience is not None and patience <= 0:
-                    return self._rings.pop(heapq.heappop(self._due)[1], None)
-                self._changed.wait(patience)
+                seconds = self._due[0][0] - time.monotonic() if self._due else None
+                if seconds is not None and seconds <= 0:
+                    return self._callbacks.pop(heapq.heappop(self._due)[1], None)
+                self._changed.wait(seconds)
 
 
 # Made when first needed: from Python 3.13 on, a thread object that was made before a
 # fork cannot be started after it.
-_keeper: Watchdog | None = None
+_watchdog: Watchdog | None = None
 _lock = threading.Lock()
 
 
 def watchdog() -> Watchdog:
     """Return this process's watchdog, running. A forked process has its own."""
-    global _keeper
+    global _watchdog
     with _lock:
-        if _keeper is None or not _keeper.is_alive():
-            _keeper = Watchdog()
-            _keeper.start()
-        return _keeper
+        if _watchdog is None or not _watchdog.is_alive():
+            _watchdog = Watchdog()
+            _watchdog.start()
+        return _watchdog

@@ -1,4 +1,4 @@
-"""Apps that reach for the tests, and apps that do unusual but fair things."""
+"""Apps that tamper with their tests, and honest apps that do unusual things."""
 
 TESTS = '''\
 import pytest
@@ -386,8 +386,8 @@ ATTEMPTS: dict[str, str] = {
     ),
     "a gate that takes every thread for another": at_the_end(
         "import workshop.testing.sync.gate as g\n"
-        "import workshop.testing.sync.condition as b\n"
-        "b.on_event_loop = g.on_event_loop = lambda: False",
+        "import workshop.testing.sync.condition as c\n"
+        "c.on_event_loop = g.on_event_loop = lambda: False",
         BLOCKING,
     ),
     "a gate, reached through its stand-in": BLOCKING.replace(
@@ -414,12 +414,12 @@ ATTEMPTS: dict[str, str] = {
         ),
     ),
     "a closure of the kit": at_the_end(
-        "import workshop.testing as lab\n"
-        "real = lab.Gate.entered\n"
+        "import workshop.testing as kit\n"
+        "real = kit.Gate.entered\n"
         "async def entered(self, *a, **k):\n"
         "    await real(self, *a, **k)\n"
         "    self.held = None\n"
-        "lab.Gate.entered = entered",
+        "kit.Gate.entered = entered",
         BLOCKING,
     ),
     "a gate that never says that it was held, unnamed": at_the_end(
@@ -428,7 +428,7 @@ ATTEMPTS: dict[str, str] = {
         BLOCKING,
     ),
     "a gate that takes every thread for another, unnamed": at_the_end(
-        _UNNAMED + "found('bell', 'Condition').on_event_loop = lambda: False\n"
+        _UNNAMED + "found('condition', 'Condition').on_event_loop = lambda: False\n"
         "found('gate', 'Gate').on_event_loop = lambda: False",
         BLOCKING,
     ),

@@ -100,7 +100,7 @@ def test_without_a_writable_folder_the_reasons_are_listed(
 ) -> None:
     gone = tmp_path / "gone"
     odd = tmp_path / "odd name"
-    monkeypatch.setattr(folders, "_lines_of", lambda: [gone, odd])
+    monkeypatch.setattr(folders, "_candidates", lambda: [gone, odd])
     with pytest.raises(ServiceError) as failure:
         folders.new_folder("redis")
 

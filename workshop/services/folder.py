@@ -33,7 +33,7 @@ def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
 
     """
     problems = []
-    for place in _lines_of():
+    for place in _candidates():
         problem = _unsuitable(place, for_another_user=for_another_user)
         if not problem:
             try:
@@ -48,7 +48,7 @@ def new_folder(kind: str, *, for_another_user: bool = False) -> Path:
     )
 
 
-def _lines_of() -> list[Path]:
+def _candidates() -> list[Path]:
     """Return the folders to try, the best one first."""
     places = []
     with contextlib.suppress(OSError):  # none of Python's candidates is writable

@@ -1,4 +1,4 @@
-"""Run a command where the loopback interface missing what it usually has."""
+"""Run a command where the loopback interface lacks what it usually has."""
 
 import shutil
 import subprocess

@@ -81,9 +81,15 @@ VERBS = (
     Verb("pages", "update code and outputs on pages"),
     Verb("pictures", "record the pages' pictures again"),
     Verb(
-        "notebooks-renew", "regenerate and run them", groups=("core", "notebook-tests")
+        "notebooks-renew",
+        "regenerate and run notebooks",
+        groups=("core", "notebook-tests"),
     ),
-    Verb("notebooks-test", "check their outputs", groups=("core", "notebook-tests")),
+    Verb(
+        "notebooks-test",
+        "check the notebooks' outputs",
+        groups=("core", "notebook-tests"),
+    ),
     Verb("site", "serve the site, with reload", groups=("core", "site")),
     Verb("site-build", "build the site into site/", groups=("core", "site")),
     Verb("pins", "update requirements/", groups=()),

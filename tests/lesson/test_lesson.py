@@ -7,7 +7,7 @@ import pytest
 from tests.tiny import write_lesson
 from workshop.lesson import Catalogue, Lesson, LessonError, UnknownLessonError
 from workshop.lesson.expected import read_tests
-from workshop.lesson.text import read_brief, read_key_points, read_rungs
+from workshop.lesson.text import read_brief, read_hints, read_key_points
 
 README = """\
 # 07 · Seats
@@ -76,7 +76,7 @@ def test_a_readme_without_a_numbered_title_is_an_error(
 
 
 def test_hints_keep_their_continuation_lines() -> None:
-    assert read_rungs("1. one\n   more\n2. two\n") == ("one\nmore", "two")
+    assert read_hints("1. one\n   more\n2. two\n") == ("one\nmore", "two")
 
 
 def test_tests_are_read_without_running_them() -> None:

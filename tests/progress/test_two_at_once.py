@@ -18,7 +18,7 @@ from pathlib import Path
 from workshop import files
 from workshop.progress import Store
 
-files._PATIENCE_SECONDS = 60  # a disk of this machine may be that slow
+files._ONE_AT_A_TIME_SECONDS = 60  # a disk of this machine may be that slow
 path, slug, times = sys.argv[1:]
 print("ready", flush=True)
 input()

@@ -90,7 +90,7 @@ async def test_a_passed_lesson_stays_until_n(tmp_path: Path) -> None:
 
     assert "✓ Lesson 90 · Seats: passed" in passed
     assert "Seats are counted." in passed
-    assert "n goes on to lesson 91 · Halls." in passed
+    assert "n goes to lesson 91 · Halls." in passed
     assert "✓ Passed: all 2 steps" in status(passed)
     assert passed == again
     assert told == ["start"]
@@ -255,6 +255,7 @@ async def test_a_reset_says_where_the_copy_is(tmp_path: Path) -> None:
         text = await stage.press("x", "y")
 
     assert "reset" in stage.actions.done
+    assert "To undo this: press u." in text
     assert "Your files are kept in" in text
 
 

@@ -56,7 +56,7 @@ class WatchSessions:
         self._thread.start()
 
     def _begin(self) -> None:
-        # Whoever enters the lesson next gets the same error, and shows it.
+        # The next call of `enter` fails in the same way, and its caller shows why.
         with contextlib.suppress(ActionError):
             environment = self._actions.enter(self._lesson)
             self._early = self._session(self._lesson, environment, self._hold_back)
@@ -76,7 +76,7 @@ class WatchSessions:
         return session
 
     def _hold_back(self, event: Event) -> None:
-        """Pass *event* on, or keep it until somebody listens."""
+        """Pass *event* on, or keep it until there is a listener."""
         with self._lock:
             if self._listen is None:
                 self._events.append(event)

@@ -16,6 +16,8 @@ from workshop.services import ServiceError
 from workshop.terminal.output import safe_plain
 from workshop.update.git import UpdateError
 
+_TOOL_FAILURES = (ActionError, LessonError, LoopbackError, ServiceError, UpdateError)
+
 
 def run_and_explain(group: click.Group, argv: list[str]) -> int:
     """Run the verb in *argv* and return its exit code; print why if it fails."""
@@ -30,10 +32,7 @@ def run_and_explain(group: click.Group, argv: list[str]) -> int:
     except (RequestError, UnknownLessonError) as problem:
         click.echo(str(problem), err=True)
         return WRONG_USE
-    except (
-        *(ActionError, LessonError, ServiceError, UpdateError),
-        LoopbackError,
-    ) as problem:
+    except _TOOL_FAILURES as problem:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     except (KeyboardInterrupt, click.Abort):

@@ -40,7 +40,7 @@ def timeline(
     virtual: bool,
     picture: Path | None,
 ) -> int:
-    """Show which task held the event loop, and which ones waited."""
+    """Show which task blocked the event loop, and which ones waited."""
     from workshop.actions.recordings import NotRecordedError, save_picture
     from workshop.screen.pages import short
     from workshop.screen.timeline import print_timeline

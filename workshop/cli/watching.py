@@ -33,7 +33,7 @@ def terminal_is_whole() -> bool:
 
 
 def watch_on_screen(lesson: Lesson, database: Choice | None) -> None:
-    """Watch *lesson*, and those that the user goes on to, until they quit."""
+    """Watch *lesson*, and those that the user goes to, until they quit."""
     with _actions_and_sessions(lesson, database) as (actions, open_session):
         from workshop.screen.watch.app import WatchApp, parting_words
 

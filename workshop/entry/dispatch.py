@@ -102,8 +102,6 @@ def _inside(arguments: list[str]) -> int:
         except ModuleNotFoundError as missing:
             if (missing.name or "").startswith("workshop"):
                 raise
-            from workshop.environment import setup
-
             # A part was deleted, which the stamp does not show.
             environment.mark_stale()
             return _go_on(base_python(), arguments, entries)

@@ -12,8 +12,8 @@ from workshop.lesson.expected import ExpectedTest, read_tests
 from workshop.lesson.text import (
     Brief,
     read_brief,
+    read_hints,
     read_key_points,
-    read_rungs,
     read_sections,
 )
 
@@ -232,7 +232,7 @@ class Lesson:
             sections = read_sections(read(path))
         except ValueError as problem:
             raise LessonError(_misread(path, problem)) from None
-        return {part.number: read_rungs(part.body) for part in sections}
+        return {part.number: read_hints(part.body) for part in sections}
 
     @property
     def key_points(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ _TITLE = re.compile(
 _STEP = re.compile(r"^## +Step +(?P<number>\d+) +· +(?P<title>.+)$")
 _OTHER_HEADING = re.compile(r"^##? ")
 _MINUTES = re.compile(r"\b(?P<minutes>\d+) minutes\b")
-_RUNG = re.compile(r"^\d+\. +")
+_HINT = re.compile(r"^\d+\. +")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _WRAP_UP = re.compile(r"^## +Wrap-up\b")
 _ITEM = re.compile(r"^(?:\d+\.|[-*]) +")
@@ -74,15 +74,15 @@ def read_sections(text: str) -> tuple[Section, ...]:
     return _split_sections(body)[1]
 
 
-def read_rungs(body: str) -> tuple[str, ...]:
+def read_hints(body: str) -> tuple[str, ...]:
     """Return the items of the ordered list in *body*, one text per hint."""
-    rungs: list[list[str]] = []
+    hints: list[list[str]] = []
     for line in body.splitlines():
-        if _RUNG.match(line):
-            rungs.append([_RUNG.sub("", line)])
-        elif rungs:
-            rungs[-1].append(line.strip())
-    return tuple("\n".join(rung).strip() for rung in rungs)
+        if _HINT.match(line):
+            hints.append([_HINT.sub("", line)])
+        elif hints:
+            hints[-1].append(line.strip())
+    return tuple("\n".join(hint).strip() for hint in hints)
 
 
 def read_key_points(page: str) -> tuple[str, ...]:

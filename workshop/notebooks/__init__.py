@@ -1,5 +1,5 @@
 """Notebooks: the functions they use, and how they are paired, run and opened."""
 
-from workshop.notebooks.laboratory import play
+from workshop.notebooks.scenes import play
 
 __all__ = ["play"]

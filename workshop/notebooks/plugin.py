@@ -12,14 +12,14 @@ import pytest
 
 from workshop.notebooks.places import private_places
 
-_lines_of = pytest.StashKey[ExitStack]()
+_folders = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Redirect Jupyter's files to a temporary folder."""
     assert config.inipath is not None, "-c notebooks/pytest.ini"
     config.option.nbval_sanitize_with = str(config.inipath.with_name("sanitize.cfg"))
-    stack = config.stash[_lines_of] = ExitStack()
+    stack = config.stash[_folders] = ExitStack()
     stack.enter_context(private_places())
 
 
@@ -35,4 +35,4 @@ def pytest_terminal_summary(
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the temporary folder."""
-    config.stash[_lines_of].close()
+    config.stash[_folders].close()

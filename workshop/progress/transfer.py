@@ -91,7 +91,8 @@ def read_export(file: Path) -> State:
 def bring(state: State, other: State, *, of_anyone: bool) -> Brought | None:
     """Merge *other* into *state*, or return None if it may be another learner's.
 
-    With *of_anyone* it is merged in any case. Progress that adds nothing is nobody's.
+    With *of_anyone* it is merged in any case. Progress that adds nothing is never
+    refused, because it changes nothing.
     """
     known = bool(state.learners & other.learners)
     if not (known or of_anyone) and state.has_progress():
@@ -118,8 +119,8 @@ def merge(state: State, other: State) -> Brought:
             passed[slug] = new
         _merge_shown(mine, theirs)
         mine.passed = _earlier(mine.passed, theirs.passed)
-        for step, rungs in theirs.hints.items():
-            mine.hints[step] = max(rungs, mine.hints.get(step, 0))
+        for step, count in theirs.hints.items():
+            mine.hints[step] = max(count, mine.hints.get(step, 0))
         seen = [time for time in (mine.solution_seen, theirs.solution_seen) if time]
         mine.solution_seen = min(seen, default="")
         differs |= before != (mine.hints, mine.shown, mine.solution_seen)
@@ -150,7 +151,7 @@ def _check(slug: str, record: LessonRecord) -> None:
     for step in (*record.passed, *record.shown, *record.hints):
         if not 1 <= step <= 99:
             raise ValueError(step)
-    if not all(0 <= rungs <= 99 for rungs in record.hints.values()):
+    if not all(0 <= count <= 99 for count in record.hints.values()):
         raise ValueError(slug)
     times = (*record.passed.values(), *record.shown.values())
     for time in (*times, *filter(None, [record.solution_seen])):

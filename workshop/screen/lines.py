@@ -159,7 +159,7 @@ class Lines:
         self.say(f"{question} Type y for yes.")
 
     def is_open(self, what: str) -> bool:
-        """Whether to go on in *what*: only hints go on, the others are shown anew."""
+        """Whether *what* continues: only hints do, other texts are printed again."""
         return what == "hint"
 
     def read(self, what: str, title: str, text: RenderableType) -> None:
@@ -216,7 +216,7 @@ class Lines:
             print_verdict(verdict, file, console=self._console, own=False)
             if verdict.passed:
                 then = self._controller.following
-                on = f"n goes on to lesson {then.number}, " if then else ""
+                on = f"n for lesson {then.number}, " if then else ""
                 self.say(f"Type {on}s for the solution, q to quit.")
             else:
                 self.say("Type h for a hint, ? for all keys, q to quit.")

@@ -53,7 +53,7 @@ def print_list(lessons: Iterable[Lesson], state: State) -> None:
     for number, title, minutes, progress in rows:
         print(f"{number}  {title:<{width}}  {minutes:>6}  {progress}")  # noqa: T201 -- see above
     print()  # noqa: T201 -- see above
-    print("Go on with:", command("learn"))  # noqa: T201 -- see above
+    print("To continue:", command("learn"))  # noqa: T201 -- see above
 
 
 def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
@@ -112,9 +112,9 @@ def print_brief(lesson: Lesson, record: LessonRecord, *, edited: bool) -> None:
         rows = [
             ("Why it works", command("solution", lesson.number)),
             ("Explained", short(lesson.page)),
-            ("Go on", command("learn")),
+            ("To continue", command("learn")),
         ]
-        rows += [("Do again", again) for again in again_lines(lesson, record)]
+        rows += [("Repeat", again) for again in again_lines(lesson, record)]
     for name, text in rows:
         console.print(f"{name + ':':<14}{text}", soft_wrap=True)
 

@@ -217,7 +217,7 @@ def _print_closing(
             rows = (
                 ("Why it works", command("solution", number, make=make)),
                 ("Explained", short(verdict.lesson.page)),
-                ("Go on", command("learn", make=make)),
+                ("To continue", command("learn", make=make)),
             )
             for name, text in rows:
                 console.print(f"{name + ':':<15}{text}", soft_wrap=True)

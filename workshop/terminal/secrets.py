@@ -112,9 +112,8 @@ def _pattern(secrets: Secrets) -> re.Pattern[str]:
             words |= _spellings(run)
     # Longest first, because one secret may be part of another.
     ordered = sorted(words, key=lambda it: (-len(it), it))
-    return re.compile(
-        "|".join(each for it in ordered for each in _lines_of(it, secrets))
-    )
+    patterns = [each for it in ordered for each in _in_position(it, secrets)]
+    return re.compile("|".join(patterns))
 
 
 def _runs(password: str) -> Iterator[str]:
@@ -142,7 +141,7 @@ def _spellings(word: str) -> set[str]:
     return {it for it in decoded | encoded | written if it.strip()}
 
 
-def _lines_of(word: str, secrets: Secrets) -> Iterator[str]:
+def _in_position(word: str, secrets: Secrets) -> Iterator[str]:
     """Yield regular expressions for the positions in which *word* is a secret."""
     it = re.escape(word)
     yield rf"(?<=//):{it}(?=@)"

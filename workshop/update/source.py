@@ -126,7 +126,7 @@ def fetch(git: Git, source: Source, branch: str | None) -> str:
 
 
 def deepen(git: Git, source: Source) -> None:
-    """Fetch the history that a clone made with `--depth` missing."""
+    """Fetch the history that a clone made with `--depth` leaves out."""
     try:
         git.run("fetch", "--no-tags", "--unshallow", source.address)
     except GitError as problem:

@@ -225,7 +225,7 @@ class WatchApp(App[None]):
 
     def read(self, what: str, title: str, text: RenderableType) -> None:
         """Open a text beside the verdict."""
-        self._recording = False  # whoever reads something else has stopped waiting
+        self._recording = False  # the learner reads something else instead
         self._view.read(what, title, text)
         if what == "hint":
             # The newest hint is the last.

@@ -19,7 +19,7 @@ from workshop.progress import Replacement
 from workshop.screen.keeping import replacement_lines
 from workshop.screen.pages import short
 from workshop.screen.watch import texts
-from workshop.screen.watch.state import WatchState, following, take
+from workshop.screen.watch.state import WatchState, apply, following
 from workshop.watch import Event, Finished
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class WatchController:
         try:
             yield
         except BrokenPipeError:
-            raise  # nobody is left to be told
+            raise  # the reader of the messages has gone
         except FAILURES as problem:
             self._face.say(str(problem), trouble=True)
 
@@ -165,11 +165,11 @@ class WatchController:
         """Record and show *event*. Called from the session's thread."""
         if isinstance(event, Finished):
             self._actions.record(event.verdict, event.content)
-        self._face.post(partial(self._take, event))
+        self._face.post(partial(self._apply, event))
 
-    def _take(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         before = self.now
-        self.now = take(before, event)
+        self.now = apply(before, event)
         if isinstance(event, Finished):
             self.progress = self._actions.state()
         self._face.show_event(event, before)
@@ -257,7 +257,10 @@ class WatchController:
     def hint(self) -> None:
         """Show the hints seen so far; one more if they are open already."""
         if self.now.passed:
-            self._face.say("Every step has passed. s shows the solution, n goes on.")
+            self._face.say(
+                "Every step has passed. s shows the solution, n goes to the next "
+                "lesson."
+            )
             return
         lesson, number = self.now.lesson, self.step.number
         hints = self._actions.hints(lesson, number)

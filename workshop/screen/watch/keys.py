@@ -28,9 +28,7 @@ KEYS = (
     Key("u", "undo", "undo", "Undo the last reset or catch-up."),
     Key("r", "rerun", "rerun", "Check again without a save."),
     Key("k", "end run", "end_run", "Stop the run in progress; the verdict stays."),
-    Key(
-        "t", "timeline", "timeline", "What blocked the event loop, in a scene of yours."
-    ),
+    Key("t", "timeline", "timeline", "What blocked your app's event loop, in a scene."),
     Key("?", "keys", "keys", "All keys."),
     Key("q", "quit", "leave", "Quit. Your progress is saved."),
 )

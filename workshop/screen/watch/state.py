@@ -57,7 +57,7 @@ class WatchState:
         return self.verdict is not None and self.verdict.passed
 
 
-def take(now: WatchState, event: Event) -> WatchState:
+def apply(now: WatchState, event: Event) -> WatchState:
     """Return the state after *event*.
 
     Events of another lesson or an earlier run change nothing.

@@ -258,11 +258,11 @@ def congratulation(
     else:
         parts.append(
             Text.assemble(
-                ("n", "bold"), f" goes on to lesson {then.number} · {then.title}."
+                ("n", "bold"), f" goes to lesson {then.number} · {then.title}."
             )
         )
     parts.append(
         Text.assemble(("s", "bold"), " shows the solution, and when not to use it."),
     )
-    parts += [Text(f"To do again: {how}") for how in again]
+    parts += [Text(f"To repeat: {how}") for how in again]
     return Group(*parts)

@@ -1,0 +1,1 @@
+"""Code of the solutions that readers copy into their service, run as they would."""

@@ -201,8 +201,8 @@ async def test_an_exception_of_a_forgotten_task_is_kept_too(
 async def test_a_request_without_a_response_fails_with_a_message(
     client: httpx2.AsyncClient,
 ) -> None:
-    never_answered = r"^GET /stuck was never answered\. Expected"
-    with shortened(), pytest.raises(TimeLimitExceeded, match=never_answered):
+    no_response = r"^GET /stuck never got a response\. Expected"
+    with shortened(), pytest.raises(TimeLimitExceeded, match=no_response):
         await client.get("/stuck")
 
 

@@ -20,6 +20,7 @@ from workshop.sandbox.control_channel import ControlChannel, wait_to_be_ended
 from workshop.sandbox.event_channel import EventChannel
 from workshop.testing.reporting.cases import on_passed_case
 from workshop.testing.reporting.exception_groups import leaves
+from workshop.testing.reporting.failures import AppExit, NoResponse
 
 
 class Recorder:
@@ -241,7 +242,7 @@ def _name(nodeid: str) -> str:
     return nodeid.rpartition("::")[2]
 
 
-def _facts_of(error: BaseException, when: str) -> dict[str, str]:
+def _facts_of(error: BaseException, when: str) -> dict[str, Any]:
     """Return the outcome and the message for an exception raised by a test."""
     cause = _leaf(error)
     if isinstance(cause.__cause__, EOFError):
@@ -278,7 +279,9 @@ def _facts_of(error: BaseException, when: str) -> dict[str, str]:
             )
         case _ if not type(cause).__module__.startswith("workshop."):
             message = ": ".join(part for part in (type(cause).__name__, text) if part)
-    return {"outcome": outcome, "message": message, "line": line}
+    # A test without a response, or that broke, has not seen what it is about.
+    on_topic = outcome == "failed" and not isinstance(cause, (AppExit, NoResponse))
+    return {"outcome": outcome, "message": message, "line": line, "on_topic": on_topic}
 
 
 def _leaf(error: BaseException) -> BaseException:

@@ -66,6 +66,7 @@ class TestVerdict:
         verdict: The verdict.
         seen: What happened.
         expected: What should have happened.
+        on_topic: Whether an assertion about the test's own fact failed.
         line: The learner's own line.
         raised: The exceptions that the app raised meanwhile, one per line.
         forgot: The coroutines that the app created and never awaited.
@@ -80,6 +81,7 @@ class TestVerdict:
     verdict: Verdict
     seen: str = ""
     expected: str = ""
+    on_topic: bool = False
     line: str = ""
     raised: tuple[str, ...] = ()
     forgot: tuple[str, ...] = ()
@@ -193,6 +195,11 @@ class LessonVerdict:
                             "id": test.test.id,
                             "verdict": str(test.verdict),
                             "message": test.message,
+                            "fact": test.test.fact if test.on_topic else "",
+                            "line": test.line,
+                            "raised": list(test.raised),
+                            "never_awaited": list(test.forgot),
+                            "output": test.output,
                             **(
                                 {"timeline": test.timeline.as_json()}
                                 if test.timeline
@@ -264,6 +271,7 @@ def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
             Verdict.FAILED if report["outcome"] == "failed" else Verdict.ERROR,
             seen=seen.strip(),
             expected=wanted.strip(),
+            on_topic=report.get("on_topic") is True,
             line=str(report.get("line", "")),
             raised=tuple(report.get("raised", ())),
             forgot=tuple(report.get("forgot", ())),

@@ -6,13 +6,16 @@ The texts may contain colours (SGR), which end with their line: see `workshop.te
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
 from workshop.screen.pages import short
 from workshop.terminal.control_codes import sanitize
 
-_LINES = 30
+LINES = 30
+"""How many lines of an app's output are shown."""
+
 _CHARACTERS = 2_000
 """How much of a line is shown, about one screen."""
 _OTHERS = 3
@@ -29,13 +32,16 @@ def printed(text: str, whole: Path | None = None) -> str:
     return clip(folded(text), whole)
 
 
-def clip(text: str, whole: Path | None = None) -> str:
-    """Return *text*, its middle omitted if it is long; *whole* is the full text."""
+def clip(text: str, whole: Path | None = None, limit: int = LINES) -> str:
+    """Return *text* in *limit* lines and a note about its middle, which is omitted.
+
+    *whole* is the file with the full text; the note names it.
+    """
     where = f"; all of it: {short(whole)}" if whole else ""
     lines = [_clip_line(line, where) for line in text.splitlines()]
-    if len(lines) <= _LINES:
+    if len(lines) <= limit:
         return "\n".join(lines)
-    half = _LINES // 2
+    half = limit // 2
     left_out = len(lines) - 2 * half
     note = f"[... {left_out} lines left out{where} ...]"
     return "\n".join([*lines[:half], note, *lines[-half:]])
@@ -64,6 +70,23 @@ def folded(text: str) -> str:
         else:
             lines += [line for record in same for line in record]
     return "\n".join(lines)
+
+
+def without_exceptions(text: str, raised: Iterable[str]) -> str:
+    """Return *text* without the records about exceptions that are in *raised*.
+
+    *raised* has them as `NameError: …`, perhaps followed by their place in parentheses.
+    """
+    known = tuple(raised)
+    return "\n".join(
+        line
+        for record in _records(text)
+        if not (
+            _RAISED.match(record[0])
+            and any(it.startswith(record[-1].strip()) for it in known)
+        )
+        for line in record
+    )
 
 
 def _records(text: str) -> list[list[str]]:

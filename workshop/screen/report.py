@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from workshop.commands import command
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.screen.console import colour, mark, out
+from workshop.screen.failure import FailingStep
 from workshop.screen.pages import short
 from workshop.screen.printed import printed
-from workshop.timeline import TimelineText
 
 BROKEN = (Verdict.STOPPED, Verdict.CRASHED, Verdict.TIMED_OUT, Verdict.ERROR)
 """Verdicts that say more about the app as a whole than about one step."""
@@ -81,7 +78,8 @@ def print_verdict(
         broken = word in BROKEN
         in_full = every_step or step is current or (broken and only is None)
         if word is not Verdict.PASSED and in_full and common is None:
-            _print_step(console, step, verdict, traceback)
+            console.print(FailingStep(step, verdict, traceback, every_step, make))
+            console.print()
     if verdict.verdict is not Verdict.PASSED and traceback and verdict.output:
         console.print(Text("Printed outside the tests", "bold"))
         console.print(Padding(said_by_app(verdict.output, verdict), (0, 0, 0, 4)))
@@ -114,26 +112,10 @@ def _print_common(console: Console, test: TestVerdict, traceback: bool) -> None:
     console.print()
 
 
-def _is_definition(line: str) -> bool:
-    source = line.partition("  ")[2]
-    return source.startswith(("def ", "async def "))
-
-
-def _print_step(
-    console: Console, step: StepVerdict, verdict: LessonVerdict, traceback: bool
-) -> None:
-    for table in step_tables(step, verdict, traceback=traceback):
-        console.print()
-        console.print(Padding(table, (0, 0, 0, 4), expand=False))
-    console.print()
-
-
 def print_step(lesson: Lesson, step: StepVerdict) -> None:
     """Print the result of *step* alone, whose output was shown as it ran."""
     console = out()
-    for table in step_tables(step, LessonVerdict(lesson, (step,), 0.0)):
-        console.print()
-        console.print(Padding(table, (0, 0, 0, 4), expand=False))
+    console.print(FailingStep(step, LessonVerdict(lesson, (step,), 0.0)))
     word = str(step.verdict)
     console.print()
     console.print(
@@ -143,55 +125,6 @@ def print_step(lesson: Lesson, step: StepVerdict) -> None:
         ),
         soft_wrap=True,
     )
-
-
-def step_tables(
-    step: StepVerdict, verdict: LessonVerdict, *, traceback: bool = False
-) -> list[Table]:
-    """Return a table for each test of *step* that has not passed."""
-    tables = []
-    said: set[str] = set()
-    for test in step.tests:
-        if test.verdict is Verdict.PASSED:
-            continue
-        table = Table.grid(padding=(0, 1))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        repeated = test.message in said
-        for name, text in _rows(test, verdict, traceback, repeated=repeated):
-            table.add_row(name, escape(text) if isinstance(text, str) else text)
-        said.add(test.message)
-        tables.append(table)
-    return tables
-
-
-def _rows(
-    test: TestVerdict, verdict: LessonVerdict, traceback: bool, *, repeated: bool
-) -> Iterator[tuple[str, str | Text | TimelineText]]:
-    yield "Test", f"{test.test.id} ({test.verdict})"
-    yield "Fact", test.test.fact
-    if repeated:
-        yield "Seen", "The same as above."
-    else:
-        yield "Seen", test.seen
-        if test.expected:
-            yield "Expected", test.expected
-        if test.timeline is not None:
-            yield "In order", TimelineText([("", test.timeline)], compact=True)
-        if test.verdict is Verdict.STOPPED and test.line:
-            yield "To use it", command("test", verdict.lesson.number, "--debug")
-        if test.line:
-            yield "Your route" if _is_definition(test.line) else "Your line", test.line
-        for raised in test.raised:
-            yield "Raised", raised
-        for forgot in test.forgot:
-            yield "Never run", forgot
-        if test.output:
-            yield "Printed", said_by_app(test.output, verdict)
-        if traceback and test.traceback:
-            yield "Traceback", test.traceback.rstrip()
-        page = short(verdict.lesson.page)
-        yield "Read", f"{page}, and step {test.test.step} of its README"
 
 
 def _print_closing(

@@ -13,8 +13,9 @@ from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.progress import State
 from workshop.screen.console import colour, mark
+from workshop.screen.failure import FailingStep
 from workshop.screen.pages import short
-from workshop.screen.report import BROKEN, common_error, said_by_app, step_tables
+from workshop.screen.report import BROKEN, common_error, said_by_app
 from workshop.screen.watch.keys import Key
 from workshop.screen.watch.state import WatchState
 from workshop.screen.watch.texts import prose
@@ -207,8 +208,7 @@ def report(verdict: LessonVerdict) -> RenderableType:
         for step in verdict.steps:
             if step is current or step.verdict in BROKEN:
                 parts.append(heading(step))
-                for table in step_tables(step, verdict):
-                    parts += [Text(), Padding(table, (0, 0, 0, 2), expand=False)]
+                parts.append(FailingStep(step, verdict, indent=2))
                 parts.append(Text())
     if verdict.output.strip():
         parts.append(Text("Printed outside the tests", "bold"))

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from workshop.testing.app.exchange import Asgi
+from workshop.testing.reporting.failures import NoResponse, TimeLimitExceeded
 from workshop.testing.time.limits import fail_after
 
 
@@ -21,14 +22,17 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         """Send *request* and return the response.
 
         Raises:
-            TimeLimitExceeded: if there was no response within the outer limit.
+            NoResponse: if there was no response within the outer limit.
 
         """
-        return await fail_after(
-            self._inner.handle_async_request(request),
-            never=f"{request.method} {request.url.path} was never answered. "
-            "Expected: an answer.",
-        )
+        response = self._inner.handle_async_request(request)
+        try:
+            return await fail_after(response, never="")
+        except TimeLimitExceeded:
+            raise NoResponse(
+                f"{request.method} {request.url.path} never got a response. "
+                "Expected: a response."
+            ) from None
 
     async def aclose(self) -> None:
         """Close the other transport."""

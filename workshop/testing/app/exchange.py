@@ -13,10 +13,11 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
+from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from workshop.testing.reporting.failures import TimeLimitExceeded
+from workshop.testing.reporting.failures import NoResponse, TimeLimitExceeded
 from workshop.testing.sync.condition import Condition
 from workshop.testing.sync.journal import Journal
 from workshop.testing.time.event_loop import settle
@@ -130,21 +131,21 @@ class Exchange:
         """Wait until the status and headers have been sent, or the app has returned.
 
         Raises:
-            TimeLimitExceeded: if neither happened within the outer limit, or if the app
+            NoResponse: if neither happened within the outer limit, or if the app
                 returned without a response.
 
         """
-        await self._until(lambda: self.started, "was never answered")
+        await self._until(lambda: self.started, "never got a response")
 
     async def response_complete(self) -> None:
         """Wait until the last piece of the response has been sent.
 
         Raises:
-            TimeLimitExceeded: if that did not happen within the outer limit, or if the
-                app returned first.
+            NoResponse: if that did not happen within the outer limit, or if the app
+                returned first.
 
         """
-        await self._until(lambda: self.complete, "was never answered to the end")
+        await self._until(lambda: self.complete, "never got its whole response")
 
     async def next_message(self) -> Message | None:
         """Return the next message that the app sends, or None if the app has returned.
@@ -190,13 +191,11 @@ class Exchange:
         )
 
     async def _until(self, true: Callable[[], bool], never: str) -> None:
-        words = f"{self.name} {never}. Expected: an answer."
-        await self._condition.wait_for(lambda: true() or self.done, words)
+        with suppress(TimeLimitExceeded):
+            await self._condition.wait_for(lambda: true() or self.done, "")
         if not true():
             because = f" The app raised {self.error!r}." if self.error else ""
-            raise TimeLimitExceeded(
-                f"{self.name} {never}.{because} Expected: an answer."
-            )
+            raise NoResponse(f"{self.name} {never}.{because} Expected: a response.")
 
     async def _run(self) -> None:
         task = asyncio.current_task()

@@ -10,6 +10,13 @@ class TimeLimitExceeded(AssertionError):  # noqa: N818 -- reads as a verdict
     """Something that a test waited for did not happen within the outer limit."""
 
 
+class NoResponse(TimeLimitExceeded):
+    """A request got no response, or only a part of one, within the outer limit.
+
+    Whatever a test is about, it has not been seen yet.
+    """
+
+
 class Stalled(AssertionError):  # noqa: N818 -- reads as a verdict
     """Nothing can make progress any more: every task waits for another one."""
 

@@ -81,8 +81,11 @@ def test_a_deleted_part_of_the_checkout_comes_with_a_fix() -> None:
         ("test 01 --database sqlite", ("core",)),
         ("test 01 --database postgres", ("core", "postgres")),
         ("run 01 --database=postgres", ("core", "postgres")),
-        ("check --database postgres", ("core", "notebook-tests", "postgres")),
-        ("selftest", ("core", "postgres", "site", "notebook-tests", "dev")),
+        (
+            "check --database postgres",
+            ("core", "notebook-tests", "authors", "postgres"),
+        ),
+        ("selftest", ("core", "postgres", "site", "notebook-tests", "authors", "dev")),
         ("pins", ()),
     ],
 )

@@ -45,7 +45,8 @@ class Verb:
         return lesson + (self.goal or self.name)
 
 
-_CONTRIBUTORS = ("core", "postgres", "site", "notebook-tests", "dev")
+_AUTHORS = ("core", "notebook-tests", "authors")
+_CONTRIBUTORS = ("core", "postgres", "site", "notebook-tests", "authors", "dev")
 
 VERBS = (
     Verb("learn", "start here, or continue"),
@@ -76,15 +77,11 @@ VERBS = (
         "check",
         "check lessons before release",
         "may",
-        groups=("core", "notebook-tests"),
+        groups=_AUTHORS,
     ),
-    Verb("pages", "update code and outputs on pages"),
+    Verb("pages", "update code and outputs on pages", groups=("core", "authors")),
     Verb("pictures", "record the pages' pictures again"),
-    Verb(
-        "notebooks-renew",
-        "regenerate and run notebooks",
-        groups=("core", "notebook-tests"),
-    ),
+    Verb("notebooks-renew", "regenerate and run notebooks", groups=_AUTHORS),
     Verb(
         "notebooks-test",
         "check the notebooks' outputs",

@@ -51,6 +51,8 @@ def hold(*gates):
 def package(tmp_path: Path) -> Path:
     folder = tmp_path / "workshop" / "testing"
     (folder / "sync").mkdir(parents=True)
+    for package in (folder.parent, folder / "sync"):
+        (package / "__init__.py").touch()
     (folder / "__init__.py").write_text(INIT, encoding="utf-8")
     (folder / "sync" / "gate.py").write_text(GATE, encoding="utf-8")
     return folder

@@ -6,21 +6,20 @@ depend on the installed packages.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
+
+import griffe
 
 if TYPE_CHECKING:
     import click
 
 _DOUBLED = re.compile(r"``(.+?)``", re.DOTALL)
 _SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_Definition = _Function | ast.ClassDef
+_Documented = griffe.Object | griffe.Alias
 
 
 class SpokenVerb(Protocol):
@@ -98,143 +97,123 @@ def package_page(package: Path) -> str:
     Functions come first; anything but classes and functions is left out.
 
     Raises:
-        ValueError: A class or function has no docstring.
+        ValueError: *package* has no `__all__`, or something in it has no docstring.
     """
-    names = _offered(package)
-    found = _definitions(package)
-    functions = [n for n in names if isinstance(found.get(n), _FUNCTIONS)]
-    classes = [n for n in names if isinstance(found.get(n), ast.ClassDef)]
+    module = _load(package)
+    if not module.exports:
+        raise ValueError(f"{package.name} does not say what it offers (__all__)")
+    offered = [_named(str(name), module) for name in module.exports]
     lines: list[str] = []
-    for name in functions:
-        lines += _function(found[name], "##")
-    for name in classes:
-        node = found[name]
-        assert isinstance(node, ast.ClassDef)
-        lines += _class(node)
+    for it in offered:
+        if it.is_function:
+            lines += _function(it, "##")
+    for it in offered:
+        if it.is_class:
+            lines += _class(it)
     return "\n".join(lines).rstrip()
 
 
 def fixtures_page(plugin: Path) -> str:
     """Return the part that documents the fixtures of the pytest plugin *plugin*."""
     lines = ["| fixture | what a test gets |", "| --- | --- |"]
-    for node in _parse(plugin).body:
-        if isinstance(node, _FUNCTIONS) and _is_fixture(node):
-            words = " ".join(_docstring(node).split())
-            lines.append(f"| `{node.name}` | {words} |")
+    module = griffe.visit(
+        plugin.stem, filepath=plugin, code=plugin.read_text(encoding="utf-8")
+    )
+    for function in module.functions.values():
+        if any(it.callable_path.endswith("fixture") for it in function.decorators):
+            words = " ".join(_docstring(function).split())
+            lines.append(f"| `{function.name}` | {words} |")
     return "\n".join(lines)
 
 
-def _offered(package: Path) -> list[str]:
-    for node in _parse(package / "__init__.py").body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
-                return list(ast.literal_eval(value))
-    raise ValueError(f"{package.name} does not say what it offers (__all__)")
+def _named(name: str, module: griffe.Object) -> _Documented:
+    """Return what *module* calls *name*: not the submodule that has the same name."""
+    found = cast(_Documented, module[name])
+    return cast(_Documented, found[name]) if found.is_module else found
 
 
-def _definitions(package: Path) -> dict[str, _Definition]:
-    """Return the definitions that the `__init__` of *package* imports."""
-    found: dict[str, _Definition] = {}
-    for it in ast.walk(_parse(package / "__init__.py")):
-        if not isinstance(it, ast.ImportFrom):
-            continue
-        # Absolute, for example `workshop.testing.sync.gate`.
-        module = package.parents[1].joinpath(*(it.module or "").split("."))
-        module = module.with_suffix(".py")
-        if module.is_file():
-            offered = {alias.name for alias in it.names}
-            found |= {
-                node.name: node
-                for node in _parse(module).body
-                if isinstance(node, ast.ClassDef | _Function) and node.name in offered
-            }
-    return found
+def _load(package: Path) -> griffe.Object:
+    """Parse *package*, a folder below the one that imports start from."""
+    root = package.parents[1]
+    name = ".".join(package.relative_to(root).parts)
+    loader = griffe.GriffeLoader(search_paths=[root], allow_inspection=False)
+    loaded = loader.load(name, try_relative_path=False)
+    loader.resolve_aliases(external=False)
+    return cast(griffe.Object, loaded)
 
 
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _class(node: ast.ClassDef) -> Iterator[str]:
-    yield from (f"## {node.name}", "", _docstring(node), "")
-    members = [it for it in node.body if isinstance(it, _FUNCTIONS)]
-    made = next((it for it in members if it.name == "__init__"), None)
+def _class(it: _Documented) -> Iterator[str]:
+    yield from (f"## {it.name}", "", _docstring(it), "")
+    made = it.members.get("__init__")
     if made is not None:
-        yield from (f"`{node.name}{_arguments(made, skip=1)}`", "")
-        if ast.get_docstring(made):
+        yield from (f"`{it.name}{_arguments(made, skip=1)}`", "")
+        if made.docstring:
             yield from (_docstring(made), "")
-    rows = list(_attributes(node))
-    rows += [
-        f"| `{it.name}` | {_first_sentence(_docstring(it))} |"
-        for it in members
-        if _is_property(it) and not it.name.startswith("_")
+    attributes = [
+        member
+        for member in it.members.values()
+        if member.is_attribute and member.docstring and not member.name.startswith("_")
+    ]
+    # Those with a value of their own before those that are computed.
+    attributes.sort(key=lambda member: "property" in member.labels)
+    rows = [
+        f"| `{member.name}` | {_first_paragraph(_docstring(member))} |"
+        for member in attributes
     ]
     if rows:
         yield from ("| attribute | what it is |", "| --- | --- |", *rows, "")
-    for it in members:
-        public = not it.name.startswith("_") or it.name == "__call__"
-        if public and not _is_property(it) and ast.get_docstring(it):
-            yield from _function(it, "###", of=node.name)
+    for member in it.members.values():
+        public = not member.name.startswith("_") or member.name == "__call__"
+        if public and member.is_function and member.docstring:
+            yield from _function(member, "###", of=it.name)
 
 
-def _attributes(node: ast.ClassDef) -> Iterator[str]:
-    """Yield the attributes that have a docstring below them."""
-    for it, after in zip(node.body, node.body[1:], strict=False):
-        match it, after:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name))
-                | ast.Assign(targets=[ast.Name(id=name)]),
-                ast.Expr(value=ast.Constant(value=str(words))),
-            ):
-                yield f"| `{name}` | {_first_sentence(_markdown(words))} |"
-
-
-def _function(node: _Definition, heading: str, of: str = "") -> Iterator[str]:
-    assert isinstance(node, _FUNCTIONS)
-    kind = "await " if isinstance(node, ast.AsyncFunctionDef) else ""
+def _function(it: _Documented, heading: str, of: str = "") -> Iterator[str]:
+    kind = "await " if "async" in it.labels else ""
     owner = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", of).lower()
-    name = f"{owner}.{node.name}" if of else node.name
-    if node.name == "__call__":
+    name = f"{owner}.{it.name}" if of else it.name
+    if it.name == "__call__":
         name = owner
-    static = any(_name_of(it) == "staticmethod" for it in node.decorator_list)
-    call = f"{kind}{name}{_arguments(node, skip=1 if of and not static else 0)}"
-    title = node.name if node.name != "__call__" else "calling it"
-    yield from (f"{heading} {title}", "", f"`{call}`", "", _docstring(node), "")
+    bound = bool(of) and "staticmethod" not in it.labels
+    call = f"{kind}{name}{_arguments(it, skip=int(bound))}"
+    title = it.name if it.name != "__call__" else "calling it"
+    yield from (f"{heading} {title}", "", f"`{call}`", "", _docstring(it), "")
 
 
-def _arguments(node: _Function, *, skip: int) -> str:
-    """Return the arguments of *node* without types: names and defaults."""
-    given = node.args
-    plain = [*given.posonlyargs, *given.args]
-    defaults = [None] * (len(plain) - len(given.defaults)) + list(given.defaults)
-    words = [
-        it.arg if default is None else f"{it.arg}={_default(default)}"
-        for it, default in list(zip(plain, defaults, strict=True))[skip:]
-    ]
-    if given.vararg:
-        words.append(f"*{given.vararg.arg}")
-    elif given.kwonlyargs:
-        words.append("*")
-    words += [
-        it.arg if default is None else f"{it.arg}={_default(default)}"
-        for it, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    ]
-    if given.kwarg:
-        words.append(f"**{given.kwarg.arg}")
+def _arguments(it: _Documented, *, skip: int) -> str:
+    """Return the arguments of *it* without types: names and defaults."""
+    words: list[str] = []
+    keywords = False
+    for parameter in list(cast(griffe.Function, it).parameters)[skip:]:
+        match parameter.kind:
+            case griffe.ParameterKind.var_positional:
+                keywords = True
+                words.append(f"*{parameter.name}")
+                continue
+            case griffe.ParameterKind.var_keyword:
+                words.append(f"**{parameter.name}")
+                continue
+            case griffe.ParameterKind.keyword_only if not keywords:
+                keywords = True
+                words.append("*")
+        default = parameter.default
+        words.append(
+            parameter.name
+            if default is None
+            else f"{parameter.name}={_default(str(default))}"
+        )
     return f"({', '.join(words)})"
 
 
-def _default(value: ast.expr) -> str:
-    words = ast.unparse(value)
+def _default(words: str) -> str:
     # A private name, or a sentence, tells the reader nothing new.
     return "…" if words.startswith("_") or len(words) > 30 else words
 
 
-def _docstring(node: _Definition) -> str:
-    words = ast.get_docstring(node)
-    if not words:
-        raise ValueError(f"{node.name} has no docstring")
-    return _markdown(words)
+def _docstring(it: _Documented) -> str:
+    if it.docstring is None:
+        raise ValueError(f"{it.name} has no docstring")
+    return _markdown(it.docstring.value)
 
 
 def _markdown(words: str) -> str:
@@ -256,25 +235,5 @@ def _markdown(words: str) -> str:
     return "\n".join(lines)
 
 
-def _first_sentence(words: str) -> str:
+def _first_paragraph(words: str) -> str:
     return " ".join(words.partition("\n\n")[0].split()).replace("|", "\\|")
-
-
-def _is_property(node: _Function) -> bool:
-    return any(
-        _name_of(it) in ("property", "cached_property") for it in node.decorator_list
-    )
-
-
-def _is_fixture(node: _Function) -> bool:
-    return any(_name_of(it) == "fixture" for it in node.decorator_list)
-
-
-def _name_of(decorator: ast.expr) -> str:
-    match decorator:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.Call(func=function):
-            return _name_of(function)
-        case _:
-            return ""

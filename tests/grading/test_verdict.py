@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from workshop.grading import Verdict
+from workshop.grading.events import events_of_tests
 from workshop.grading.verdict import Ending, TestVerdict, decide, worst
 from workshop.lesson import ExpectedTest
 
@@ -26,7 +27,7 @@ def run_of(
 
 
 def verdicts(*events: dict[str, Any], ending: Ending = DONE) -> dict[str, TestVerdict]:
-    return decide([A, B], events, ending, {})
+    return decide([A, B], events_of_tests(events), ending, {})
 
 
 def test_all_reported_as_passed_is_a_pass() -> None:

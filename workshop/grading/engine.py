@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.grading import file_integrity
+from workshop.grading.events import events_of_tests
 from workshop.grading.verdict import (
     Ending,
     LessonVerdict,
@@ -162,7 +163,7 @@ def run_job(
             ending = Ending("error", f"The tests could not be run. {said}".strip())
         judged = decide(
             tests,
-            [e for e in events[number] if e["event"] in ("start", "report")],
+            events_of_tests(events[number]),
             ending,
             outputs,
         )
@@ -194,8 +195,8 @@ def part_of(
     uncollected = [event for event in events if event["event"] == "uncollected"]
     if uncollected:
         ending = Ending("error", _words_for_uncollected(lesson, uncollected[0]))
-    told = [event for event in events if event["event"] in ("start", "report")]
-    return Part(decide(tests, told, ending, {}), 0.0, "", ending)
+    judged = decide(tests, events_of_tests(events), ending, {})
+    return Part(judged, 0.0, "", ending)
 
 
 def _words_for_tampering(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from workshop.grading import audit, integrity
+from workshop.grading.events import Facts, Outcome
 from workshop.private_apis.packages import hook_implementations
 from workshop.sandbox.control_channel import ControlChannel, wait_to_be_ended
 from workshop.sandbox.event_channel import EventChannel
@@ -197,20 +198,18 @@ class Recorder:
             return report
         self._check()
         noted = item.user_properties
-        exits = [text for key, text in noted if key == "app_exit"]
-        facts: dict[str, Any] = {"outcome": "passed"}
+        exits = [str(text) for key, text in noted if key == "app_exit"]
+        facts: Facts = {"outcome": "passed"}
         if call.excinfo is not None:
             error = call.excinfo.value
-            facts = {
-                **_facts_of(error, call.when),
-                "traceback": "".join(traceback.format_exception(error))[-20_000:],
-            }
+            facts = _facts_of(error, call.when)
+            facts["traceback"] = "".join(traceback.format_exception(error))[-20_000:]
         elif report.outcome != "passed":
             facts = {"outcome": "error", "message": f"The test was {report.outcome}."}
         if exits:
             # An app that ends the test from inside has not passed it, whatever the test
             # has checked.
-            facts = {**facts, "outcome": "error", "message": exits[0]}
+            facts |= {"outcome": "error", "message": exits[0], "on_topic": False}
         if facts["outcome"] != "passed":
             lines = [str(v) for k, v in noted if k == "learner_line"]
             facts["line"] = next(iter(lines), facts.get("line", ""))
@@ -242,7 +241,7 @@ def _name(nodeid: str) -> str:
     return nodeid.rpartition("::")[2]
 
 
-def _facts_of(error: BaseException, when: str) -> dict[str, Any]:
+def _facts_of(error: BaseException, when: str) -> Facts:
     """Return the outcome and the message for an exception raised by a test."""
     cause = _leaf(error)
     if isinstance(cause.__cause__, EOFError):
@@ -251,7 +250,8 @@ def _facts_of(error: BaseException, when: str) -> dict[str, Any]:
     if type(cause).__name__ in ("AppLoadError", "AppExit"):
         # These end with the learner's line, which is reported separately.
         text, _, line = text.partition("\n")
-    outcome, message = "error", text
+    outcome: Outcome = "error"
+    message = text
     match cause:
         case pytest.skip.Exception():
             message = (

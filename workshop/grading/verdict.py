@@ -10,10 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+from workshop.grading.events import ReportEvent, TestEvent
 from workshop.lesson import ExpectedTest, Lesson
 from workshop.timeline import Timeline
-
-Event = Mapping[str, Any]
 
 
 class Verdict(StrEnum):
@@ -222,7 +221,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 def decide(
     expected: Sequence[ExpectedTest],
-    events: Iterable[Event],
+    events: Iterable[TestEvent],
     ending: Ending,
     outputs: Mapping[str, str],
 ) -> dict[str, TestVerdict]:
@@ -234,11 +233,11 @@ def decide(
     unexpected tests are ignored.
     """
     started: list[str] = []
-    reports: dict[str, list[Event]] = defaultdict(list)
+    reports: dict[str, list[ReportEvent]] = defaultdict(list)
     for event in events:
         if event["event"] == "start":
             started.append(event["id"])
-        elif event["event"] == "report":
+        else:
             reports[event["id"]].append(event)
     running = started[-1] if started else None
     verdicts = {}
@@ -259,7 +258,7 @@ def _timeline(data: Any) -> Timeline | None:
         return None
 
 
-def _judge(test: ExpectedTest, reports: Sequence[Event]) -> TestVerdict | None:
+def _judge(test: ExpectedTest, reports: Sequence[ReportEvent]) -> TestVerdict | None:
     """Return the verdict according to *reports*; None if they are incomplete."""
     bad = [r for r in reports if r["outcome"] != "passed"]
     if bad:

@@ -21,8 +21,9 @@ TESTS = Path(__file__).parent
 
 DIFFERENT_ON_EVERY_PYTHON = {
     *("facts", "grading", "processes", "sandbox", "testing", "timeline"),
+    *("test_environment_folders.py", "test_environment_settings.py"),
 }
-"""Folders whose slow tests, too, are run on the other supported Pythons."""
+"""Folders and files whose slow tests, too, run on the other supported Pythons."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,8 @@ from workshop.environment import ownership
 from workshop.environment.model import Environment
 from workshop.private_apis.interpreter import base_python
 
+pytestmark = pytest.mark.slow  # each test sets a checkout up
+
 links = pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
 
 

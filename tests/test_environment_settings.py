@@ -12,6 +12,8 @@ import pytest
 from tests.checkouts import Checkout, Ended
 from workshop.processes import isolation
 
+pytestmark = pytest.mark.slow  # each verb is started in a checkout of its own
+
 BROKEN = 'raise RuntimeError("this is not the module you wanted")\n'
 # Modules that the entry imports, and one that the command line does.
 MODULES = ("typing", "subprocess", "pathlib", "dataclasses", "tiny_core")

@@ -53,7 +53,7 @@ QUICK = [
     "$ python -m ruff format --check --extend-exclude lessons,.venvs .",
     "$ python -m mypy",
     f"$ python -c '{LAYERS}' --no-logo --no-cache",
-    "$ python -m pytest tests -n auto -m 'not slow'",
+    "$ python -m pytest tests -n auto --durations 20 -m 'not slow'",
 ]
 
 
@@ -71,7 +71,7 @@ def test_all_means_every_test_and_the_notebooks_too(checkout: Checkout) -> None:
     assert commands(checkout.run("selftest", "--all").out) == [
         *QUICK[:-1],
         "$ python -m pytest -c notebooks/pytest.ini notebooks",
-        "$ python -m pytest tests -n auto",
+        "$ python -m pytest tests -n auto --durations 20",
     ]
 
 
@@ -130,7 +130,7 @@ def test_everywhere_tests_the_oldest_and_newest_python_too(
         place = checkout.root / ".venvs" / "{}.{}".format(*version)
         assert f"where: {place}" in places
     assert places[-1] == f"where: {checkout.venv}"
-    assert commands(ended.out)[-1] == "$ python -m pytest tests -n auto"
+    assert commands(ended.out)[-1] == "$ python -m pytest tests -n auto --durations 20"
     others = [it for it in commands(ended.out) if "not one_python" in it]
     assert [it.rpartition(" on ")[2] for it in others] == [
         "{}.{}".format(*version) for version in sorted(ends)

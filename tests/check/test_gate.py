@@ -46,6 +46,7 @@ def rules(findings: object) -> list[str]:
     return [finding.rule for finding in findings if isinstance(finding, Finding)]
 
 
+@pytest.mark.slow
 def test_a_complete_lesson_has_no_findings(published: Lesson, tmp_path: Path) -> None:
     told: list[str] = []
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import sampled
 from tests.tiny import GOOD
 from workshop.grading import Limits, Verdict, grade
 from workshop.lesson import Lesson
@@ -125,7 +126,7 @@ HOSTILE: dict[str, tuple[str, Verdict, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", sampled(list(HOSTILE), every=5))
 def test_it_is_refused_with_its_own_message(
     name: str,
     lesson: Lesson,
@@ -180,7 +181,7 @@ LEFTOVERS = {
 }
 
 
-@pytest.mark.parametrize("name", LEFTOVERS)
+@pytest.mark.parametrize("name", sampled(list(LEFTOVERS)))
 def test_leftover_processes_do_not_delay_the_verdict_or_survive(
     name: str,
     lesson: Lesson,

@@ -231,6 +231,7 @@ def test_a_lost_process_is_replaced(watched: Watched) -> None:
     assert killed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="it counts descriptors")
 def test_two_hundred_saves_get_their_verdicts_and_leave_nothing_behind(
     watched: Watched,

@@ -19,7 +19,7 @@ Command = tuple[str, ...]
 """What is run, without the interpreter: `("-m", "mypy")`."""
 
 NOTEBOOKS: Command = ("-m", "pytest", "-c", "notebooks/pytest.ini", "notebooks")
-TESTS: Command = ("-m", "pytest", "tests", "-n", "auto")
+TESTS: Command = ("-m", "pytest", "tests", "-n", "auto", "--durations", "20")
 LAYERS = "from importlinter.cli import lint_imports_command as lint; lint()"
 """What Python is told to check who imports whom: the program `lint-imports`."""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from workshop.grading.events import ReportEvent, TestEvent
 from workshop.lesson import ExpectedTest, Lesson
+from workshop.terminal.control_codes import plain
 from workshop.timeline import Timeline
 
 
@@ -198,7 +199,7 @@ class LessonVerdict:
                             "line": test.line,
                             "raised": list(test.raised),
                             "never_awaited": list(test.forgot),
-                            "output": test.output,
+                            "output": plain(test.output),
                             **(
                                 {"timeline": test.timeline.as_json()}
                                 if test.timeline

@@ -101,6 +101,18 @@ async def seats():
 Step 2, if time is short.
 """
 
+REASONS = """\
+# Solution · 90 · Seats
+
+## Step 1 · The free seats are shown
+
+Two seats are free.
+
+## Step 2 · Nothing is nowhere
+
+Without a route, FastAPI responds with 404.
+"""
+
 VARIANTS = """\
 [[wrong]]
 name = "one seat too many"
@@ -128,7 +140,7 @@ def write_lesson(root: Path, starter: str = STARTER, name: str = "90_seats") -> 
         (folder / "hints.md", HINTS),
         (folder / "test_seats.py", TESTS),
         (folder / "app.py", starter),
-        (solution / "README.md", "# Solution · 90 · Seats\n\nTwo seats are free.\n"),
+        (solution / "README.md", REASONS),
         (solution / "app.py", GOOD),
         (solution / "steps" / "0.py", STARTER),
         (solution / "steps" / "1.py", STATE_1),

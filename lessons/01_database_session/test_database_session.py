@@ -73,7 +73,7 @@ async def test_an_order_is_committed_before_the_response_starts(
     _, found = ann.probed[0]
     assert found == 1, (
         "Ann got a 201 for seat A1. When that response started, a second "
-        f"connection found {found} orders for the seat in the database. "
+        f"connection found {counted(found, 'order')} for the seat. "
         "Expected: her order is committed before the response starts."
     )
 
@@ -94,7 +94,7 @@ async def test_an_order_is_committed_before_its_mail_is_sent(
     await ann.finished()
     assert found == 1, (
         "send_mail() was called with Ann's order code. At that moment a second "
-        f"connection found {found} orders for her seat in the database. "
+        f"connection found {counted(found, 'order')} for her seat. "
         "Expected: her order is committed before its mail is sent."
     )
 
@@ -133,7 +133,7 @@ async def test_a_taken_seat_gets_a_409_and_writes_nothing(
     stored = await database.count("orders")
     assert (again.status_code, stored) == (201, 2), (
         "Bob's order for Ann's seat was refused. Then he ordered the free seat "
-        f"A2 and got a {again.status_code}; {stored} orders are stored. "
+        f"A2 and got a {again.status_code}. Stored: {counted(stored, 'order')}. "
         "Expected: 201, and two orders: Ann's for A1 and Bob's for A2."
     )
     nowhere = await client.post("/orders", json=order("Bob", show=4711))
@@ -176,8 +176,8 @@ async def test_a_seat_lost_at_the_last_moment_gets_a_409(
         )
         sold, left = await database.count("orders"), await seats_left(database)
         assert left == before - sold, (
-            f"{story}. seats_left was {before} at first; now it is {left}, and "
-            f"{sold} orders are stored. "
+            f"{story}. seats_left was {before} at first and is {left} now. "
+            f"Stored: {counted(sold, 'order')}. "
             "Expected: each stored order takes one seat and a refused order none."
         )
         assert [name for name, _ in mails] == ["Ann"] * owners.count("Ann"), (
@@ -225,8 +225,9 @@ async def test_a_second_click_gets_the_same_order(
         )
         left = await seats_left(database, show=7)
         assert (len(rows), left) == (1, 19), (
-            f"Ann clicked twice for one seat. She has {len(rows)} orders, and {left} "
-            "of 20 seats are left. Expected: one order, and 19 seats left."
+            "Ann clicked twice for one seat. She has "
+            f"{counted(len(rows), 'order')}, and {left} of 20 seats are left. "
+            "Expected: one order, and 19 seats left."
         )
         about = [code for _, code in mails]
         assert about.count(stored["code"]) == 1, (
@@ -288,14 +289,15 @@ async def test_a_declined_card_does_not_undo_another_payment(
         await ann.finished()
         stored = await database.count("payments", code=hers)
         assert stored == 1, (
-            f"{story} and was declined. Then the charge for {hers} succeeded, and "
-            f"{stored} payments for it are in the database. "
+            f"{story} and was declined. Then the charge for {hers} succeeded. "
+            f"The database has {counted(stored, 'payment')} for it. "
             "Expected: its payment is stored, whatever happens to the other one."
         )
         _, found = ann.probed[0]
         assert (ann.status, found) == (200, 1), (
             f"An hour later Ann's card was charged, and she got a {ann.status}. When "
-            f"that response started, a second connection found {found} payments. "
+            f"that response started, a second connection found "
+            f"{counted(found, 'payment')}. "
             "Expected: 200, and the payment is committed before the response starts."
         )
         assert await database.count("payments", code=other) == 0, (
@@ -358,7 +360,7 @@ async def test_two_payments_at_the_same_moment_are_both_stored(
     stored = await database.count("payments")
     assert ([ann.status, bob.status], stored) == ([200, 200], 2), (
         "Ann's and Bob's cards were charged at the same moment. Ann got a "
-        f"{ann.status}, Bob a {bob.status}, and {stored} payments are stored. "
+        f"{ann.status}, Bob a {bob.status}. Stored: {counted(stored, 'payment')}. "
         "Expected: 200 for both, and two payments."
     )
     again = exchange(app, "POST", "/orders/ann-1/payment")
@@ -369,7 +371,8 @@ async def test_two_payments_at_the_same_moment_are_both_stored(
         stored = await database.count("payments", code=code)
         assert (new.status, stored) == (200, 1), (
             f"Ann paid for ann-1 a second time and got a {again.status}. Then {code} "
-            f"was paid and got a {new.status}; {stored} payments for it are stored. "
+            f"was paid and got a {new.status}. Stored for it: "
+            f"{counted(stored, 'payment')}. "
             "Expected: 200 and one payment. An earlier error must not affect it."
         )
 
@@ -391,7 +394,7 @@ async def test_a_failed_charge_stores_no_payment(
         stored = await database.count("payments", code=hers)
         assert ((ann.status or 500) >= 400, stored) == (True, 0), (
             f"Charging Ann's card raised {error!r}, and she got a {ann.status}. Then "
-            f"Bob paid. Ann's order now has {stored} payments in the database. "
+            f"Bob paid. Ann's order now has {counted(stored, 'payment')}. "
             "Expected: an error, 400 or above, and no payment without money."
         )
         again = await pay_meanwhile(app, hers, card_is_good=True)
@@ -399,7 +402,8 @@ async def test_a_failed_charge_stores_no_payment(
         assert (bob.status, again.status, stored) == (200, 200, 1), (
             f"Charging Ann's card raised {error!r}. Then Bob paid and got a "
             f"{bob.status}, and Ann tried again and got a {again.status}; her order "
-            f"has {stored} payments. Expected: 200 for both, and one payment of hers."
+            f"has {counted(stored, 'payment')}. "
+            "Expected: 200 for both, and one payment of hers."
         )
 
 
@@ -725,6 +729,13 @@ async def lock_is_awaited(database: Database, request: asyncio.Future[Any]) -> N
     )
     while not request.done() and not await database.fetch(sql):
         pass
+
+
+def counted(count: int, what: str) -> str:
+    """Return `no order`, `one order` or `3 orders`."""
+    if count == 1:
+        return f"one {what}"
+    return f"{count} {what}s" if count else f"no {what}"
 
 
 async def refuse_writes(database: Database, table: str) -> None:

@@ -62,6 +62,7 @@ def test_a_finished_lesson_breaks_no_rule(found: Found) -> None:
         (HINTS, "2. what that means.\n", "", "hints", HINTS),
         (HINTS, "Change the number", 'Say `return {"free": 10}`', "hints", HINTS),
         (REASONS, "## Step 2 · Show 2", "## Step 2 · Show", "reasons", REASONS),
+        (REASONS, "## Copy this into", "## Take this into", "reasons", REASONS),
         (
             TESTS,
             '    """the fact that step 1 teaches, in one sentence."""\n',
@@ -107,6 +108,7 @@ def test_a_finished_lesson_breaks_no_rule(found: Found) -> None:
         ),
         (PAGE, "**Cut.**", "**Keep.**", "page", PAGE),
         (PAGE, "## Predict", "## Guess", "page", PAGE),
+        (PAGE, "### Step 2", "### The second step", "page", PAGE),
         (PAGE, "## Explain", "## Wrap-up\n\n## Explain", "page", PAGE),
         (PAGE, "- the first thing", "the first thing", "page", PAGE),
         (PAGE, '{"free": 0}', '{"free": 1}', "page", ""),

@@ -65,7 +65,7 @@ def test_one_step_can_decide_the_exit_code(lesson: Lesson, said: Said) -> None:
     first, told, _ = said("test", "90", "--step", "1")
     second, told_in_full, _ = said("test", "90", "--step", "2")
 
-    assert (first, second) == (0, 1)
+    assert (first, second) == (0, 1), told
     assert "Passed: step 1. 1 of 2 steps passed" in told
     assert "Step 2 · Nothing is nowhere: failed" in told
     assert "An unknown address is not found." not in told
@@ -186,12 +186,57 @@ def test_a_hint_for_another_step_can_be_requested(said: Said) -> None:
     assert "Look again." in said("hint", "90", "--step", "2")[1]
 
 
-def test_the_solution_is_a_diff_with_reasons(said: Said) -> None:
+def test_the_solution_shows_only_the_current_step(said: Said) -> None:
     code, out, _ = said("solution", "90")
 
     assert code == 0
     assert '+    return {"free": 2}' in out
     assert "Two seats are free." in out
+    assert "async def nothing" not in [line[1:] for line in out.splitlines()]
+    assert "Without a route" not in out
+    assert "solution 90 --step 2" in out
+
+
+def test_a_step_that_passes_is_compared_with_the_state_before_it(
+    lesson: Lesson, said: Said
+) -> None:
+    lesson.app_file.write_text(f"# a note\n{STATE_1}", encoding="utf-8")
+    said("test", "90")
+
+    first, second = (said("solution", "90", "--step", n)[1] for n in "12")
+
+    assert "a note" not in first
+    assert '+    return {"free": 2}' in first
+    assert "-# a note" in second
+    assert "-async def nothing():" in second
+
+
+def test_after_the_last_step_the_whole_difference_is_shown(
+    lesson: Lesson, said: Said
+) -> None:
+    lesson.app_file.write_text(f"# a note\n{GOOD}", encoding="utf-8")
+    said("test", "90")
+
+    out = said("solution", "90")[1]
+
+    assert "-# a note" in out
+    assert "Two seats are free." not in out
+    assert "solution 90 --step 1" in out
+
+
+def test_every_step_is_shown_on_request(said: Said) -> None:
+    out = said("solution", "90", "--all")[1]
+
+    assert "Two seats are free." in out
+    assert "Without a route" in out
+    assert "-async def nothing():" in out
+
+
+def test_all_and_one_step_of_the_solution_exclude_each_other(said: Said) -> None:
+    code, _, err = said("solution", "90", "--all", "--step", "1")
+
+    assert code == 2
+    assert "--all or --step" in err
 
 
 def test_the_list_shows_titles_minutes_and_progress(said: Said) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from workshop.check.rules.texts import COPY
 from workshop.lesson import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
-TITLE = "## Copy this into your service"
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -24,11 +24,11 @@ def copied_code(readme: Path) -> str:
         LookupError: The README has no such code.
     """
     text = readme.read_text(encoding="utf-8")
-    _, found, part = text.partition(f"{TITLE}\n")
+    _, found, part = text.partition(f"{COPY}\n")
     part = part.partition("\n## ")[0]
     blocks = _BLOCK.findall(part)
     if not found or not blocks:
-        raise LookupError(f"{readme} has no code under {TITLE!r}")
+        raise LookupError(f"{readme} has no code under {COPY!r}")
     return "\n\n".join(blocks)
 
 

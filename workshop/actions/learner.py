@@ -194,14 +194,21 @@ class LearnerActions:
         return self._store.update(note)
 
     def solution(self, lesson: Lesson, step: int | None = None) -> Comparison:
-        """Return the solution, up to *step* if given; record that it was seen."""
+        """Return the solution, or its state after *step*; record that it was seen.
+
+        If the learner's file passes *step* already, the state before that step is
+        compared with the one after it: the learner's file has later steps as well.
+        """
+        mine = lesson.app_file
         if step is None:
             text = (lesson.solution / "README.md").read_text(encoding="utf-8")
             why = text.partition("\n## Design")[0]  # that part is for authors
-            found = Comparison(lesson, lesson.app_file, lesson.solution_file, why=why)
+            found = Comparison(lesson, mine, lesson.solution_file, why=why)
         else:
-            state = lesson.state_file(step_of(lesson, step).number)
-            found = Comparison(lesson, lesson.app_file, state, step)
+            after = lesson.state_file(step_of(lesson, step).number)
+            if self.state().of(lesson.slug).verdicts.get(step) == "passed":
+                mine = lesson.state_file(step - 1)
+            found = Comparison(lesson, mine, after, step, lesson.reason(step))
 
         def note(state: State) -> None:
             record = state.of(lesson.slug)

@@ -36,14 +36,14 @@ class Hints:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The learner's file beside a file of the solution.
+    """The learner's file, or an earlier state, beside a file of the solution.
 
     Attributes:
         lesson: the lesson.
-        mine: the learner's file, which may be missing.
+        mine: the learner's file, or the solution's state before the step.
         solution: the solution, or its state after a step.
         step: the number of that step, None for the whole solution.
-        why: the reasons for the whole solution, in Markdown.
+        why: the reasons for the step or the whole solution, in Markdown.
 
     """
 

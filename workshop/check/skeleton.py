@@ -57,7 +57,8 @@ class Skeleton:
             f"tests/variants/{self.slug}/variants.toml": self._text(
                 _VARIANTS, _WRONG, _RIGHT
             ),
-            f"docs/lessons/{self.slug}.md": self._text(_PAGE, _PAGE_STEP, _PAGE_END),
+            f"docs/lessons/{self.slug}.md": self._text(_PAGE, _PAGE_EXPLAINED)
+            + self._text(_PAGE_TURN, _PAGE_STEP, _PAGE_END),
             f"notebooks/{self.slug}.py": self._text(_NOTEBOOK),
         }
 
@@ -204,6 +205,16 @@ $DRAFT when not to do what step $step does.
 """
 
 _DESIGN = """
+## Copy this into your service
+
+$DRAFT what to know before copying it. A test in `tests/copied/` runs this code.
+
+```python
+from fastapi import FastAPI
+
+app = FastAPI()
+```
+
 ## Design
 
 **Goal.**
@@ -286,14 +297,24 @@ $DRAFT `python -m workshop pages` inserts the command's output here.
 
 ## Explain
 
-$DRAFT the pattern, with the exception first, in one or two paragraphs for each step.
+$DRAFT the pattern, with its most important exception.
 
+'''
+
+_PAGE_EXPLAINED = """\
+### Step $step
+
+$DRAFT one or two paragraphs about step $step, without its solution.
+
+"""
+
+_PAGE_TURN = """\
 ## Your turn
 
 Open `lessons/$slug/app.py`.
 Each step has a `TODO` there, and `make lesson-$number` says what must work.
 
-'''
+"""
 
 _PAGE_STEP = """\
 $step. **Show $step has free seats.** $DRAFT one sentence about step $step.

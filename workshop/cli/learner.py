@@ -225,15 +225,23 @@ def hint(lesson: tuple[str, ...], step: int | None, show: bool) -> int:
 
 @click.command("solution")
 @lesson_argument
-@click.option("--step", type=int, help="Compare with the solution up to this step.")
-def solution(lesson: tuple[str, ...], step: int | None) -> int:
-    """Show the differences between your file and the solution, with reasons."""
+@click.option("--step", type=int, help="Default: your current step.")
+@click.option("--all", "whole", is_flag=True, help="Show every step, with reasons.")
+def solution(lesson: tuple[str, ...], step: int | None, whole: bool) -> int:
+    """Compare your file with the solution of your current step, with the reasons."""
     from workshop.screen.pages import print_solution
 
+    if whole and step is not None:
+        raise click.UsageError("Either --all or --step, not both.")
     it = one_lesson(lesson)
     answer_of(it)
     actions = LearnerActions()
-    print_solution(actions.solution(it, step))
+    record = actions.state().of(it.slug)
+    current = record.current_step(len(it.steps))
+    finished = record.verdicts.get(current) == "passed"
+    if step is None and not whole and not finished:
+        step = current
+    print_solution(actions.solution(it, step), reasons=whole or step is not None)
     print_notes(actions.notes())
     return PASSED
 

@@ -60,6 +60,18 @@ class Snapshot:
         return self.folder / "app.py"
 
     @property
+    def passed(self) -> list[int]:
+        """The steps that the copied `app.py` was known to pass."""
+        verdicts = self.standing.get("verdicts")
+        if not isinstance(verdicts, dict):
+            return []
+        return sorted(
+            int(step)
+            for step, verdict in verdicts.items()
+            if verdict == "passed" and step.isdecimal()
+        )
+
+    @property
     def standing(self) -> dict[str, Any]:
         """What was known about the file then; empty if that cannot be read."""
         try:

@@ -35,12 +35,18 @@ def snapshot_lines(snapshots: list[Snapshot]) -> list[str]:
     """Return a line for each of *snapshots*, and how to restore one."""
     width = max(len(str(it.number)) for it in snapshots)
     lines = [
-        f"{it.number:>{width}}  {when(it)}  before {it.verb:<8}  {short(it.folder)}"
+        f"{it.number:>{width}}  {when(it)}  before {it.verb:<8}  {_passed(it)}"
+        f"  {short(it.folder)}"
         for it in snapshots
     ]
     last = snapshots[0]
     back = command("undo", last.slug[:2], f"--to {last.number}")
     return [*lines, "", f"To restore one of them: {back}"]
+
+
+def _passed(it: Snapshot) -> str:
+    steps = ", ".join(map(str, it.passed))
+    return f"passed: {steps or 'no step':<14}"
 
 
 def when(it: Snapshot) -> str:

@@ -195,24 +195,39 @@ def print_change(lesson: Lesson, step: Step, *, noted: bool) -> None:
         )
 
 
-def print_solution(found: Comparison) -> None:
+def print_solution(found: Comparison, *, reasons: bool = True) -> None:
     """Print the reasons for the solution, then the difference to the learner's file.
 
-    The difference comes last, so that it is visible without scrolling.
+    The difference comes last, so that it is visible without scrolling. After it come
+    the commands for the other steps; without *reasons*, for those of every step.
     """
     from rich.markdown import Markdown
     from rich.text import Text
 
     console = out()
-    title = f"the solution up to step {found.step}" if found.step else "the solution"
-    console.print(Text(f"Lesson {found.lesson.number} · {title}", "bold"))
-    if found.why:
-        console.print(Markdown(found.why))
+    lesson, step = found.lesson, found.step
+    title = f"step {step}: {lesson.steps[step - 1].title}" if step else "the solution"
+    console.print(Text(f"Lesson {lesson.number} · {title}", "bold"))
+    if found.why and reasons:
+        console.print()
+        console.print(Markdown(found.why, hyperlinks=False))
         console.print()
     console.print(f"From {short(found.mine)} to {short(found.solution)}:")
     console.print()
     for line in difference(found.mine, found.solution):
         console.print(line, soft_wrap=True)
+    if reasons and not step:
+        return
+    console.print()
+    if step:
+        # After the last step, the first.
+        rows = {"Another step": f"--step {step % len(lesson.steps) + 1}"}
+    else:
+        rows = {"Why a step works": "--step 1"}
+    rows["Every step"] = "--all"
+    for name, options in rows.items():
+        then = command("solution", lesson.number, options)
+        console.print(f"{name + ':':<18}{then}", soft_wrap=True)
 
 
 def difference(

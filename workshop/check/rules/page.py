@@ -39,6 +39,14 @@ def parts(lesson: Lesson, root: Path) -> Iterator[Finding]:
     if in_order != [it for it in HEADINGS if it in there]:
         order = ", ".join(HEADINGS)
         yield finding("has its sections in another order", f"The order is: {order}.")
+    explained = text.partition("\n## Explain\n")[2].partition("\n## ")[0]
+    for step in lesson.steps:
+        # A verdict refers to this heading.
+        if f"\n### Step {step.number}\n" not in explained:
+            yield finding(
+                f"does not explain step {step.number}",
+                f"Add '### Step {step.number}' to '## Explain'.",
+            )
     points = len(read_key_points(text))
     if not 2 <= points <= 4:
         yield finding(

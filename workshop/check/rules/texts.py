@@ -13,6 +13,8 @@ from workshop.lesson import Lesson
 from workshop.lesson.text import read_sections
 
 RUNGS = 3
+COPY = "## Copy this into your service"
+"""The title of the code in a solution that readers copy."""
 COLUMNS = 72
 """The number of columns that a phone shows."""
 _SHORT = 12
@@ -56,7 +58,7 @@ def hints(lesson: Lesson, root: Path) -> Iterator[Finding]:
 
 
 def reasons(lesson: Lesson, root: Path) -> Iterator[Finding]:
-    """The solution says for each step why its repair works."""
+    """The solution says why each repair works, and has code to copy."""
     path = lesson.solution / "README.md"
     text = text_of(path)
     if text is None:
@@ -75,6 +77,14 @@ def reasons(lesson: Lesson, root: Path) -> Iterator[Finding]:
                 _line_of(text, f"## Step {step.number} "),
                 f"Add '## Step {step.number} · {step.title}'.",
             )
+    if f"\n{COPY}\n" not in text:
+        yield Finding(
+            lesson.slug,
+            "reasons",
+            "has no code to copy",
+            below(path, root),
+            fix=f"Add '{COPY}' with 20 to 40 lines that work without the lesson.",
+        )
 
 
 def facts(lesson: Lesson, root: Path) -> Iterator[Finding]:

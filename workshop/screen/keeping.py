@@ -7,6 +7,9 @@ from workshop.progress import Replacement, Snapshot
 from workshop.screen.pages import short
 
 
+_PASSED_WIDTH = len("passed: 1, 2, 3, 4, 5")
+
+
 def replacement_lines(it: Replacement, undo: str = "") -> list[str]:
     """Return what was done, how to undo it, and where the copies are.
 
@@ -46,7 +49,7 @@ def snapshot_lines(snapshots: list[Snapshot]) -> list[str]:
 
 def _passed(it: Snapshot) -> str:
     steps = ", ".join(map(str, it.passed))
-    return f"passed: {steps or 'no step':<14}"
+    return f"passed: {steps or 'none'}".ljust(_PASSED_WIDTH)
 
 
 def when(it: Snapshot) -> str:

@@ -2,7 +2,7 @@
 
 Three stand-ins replace the connect functions of app.py. Each connection knows whether
 it is open, and raises an error if it is used afterwards. Any call can fail, take as
-long as a test wants, and do both. Every database has prices of its own, which rise with
+long as a test wants, or both. Every database has prices of its own, which rise with
 each reading. The helpers below start and shut down an app as a server does. Time is
 moved by hand: it passes only when a test says so.
 """
@@ -34,18 +34,29 @@ from workshop.testing.plugin import RunApp
 from workshop.testing.reporting.source import held_here, is_learner_file
 from workshop.testing.time.clock import ManualClockLoop
 
-OPEN_MAIL, CLOSE_MAIL = "opening the mail server", "closing the mail server"
-OPEN_CARDS, CLOSE_CARDS = "opening the card company", "closing the card company"
-CLOSE_DATABASE = "closing the database"
-FREE_BASKETS = "freeing the old baskets"
+OPEN_MAIL = "connecting to the mail server"
+CLOSE_MAIL = "closing the connection to the mail server"
+OPEN_CARDS = "connecting to the card company"
+CLOSE_CARDS = "closing the connection to the card company"
+CLOSE_DATABASE = "closing the connection to the database"
+FREE_BASKETS = "emptying the old baskets"
 READ, LET_GO = "reading the prices", "returning the cursor"
 
 
 class World:
-    """Everything outside the box office: what is open, what fails and what is slow."""
+    """Everything outside the box office: what is open, what fails and what is slow.
+
+    Attributes:
+        calls: what was called, in order; see the names above.
+        connections: every connection that was opened, in order.
+        errors: what a call raises, by its name.
+        gates: what holds a call, by its name.
+        charged: the customers whose cards were charged.
+
+    """
 
     def __init__(self) -> None:
-        """Make a world in which everything works, and soon."""
+        """Make a world in which every call succeeds within a few turns of the loop."""
         self.calls = Journal()
         self.connections: list[Connection] = []
         self.errors: dict[str, Exception] = {}
@@ -54,7 +65,7 @@ class World:
 
     async def connect_database(self, venue: str) -> Database:
         """Stand in for the function of app.py with this name."""
-        await self.call("opening the database")
+        await self.call("connecting to the database")
         return Database(self, "the database", venue)
 
     async def connect_mail(self, database: Database) -> Mail:
@@ -133,7 +144,7 @@ class Connection:
     async def aclose(self) -> None:
         """Close the connection; it is closed even if that fails."""
         try:
-            await self.world.call(f"closing {self.name}")
+            await self.world.call(f"closing the connection to {self.name}")
         except asyncio.CancelledError:
             raise  # cut short, so it is still open
         except Exception:
@@ -325,7 +336,7 @@ async def leave(*apps: RunningApp) -> None:
     """Shut down apps where that is not what is tested: without their own tasks."""
     for app in apps:
         owners = getattr(asyncio.get_running_loop(), "owners", {})
-        for _ in range(3):  # some do not listen at once
+        for _ in range(3):  # a task may swallow its first cancellation
             for task in [task for task, owner in owners.items() if owner is app]:
                 task.cancel()
             await settle()

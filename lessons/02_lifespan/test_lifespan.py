@@ -124,8 +124,8 @@ async def test_a_failed_charge_does_not_affect_other_customers(
         later = len(world.of(Cards)) - at_startup
         await leave(app)
     assert dan == 201, (
-        f"Charging Eve's card failed, and she got a {eve}. Then Dan ordered a free seat "
-        f"and got a {dan}. Expected: 201, because her error must not affect him."
+        f"Charging Eve's card failed, and she got a {eve}. Then Dan ordered a free "
+        f"seat and got a {dan}. Expected: 201, because her error must not affect him."
     )
     assert not (at_startup and later), (
         "Startup opened a connection to the card company. Charging Eve's card failed, "

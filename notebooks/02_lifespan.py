@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 02 · Lifespan, in the laboratory
+# # 02 · Lifespan, the notebook
 #
-# **You will see** who runs a lifespan, what it closes when something fails, and what requests get of it.
+# **You will see** what runs a lifespan, what it closes when something fails, and what requests get from it.
 # Predict before you run a cell.
 # The lesson: [02 · Lifespan](../docs/lessons/02_lifespan.md). To run this yourself: `make lesson-02 notebook`.
 
@@ -19,8 +19,8 @@ from workshop.timeline import NameRequests, record
 # %% [markdown]
 # ## A theatre
 #
-# Somebody turns on the heating, the light and the music, in this order.
-# Each takes 100 milliseconds to start and 50 to stop, and writes it into the diary.
+# A theatre turns on its heating, its light and its music.
+# Each of them takes 100 milliseconds to start and 50 to stop, and writes both into the diary.
 
 # %%
 diary = []
@@ -56,7 +56,7 @@ async def door() -> str:
 
 
 # %% [markdown]
-# ## Who runs it?
+# ## What runs it?
 #
 # **Predict.** A test calls the app through httpx2's in-process transport. What is in the diary?
 
@@ -74,12 +74,12 @@ async with client(theatre) as visitor:
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# A visitor, and no light. The transport sends requests, and the lifespan is no request.
-# Servers run it, and so does Starlette's `TestClient` in a `with` block. Here we do so by hand.
+# A visitor, but no light. The transport only sends requests, and a lifespan is not a request.
+# Servers run it, and so does Starlette's `TestClient` in a `with` block. Here we run it ourselves.
 #
 # </details>
 #
-# **Predict.** Now with its lifespan. In which order do things go off?
+# **Predict.** Now the app's lifespan runs as well. In which order are the devices turned off?
 
 
 # %%
@@ -102,15 +102,15 @@ await play(night(theatre))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The last one first, as brackets close. What was started later may need what was there before.
+# The last one first, as brackets close. A device that was started later may need the ones before it.
 #
 # </details>
 #
 # ## When starting fails
 #
-# Here are two lifespans. The first one is written as it often is: start, start, yield, stop, stop.
+# Here are two lifespans. The first one is written in the usual way: start, start, yield, stop, stop.
 #
-# **Predict.** The music is broken. For each of them: what is still on when the process gives up?
+# **Predict.** The music is broken. With each of them, what is still on when startup has failed?
 
 
 # %%
@@ -143,18 +143,18 @@ await play(night(FastAPI(lifespan=by_stack), "By a stack"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# By hand, the heating stays on for ever: nobody comes to the lines behind the `yield`.
-# The stack turns off whatever it has turned on so far, and then lets the error go on.
+# By hand, the heating stays on for ever, because the lines after the `yield` are never reached.
+# The stack turns off what it has turned on so far, and then raises the error again.
 #
 # </details>
 #
-# **Your turn.** In `by_stack`, let the `"heating"` be broken, and run the cell again. What is on, what goes off?
+# **Your turn.** In `by_stack`, break the `"heating"` instead and run the cell again. What is turned on, and what off?
 #
 # ## What requests get
 #
 # A lifespan may yield a dictionary, and requests find it in `request.state`.
 #
-# **Predict.** Three visitors come. What do the counter and the list of names say to each?
+# **Predict.** Three visitors come. Which counter and which list of names does each of them get?
 
 
 # %%
@@ -167,7 +167,7 @@ async def enter(request: Request, name: str):
 
 @asynccontextmanager
 async def served(app):
-    # What a server does: it hands the state on to each request.
+    # As a server does: each request gets a copy of the state.
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope, receive, send):
@@ -182,8 +182,8 @@ async def served(app):
 async def three():
     async with served(theatre) as visitor:
         for name in ("Ann", "Bob", "Cy"):
-            answer = await visitor.get(f"/enter/{name}")
-            print(answer.json())
+            response = await visitor.get(f"/enter/{name}")
+            print(response.json())
 
 
 await play(three())
@@ -192,14 +192,14 @@ await play(three())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Each request has a copy of the dictionary, so its own counter, and the one list that all copies hold.
-# Put objects there, and never a number that shall grow.
+# Each request has a copy of the dictionary, and therefore a counter of its own, but all copies refer to the same list.
+# So put objects into the state, not numbers that have to grow.
 #
 # </details>
 #
 # ## A task that outlives its evening
 #
-# **Predict.** A lamp blinks in a task of the lifespan. In which of the two evenings does it go on afterwards?
+# **Predict.** The lifespan creates a task in which a lamp blinks. After which of the two evenings does it continue?
 
 
 # %%
@@ -237,17 +237,17 @@ await play(two_evenings())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# In the first one: its lane goes on into the second evening, and ends in an arrow.
-# Whoever starts a task is the one to stop it, and to wait until it has stopped.
+# After the first one: its lane continues into the second evening and ends in an arrow.
+# Code that creates a task must also stop it, and wait until it has stopped.
 #
 # </details>
 #
 # ## A real server, in real time
 #
-# It runs on the notebook's own loop, as uvicorn does on a process's.
-# A slow visitor is still being served when the server is told to stop.
+# uvicorn runs on the notebook's event loop here.
+# A slow request is still running when the server is told to stop.
 #
-# **Predict.** What comes first: the visitor's answer, or the light going off?
+# **Predict.** Which comes first: the response to that request, or the light going off?
 
 
 # %%
@@ -290,15 +290,15 @@ real
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The answer. uvicorn (0.54) ends its connections first, and then the lifespan.
-# So nothing that a request needs is closed too early, and a request that never ends keeps the light on.
+# The response. uvicorn (0.54) waits for its requests first and then runs the shutdown.
+# So nothing is closed while a request needs it, but a request that never ends keeps the light on.
 #
 # </details>
 #
 # ## Three lines to keep
 #
-# - A server runs the lifespan, and a client in the same process does not.
-# - What is opened in a block is closed by it, in reverse order, also when the next one fails to open.
-# - Requests get copies of the state: share objects, and stop what you have started.
+# - A server runs the lifespan; an in-process client does not.
+# - A block closes what it has opened, in reverse order, even if the next resource fails to open.
+# - Each request gets a copy of the state, so share objects. Stop the tasks that you have created.
 #
-# Now open a box office: [lesson 02](../docs/lessons/02_lifespan.md), `make lesson-02`.
+# Now repair a box office: [lesson 02](../docs/lessons/02_lifespan.md), `make lesson-02`.

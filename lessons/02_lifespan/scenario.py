@@ -1,6 +1,6 @@
-"""Who calls the box office when, for `make lesson-02 timeline`.
+"""The requests of `make lesson-02 timeline`, and a card company that takes time.
 
-The outside world is as slow as in app.py, only less so.
+Its delays are proportional to those of a real one, but shorter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from workshop.scenario import Stage
 
 
 async def orders(stage: Stage) -> None:
-    """Three customers buy, one after the other."""
+    """Three customers buy a seat each, one after another."""
     for seat in ("B1", "B2", "B3"):
         await stage.request("POST", "/orders", json={"seat": seat})
 

@@ -1,4 +1,4 @@
-"""The box office of a venue: what it opens, and when it closes it.
+"""The box office of a venue: what it opens and when it closes it.
 
 Start it with `make lesson-02 run`, then open /docs.
 """
@@ -12,8 +12,8 @@ from typing import Self
 from fastapi import APIRouter, FastAPI, HTTPException
 from pydantic import BaseModel
 
-# --- The outside world. Leave it as it is: the tests put stand-ins in
-# --- the place of the three connect functions, by their names. --------
+# --- The outside world. Leave it as it is: the tests replace its three
+# --- connect functions by name. ---------------------------------------
 
 
 class Connection:
@@ -63,7 +63,7 @@ def connect_cards() -> Cards:
     return Cards()
 
 
-# --- The box office. From here on, everything is yours. ---------------
+# --- The box office. Change whatever you like from here on. -----------
 
 router = APIRouter()
 database: Database
@@ -72,7 +72,7 @@ cards: Cards
 prices: dict[str, int] = {}
 
 
-# TODO 3: when something fails, nothing is left open.
+# TODO 3: whatever fails, close everything that is open.
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     global database, mail, cards
@@ -80,7 +80,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     mail = await connect_mail(database)
     cards = connect_cards()
     await database.free_baskets()
-    # TODO 5: when the app has ended, nobody reads prices any more.
+    # TODO 5: stop this task before the database is closed.
     app.state.refresher = asyncio.create_task(refresh_prices())
     yield
     await cards.aclose()
@@ -92,8 +92,8 @@ async def refresh_prices() -> None:
     while True:
         try:
             prices.update(await database.read_prices())
-        except OSError:
-            logging.exception("prices stay as they were")
+        except Exception:
+            logging.exception("keeping the old prices")
         await asyncio.sleep(60)
 
 
@@ -116,13 +116,13 @@ async def price_list() -> dict[str, int]:
     return prices
 
 
-# TODO 6: /ready answers 503 as long as there is no price list.
+# TODO 6: return 503 until there are prices.
 @router.get("/ready")
 async def ready() -> dict[str, bool]:
     return {"ready": True}
 
 
-# TODO 4: every app has connections and prices of its own.
+# TODO 4: give every app its own connections and prices.
 def create_app(venue: str) -> FastAPI:
     app = FastAPI(title=venue, lifespan=lifespan)
     app.include_router(router)

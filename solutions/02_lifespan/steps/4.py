@@ -1,4 +1,4 @@
-"""The box office of a venue: what it opens, and when it closes it.
+"""The box office of a venue: what it opens and when it closes it.
 
 Start it with `make lesson-02 run`, then open /docs.
 """
@@ -13,8 +13,8 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from pydantic import BaseModel
 
-# --- The outside world. Leave it as it is: the tests put stand-ins in
-# --- the place of the three connect functions, by their names. --------
+# --- The outside world. Leave it as it is: the tests replace its three
+# --- connect functions by name. ---------------------------------------
 
 
 class Connection:
@@ -64,7 +64,7 @@ def connect_cards() -> Cards:
     return Cards()
 
 
-# --- The box office. From here on, everything is yours. ---------------
+# --- The box office. Change whatever you like from here on. -----------
 
 router = APIRouter()
 
@@ -79,15 +79,15 @@ class BoxOffice:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, BoxOffice]]:
-    # Whatever fails, the block closes what it has opened so far: the
-    # last first, since mail stores its unsent letters in the database.
+    # Whatever fails, the block closes what is open, the last first:
+    # mail stores its unsent letters in the database.
     async with (
         await connect_database(app.title) as database,
         await connect_mail(database) as mail,
         connect_cards() as cards,
     ):
         await database.free_baskets()
-        # TODO 5: when the app has ended, nobody reads prices any more.
+        # TODO 5: stop this task before the database is closed.
         office = BoxOffice(database, mail, cards)
         app.state.refresher = asyncio.create_task(
             refresh_prices(office)
@@ -99,8 +99,8 @@ async def refresh_prices(office: BoxOffice) -> None:
     while True:
         try:
             office.prices.update(await office.database.read_prices())
-        except OSError:
-            logging.exception("prices stay as they were")
+        except Exception:
+            logging.exception("keeping the old prices")
         await asyncio.sleep(60)
 
 
@@ -130,7 +130,7 @@ async def price_list(office: Office) -> dict[str, int]:
     return office.prices
 
 
-# TODO 6: /ready answers 503 as long as there is no price list.
+# TODO 6: return 503 until there are prices.
 @router.get("/ready")
 async def ready() -> dict[str, bool]:
     return {"ready": True}

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from workshop.testing import (
@@ -231,8 +231,10 @@ def failing_commits() -> Iterator[list[object]]:
     """
     refused: list[object] = []
 
-    def refuse(connection: object) -> None:
+    def refuse(connection: Connection) -> None:
         refused.append(connection)
+        # What the database does itself when it refuses a commit.
+        connection.dialect.do_rollback(connection.connection)
         raise OperationalError("COMMIT", None, Exception("the disk is full"))
 
     event.listen(Engine, "commit", refuse)

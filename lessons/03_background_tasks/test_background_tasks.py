@@ -35,7 +35,6 @@ from workshop.testing import (
     cases,
     exchange,
 )
-from workshop.testing.sync.idle import wait_until_idle
 
 from .world import (
     ANN,
@@ -58,6 +57,7 @@ from .world import (
     failing_commits,
     happens,
     held_up,
+    idle,
     outside_world,
     prints,
     put,
@@ -140,7 +140,7 @@ async def test_an_order_is_confirmed_once_its_mail_is_sent(
         ann.disconnect()  # she closes the tab
         for _ in range(3):
             await clock.advance(300)  # the mail server takes a quarter of an hour
-        await wait_until_idle(lambda: None)
+        await idle()
         assert database.out == 0, (
             "Ann's confirmation was being sent, and the task held a database "
             "connection meanwhile. With fifteen mails under way the pool is exhausted, "
@@ -155,7 +155,7 @@ async def test_an_order_is_confirmed_once_its_mail_is_sent(
         )
         first.open()
         await becomes(1, database, clock, confirmed=True)
-        await wait_until_idle(lambda: None)
+        await idle()
         confirmed = await database.count("orders", confirmed=True)
         assert confirmed == 1, (
             "Ann clicked twice and has two orders. After a quarter of an hour her "
@@ -183,20 +183,27 @@ async def test_nothing_is_sent_for_an_order_whose_commit_failed(
         with failing_commits() as refused:
             ann = buys(app, ANN, "A1")
             await ann.finished()
-            await wait_until_idle(lambda: None)
+            await idle()
         if refused:
             assert (journal.events, (ann.status or 0) >= 500) == ([], True), (
                 "The database refused to commit Ann's order. She got a "
                 f"{ann.status}, and these calls were made for it: {journal}. "
                 "Expected: a server error, no mail, and the venue is not told."
             )
-        eve = buys(app, EVE, "A2")
-        assert await happens(
-            lambda: {f"mail {EVE}", "venue A2"} <= {*journal.events}
-        ), (
-            f"Eve bought seat A2 and got a {eve.status}. These calls were made: "
+        slow = Gate("Eve's slow connection")
+        eve = buys(app, EVE, "A2", probe=slow)
+        await arrives(slow)
+        carol = buys(app, CAROL, "A3")
+        await happens(lambda: carol.done)
+        slow.open()
+        wanted = [f"mail {CAROL}", f"mail {EVE}", "venue A2", "venue A3"]
+        await happens(lambda: len(journal.events) >= len(wanted))
+        await idle()
+        assert sorted(journal.events) == wanted, (
+            "Eve bought seat A2. While her response was being sent, Carol bought seat "
+            f"A3. They got a {eve.status} and a {carol.status}. These calls were made: "
             f"{journal}. "
-            "Expected: a mail to Eve, and the venue is told of seat A2."
+            "Expected: a mail to each of them, and the venue is told of both seats."
         )
 
 
@@ -285,7 +292,7 @@ async def test_a_declined_card_gets_a_402_and_its_owner_a_warning(
         requests = [bob, buys(app, BOB, "A1"), buys(app, DAN, "A1")]
         for request in requests:
             await request.finished()
-        await wait_until_idle(lambda: None)
+        await idle()
         statuses = [request.status for request in requests]
         assert statuses == [402] * 3, (
             "Bob's card was declined twice, and Dan's once. The responses were: "
@@ -334,7 +341,7 @@ async def test_a_402_does_not_depend_on_the_warning(
             nowhere = exchange(app, "GET", "/nowhere")
             for request in (ann, nowhere):
                 await request.finished()
-            await wait_until_idle(lambda: None)
+            await idle()
             orders = await database.count("orders")
             assert ((ann.status or 0) >= 500, orders, journal.events) == (
                 True,
@@ -421,7 +428,7 @@ async def test_a_failed_job_does_not_end_the_wait_for_the_others(
                 "Expected: a 202 at once. The printing goes on after it.",
             )
             closing = tell_to_stop(app, *jobs)
-            await wait_until_idle(lambda: None, until=closing.done)
+            await happens(closing.done)
             jam.fail(PrinterError("paper jam"))
             await happens(lambda: second.count > 0 or closing.done())
             early = await closes_early(closing, database)
@@ -537,7 +544,7 @@ async def test_a_crash_loses_no_confirmation(
         )
         async with run_app(replace=outside_world(sent)):
             await recorded(sent, f"mail {EVE}")
-            await wait_until_idle(lambda: None)
+            await idle()
         mails = [sent.events.count(f"mail {each}") for each in (EVE, ANN)]
         assert mails == [1, 2], (
             "The app was started once more, and Eve's mailbox has room again. So far "

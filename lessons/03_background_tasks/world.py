@@ -171,6 +171,11 @@ async def happens(true: Callable[[], bool], clock: Clock | None = None) -> bool:
     return true()
 
 
+async def idle() -> None:
+    """Wait until the app can do nothing more, or for a few seconds."""
+    await happens(lambda: False)
+
+
 async def arrives(gate: Gate, clock: Clock | None = None) -> bool:
     """Wait until a call has entered *gate*; see `happens`."""
     return await happens(lambda: gate.count > 0, clock)
@@ -270,7 +275,7 @@ async def closes_early(
 
     for _ in range(3 if clock else 0):
         await clock.advance(300)
-    await wait_until_idle(lambda: None, until=closed)
+    await happens(closed)
     return closed()
 
 

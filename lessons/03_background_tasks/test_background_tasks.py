@@ -1,4 +1,4 @@
-"""The tests of lesson 03. Each one tells what customers, or the manager, notice.
+"""The tests of lesson 03. Each one tells what a customer or the manager notices.
 
 Step 1  test_other_customers_can_buy_while_a_confirmation_is_sent
 Step 2  test_an_order_is_confirmed_once_its_mail_is_sent
@@ -135,7 +135,9 @@ async def test_an_order_is_confirmed_once_its_mail_is_sent(
         )
         again = buys(app, ANN, "A1")
         await responded(
-            again, "Ann clicked twice, and got no response while her mail was sent."
+            again,
+            otherwise="Ann's confirmation was being sent. She clicked once more and "
+            "got no response. Expected: a response that does not wait for the mail.",
         )
         ann.disconnect()  # she closes the tab
         for _ in range(3):
@@ -332,9 +334,10 @@ async def test_a_402_does_not_depend_on_the_warning(
             logged = await output.contains(f"no mail for {BOB}")
             assert (bob.status, logged) == (402, True), (
                 f"Bob's card was declined, and he got a {bob.status}. The warning for "
-                f"him failed with MailError('no mail for {BOB}'), which the output "
-                f"{'contains' if logged else 'does not contain'}. "
-                f"Expected: a 402 in any case. {LOGGED}"
+                f"him failed with MailError('no mail for {BOB}'), and the output "
+                f"{'contains' if logged else 'does not contain'} these words. "
+                "Expected: a 402 in any case. The log, as a warning or above, or the "
+                "output contains the message of the exception."
             )
             put(app, outside_world(journal, charge_card=no_charge))
             ann = buys(app, ANN)

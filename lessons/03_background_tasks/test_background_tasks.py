@@ -477,7 +477,11 @@ async def test_a_running_job_is_kept_and_its_failure_is_logged(
             jobs.append(prints(app))
             await happens(lambda: len(papers) == 2)
             for number in (1, 2):  # a single worker begins the second one later
-                await happens(lambda number=number: len(papers) >= number)
+                assert await happens(lambda number=number: len(papers) >= number), (
+                    "The manager asked for all tickets twice, with one ticket sold. "
+                    f"print_ticket() was called {len(papers)} times. "
+                    "Expected: each request prints the ticket."
+                )
                 gc.collect()
                 paper = papers[number - 1]()
                 assert paper is not None, (

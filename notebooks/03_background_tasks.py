@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 03 · Background tasks, in the laboratory
+# # 03 · Background tasks, the notebook
 #
-# **You will see** when work runs that nobody waits for, whom it holds up, and who hears of its failure.
+# **You will see** when background work runs, what it blocks, and where its failure is reported.
 # Predict before you run a cell.
 # The lesson: [03 · Background tasks](../docs/lessons/03_background_tasks.md). To run this yourself: `make lesson-03 notebook`.
 
@@ -21,8 +21,8 @@ from workshop.timeline import NameRequests, record
 # %% [markdown]
 # ## A lost glove
 #
-# Visitors report what they have lost. The answer is quick; searching the hall afterwards takes 200 milliseconds.
-# The diary has everything in its order, with the scene's own clock.
+# Visitors report what they have lost. The response is quick, but searching a row of the hall afterwards takes 200 milliseconds.
+# The diary lists the events in order, with the time of the recording's own clock.
 
 # %%
 diary = []
@@ -54,8 +54,8 @@ async def lost(rows: str, later: BackgroundTasks) -> str:
 
 
 # %% [markdown]
-# The scene: a visitor reports, and calls again as soon as the answer is there.
-# `StreamingTransport` serves the app as a server does: an answer leaves when it is sent.
+# In this scene a visitor sends a report, and the next one as soon as the response has arrived.
+# `StreamingTransport` serves the app as a server does: it delivers a response when the app sends it.
 
 
 # %%
@@ -66,14 +66,14 @@ async def visit(*paths):
         async with record(title=paths[0], here="visitor") as picture:
             for path in paths:
                 answer = await me.post(path)
-                note(f"{path} was answered {answer.status_code}")
+                note(f"{path} got a {answer.status_code}")
             await server.empty()
     print(*diary, sep="\n")
     return picture
 
 
 # %% [markdown]
-# **Predict.** Two rows are to be searched. Do the searches overlap? And when does the visitor have an answer?
+# **Predict.** Two rows have to be searched. Do the searches overlap? When does the visitor get the response?
 
 # %%
 await play(visit("/lost/AB"))
@@ -82,12 +82,12 @@ await play(visit("/lost/AB"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The answer leaves first, and the visitor reads it at the next turn of the loop.
-# The searches follow one another, in the request's own task: no task of theirs, no overlap.
+# The response is sent first, and the visitor reads it in the next turn of the event loop.
+# The searches run one after another in the request's own task. They have no tasks of their own, so they do not overlap.
 #
 # </details>
 #
-# **Predict.** Row C is locked, so its search fails. What becomes of row D?
+# **Predict.** Row C is locked, so its search fails. What happens to row D?
 
 # %%
 await play(visit("/lost/BCD"))
@@ -96,16 +96,16 @@ await play(visit("/lost/BCD"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Nobody searches it. The list of background tasks ends at the first error, and the visitor was told 200.
+# It is not searched. The first exception ends the list of background tasks. The visitor has got a 200 all the same.
 #
 # </details>
 #
 # **Your turn.** Catch the `LookupError` in `search()`, note it, and run the cells from there again.
-# What is in the diary now, and who reads it?
+# What is in the diary now? Who would read it in production?
 #
 # ## A test sees something else
 #
-# **Predict.** httpx2's in-process transport is what tests use. When does it say that the answer is there?
+# **Predict.** Tests use httpx2's in-process transport. When does it return the response?
 
 
 # %%
@@ -117,7 +117,7 @@ async def as_a_test():
         diary.clear()
         async with record(title="As a test", here="test") as picture:
             await me.post("/lost/A")
-            note("answered")
+            note("the test has the response")
     print(*diary, sep="\n")
     return picture
 
@@ -128,15 +128,15 @@ await play(as_a_test())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# At 200 milliseconds: it returns when the app has returned, and background tasks are part of the app's call.
-# A test with it cannot see that a visitor had the answer before.
+# At 200 milliseconds: it returns when the app has returned, and the background tasks are part of that call.
+# A test with this transport cannot see that a visitor gets the response earlier.
 #
 # </details>
 #
-# ## Whom it holds up
+# ## What it blocks
 #
-# **Predict.** An old metal detector blocks for 200 milliseconds. One version is `async def`, one is `def`.
-# When is the second request of each pair answered?
+# **Predict.** Reading an old metal detector blocks for 200 milliseconds. One version is `async def`, the other is `def`.
+# When does the second request of each pair get its response?
 
 
 # %%
@@ -163,14 +163,14 @@ await play(visit("/scan/def", "/lost/-"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The `async def` one runs on the loop, and keeps it. Even the answer that has left is read late.
-# The `def` one runs in a thread. "Background" does not mean somewhere else, it means later.
+# The `async def` version runs on the event loop and blocks it. Even the response that was sent before is read late.
+# The `def` version runs in a thread. "Background" does not mean elsewhere; it means later.
 #
 # </details>
 #
-# ## An error takes them along
+# ## An exception drops the tasks
 #
-# **Predict.** This endpoint adds a task, and then refuses. Is row A searched?
+# **Predict.** This endpoint adds a task and then raises an exception. Is row A searched?
 
 
 # %%
@@ -186,13 +186,13 @@ await play(visit("/closed/A"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# No. Background tasks hang on the answer of the endpoint, and an exception makes another answer.
+# No. Background tasks belong to the response that the endpoint returns. After an exception another response is sent, which has none.
 #
 # </details>
 #
-# ## Nobody waits
+# ## A task without a reference
 #
-# **Predict.** `create_task()` starts a search that fails. Who hears of it, and when?
+# **Predict.** `create_task()` starts a search that fails. Where is that reported, and when?
 
 
 # %%
@@ -210,7 +210,7 @@ async def forgotten():
         note("still nothing")
         del task
         gc.collect()
-        note("now it is thrown away")
+        note("the task is removed")
     print(*diary, sep="\n")
     return picture
 
@@ -222,14 +222,14 @@ await play(forgotten())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The log, when the task is thrown away: as long as somebody keeps it and does not ask, nobody hears anything.
-# A task that nobody keeps may even be thrown away before it is done.
+# In the log, when the task object is removed. As long as a reference to it exists and its result is not read, nothing is reported.
+# A task without any reference may even be removed before it is done.
 #
 # </details>
 #
 # ## The same in real time
 #
-# At the top of a cell, on the kernel's own loop. The order is the same, and the lengths are real ones.
+# This cell runs on the kernel's own event loop. The order is the same, but the times are real.
 
 # %%
 diary.clear()
@@ -244,8 +244,8 @@ real
 # %% [markdown]
 # ## Three lines to keep
 #
-# - Background tasks run after the answer, one after another, in the same process and on the same loop.
-# - The first error ends the list, and an error of the endpoint drops all of it.
-# - A task that nobody keeps has nobody who hears of it.
+# - Background tasks run after the response, one after another, in the same process and on the same event loop.
+# - The first exception ends the list, and an exception in the endpoint drops the whole list.
+# - Keep a reference to every task that you create, and log its exception.
 #
 # Now send confirmations: [lesson 03](../docs/lessons/03_background_tasks.md), `make lesson-03`.

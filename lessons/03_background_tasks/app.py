@@ -1,4 +1,4 @@
-"""The box office: orders, confirmations by mail, tickets on paper.
+"""The box office: orders, confirmations by mail, printed tickets.
 
 Start it with `make lesson-03 run`, then open /docs.
 """
@@ -37,7 +37,7 @@ class Order(Base):
     confirmed: Mapped[bool] = mapped_column(default=False)
 
 
-# TODO 6: a confirmation that a crash cut off is sent after it.
+# TODO 6: after a crash, send the missing confirmations.
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with engine.begin() as connection:
@@ -52,7 +52,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         await session.commit()
 
 
-# "function": commit and close before the answer leaves (lesson 01).
+# "function": commit and close before the response (lesson 01).
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -66,7 +66,7 @@ class NewOrder(BaseModel):
 async def buy(
     new: NewOrder, db: DB, background_tasks: BackgroundTasks
 ) -> dict[str, str]:
-    # TODO 4: the owner of a declined card is warned by mail.
+    # TODO 4: warn the owner of a declined card by mail.
     if not await charge_card(new.email):
         warning = "Somebody tried to pay with your card."
         background_tasks.add_task(send_mail, new.email, warning)
@@ -74,21 +74,21 @@ async def buy(
     order = Order(seat=new.seat, email=new.email)
     db.add(order)
     await db.flush()
-    # TODO 3: the venue hears of every seat, also when a mail fails.
+    # TODO 3: a failed mail must not stop the call to the venue.
     background_tasks.add_task(send_email_async, order, db)
     background_tasks.add_task(tell_venue, order.seat)
     return {"order": str(order.id), "seat": order.seat}
 
 
-# TODO 1: others can buy while a confirmation is on its way.
-# TODO 2: the database says which orders have been confirmed.
+# TODO 1: other customers can buy while a mail is being sent.
+# TODO 2: an order counts as confirmed once its mail is sent.
 async def send_email_async(order: Order, db: AsyncSession) -> None:
     send_mail(order.email, f"Seat {order.seat} is yours.")
     order.confirmed = True
     await db.commit()
 
 
-# TODO 5: what was begun is finished before the box office closes.
+# TODO 5: shutdown must wait for every job.
 @app.post("/tickets", status_code=202)
 async def print_all() -> dict[str, str]:
     asyncio.create_task(print_tickets())

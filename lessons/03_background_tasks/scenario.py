@@ -1,6 +1,6 @@
-"""Who calls the box office when, for `make lesson-03 timeline`.
+"""The scenes of `make lesson-03 timeline`.
 
-The outside world is as slow as in app.py, only less so.
+Mails and tickets take time as in app.py, but less of it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from workshop.scenario import Stage
 
 
 async def confirmation(stage: Stage) -> None:
-    """Ann's confirmation is mailed, and Bob wants to buy."""
+    """Ann's confirmation is being sent, and Bob wants to buy."""
     stage.request("POST", "/orders", json={"seat": "A1"})
     stage.request("POST", "/orders", json={"seat": "A2"}, at=40)
 
 
 async def closing(stage: Stage) -> None:
-    """The box office closes while tickets are printed."""
+    """The server is told to stop while tickets are being printed."""
     for seat in ("A1", "A2"):
         await stage.request("POST", "/orders", json={"seat": seat})
     await stage.ended()

@@ -1,4 +1,4 @@
-"""The box office: orders, confirmations by mail, tickets on paper.
+"""The box office: orders, confirmations by mail, printed tickets.
 
 Start it with `make lesson-03 run`, then open /docs.
 """
@@ -7,7 +7,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -43,15 +48,15 @@ class Order(Base):
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    # What an earlier process promised and did not send. It is read
-    # before anybody can buy, so that nobody is sent two mails.
+    # What an earlier process did not send. Read before anyone can buy,
+    # because a new order would get two mails.
     missing = select(Order.id).where(Order.confirmed.is_(False))
     async with Session() as session:
         order_ids = (await session.scalars(missing)).all()
-    for order_id in order_ids:
-        start(send_email_async, order_id)
+    start(send_missing, order_ids)
     yield
-    await asyncio.gather(*running)  # finish what was begun
+    while running:  # a job may start another one
+        await asyncio.wait(running)
     await engine.dispose()
 
 
@@ -61,7 +66,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         await session.commit()
 
 
-# "function": commit and close before the answer leaves (lesson 01).
+# "function": commit and close before the response (lesson 01).
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -96,29 +101,35 @@ running: set[asyncio.Task[None]] = set()
 
 
 def start(job: Callable[..., Awaitable[None]], *args: object) -> None:
-    """Begin a job now, and keep it until it is done."""
+    """Start a job, and keep a reference until it is done."""
     task = asyncio.create_task(reported(job, *args))
-    running.add(task)  # the event loop alone would forget it
+    running.add(task)  # the event loop's reference is weak
     task.add_done_callback(running.discard)
 
 
 async def reported(
     job: Callable[..., Awaitable[None]], *args: object
 ) -> None:
-    """Do a job. If it fails, the log says so, and the next one runs."""
+    """Run a job, and log its exception if it fails."""
     try:
         await job(*args)
     except Exception:
         logger.exception("%s%r failed", job.__name__, args)
 
 
+async def send_missing(order_ids: Sequence[int]) -> None:
+    """Send one mail after the other, so as not to flood the mailer."""
+    for order_id in order_ids:
+        await reported(send_email_async, order_id)
+
+
 async def send_email_async(order_id: int) -> None:
-    # The request's session is closed by now, and its objects belong to
-    # nobody. Two short sessions: none stays open while the mail waits.
+    # The request's session is closed by now. Two short ones: no
+    # connection is in use while the mail is being sent.
     async with Session() as session:
         order = await session.get_one(Order, order_id)
     text = f"Seat {order.seat} is yours."
-    # The mailer blocks, so it waits in a thread, not on the event loop.
+    # The mailer blocks, so it runs in a thread.
     await asyncio.to_thread(send_mail, order.email, text)
     async with Session.begin() as session:
         order = await session.get_one(Order, order_id)

@@ -1,4 +1,4 @@
-"""The box office: orders, confirmations by mail, tickets on paper.
+"""The box office: orders, confirmations by mail, printed tickets.
 
 Start it with `make lesson-03 run`, then open /docs.
 """
@@ -39,7 +39,7 @@ class Order(Base):
     confirmed: Mapped[bool] = mapped_column(default=False)
 
 
-# TODO 6: a confirmation that a crash cut off is sent after it.
+# TODO 6: after a crash, send the missing confirmations.
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with engine.begin() as connection:
@@ -54,7 +54,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         await session.commit()
 
 
-# "function": commit and close before the answer leaves (lesson 01).
+# "function": commit and close before the response (lesson 01).
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -68,7 +68,7 @@ class NewOrder(BaseModel):
 async def buy(
     new: NewOrder, db: DB, background_tasks: BackgroundTasks
 ) -> dict[str, str]:
-    # TODO 4: the owner of a declined card is warned by mail.
+    # TODO 4: warn the owner of a declined card by mail.
     if not await charge_card(new.email):
         warning = "Somebody tried to pay with your card."
         background_tasks.add_task(send_mail, new.email, warning)
@@ -84,7 +84,7 @@ async def buy(
 async def reported(
     job: Callable[..., Awaitable[None]], *args: object
 ) -> None:
-    """Do a job. If it fails, the log says so, and the next one runs."""
+    """Run a job, and log its exception if it fails."""
     try:
         await job(*args)
     except Exception:
@@ -92,19 +92,19 @@ async def reported(
 
 
 async def send_email_async(order_id: int) -> None:
-    # The request's session is closed by now, and its objects belong to
-    # nobody. Two short sessions: none stays open while the mail waits.
+    # The request's session is closed by now. Two short ones: no
+    # connection is in use while the mail is being sent.
     async with Session() as session:
         order = await session.get_one(Order, order_id)
     text = f"Seat {order.seat} is yours."
-    # The mailer blocks, so it waits in a thread, not on the event loop.
+    # The mailer blocks, so it runs in a thread.
     await asyncio.to_thread(send_mail, order.email, text)
     async with Session.begin() as session:
         order = await session.get_one(Order, order_id)
         order.confirmed = True
 
 
-# TODO 5: what was begun is finished before the box office closes.
+# TODO 5: shutdown must wait for every job.
 @app.post("/tickets", status_code=202)
 async def print_all() -> dict[str, str]:
     asyncio.create_task(print_tickets())

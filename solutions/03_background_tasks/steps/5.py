@@ -1,4 +1,4 @@
-"""The box office: orders, confirmations by mail, tickets on paper.
+"""The box office: orders, confirmations by mail, printed tickets.
 
 Start it with `make lesson-03 run`, then open /docs.
 """
@@ -39,13 +39,14 @@ class Order(Base):
     confirmed: Mapped[bool] = mapped_column(default=False)
 
 
-# TODO 6: a confirmation that a crash cut off is sent after it.
+# TODO 6: after a crash, send the missing confirmations.
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     yield
-    await asyncio.gather(*running)  # finish what was begun
+    while running:  # a job may start another one
+        await asyncio.wait(running)
     await engine.dispose()
 
 
@@ -55,7 +56,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         await session.commit()
 
 
-# "function": commit and close before the answer leaves (lesson 01).
+# "function": commit and close before the response (lesson 01).
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
@@ -90,16 +91,16 @@ running: set[asyncio.Task[None]] = set()
 
 
 def start(job: Callable[..., Awaitable[None]], *args: object) -> None:
-    """Begin a job now, and keep it until it is done."""
+    """Start a job, and keep a reference until it is done."""
     task = asyncio.create_task(reported(job, *args))
-    running.add(task)  # the event loop alone would forget it
+    running.add(task)  # the event loop's reference is weak
     task.add_done_callback(running.discard)
 
 
 async def reported(
     job: Callable[..., Awaitable[None]], *args: object
 ) -> None:
-    """Do a job. If it fails, the log says so, and the next one runs."""
+    """Run a job, and log its exception if it fails."""
     try:
         await job(*args)
     except Exception:
@@ -107,12 +108,12 @@ async def reported(
 
 
 async def send_email_async(order_id: int) -> None:
-    # The request's session is closed by now, and its objects belong to
-    # nobody. Two short sessions: none stays open while the mail waits.
+    # The request's session is closed by now. Two short ones: no
+    # connection is in use while the mail is being sent.
     async with Session() as session:
         order = await session.get_one(Order, order_id)
     text = f"Seat {order.seat} is yours."
-    # The mailer blocks, so it waits in a thread, not on the event loop.
+    # The mailer blocks, so it runs in a thread.
     await asyncio.to_thread(send_mail, order.email, text)
     async with Session.begin() as session:
         order = await session.get_one(Order, order_id)

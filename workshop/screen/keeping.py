@@ -6,7 +6,6 @@ from workshop.commands import command
 from workshop.progress import Replacement, Snapshot
 from workshop.screen.pages import short
 
-
 _PASSED_WIDTH = len("passed: 1, 2, 3, 4, 5")
 
 

@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 05 · Streaming, in the laboratory
+# # 05 · Streaming, the notebook
 #
-# **You will see** when an answer begins, what is sent for an event, and what becomes of a generator whose reader has left.
+# **You will see** when a response starts, what is sent for an event, and what happens to a generator whose client has disconnected.
 # Predict before you run a cell.
 # The lesson: [05 · Streaming](../docs/lessons/05_streaming.md). To run this yourself: `make lesson-05 notebook`.
 
@@ -21,9 +21,9 @@ from workshop.scenario.transport import StreamingTransport
 from workshop.timeline import NameRequests, record
 
 # %% [markdown]
-# ## A queue at the counter
+# ## Numbers at the counter
 #
-# Every 100 milliseconds a number is called. Two endpoints tell them.
+# Every 100 milliseconds a number is called. Two endpoints return the numbers.
 
 # %%
 app = FastAPI()
@@ -46,9 +46,9 @@ async def display() -> StreamingResponse:
 
 
 # %% [markdown]
-# The scene: somebody reads, part by part, and perhaps leaves early.
-# `StreamingTransport` serves the app as a server does: parts arrive when they are sent, and who leaves is gone.
-# (httpx2's own in-process transport hands an answer over when it is whole, so it cannot stream.)
+# A client reads the response part by part, and perhaps disconnects early.
+# `StreamingTransport` serves the app as a server does: each part arrives when it is sent, and the app is informed of a disconnect.
+# (httpx2's own in-process transport returns a response only when it is complete, so it cannot stream.)
 
 
 # %%
@@ -79,7 +79,7 @@ async def read(me, path, leave_after):
 
 
 # %% [markdown]
-# **Predict.** At which moments does the reader of `/sheet` get something? And the one of `/display`?
+# **Predict.** When does the client of `/sheet` get something? And the client of `/display`?
 
 # %%
 await play(reading("/sheet"))
@@ -91,16 +91,16 @@ await play(reading("/display"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The sheet comes at 300 milliseconds, all at once; the display has a status at once, and a part every 100.
-# Both lanes are equally long. What differs is when the answer begins, and that the server needs to keep one part only.
+# The sheet arrives at 300 milliseconds, all at once. The display gets its status at once, and a part every 100 milliseconds.
+# Both requests take equally long. They differ in when the response starts, and in how much the server keeps in memory: the display needs only one part at a time.
 #
 # </details>
 #
 # **Your turn.** Call `reading("/display", leave_after=1)` in a new cell. When is the app done now?
 #
-# ## The status is gone
+# ## The status has been sent
 #
-# **Predict.** This one finds out that there is no queue. Which status does its reader see?
+# **Predict.** This generator raises a 404. Which status does the client get?
 
 
 # %%
@@ -119,9 +119,9 @@ await play(reading("/nobody"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# 200, and then the answer breaks off.
-# The generator is asked for its first part when the status has left already.
-# What can be known before must be found out before: in the endpoint, or in a dependency.
+# 200, and then the response breaks off.
+# The generator is asked for its first part after the status has been sent.
+# Whatever decides the status has to come earlier: in the endpoint, or in a dependency.
 #
 # </details>
 #
@@ -142,16 +142,16 @@ await play(reading("/events"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# FastAPI's own events (since 0.135) are JSON, so it is written as `\n`, and cannot end the event.
-# A hand-made `f"data: {text}\n\n"` would have cut the text in two.
+# The data of FastAPI's events (since 0.135) is JSON, so the line break is written as `\n` and cannot end the field.
+# With `f"data: {text}\n\n"`, the browser would have ignored the second line of the text.
 #
 # </details>
 #
-# ## The reader leaves
+# ## The client disconnects
 #
-# A display that is not read any more is to be switched off, and that takes 50 milliseconds.
+# A display is switched off when its client has disconnected, and that takes 50 milliseconds.
 #
-# **Predict.** The reader leaves after two numbers. Which of the two lines in `finally` are printed?
+# **Predict.** The client disconnects after two numbers. Which of the two lines in `finally` are printed?
 
 
 # %%
@@ -175,12 +175,12 @@ await play(reading("/switched", leave_after=2))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Only the first one. Starlette cancels the whole scope, so each `await` in it is cancelled again at once.
-# Whatever `async with` or `finally` wanted to await is left undone.
+# Only the first one. Starlette cancels the scope that the stream runs in, so every `await` in it is cancelled again at once.
+# If an `async with` or a `finally` has to await something, it does not finish.
 #
 # </details>
 #
-# **Predict.** Now a dependency lends the display. What is printed when the reader leaves?
+# **Predict.** Now a dependency provides the display. What is printed when the client disconnects?
 
 
 # %%
@@ -202,14 +202,14 @@ await play(reading("/lent", leave_after=2))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Both lines. What stands after the `yield` of a dependency is not part of the cancelled scope.
+# Both lines. The code after the `yield` of a dependency does not run in the cancelled scope.
 #
 # </details>
 #
 # ## A real server, in real time
 #
-# It runs on the notebook's own loop. A reader hears two numbers, and hangs up.
-# What is printed is the same.
+# The server runs on the notebook's own event loop. A client reads two numbers and disconnects.
+# The output is the same.
 
 
 # %%
@@ -244,10 +244,10 @@ real = await hang_up()
 real
 
 # %% [markdown]
-# ## Three lines to keep
+# ## Three things to keep
 #
-# - A stream begins with its status, so whatever decides the status comes before it.
-# - Events of the framework are JSON; hand-made ones break at the first line break.
-# - A reader who leaves cancels the generator, and each `await` of its clean-up: clean up in a dependency.
+# - The status is sent before the generator starts, so decide it earlier.
+# - The framework writes the data of an event as JSON; a string by hand breaks at the first line break.
+# - A disconnect cancels the generator and every `await` of its clean-up, so clean up in a dependency.
 #
-# Now sell seats live: [lesson 05](../docs/lessons/05_streaming.md), `make lesson-05`.
+# Now stream the sales of a show: [lesson 05](../docs/lessons/05_streaming.md), `make lesson-05`.

@@ -1,6 +1,6 @@
-"""Who calls the box office when, for `make lesson-05 timeline`.
+"""The requests of `make lesson-05 timeline`.
 
-The outside world is as slow as in app.py, only less so.
+The ticket system sells a seat every 100 milliseconds.
 """
 
 from __future__ import annotations

@@ -1,533 +1,513 @@
-"""The facts of lesson 05, one test each.
+"""The tests of lesson 05, in the order of its steps.
 
-The ticket system of app.py is replaced by one whose sales are in this file: it
-tells some, and then waits, breaks, or is sold out. It also counts the lines
-that are in use. What a board was sent is read as a browser reads it. No test
-measures time; where a board has to wait, the clock is moved by hand.
+Step 1 (streaming): a sale reaches the board before the next one is made. Every board
+shows all sales of its own show, after a quiet hour and on a slow network, too.
+Step 2 (events): a browser's rules are applied to what was sent.
+Step 3 (closed tabs): each board closes its own subscription and no other, when the tab
+is closed while it waits or in a rush, and when the board ends, even with an error.
+Step 4 (errors): 404 before the stream, an event `trouble` in it.
+Step 5 (connections): none is in use while a board waits for a sale or for a network.
+Step 6 (coming back): every sale with a higher number, once, whenever it was made.
+
+The ticket system of app.py is replaced by one that sells when the test says so. It is
+in world.py, and so is a browser tab. No test measures time; where a board has to wait,
+the test puts the event loop's clock forward.
 """
 
-import asyncio
-import gc
-import json
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
 import pytest
-from sqlalchemy import Engine, event
-from sqlalchemy.util import await_only
 
-from workshop.testing import (
-    Clock,
-    Exchange,
-    Gate,
-    exchange,
-    fail_after,
-    settle,
-    until_stalled,
+from workshop.testing import Clock, Database, Gate, RunningApp, Serve, fail_after
+
+from .world import (
+    Sale,
+    Tab,
+    TicketSystem,
+    Watched,
+    before_sales_are_read,
+    begun,
+    collected,
+    put_forward,
+    until,
 )
-from workshop.testing.app.application import RunningApp
-from workshop.testing.app.exchange import Asgi, Message, Receive, Send
-from workshop.testing.plugin import Serve
-from workshop.testing.services.database import Database
 
-BOARD = "/shows/1/board"
+# Longer than an hour, and than the timeouts that people choose.
+QUIET_SECONDS = 65 * 60
+# More sales than people choose as a limit, in no order.
+ALL_SOLD = range(120, 0, -1)
+# A client may send any text, and each of these has a meaning in some format.
+GREETINGS = (
+    'From "Bob" \\o/\n\twith love',
+    "Good luck,\n\nAnn!",
+    "old\rand\r\nnew",
+    "data: x\n\nevent: trouble\ndata: y",
+    "Grüße 🎭\u2028und\u0085Küsse",
+    "",
+)
 
 
-@dataclass
-class Sale:
-    """A sale, as the ticket system tells it."""
+@pytest.fixture
+def system(app: RunningApp, database: Database) -> TicketSystem:
+    """The ticket system of *app*."""
+    return TicketSystem(app, database)
 
-    number: int
-    seat: str
-    greeting: str = "Enjoy the show!"
-    show_id: int = 1
+
+# ---------------------------------------------------------------- step 1
 
 
 @pytest.mark.step(1)
 @pytest.mark.timeline
 async def test_a_sale_is_on_the_board_before_the_next_one_is_made(
-    app: RunningApp, database: Database
+    app: RunningApp, system: TicketSystem
 ) -> None:
-    """A stream is one only if each part leaves before the next one exists."""
-    await sold(database, Sale(1, "A1"))
-    system = TicketSystem(Sale(2, "A2"), then=Gate("the third sale"))
-    app.replace("live_sales", system.live_sales)
-
-    ann = exchange(app, "GET", BOARD)
-    await until_stalled(
-        until(lambda: ann.done or "A2" in seats_told(ann)),
-        otherwise="Seat A2 was sold, and nobody had bought another seat yet. Ann's "
-        "board did not show that A2 is gone. "
-        "Expected: a sale is on the board before the next one is made.",
+    """A response streams only if each part leaves before the next one exists."""
+    await system.stores(Sale(5, "A2"), Sale(3, "A7"))
+    ann = Tab(app)
+    await ann.shows(
+        "A7",
+        "A2",
+        story="Sale 3 (A7) and sale 5 (A2) were made before Ann opened her board.",
+        expected="past sales are shown at once, in the order of their numbers, and the "
+        "board stays open.",
     )
-    ended = f"was answered {ann.status}, and ended; it " if ann.done else ""
-    assert (seats_told(ann), ann.done) == (["A1", "A2"], False), (
-        "A1 had been sold when Ann opened her board, then A2 was sold, and the show "
-        f"went on. Her board {ended}showed {seats_told(ann) or 'no seat'}. "
-        "Expected: A1, then A2, and the board stays open for the next sale."
+    await system.is_heard_by(ann)
+    await system.sells(Sale(8, "A5"))
+    await ann.shows(
+        "A7",
+        "A2",
+        "A5",
+        story="Then sale 8 (A5) was made, and for a long time no other.",
+        expected="A7, A2, A5: a sale is on the board before the next one is made.",
+    )
+    await system.sells(Sale(9, "A2"))
+    await ann.shows(
+        *("A7", "A2", "A5", "A2"),
+        story="Seat A2 was returned and sold a second time, as sale 9.",
+        expected="A7, A2, A5, A2: every sale is shown.",
     )
 
 
 @pytest.mark.step(1)
-async def test_a_board_outlasts_a_quiet_time(app: RunningApp, clock: Clock) -> None:
-    """An async generator that is cancelled while it is waited for is at its end."""
-    quiet = Gate("the first sale", result=Sale(1, "A1"))
-    system = TicketSystem(quiet, then=Gate("the second sale"))
-    app.replace("live_sales", system.live_sales)
+async def test_every_board_shows_all_sales_of_its_own_show(
+    app: RunningApp, system: TicketSystem, database: Database
+) -> None:
+    """Boards that are open at the same time must not take sales from each other."""
+    await database.execute("insert into shows (id, title) values (2, 'Medea')")
+    await database.execute("create index by_seat on sales (show_id, seat)")
+    past = [Sale(n, f"A{n * 7 % 1000}", show_id=1 + (n % 9 > 0)) for n in ALL_SOLD]
+    await system.stores(*past)
+    tabs = {"Ann": Tab(app), "Cleo": Tab(app, 2), "Bob": Tab(app)}
+    shows = {"Ann": 1, "Cleo": 2, "Bob": 1}
+    made = sorted(past, key=lambda sale: sale.number)
+    for new in ((), (Sale(303, "B1"),), (Sale(304, "C1", show_id=2), Sale(309, "B2"))):
+        await system.sells(*new) if new else None
+        made += new
+        for name, tab in tabs.items():
+            await tab.shows(
+                *(sale.seat for sale in made if sale.show_id == shows[name]),
+                story="Ann and Bob had a board of show 1 open, Cleo one of show 2. "
+                f"Sales so far: {len(made)}; the last is {made[-1].seat} of show "
+                f"{made[-1].show_id}. {name}'s board is wrong.",
+                expected="every board shows all sales of its own show, in the order "
+                "of their numbers.",
+            )
+        await system.is_heard_by(*tabs.values())
 
-    ann = exchange(app, "GET", BOARD)
-    await quiet.entered()
-    await clock.advance(5 * 60)
-    ended = "had ended by then" if ann.done else "was still open"
-    quiet.open()
-    await until_stalled(
-        until(lambda: ann.done or "A1" in seats_told(ann), clock),
-        otherwise="For five minutes nobody bought a seat, then A1 was sold, and the "
-        f"show went on. Ann's board {ended}, and did not show that A1 is gone. "
-        "Expected: a sale is on the board, however long it was waited for.",
+
+@pytest.mark.step(1)
+async def test_a_board_outlasts_a_quiet_hour(
+    app: RunningApp, system: TicketSystem, clock: Clock
+) -> None:
+    """An async generator that is cancelled while it waits has ended."""
+    ann = Tab(app)
+    await system.is_heard_by(ann)
+    for number, quiet in ((1, 5 * 60), (2, QUIET_SECONDS)):
+        await clock.advance(60)
+        put_forward(quiet)
+        await system.sells(Sale(number, f"A{number}"))
+        await ann.shows(
+            *("A1", "A2")[:number],
+            story=f"For {quiet // 60} minutes no seat was sold, then A{number} was.",
+            expected="the sale is on the board, however long it took, and the board "
+            "stays open.",
+            clock=clock,
+        )
+
+
+@pytest.mark.step(1)
+async def test_a_slow_board_misses_no_sale(
+    app: RunningApp, system: TicketSystem
+) -> None:
+    """A buffer that drops the oldest or the newest sale leaves a gap."""
+    network = Gate("Ann's network")
+    rush = [Sale(n, f"A{n}") for n in range(1, 106)]
+    await system.stores(rush[0])
+    ann = Tab(app, network=network, full_at="A3")
+    # When the past sale is there, the others cannot be read from the table.
+    await ann.shows("A1", story="A1 had been sold.", expected="A1, at once.")
+    await system.is_heard_by(ann)
+    await system.sells(*rush[1:])
+    await until(lambda: network.count > 0)
+    await collected()
+    network.open()
+    await until(lambda: len(ann.seats) >= len(rush) or ann.request.done, ann)
+    wanted = [sale.seat for sale in rush]
+    if ann.request.done and len(ann.seats) >= 2:  # sent away, to come back
+        wanted = wanted[: len(ann.seats)]
+    assert ann.seats == wanted, (
+        "Ann's network was slow while seats A2 to A105 were sold in a rush. Her board "
+        f"{ann.described}. Expected: all sales in order, without a gap."
     )
-    assert (seats_told(ann), ann.done) == (["A1"], False), (
-        "For five minutes nobody bought a seat, then A1 was sold, and the show went "
-        f"on. Ann's board {ended}; it showed {seats_told(ann) or 'no seat'}. "
-        "Expected: A1, however long it was waited for, and the board stays open."
-    )
+
+
+# ---------------------------------------------------------------- step 2
 
 
 @pytest.mark.step(2)
 async def test_a_browser_can_read_every_event(
-    app: RunningApp, database: Database
+    app: RunningApp, system: TicketSystem
 ) -> None:
-    """An event ends at a blank line, and each of its lines begins with a name."""
-    bob = 'From "Bob" \\o/\n\twith love'
-    await sold(database, Sale(9, "B9", bob))
-    live = Sale(10, "C1", "Good luck,\n\nAnn!")
-    app.replace("live_sales", TicketSystem(live).live_sales)
+    """An event ends at a blank line, and each of its lines starts with a field name."""
+    sales = [Sale(n, f"B{n}", text) for n, text in enumerate(GREETINGS, start=7)]
+    await system.stores(*sales[:3])
+    ann, bob = Tab(app), Tab(app)
+    await system.is_heard_by(ann, bob)
+    await system.sells(*sales[3:])
+    system.is_sold_out()
+    for tab in (ann, bob):
+        await tab.request.finished()
+        kind = tab.request.headers.get("content-type", "")
+        assert kind.partition(";")[0] == "text/event-stream", (
+            f"A browser asked for a stream of events and got {kind!r}. "
+            "Expected: text/event-stream."
+        )
+        read = [(e.id, e.sale) for e in tab.events if e.name == "sale"]
+        for sale in sales:
+            event = (str(sale.number), {"seat": sale.seat, "greeting": sale.greeting})
+            found = next((it for it in read if it[0] == event[0]), None)
+            assert found == event, (
+                f"Sale {sale.number} of seat {sale.seat}, greeting {sale.greeting!r}, "
+                f"was sent to the board. The browser read {found or tab.read}. "
+                f"Expected: an event 'sale' with id '{sale.number}' whose data is a "
+                "JSON object with the seat and the greeting."
+            )
+        assert [it[0] for it in read] == [str(sale.number) for sale in sales], (
+            f"The browser read: {tab.read}. "
+            f"Expected: one event for each of the {len(sales)} sales, in order."
+        )
 
-    ann = exchange(app, "GET", BOARD)
-    await ann.finished()
-    kind = ann.headers.get("content-type", "")
-    assert kind.startswith("text/event-stream"), (
-        f"Ann's browser asked for a stream of events and was sent {kind!r}. "
-        "Expected: text/event-stream."
-    )
-    read = [(e.id, as_json(e.data)) for e in events_of(ann) if e.name == "sale"]
-    assert read == [
-        ("9", {"seat": "B9", "greeting": bob}),
-        ("10", {"seat": "C1", "greeting": "Good luck,\n\nAnn!"}),
-    ], (
-        "Sale 9, seat B9, and then sale 10, seat C1, were sent to Ann's board. Her "
-        f"browser read this: {in_words(ann)}. "
-        "Expected: two events called 'sale', with id 9 and 10, whose data is a "
-        "JSON object with the seat and the greeting."
-    )
+
+# ---------------------------------------------------------------- step 3
 
 
 @pytest.mark.step(3)
-async def test_a_closed_tab_gives_its_line_back(app: RunningApp, serve: Serve) -> None:
-    """Clean-up that waits is cancelled as well, unless something protects it."""
-    quiet_day = TicketSystem(Sale(1, "A1"), then=Gate("the second sale"))
-    app.replace("live_sales", quiet_day.live_sales)
+async def test_a_closed_tab_closes_its_subscription(
+    app: RunningApp, system: TicketSystem, serve: Serve
+) -> None:
+    """An `await` in the clean-up is cancelled too, unless something protects it."""
+    await system.stores(Sale(1, "A1"))
     watched = Watched(app)
     async with serve(watched) as server, server.client() as browser:
-        async with browser.stream("GET", BOARD):
-            await quiet_day.waits()
+        async with browser.stream("GET", "/shows/1/board"):
+            await until(lambda: any(it.is_awaited for it in system.subscriptions))
         await fail_after(
             watched.request_over.wait(),
-            never="Ann closed her tab, and the server went on with her board. "
-            "Expected: nobody works for a tab that is closed.",
+            never="Ann closed her tab, but the server kept her board open. "
+            "Expected: the request ends when the client disconnects.",
         )
-        await settle()
-        assert quiet_day.lines_in_use == 0, (
-            "Ann watched the board, then closed the tab. Nobody watches any more, and "
-            f"{quiet_day.in_use}. "
-            "Expected: a tab that is closed gives its line back."
+        assert await system.all_closed(), (
+            "Ann watched the board, then closed the tab. Nobody watches any more. "
+            f"Subscriptions: {system.described}. "
+            "Expected: closing the tab closes the subscription."
         )
-    rush = TicketSystem(*(Sale(n, f"A{n}") for n in range(1, 100)))
-    app.replace("live_sales", rush.live_sales)
-    full = Gate("Bob's network")
-    bob = exchange(slow_reader(app, full, b"A3"), "GET", BOARD)
-    await full.entered()
-    bob.disconnect()
-    full.open()
-    await bob.finished()
+    network = Gate("Bob's network")
+    bob = Tab(app, network=network, full_at="A3")
+    await system.is_heard_by(bob)
+    await system.sells(*(Sale(n, f"A{n}") for n in range(2, 30)))
+    await until(lambda: network.count > 0)
+    bob.request.disconnect()
+    network.open()
+    await bob.request.finished()
     del bob
-    await collected(app)
-    assert rush.lines_in_use == 0, (
+    app.errors.clear()  # they would keep the stream's generator alive
+    assert await system.all_closed(), (
         "Seats were sold in a rush, and Bob's phone could not read as fast. In the "
-        f"middle of it he closed the tab, and {rush.in_use}. "
-        "Expected: a tab that is closed gives its line back."
+        f"middle of it he closed the tab. Subscriptions: {system.described}. "
+        "Expected: closing the tab closes the subscription."
     )
 
 
 @pytest.mark.step(3)
-async def test_a_board_that_ends_gives_its_line_back(app: RunningApp) -> None:
-    """What is taken for a stream is given back, however the stream ends."""
-    system = TicketSystem(Sale(1, "A1"))
-    app.replace("live_sales", system.live_sales)
-    ann = exchange(app, "GET", BOARD)
-    await ann.finished()
-    await settle()
-    assert (system.calls, system.lines_in_use) == (1, 0), (
-        "The show was sold out, and Ann's board ended. Calls that it made to the "
-        f"ticket system: {system.calls}; lines still in use: {system.lines_in_use}. "
-        "Expected: one call, and its line is given back."
+async def test_a_closed_tab_leaves_other_boards_alone(
+    app: RunningApp, system: TicketSystem
+) -> None:
+    """A shared subscription is closed by the last board, whichever was the first."""
+    await system.stores(Sale(1, "A1"))
+    seats = ["A1"]
+    tabs = {"Ann": Tab(app), "Bob": Tab(app), "Cleo": Tab(app)}
+    closed = []
+    for number, name in ((2, "Bob"), (3, "Ann"), (4, "Cleo")):
+        await system.is_heard_by(*tabs.values())
+        leaving = tabs.pop(name)
+        leaving.request.disconnect()
+        await leaving.request.finished()
+        closed.append(name)
+        assert await system.all_closed(len(tabs)), (
+            f"Ann, Bob and Cleo watched; {' and '.join(closed)} closed the tab. "
+            f"Subscriptions: {system.described}. "
+            f"Expected: at most {len(tabs)}, because closing a tab closes its own."
+        )
+        await system.sells(Sale(number, f"A{number}"))
+        seats.append(f"A{number}")
+        for other, tab in tabs.items():
+            await tab.shows(
+                *seats,
+                story=f"{' and '.join(closed)} closed the tab, then A{number} was "
+                f"sold. {other} still watches.",
+                expected=f"{other}'s board shows {seats}; other tabs do not affect it.",
+            )
+    late = Tab(app)
+    await late.shows(
+        *seats,
+        story="All tabs were closed. Then Dan opened a board.",
+        expected=f"{seats}, as if he were the first.",
     )
 
 
+@pytest.mark.step(3)
+async def test_a_board_that_ends_closes_its_subscription(
+    app: RunningApp, system: TicketSystem, database: Database
+) -> None:
+    """What a stream has acquired must be released, however the stream ends."""
+    await database.execute("insert into shows (id, title) values (2, 'Medea')")
+    for how, end in (
+        ("The show was sold out", None),
+        ("The connection to the ticket system broke", ConnectionError("hung up")),
+        ("The ticket system sent nonsense (a RuntimeError)", RuntimeError("nonsense")),
+    ):
+        ann, bob = Tab(app), Tab(app, 2)
+        await system.is_heard_by(ann, bob)
+        heard = len(system.subscriptions)
+        system.sends(end)
+        if not await ann.ends():  # an error may leave it open
+            ann.request.disconnect()
+        assert heard, "A board was opened, but live_sales() was not called."
+        assert await system.all_closed(1), (
+            f"{how}, and Ann's board ended. Bob watches another show. "
+            f"Subscriptions: {system.described}. "
+            "Expected: only Bob's is open; a board that ends closes its own."
+        )
+        bob.request.disconnect()
+        await bob.request.finished()
+    nobody = Tab(app, 4711)
+    await nobody.request.finished()
+    assert await system.all_closed(), (
+        f"A client asked for a show that does not exist and got status "
+        f"{nobody.request.status}. Subscriptions: {system.described}. "
+        "Expected: none is left open."
+    )
+
+
+# ---------------------------------------------------------------- step 4
+
+
 @pytest.mark.step(4)
-async def test_an_unknown_show_is_answered_404(app: RunningApp) -> None:
+async def test_an_unknown_show_gets_a_404(
+    app: RunningApp, system: TicketSystem, database: Database
+) -> None:
     """A status can be chosen only before the stream has begun."""
-    app.replace("live_sales", TicketSystem().live_sales)
-    ann = exchange(app, "GET", "/shows/4711/board")
-    await ann.finished()
-    assert ann.status == 404, (
-        "Ann asked for the board of a show that does not exist, and was answered "
-        f"{ann.status}. "
-        "Expected: 404, before anything is streamed."
+    for show_id in (4711, 2):
+        tab = Tab(app, show_id)
+        await tab.request.finished()
+        assert tab.request.status == 404, (
+            f"Ann asked for the board of show {show_id}, which does not exist. She got "
+            f"status {tab.request.status}. Expected: 404, before anything is streamed."
+        )
+    await database.execute("insert into shows (id, title) values (2, 'Medea')")
+    system.is_sold_out(2)
+    tab = Tab(app, 2)
+    await tab.request.finished()
+    assert tab.request.status == 200, (
+        "Show 2 was added to the database, and Ann asked for its board again. She got "
+        f"status {tab.request.status}. Expected: 200, because the show exists now."
     )
 
 
 @pytest.mark.step(4)
-async def test_trouble_on_the_way_is_told_as_an_event(app: RunningApp) -> None:
-    """After the first byte, an error can be told only by what is streamed."""
-    broken = ConnectionError("the line is dead")
-    system = TicketSystem(Sale(1, "A1"), Sale(2, "A2"), then=broken)
-    app.replace("live_sales", system.live_sales)
+async def test_a_broken_subscription_sends_an_event_trouble(
+    app: RunningApp, system: TicketSystem, database: Database
+) -> None:
+    """After the first byte, only the stream itself can report an error."""
+    await database.execute("insert into shows (id, title) values (2, 'Medea')")
+    for broken, sold in (
+        (ConnectionResetError("reset by peer"), 0),
+        (ConnectionError("the connection is dead"), 2),
+    ):
+        ann, cleo = Tab(app), Tab(app, 2)
+        await system.is_heard_by(ann, cleo)
+        if sold:
+            await system.sells(Sale(1, "A1"), Sale(2, "A2"))
+        system.sends(broken)
+        await ann.request.finished()
+        names = [e.name for e in ann.events if e.name in ("sale", "trouble")]
+        whole = ann.request.complete
+        assert (names, whole) == (["sale"] * sold + ["trouble"], True), (
+            f"{sold} seats were sold, then the subscription raised {broken!r}. Ann's "
+            f"browser read: {ann.read}. The response was "
+            f"{'complete' if whole else 'broken off'}.{_no_data(ann)} "
+            "Expected: all sales, then an event 'trouble', then a regular end."
+        )
+        system.is_sold_out(2)
+        await cleo.request.finished()
+        names = [event.name for event in cleo.events]
+        assert ("trouble" in names, cleo.request.complete) == (False, True), (
+            "Cleo watched another show, which was then sold out. Her browser read: "
+            f"{cleo.read}. Expected: a regular end without an event 'trouble'."
+        )
 
-    ann = exchange(app, "GET", BOARD)
-    await ann.finished()
-    names = [e.name for e in events_of(ann) if e.name in ("sale", "trouble")]
-    unheard = (
-        "Something called trouble was sent, but a browser passes over an event that "
-        "has no data. "
-    )
-    assert "trouble" in names, (
-        "Two seats were sold, then the line to the ticket system broke. Ann's board "
-        "has stopped, and no event tells her that it is out of date. "
-        f"{unheard if b'trouble' in ann.body else ''}"
-        "Expected: an event called 'trouble'."
-    )
-    assert (names, ann.complete) == (["sale", "sale", "trouble"], True), (
-        "Two seats were sold, then the line to the ticket system broke. Ann's browser "
-        f"read: {in_words(ann)}. The stream was "
-        f"{'ended' if ann.complete else 'torn off'}. "
-        "Expected: both sales, then the event 'trouble', then a regular end."
-    )
-    await settle()
-    assert system.lines_in_use == 0, (
-        "The line to the ticket system broke, and nobody hung up. "
-        "Expected: a broken line is given back, too."
-    )
-    app.replace("live_sales", TicketSystem(Sale(1, "A1")).live_sales)
-    bob = exchange(app, "GET", BOARD)
-    await bob.finished()
-    assert "trouble" not in [event.name for event in events_of(bob)], (
-        "The show was sold out, and Bob's board ended as it should. It told him of "
-        "trouble. "
-        "Expected: no event 'trouble' when there is none."
-    )
+
+def _no_data(tab: Tab) -> str:
+    """Say it if an event `trouble` was sent that a browser ignores."""
+    if "\nevent: trouble\n" not in tab.request.body.decode().replace("\r\n", "\n"):
+        return ""
+    if any(event.name == "trouble" for event in tab.events):
+        return ""
+    return " It ignores an event that has no data."
+
+
+# ---------------------------------------------------------------- step 5
 
 
 @pytest.mark.step(5)
-async def test_a_board_that_waits_holds_no_connection(
-    app: RunningApp, database: Database
+async def test_a_waiting_board_holds_no_connection(
+    app: RunningApp, system: TicketSystem, database: Database
 ) -> None:
-    """A stream may last for hours, and what it holds is held for hours."""
-    await sold(database, Sale(1, "A1"))
-    system = TicketSystem(then=Gate("the next sale"))
-    app.replace("live_sales", system.live_sales)
+    """A stream may last for hours, and it holds for hours what it has acquired."""
+    await system.stores(Sale(1, "A1"))
 
-    with before_sales_are_read(database, lambda: begun(ann)) as lent:
-        ann = exchange(app, "GET", BOARD)
-        await system.waits()
-    await until_stalled(
-        until(lambda: database.out == 0),
-        otherwise="Ann's board showed all sales and waited for the next one. "
-        "Meanwhile a connection to the database was lent out to it. "
-        "Expected: a board that waits holds no connection.",
+    with before_sales_are_read(database, lambda: begun(ann)) as in_use:
+        ann = Tab(app)
+        await until(lambda: bool(in_use), ann)
+        await system.is_heard_by(ann)
+    bob = Tab(app)
+    await system.is_heard_by(ann, bob)
+    expected = "Expected: a waiting board holds no connection."
+    assert await until(lambda: database.out == 0), (
+        "Ann's and Bob's boards showed all sales and waited for the next one. "
+        f"Database connections in use meanwhile: {database.out}. {expected}"
     )
-    assert 0 not in lent, (
-        "Ann's board read the past sales over a connection that had been given back "
-        "to the pool already. The next customer may be given the same one. "
-        "Expected: a connection is given back when it has been read from."
+    assert 0 not in in_use, (
+        "A board read the past sales on a connection that had already been returned "
+        "to the pool, where another request may take it. "
+        "Expected: the session is closed after the query, not before."
+    )
+    await system.sells(Sale(2, "A2"))
+    await ann.shows("A1", "A2", story="A2 was sold.", expected="A1 and A2.")
+    missing = Tab(app, 4711)
+    await missing.request.finished()
+    assert await until(lambda: database.out == 0), (
+        "Then A2 was sold, and a client asked for a show that does not exist. "
+        f"Database connections in use now: {database.out}. {expected}"
     )
 
 
 @pytest.mark.step(5)
 async def test_a_slow_reader_holds_no_connection(
-    app: RunningApp, database: Database
+    app: RunningApp, system: TicketSystem, database: Database
 ) -> None:
-    """Between two parts of a stream lies as much time as the customer takes."""
-    await sold(database, *(Sale(n, f"A{n}") for n in range(1, 21)))
-    app.replace("live_sales", TicketSystem().live_sales)
+    """Between two parts of a stream, the network may take any time."""
+    past = [Sale(n, f"A{n}") for n in range(1, 21)]
+    await system.stores(*past)
     tunnel = Gate("the end of the tunnel")
+    stops = {"the first past sale": "A1", "the last past sale": "A20", "a sale": "A21"}
+    tabs = [Tab(app, network=tunnel, full_at=seat) for seat in stops.values()]
+    await until(lambda: tunnel.count == 2)
+    await system.is_heard_by(tabs[2])
+    # So many that a generator which runs ahead of the network has to wait.
+    await system.sells(*(Sale(n, f"A{n}") for n in range(21, 41)))
+    await until(lambda: tunnel.count == 3)
+    assert await until(lambda: database.out == 0), (
+        "20 seats had been sold when three passengers opened the board, and then A21 "
+        "to A40 were sold. Their train is in a tunnel, and their networks stopped at "
+        f"A1, A20 and A21. Database connections in use meanwhile: {database.out}. "
+        "Expected: no connection waits for a client's network."
+    )
 
-    exchange(slow_reader(app, tunnel, b"A1"), "GET", BOARD)
-    await tunnel.entered()
-    await until_stalled(
-        until(lambda: database.out == 0),
-        otherwise="20 seats had been sold when Ann opened the board. Her train went "
-        "into a tunnel before she had read the first. As long as the tunnel lasted, "
-        "a connection to the database was lent out to her board. "
-        "Expected: no connection waits for a customer's network.",
+
+# ---------------------------------------------------------------- step 6
+
+
+@pytest.mark.step(6)
+async def test_a_reconnecting_browser_gets_what_it_missed(
+    app: RunningApp, system: TicketSystem
+) -> None:
+    """A browser that reconnects sends the id of the last event that it has read."""
+    past = {8: "A8", 9: "A3", 10: "A8", 1000: "A1"}
+    await system.stores(*(Sale(n, seat) for n, seat in past.items()))
+    for after in ("9", "", "1000", "8"):  # one after another, and at the same time
+        tab = Tab(app, after=after)
+        missed = [seat for n, seat in past.items() if n > int(after or 0)]
+        story = f"Sales so far: {past}. A browser opened the board, and "
+        story += (
+            f"sent 'Last-Event-ID: {after}'." if after else "it was its first time."
+        )
+        expected = "the sales with a higher number, then new ones, each of them once."
+        await tab.shows(*missed, story=story, expected=f"{missed}: {expected}")
+        await system.is_heard_by(tab)
+        number = max(past) + 7
+        past[number] = f"B{number}"
+        await system.sells(Sale(number, past[number]))
+        await tab.shows(
+            *missed,
+            past[number],
+            story=f"{story} Then {past[number]} was sold.",
+            expected=f"{[*missed, past[number]]}: {expected}",
+        )
+    system.sends(ConnectionError("the connection is dead"))
+    await tab.request.finished()
+    await system.stores(Sale(2000, "C1"))
+    again = Tab(app, after=tab.last_event_id)
+    await again.shows(
+        "C1",
+        story="Ann had read every sale when the subscription broke. Then C1 was sold, "
+        f"and her browser came back with 'Last-Event-ID: {tab.last_event_id}'.",
+        expected="C1 alone, because she has read the others. The browser sends the "
+        "last id of the stream, whichever event had it.",
     )
 
 
 @pytest.mark.step(6)
-async def test_who_comes_back_is_told_what_is_new(
-    app: RunningApp, database: Database
+async def test_sales_while_a_board_opens_are_sent_once(
+    app: RunningApp, system: TicketSystem
 ) -> None:
-    """A browser that comes back says the last id that it has read."""
-    await sold(database, *(Sale(n, f"A{n}") for n in (8, 9, 10)))
-    system = TicketSystem(Sale(11, "A11"))
-    app.replace("live_sales", system.live_sales)
+    """Between two sources, a sale is in neither or in both, unless the order is right.
 
-    ann = exchange(app, "GET", BOARD, headers={"Last-Event-ID": "9"})
-    await ann.finished()
-    told = seats_told(ann)
-    assert not {"A8", "A9"} & set(told), (
-        "Ann's board had shown every sale up to number 9, when her connection broke. "
-        "Her browser came back and said so, and was told of sale 8 or 9 again. "
-        "Expected: who comes back is told what is new."
-    )
-    assert told == ["A10", "A11"], (
-        "Ann's board had shown every sale up to number 9, when her connection broke. "
-        "Meanwhile A10 was sold, and afterwards A11. When she came back, she was told "
-        f"{told}. "
-        "Expected: what she has missed, then what comes, each sale once."
-    )
-
-    async def sold_before_the_line_was_up() -> None:
-        await sold(database, Sale(12, "A12"))
-
-    async def sold_after_the_line_was_up() -> None:
-        await sold(database, Sale(13, "A13"))
-
-    busy = TicketSystem(
-        Sale(13, "A13"),
-        Sale(14, "A14"),
-        before=sold_before_the_line_was_up,
-        after=sold_after_the_line_was_up,
-    )
-    app.replace("live_sales", busy.live_sales)
-    bob = exchange(app, "GET", BOARD, headers={"Last-Event-ID": "10"})
-    await bob.finished()
-    told = seats_told(bob)
-    assert told == ["A12", "A13", "A14"], (
-        "While Bob's board was being opened, A12 was sold before his line to the "
-        f"ticket system was up, and A13 after it. Then came A14. He was told {told}. "
-        "Expected: A12, A13 and A14, each of them once."
-    )
-
-
-# --- The ticket system, and what a browser makes of a stream --------
-
-
-class TicketSystem:
-    """Tells the same *sales* to each caller, and *then* waits, breaks, or hangs up.
-
-    A gate among the sales is one that is made when the test opens it.
+    The clean order is: subscribe, then read, then skip what has been sent.
     """
-
-    def __init__(
-        self,
-        *sales: Sale | Gate,
-        then: Gate | Exception | None = None,
-        before: Callable[[], Awaitable[None]] = settle,
-        after: Callable[[], Awaitable[None]] = settle,
-    ) -> None:
-        self.sales, self.then = sales, then
-        self.before, self.after = before, after
-        self.calls = self.lines_in_use = self.hanging_up = 0
-
-    @property
-    def in_use(self) -> str:
-        """Say how many lines are in use, and whether anybody began to hang up."""
-        end = (
-            "Hanging up had begun, and was cut off before it was done"
-            if self.hanging_up
-            else "Nobody had begun to hang up"
-        )
-        return f"{self.lines_in_use} line to the ticket system is still in use. {end}"
-
-    async def waits(self) -> None:
-        """Wait until a board has heard all sales and wants one more."""
-        assert isinstance(self.then, Gate), "only a gate can be waited at"
-        await self.then.entered()
-
-    def live_sales(self, show_id: int) -> "Call":
-        """Stand in for live_sales() of app.py."""
-        return Call(self)
-
-
-class Call:
-    """A call, as an async context manager. The garbage collector does not end it."""
-
-    def __init__(self, system: TicketSystem) -> None:
-        self.system, self.is_up = system, True
-
-    async def __aenter__(self) -> AsyncIterator[Sale]:
-        await self.system.before()
-        self.system.calls += 1
-        self.system.lines_in_use += 1
-        await self.system.after()
-        return self.line()
-
-    async def __aexit__(self, *error: object) -> None:
-        self.is_up = False
-        self.system.hanging_up += 1
-        await settle(5)  # hanging up takes a moment
-        self.system.hanging_up -= 1
-        self.system.lines_in_use -= 1
-
-    async def line(self) -> AsyncIterator[Sale]:
-        """Tell what a caller hears: as in app.py, by an async generator.
-
-        Who cancels one that is waited for has ended it.
-        """
-        for sale in self.system.sales:
-            await self.pause()
-            yield await sale() if isinstance(sale, Gate) else sale
-        await self.pause()
-        if isinstance(self.system.then, Exception):
-            raise self.system.then
-        if self.system.then is not None:
-            await self.system.then()
-
-    async def pause(self) -> None:
-        await asyncio.sleep(0)
-        if not self.is_up:
-            raise ConnectionError("this line has been hung up already")
-
-
-class Watched:
-    """The app, telling when a request is over."""
-
-    def __init__(self, app: RunningApp) -> None:
-        self.app, self.started = app, app.started
-        self.request_over = asyncio.Event()
-
-    async def asgi(self, scope: Message, receive: Receive, send: Send) -> None:
-        try:
-            await self.app.asgi(scope, receive, send)
-        finally:
-            self.request_over.set()
-
-
-def slow_reader(app: RunningApp, network: Gate, marker: bytes) -> Asgi:
-    """Return the app for a customer whose network is full when *marker* is sent."""
-
-    async def asgi(scope: Message, receive: Receive, send: Send) -> None:
-        async def send_slowly(message: Message) -> None:
-            if marker in message.get("body", b""):
-                await network()
-            await send(message)
-
-        await app.asgi(scope, receive, send_slowly)
-
-    return asgi
-
-
-@dataclass
-class Event:
-    """An event, as a browser hands it over."""
-
-    name: str
-    id: str
-    data: str
-
-
-def events_of(answer: Exchange) -> list[Event]:
-    """Read what was sent, by the rules that browsers follow."""
-    found, name, last_id, data = [], "", "", list[str]()
-    for line in re.split("\r\n|\n|\r", answer.body.decode()):
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if line and field == "event":
-            name = value
-        elif line and field == "data":
-            data.append(value)
-        elif line and field == "id" and "\0" not in value:
-            last_id = value
-        elif not line:
-            if data:
-                found.append(Event(name or "message", last_id, "\n".join(data)))
-            name, data = "", []
-    return found
-
-
-def as_json(text: str) -> object:
-    """Return the seat and greeting in *text*, or the text if it is not such JSON."""
-    try:
-        found = json.loads(text)
-        return {"seat": found["seat"], "greeting": found["greeting"]}
-    except (ValueError, TypeError, KeyError):
-        return text
-
-
-def in_words(answer: Exchange) -> str:
-    """Tell what a browser read."""
-    return (
-        "; ".join(
-            f"name {event.name!r}, id {event.id!r}, data {event.data!r}"
-            for event in events_of(answer)
-        )
-        or "nothing"
+    await system.stores(Sale(10, "A10"), Sale(12, "A12"))
+    network = Gate("Bob's network")
+    moments = iter(
+        [
+            lambda: system.sells(Sale(13, "A13"), Sale(15, "A15")),
+            lambda: system.sells(Sale(16, "A16"), Sale(18, "A15"), Sale(20, "A20")),
+        ]
     )
 
+    async def sell() -> None:
+        if moment := next(moments, None):
+            await moment()
 
-def seats_told(answer: Exchange) -> list[str]:
-    """Return the seats in what was sent, in order, however it is written."""
-    return re.findall(r"\b(A\d+)\b", answer.body.decode())
-
-
-async def until(true: Callable[[], bool], clock: Clock | None = None) -> None:
-    """Wait until *true* holds; with a *clock*, time passes meanwhile."""
-    while not true():  # `until_stalled` ends it
-        await (clock.advance(0.1) if clock else asyncio.sleep(0))
-
-
-async def collected(app: RunningApp) -> None:
-    """Let go of everything that nobody uses any more, errors that were kept too."""
-    await settle()
-    app.errors.clear()
-    gc.collect()
-    await settle()
-
-
-async def begun(answer: Exchange) -> None:
-    """Wait until *answer* has begun, or cannot begin before somebody else goes on."""
-    for _ in range(100):
-        if answer.started:
-            return
-        await asyncio.to_thread(int)  # whoever needs a thread gets on as well
-
-
-@contextmanager
-def before_sales_are_read(
-    database: Database, wait: Callable[[], Awaitable[None]]
-) -> Iterator[list[int]]:
-    """Do *wait* when the app is about to read sales; count what is lent out then."""
-    lent: list[int] = []
-
-    def on_statement(connection: object, cursor: object, sql: str, *_: object) -> None:
-        if re.search(r"\bfrom\s+sales\b", sql, re.IGNORECASE):
-            await_only(wait())
-            lent.append(database.out)
-
-    event.listen(Engine, "before_cursor_execute", on_statement)
-    try:
-        yield lent
-    finally:
-        event.remove(Engine, "before_cursor_execute", on_statement)
-
-
-async def sold(database: Database, *sales: Sale) -> None:
-    """Store *sales*, as the ticket system does before it tells of them."""
-    for sale in sales:
-        await database.execute(
-            "insert into sales (number, show_id, seat, greeting) values (?, ?, ?, ?)",
-            *(sale.number, sale.show_id, sale.seat, sale.greeting),
-        )
+    system.before = system.after = sell
+    bob = Tab(app, after="10", network=network, full_at="A12")
+    await until(lambda: network.count > 0)
+    await system.sells(Sale(21, "A21"), Sale(30, "A30"))
+    network.open()
+    seats = ["A12", "A13", "A15", "A16", "A15", "A20", "A21", "A30"]
+    await until(lambda: len(bob.seats) >= len(seats), bob)
+    await collected()
+    await bob.shows(
+        *seats,
+        story="While Bob's board was being opened, A13 and A15 were sold before the "
+        "subscription was up, A16, A15 (a second time) and A20 after that, and A21 "
+        "and A30 while his network was slow.",
+        expected=f"{seats}, each of these sales once.",
+    )

@@ -69,38 +69,38 @@ FoundShow = Annotated[Show, Depends(find_show)]
 
 # In a dependency, the clean-up runs to its end. In a generator that is
 # cancelled, the first `await` of the clean-up is cancelled as well.
-async def open_line(show: FoundShow) -> AsyncIterator[Sales]:
-    async with live_sales(show.id) as line:
-        yield line
+async def subscribe(show: FoundShow) -> AsyncIterator[Sales]:
+    async with live_sales(show.id) as live:
+        yield live
 
 
-Line = Annotated[Sales, Depends(open_line)]
+LiveSales = Annotated[Sales, Depends(subscribe)]
 
 
 @app.get("/shows/{show_id}/board", response_class=EventSourceResponse)
 async def board(
     show: FoundShow,
-    line: Line,
+    live: LiveSales,
     last_event_id: Annotated[int, Header()] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Tell the sales of a show: first the past ones, then live."""
-    # The line is up already: a sale made from here on may come twice,
-    # but none is lost. `last` is the number of the last one told.
+    """Stream the sales of a show: first past ones, then live ones."""
+    # The subscription is open already, so no sale is lost from here on.
+    # One may come twice. `last` is the number of the last sale sent.
     last = last_event_id
     query = select(Sale).filter_by(show_id=show.id)
     query = query.where(Sale.number > last)
-    async with Session() as db:  # read it all, then let go
+    async with Session() as db:  # read all rows, then close
         sales = list(await db.scalars(query.order_by(Sale.number)))
     for sale in sales:
         last = sale.number
         yield as_event(sale)
     try:
-        async for sale in line:
+        async for sale in live:
             if sale.number > last:
                 last = sale.number
                 yield as_event(sale)
     except ConnectionError:
-        # The 200 is on its way. Only an event can tell it now.
+        # The 200 has been sent. Only an event can report it now.
         yield ServerSentEvent(data="no live sales", event="trouble")
 
 
@@ -117,18 +117,18 @@ log = logging.getLogger("uvicorn.error")
 
 @asynccontextmanager
 async def live_sales(show_id: int) -> AsyncIterator[Sales]:
-    """Call the ticket system, and hang up at the end."""
+    """Subscribe to the sales of a show; unsubscribe at the end."""
     await asyncio.sleep(0.1)
-    log.info("a line to the ticket system is in use")
+    log.info("a subscription to the ticket system is open")
     try:
         yield sell_five_seats(show_id)
     finally:
         await asyncio.sleep(0.1)
-        log.info("a line to the ticket system is free again")
+        log.info("a subscription to the ticket system is closed")
 
 
 async def sell_five_seats(show_id: int) -> Sales:
-    """Sell a seat every second, and say so. Then it is sold out."""
+    """Sell a seat every second and yield it, until it is sold out."""
     for seat in ("A1", "A2", "A3", "A4", "A5"):
         await asyncio.sleep(1)
         sale = Sale(show_id=show_id, seat=seat, greeting="From\nBob")

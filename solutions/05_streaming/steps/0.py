@@ -64,25 +64,25 @@ DB = Annotated[AsyncSession, Depends(get_db)]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
 
-# TODO 5: a board that waits holds no connection to the database.
+# TODO 5: a waiting board holds no connection to the database.
 @app.get("/shows/{show_id}/board")
 async def board(show_id: int, db: DB) -> StreamingResponse:
-    """Tell the sales of a show: first the past ones, then live."""
+    """Stream the sales of a show: first past ones, then live ones."""
     events = board_events(show_id, db)
     return StreamingResponse(events, media_type="text/event-stream")
 
 
 async def board_events(show_id: int, db: DB) -> AsyncIterator[str]:
-    # TODO 4: no such show is a 404; a line that breaks is an event.
+    # TODO 4: an unknown show is a 404; a broken subscription an event.
     if await db.get(Show, show_id) is None:
         raise HTTPException(404, "show not found")
-    # TODO 3: a tab that was closed gives its line back.
-    async with live_sales(show_id) as line:
-        # TODO 6: who comes back is told what is new, each sale once.
+    # TODO 3: a closed tab closes its subscription.
+    async with live_sales(show_id) as live:
+        # TODO 6: a reconnecting browser gets only what it missed.
         query = select(Sale).filter_by(show_id=show_id)
         sales = list(await db.scalars(query.order_by(Sale.number)))
         # TODO 1: a sale is on the board before the next one is made.
-        sales += [sale async for sale in line]
+        sales += [sale async for sale in live]
     for sale in sales:
         yield as_event(sale)
 
@@ -100,18 +100,18 @@ log = logging.getLogger("uvicorn.error")
 
 @asynccontextmanager
 async def live_sales(show_id: int) -> AsyncIterator[Sales]:
-    """Call the ticket system, and hang up at the end."""
+    """Subscribe to the sales of a show; unsubscribe at the end."""
     await asyncio.sleep(0.1)
-    log.info("a line to the ticket system is in use")
+    log.info("a subscription to the ticket system is open")
     try:
         yield sell_five_seats(show_id)
     finally:
         await asyncio.sleep(0.1)
-        log.info("a line to the ticket system is free again")
+        log.info("a subscription to the ticket system is closed")
 
 
 async def sell_five_seats(show_id: int) -> Sales:
-    """Sell a seat every second, and say so. Then it is sold out."""
+    """Sell a seat every second and yield it, until it is sold out."""
     for seat in ("A1", "A2", "A3", "A4", "A5"):
         await asyncio.sleep(1)
         sale = Sale(show_id=show_id, seat=seat, greeting="From\nBob")

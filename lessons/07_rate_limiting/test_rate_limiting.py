@@ -84,8 +84,8 @@ async def test_the_window_slides_and_refused_calls_do_not_count(
     statuses: dict[str, list[int | None]] = {ANN: [], BOB: []}
     for moment in moments:
         await clock.advance(moment - clock.now)
-        statuses[ANN].append((await seats(app, ANN)).status)
         statuses[BOB].append((await ticket(app, BOB)).status)
+        statuses[ANN].append((await seats(app, ANN)).status)
 
     for name, page, customer in (("Ann", "seats", ANN), ("Bob", "tickets", BOB)):
         seen = list(zip(moments, statuses[customer], strict=True))
@@ -104,27 +104,28 @@ async def test_retry_after_is_the_time_until_the_next_call_is_served(
 ) -> None:
     """Retry-After says when the oldest call leaves the window, rounded up."""
     open_the_box_office(app, clock)
-    pages = (("Ann", seats, ANN), ("Bob", ticket, BOB))
+    pages = (("Bob", ticket, BOB), ("Ann", seats, ANN))
     for refused_at, expected in (5.5, "5"), (7, None):
         start = clock.now
         for moment in (0, 1, 2, refused_at):
             await clock.advance(start + moment - clock.now)
             last = [await page(app, customer) for _, page, customer in pages]
         waits = [answer.headers.get("retry-after", "nothing") for answer in last]
-        for (name, _, _), answer, wait in zip(pages, last, waits, strict=True):
+        told = list(zip(pages, last, waits, strict=True))
+        for (name, _, _), answer, wait in reversed(told):
             assert (answer.status, wait) == (429, expected or wait), (
                 f"{name} was served at 0, 1 and 2 s. The call at {refused_at} s got "
                 f"{answer.status}, with Retry-After: {wait}. "
                 f"Expected: 429 with Retry-After: {expected}, the whole seconds until "
                 "the first call is ten seconds old. One second less is too early."
             )
-        told = seconds(last[0]) or 0
-        await clock.advance(max(told - 1, 0))
+        seen = seconds(last[0]) or 0
+        await clock.advance(max(seen - 1, 0))
         early = [(await page(app, customer)).status for _, page, customer in pages]
         await clock.advance(1)
         late = [(await page(app, customer)).status for _, page, customer in pages]
         assert (early, late) == ([429, 429], [200, 200]), (
-            f"Ann and Bob were refused at {refused_at} s with Retry-After: {told}. "
+            f"Ann and Bob were refused at {refused_at} s with Retry-After: {seen}. "
             f"They called one second before that and got {early}, and then on time "
             f"and got {late}. "
             "Expected: 429 before that time, and 200 from then on."

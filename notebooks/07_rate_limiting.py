@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 07 · Rate limiting, in the laboratory
+# # 07 · Rate limiting, the notebook
 #
-# **You will see** how many calls a window lets through, what one `await` does to a limit, and who may say who is calling.
+# **You will see** how many calls a window serves, what one `await` does to a limit, and which part of a header is true.
 # Predict before you run a cell.
 # The lesson: [07 · Rate limiting](../docs/lessons/07_rate_limiting.md). To run this yourself: `make lesson-07 notebook`.
 
@@ -20,26 +20,26 @@ from workshop.timeline import record
 # %% [markdown]
 # ## Two programmes in ten seconds
 #
-# At the door, everybody gets two free programmes in ten seconds.
-# A limit is a rule about times, so we can ask it about times, without waiting for them.
+# At the door, each visitor gets two free programmes in ten seconds.
+# A limit is a rule about times, so we can pass it the times instead of waiting for them.
 
 # %%
 LIMIT, WINDOW = 2, 10
 
 
 class Fixed:
-    """Counts in drawers: 0 to 10, 10 to 20, and so on."""
+    """Counts in fixed slots: 0 to 10, 10 to 20, and so on."""
 
     def __init__(self):
-        self.drawers = defaultdict(int)
+        self.slots = defaultdict(int)
 
     def allows(self, now):
-        self.drawers[now // WINDOW] += 1
-        return self.drawers[now // WINDOW] <= LIMIT
+        self.slots[now // WINDOW] += 1
+        return self.slots[now // WINDOW] <= LIMIT
 
 
 class Sliding:
-    """Remembers when, and looks back from now."""
+    """Remembers times, and looks back from now."""
 
     def __init__(self):
         self.times = []
@@ -52,7 +52,7 @@ class Sliding:
 
 
 # %% [markdown]
-# **Predict.** Somebody comes at 8, 9, 10, 11 and 19 seconds. How many programmes does each of the two give out?
+# **Predict.** A visitor comes at 8, 9, 10, 11 and 19 seconds. How many programmes does each of the two give out?
 
 
 # %%
@@ -69,20 +69,20 @@ for limit in (Fixed(), Sliding()):
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Drawers give out four within three seconds: two at the end of one, two at the beginning of the next.
-# Looking back from now, no ten seconds have more than two.
+# `Fixed` gives out four within three seconds: two at the end of one slot and two at the beginning of the next.
+# `Sliding` never gives out more than two in any ten seconds.
 #
 # </details>
 #
-# **Your turn.** `Sliding` forgets calls that it refused. Let it remember them, too:
-# give it `[*recent, now]` in any case, and ask it about every second from 0 to 40. What changes for an impatient visitor?
+# **Your turn.** `Sliding` does not record refused calls. Let it record them as well:
+# always assign `[*recent, now]`, and ask it about every second from 0 to 40. What changes for an impatient visitor?
 #
 # ## Come back later
 #
 # A visitor came at 0.5 and 0.6 seconds, and is refused at 4.
-# `Retry-After` has whole seconds.
+# `Retry-After` contains whole seconds.
 #
-# **Predict.** For each way of rounding: is the visitor served when he comes back as told?
+# **Predict.** For each way of rounding: is the visitor served on coming back at that time?
 
 # %%
 for rounded in (floor, round, ceil):
@@ -95,14 +95,14 @@ for rounded in (floor, round, ceil):
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# 6.5 seconds are left. Rounded down he comes too early, and so he does with `round()`, which goes to the even number.
-# Up is the only way that never lies.
+# 6.5 seconds are left. Rounding down is too early, and so is `round()`, which rounds to the even number.
+# Only rounding up is always true.
 #
 # </details>
 #
 # ## A burst
 #
-# Now the door asks its book, which takes fifty milliseconds to read and fifty to write.
+# Now the count is in a book, which takes fifty milliseconds to read and fifty to write.
 #
 # **Predict.** Five visitors come at the same moment. How many get a programme?
 
@@ -144,12 +144,12 @@ await play(burst(looks_then_writes, "Look, then write"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Five, and the book says one. All of them read before anybody has written.
-# Between a look and its consequence there is an `await`, and there everybody else comes in.
+# Five, and the book says one. All five read the book before any of them has written to it.
+# There is an `await` between the check and the new count, and other tasks run there.
 #
 # </details>
 #
-# **Predict.** This door decides first and writes afterwards. It has an `await`, too. Does it hold?
+# **Predict.** This door decides first and writes afterwards. It contains an `await` as well. Does the limit hold?
 
 
 # %%
@@ -167,14 +167,14 @@ await play(burst(decides_then_writes, "Decide, then write"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# It does: two. Counting and comparing happen in one piece, and on one loop nobody comes in between.
-# A second process has a second number, though.
+# It does: two. There is no `await` between counting and comparing, so on one event loop no other task runs in between.
+# A second process has a count of its own, though.
 #
 # </details>
 #
 # ## Two doors, one book
 #
-# Two processes count together in Redis, a real one.
+# Two processes share one count in a real Redis.
 #
 # **Predict.** Both doors read, then write. Two visitors come at once. What is the number in the end?
 
@@ -216,17 +216,17 @@ await play(two_doors(count_at_once, "One command"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# One, and two. Redis does a command in one piece, whoever else asks.
-# What needs more than one command needs a transaction or a script.
+# One, and two. Redis executes one command at a time, so `INCR` is atomic.
+# If you need more than one command, use a transaction or a script.
 #
 # </details>
 #
 # ## Who is calling?
 #
-# Behind proxies, each of them writes at the end of `X-Forwarded-For` whom it has seen.
-# Ours is the last one. A visitor at 203.0.113.9 sends a header of his own making.
+# Each proxy appends the address that it has seen to `X-Forwarded-For`.
+# Our proxy is the last one. A visitor at 203.0.113.9 sends a made-up header.
 #
-# **Predict.** Which of these did he write himself?
+# **Predict.** Which entries did the visitor write?
 
 
 # %%
@@ -242,14 +242,14 @@ for made_up in ("", "198.51.100.1", "198.51.100.2, 10.0.0.1"):
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Everything but the last one, which our own proxy has seen.
-# Who believes the first one lets everybody have as many limits as he can invent addresses.
+# All but the last one, which our own proxy has added.
+# If you use the first one, a client gets as many limits as it can make up addresses.
 #
 # </details>
 #
 # ## The same in real time
 #
-# Five visitors at the top of a cell: is the burst as large?
+# The same five visitors, with the real clock: is the burst as large?
 
 # %%
 real = await burst(looks_then_writes, "In real time")
@@ -261,10 +261,10 @@ real
 until_the_end.close()
 
 # %% [markdown]
-# ## Three lines to keep
+# ## Three points to remember
 #
-# - A window slides, or its edge lets twice as many through; and the time to come back is rounded up.
-# - Look and decide without an `await` in between, or let the database do both.
-# - An address is what somebody trustworthy has seen, never what the caller says.
+# - Use a sliding window, because fixed slots let twice as many through around their edge. Round `Retry-After` up.
+# - Check and count without an `await` in between, or let the database do both.
+# - Use the address that your own proxy has seen, never one that the client has sent.
 #
 # Now keep the scalpers out: [lesson 07](../docs/lessons/07_rate_limiting.md), `make lesson-07`.

@@ -1,6 +1,6 @@
-"""Who calls the box office when, for `make lesson-07 timeline`.
+"""The calls to the box office in `make lesson-07 timeline`.
 
-The outside world is as slow as in app.py, only less so.
+The outside world is slow, as in app.py, but less slow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ async def burst(stage: Stage) -> None:
 
 
 async def ticket(stage: Stage) -> None:
-    """A ticket is printed, and somebody asks for seats meanwhile."""
+    """A ticket is printed, and meanwhile another customer asks for seats."""
     stage.request("GET", "/tickets/K7")
     stage.request("GET", "/shows/1/seats", at=40)
 

@@ -44,6 +44,8 @@ SEATS: Numbers = {
 }
 # Longer than any time limit that an app may have added, in seconds.
 LONG = 90
+# "At once", for an app that looks several times a second.
+MOMENT = 0.2
 
 
 class NoConnectionError(Exception):
@@ -189,11 +191,12 @@ async def responds(request: Exchange) -> bool:
 
 
 async def is_over(request: Exchange, clock: Clock | None = None) -> bool:
-    """Wait until *request* has ended, and let time pass if it sleeps meanwhile."""
-    if not await becomes(lambda: request.done) and clock is not None:
-        await clock.advance(LONG)
-        await becomes(lambda: request.done)
-    return request.done
+    """Wait until *request* has ended, and let time pass in case it sleeps meanwhile."""
+    if clock is not None:
+        await clock.advance(1)
+        if not await becomes(lambda: request.done):
+            await clock.advance(LONG)
+    return await becomes(lambda: request.done)
 
 
 def told(request: Exchange) -> str:
@@ -203,10 +206,12 @@ def told(request: Exchange) -> str:
     return f"{request.status}: {str(in_order(request.content))[:200]}"
 
 
-def says(request: Exchange, key: str) -> object:
-    """Return what the response has under *key*; names in alphabetical order."""
+def got(request: Exchange, *keys: str) -> tuple[object, ...]:
+    """Return the status, and what the response has under *keys*."""
     body = in_order(request.content)
-    return body.get(key) if isinstance(body, dict) else None
+    return request.status, *(
+        body.get(key) if isinstance(body, dict) else None for key in keys
+    )
 
 
 def in_order(body: object) -> object:

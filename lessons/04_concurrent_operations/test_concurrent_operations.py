@@ -72,7 +72,7 @@ async def test_five_venues_are_asked_at_the_same_time(
         await is_over(ann, clock)
     assert asked or venues.most["Hamlet"] == 5 or venues.blocked, (
         f"Ann requested the prices of five venues. At most {venues.most['Hamlet']} of "
-        "the five calls was in flight at any time, so she waited for one after another. "
+        "five calls was in flight at any time, so she waited for one after another. "
         "Expected: all five are asked before the first has answered."
     )
     assert not venues.blocked, (

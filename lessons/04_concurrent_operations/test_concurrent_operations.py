@@ -596,6 +596,8 @@ async def test_a_price_that_was_not_written_is_not_in_the_response(
     )
 
     venues.close()
+    new_prices = {venue: euros + 3 for venue, euros in PRICES["Hamlet"].items()}
+    venues.numbers = {**PRICES, "Hamlet": new_prices}
     venues.at("Dome").fail(ConnectionError("connection refused"))
     await venues.answer("Eden", "Apollo", "Bijou", "Corso")
     partial = notes_prices(app, "Hamlet", database)

@@ -92,6 +92,7 @@ class Venues:
             if asyncio.get_running_loop() is not self._loop and not await self._free():
                 self.blocked = True
                 return self.numbers[show][venue]
+            await settle(3)  # no remote call answers in the same turn of the loop
             self.most[show] = max(self.most[show], len(self.in_flight(show)) + 1)
             number: int = await self.at(venue, show)(venue, show)
             return number

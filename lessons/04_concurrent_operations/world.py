@@ -43,7 +43,7 @@ SEATS: Numbers = {
     "Macbeth": {"Apollo": 8, "Bijou": 15, "Corso": 0, "Dome": 212, "Eden": 33},
 }
 # Longer than any time limit that an app may have added, in seconds.
-LONG = 90
+LONG = 61
 # "At once", for an app that looks several times a second.
 MOMENT = 0.2
 

@@ -63,6 +63,18 @@ def test_a_crash_while_dumping_a_hanging_test_is_a_timeout(
     assert verdict.verdict is Verdict.TIMED_OUT
 
 
+def test_a_slow_import_is_not_a_test_that_hangs(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    """Before the first test starts, only the limit for the start applies."""
+    slow = f"import time\ntime.sleep(3)\n{lesson.test_file.read_text('utf-8')}"
+    lesson.test_file.write_text(slow, encoding="utf-8")
+
+    verdict = grade(lesson, answer(GOOD), limits=Limits(test_seconds=1))
+
+    assert verdict.verdict is Verdict.PASSED
+
+
 def test_output_and_logs_are_reported_per_test(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:

@@ -146,10 +146,11 @@ class WorkerProcess:
                 if event["event"] in _LAST:
                     self.output.wait_until_complete()
                     return
-                # One second more than the worker's own limit, at which it reports
-                # where it hangs.
-                deadline = time.monotonic() + limits.test_seconds + 1
-                due = deadline - 1 - _TICK_SECONDS
+                if self._begun:
+                    # One second more than the worker's own limit, at which it reports
+                    # where it hangs.
+                    deadline = time.monotonic() + limits.test_seconds + 1
+                    due = deadline - 1 - _TICK_SECONDS
             elif time.monotonic() > deadline:
                 yield {"event": "stalled"}
                 return

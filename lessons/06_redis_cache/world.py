@@ -66,7 +66,7 @@ class Database(FakeService):
     """
 
     def __init__(self) -> None:
-        """Know no show in particular."""
+        """Give every show two free seats, until `seats` says otherwise."""
         super().__init__("the database", self._look_up)
         self.seats: dict[int, Seats] = {}
 
@@ -152,12 +152,12 @@ class Door:
         loop: Any = asyncio.get_running_loop()
         connect = loop.create_connection
 
-        async def connect_elsewhere(*args: Any, **options: Any) -> Any:
+        async def connect_unless_to_redis(*args: Any, **options: Any) -> Any:
             if self._port in (*args[2:3], options.get("port")):
                 await asyncio.Event().wait()
             return await connect(*args, **options)
 
-        loop.create_connection = connect_elsewhere
+        loop.create_connection = connect_unless_to_redis
 
     def stall(self) -> None:
         """Accept connections and read commands, but never reply."""
@@ -181,7 +181,7 @@ class Door:
             await asyncio.sleep(0)
             waiting = self._connecting or any(it.pending for it in self._connections)
             if waiting or self._threads.busy:
-                time.sleep(0.0002)  # noqa: ASYNC251 -- let the others have the processor
+                time.sleep(0.0002)  # noqa: ASYNC251 -- threads and Redis need the processor
                 turns = 0
             elif traffic != self._traffic:
                 turns, traffic = 0, self._traffic
@@ -289,7 +289,7 @@ class Opened:
     """
 
     def __init__(self) -> None:
-        """Know no connection yet."""
+        """Start without connections."""
         self.clients_closed = self.pools_closed = 0
         self._all: list[tuple[AbstractConnection, SourceLine | None]] = []
 

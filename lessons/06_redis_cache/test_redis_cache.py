@@ -69,7 +69,7 @@ async def test_no_connection_outlives_the_app(office: BoxOffice) -> None:
         "Expected: 500, because nobody knows which seats are free."
     )
     office.forget_errors()
-    slow = office.database.hangs()
+    slow = office.database.hangs(times=1)
     cancelled = office.visit(5)
     await office.door.quiet()
     cancelled.cancel()
@@ -202,7 +202,7 @@ async def test_nothing_is_stored_without_its_time_to_expire(office: BoxOffice) -
         office.database.seats[show] = seats
         await office.redis.admin.flushdb()
         office.clocks.set_back(15)
-        slow = office.database.hangs()
+        slow = office.database.hangs(times=1)
         page = office.visit(show)
         await office.door.quiet()
         await office.pass_time(15)
@@ -409,7 +409,7 @@ async def test_a_cancelled_request_does_not_take_others_with_it(
 @pytest.mark.step(5)
 async def test_a_silent_redis_does_not_keep_a_page_waiting(office: BoxOffice) -> None:
     """A cache is optional: a page may wait for the database, but not for Redis."""
-    slow = office.database.hangs()
+    slow = office.database.hangs(times=1)
     page = office.visit(6)
     await office.door.quiet()
     office.door.stall()

@@ -320,10 +320,10 @@ async def test_one_of_twenty_who_miss_at_once_asks_the_database(
 
 
 async def let_the_database_take_a_minute(office: BoxOffice) -> None:
-    """Let a minute pass; what Redis keeps for five seconds or less expires."""
+    """Let a minute pass; what Redis keeps for a second or less expires."""
     await office.pass_time(DATABASE_SECONDS)
     for key, left in (await office.milliseconds_left()).items():
-        if left <= 5_000:
+        if left <= 1_000:
             await office.redis.admin.delete(key)
 
 

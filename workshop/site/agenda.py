@@ -34,9 +34,9 @@ class Plan:
 
 
 PLANS = (
-    Plan("Half a day", 1, 240, 1.5, "The lessons that every service needs."),
-    Plan("A day", 1, 480, 1.5, "Nearly everything, at a brisk pace."),
-    Plan("Two days", 2, 450, 2.0, "Everything, with time for questions."),
+    Plan("Half a day", 1, 240, 1.25, "The lessons that every service needs."),
+    Plan("A day", 1, 480, 1.25, "Nearly everything, at a brisk pace."),
+    Plan("Two days", 2, 450, 1.25, "Everything, with time for questions."),
 )
 
 
@@ -161,5 +161,7 @@ def _tables(lessons: Sequence[Lesson], plan: Plan) -> Iterator[str]:
 
 
 def _words(plan: Plan) -> str:
-    times = {1.5: "one and a half times", 2.0: "twice"}.get(plan.pace)
-    return f"{plan.words} Lessons take {times or plan.pace} as long as alone."
+    return (
+        f"{plan.words} Each lesson has {plan.pace:g} times the minutes that it takes "
+        "alone."
+    )

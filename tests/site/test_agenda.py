@@ -54,7 +54,7 @@ def test_a_longer_lesson_gets_more_time(lesson: Lesson) -> None:
 
     longer = Lesson(lesson.folder, lesson.solution)
     assert room_minutes(longer, 1.5) == 60
-    assert "| 0:15 | 60 | [90 · Seats]" in agenda_tables([longer])
+    assert "| 0:15 | 50 | [90 · Seats]" in agenda_tables([longer])
 
 
 def test_the_times_add_up() -> None:

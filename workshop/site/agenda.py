@@ -117,7 +117,8 @@ class _Day:
     def _pause_before(self, minutes: int) -> Item | None:
         if not self.had_lunch and self.minutes + minutes > _LUNCH_AFTER:
             return Item(_LUNCH, "Lunch")
-        if self.since_break + minutes > _WITHOUT_BREAK:
+        # After the opening alone, nobody needs one yet.
+        if self.minutes > _DOORS and self.since_break + minutes > _WITHOUT_BREAK:
             return Item(_BREAK, "Break")
         return None
 

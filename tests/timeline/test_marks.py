@@ -173,6 +173,16 @@ def test_no_label_covers_another_label_or_a_stem(times: list[tuple[int, str]]) -
                 assert not left < stem.x < right, (stem, it)
 
 
+def test_a_label_that_fits_on_neither_side_is_split() -> None:
+    marks = [Mark(50, "commit"), Mark(51, "response 201")]
+    placed = place(marks, float, len, 60, near=5)
+    assert [it.label for it in placed] == ["commit, then response 201"]
+
+    apart = place(marks, float, lambda label: 4.0 * len(label), 100, near=5)
+    assert {it.label for it in apart} == {"commit", "response 201"}
+    assert len({it.level for it in apart}) == 2
+
+
 def test_marks_at_the_same_place_share_a_label_in_order_of_time() -> None:
     (one,) = place(
         [Mark(10, "commit"), Mark(11, "response 201"), Mark(11, "reads A1")],

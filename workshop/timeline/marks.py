@@ -40,7 +40,15 @@ def place(
         right: where the picture ends.
         near: half the width of a mark's sign. Marks that overlap share a label.
     """
-    found = [(at(group[0].at), _label(group)) for group in _groups(marks, at, near)]
+
+    def fits(x: float, label: str) -> bool:
+        return x + width(label) <= right or x - width(label) >= 0
+
+    found: list[tuple[float, str]] = []
+    for group in _groups(marks, at, near):
+        x, label = at(group[0].at), _label(group)
+        parts = [label] if fits(x, label) else [mark.label for mark in group]
+        found += [(x, part) for part in parts]
     last = right
     for x, label in reversed(found):
         if x + width(label) > last and x - width(label) >= 0:

@@ -1,4 +1,4 @@
-"""What the pictures of docs/timeline.md are recorded from.
+"""The code from which the pictures of docs/timeline.md are recorded.
 
 `make pictures` runs each public function of this file in virtual time, and
 draws it as `state-NAME.svg`. The first line of its docstring is the title.
@@ -19,11 +19,11 @@ async def turnstile() -> str:
 
 
 async def blocking_report() -> None:
-    time.sleep(0.2)  # nobody else can run meanwhile
+    time.sleep(0.2)  # no other task can run meanwhile
 
 
 async def awaiting_report() -> None:
-    await asyncio.sleep(0.2)  # others run meanwhile
+    await asyncio.sleep(0.2)  # other tasks run meanwhile
 
 
 async def threaded_report() -> None:
@@ -31,22 +31,22 @@ async def threaded_report() -> None:
 
 
 async def blocks() -> None:
-    """One blocks the loop, the other waits its turn."""
+    """One blocks the event loop, so the other waits for it."""
     await asyncio.gather(blocking_report(), turnstile())
 
 
 async def awaits() -> None:
-    """One awaits, and the loop is free for the other."""
+    """One awaits, so the event loop is free for the other."""
     await asyncio.gather(awaiting_report(), turnstile())
 
 
 async def thread() -> None:
-    """A thread blocks, and the loop is free."""
+    """A thread does the work, so the event loop is free."""
     await asyncio.gather(threaded_report(), turnstile())
 
 
 async def turns() -> None:
-    """Three take short turns on one loop."""
+    """Three tasks take turns on one event loop."""
     await asyncio.gather(*(guest(name) for name in ("Ann", "Bob", "Cy")))
 
 
@@ -57,7 +57,7 @@ async def guest(name: str) -> None:
 
 
 async def ends() -> None:
-    """Done, failed, cancelled, unfinished."""
+    """Four ends: done, failed, cancelled, unfinished."""
     asyncio.create_task(mail())
     with suppress(ExceptionGroup):
         async with asyncio.TaskGroup() as payment:

@@ -1,6 +1,6 @@
-"""The scenes of `make lesson-03 timeline`.
+"""The requests of `make lesson-03 timeline`.
 
-Mails and tickets take time as in app.py, but less of it.
+The stand-ins take less time than the outside world in app.py.
 """
 
 from __future__ import annotations
@@ -8,30 +8,50 @@ from __future__ import annotations
 import asyncio
 import time
 
-from workshop.scenario import Stage
+from workshop.scenario import Stage, external_call
+from workshop.timeline import mark
 
 
 async def confirmation(stage: Stage) -> None:
-    """Ann's confirmation is being sent, and Bob wants to buy."""
-    stage.request("POST", "/orders", json={"seat": "A1"})
-    stage.request("POST", "/orders", json={"seat": "A2"}, at=40)
+    """Bob buys while Ann's confirmation is mailed."""
+    Mail.seconds = 0.1
+    stage.headline(lambda: stage.wait_of("Bob"))
+    stage.request("POST", "/orders", customer="Ann", json={"seat": "A1"})
+    stage.request("POST", "/orders", customer="Bob", json={"seat": "A2"}, at=40)
 
 
 async def closing(stage: Stage) -> None:
-    """The server is told to stop while tickets are being printed."""
-    for seat in ("A1", "A2"):
-        await stage.request("POST", "/orders", json={"seat": seat})
+    """The server shuts down while two tickets are printed."""
+    Mail.seconds = 0.0
+    for seat, customer in (("A1", "Ann"), ("A2", "Bob")):
+        await stage.request("POST", "/orders", customer=customer, json={"seat": seat})
     await stage.ended()
-    await stage.request("POST", "/tickets")
+    printed.clear()
+    await stage.request("POST", "/tickets", customer="manager")
+    mark("shutdown begins", "server")
     await stage.app.shutdown()
+    mark("process ends", "server")
+    count = len(printed)
+    stage.headline(lambda: f"{count} of 2 tickets printed")
+
+
+class Mail:
+    seconds = 0.1
 
 
 def send_mail(email: str, text: str) -> None:
-    time.sleep(0.1)
+    if Mail.seconds:
+        time.sleep(Mail.seconds)
 
 
+printed: list[int] = []
+
+
+@external_call
 async def print_ticket(order_id: int) -> None:
     await asyncio.sleep(0.1)
+    printed.append(order_id)
+    mark("ticket printed")
 
 
 WORLD = {"send_mail": send_mail, "print_ticket": print_ticket}

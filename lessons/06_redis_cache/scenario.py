@@ -1,30 +1,34 @@
-"""Who calls the box office when, for `make lesson-06 timeline`.
+"""The requests of `make lesson-06 timeline`.
 
-The database is slow here too, but less than in app.py.
+The stand-ins take less time than the outside world in app.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from workshop.scenario import Stage
+from workshop.scenario import Stage, external_call
+from workshop.timeline import mark
 
 
 async def crowd(stage: Stage) -> None:
-    """Redis is empty, and four customers come at the same time."""
-    asked.clear()
-    for _ in range(4):
-        stage.request("GET", "/shows/2")
+    """Four customers open a page that is not in the cache yet."""
+    queries.clear()
+    for customer in ("Ann", "Bob", "Cy", "Dan"):
+        stage.request("GET", "/shows/2", customer=customer)
     await stage.ended()
-    times = "once" if len(asked) == 1 else f"{len(asked)} times"
-    stage.tell(f"the database was queried {times}")
+    count = len(queries)
+    words = "1 database query" if count == 1 else f"{count} database queries"
+    stage.headline(lambda: f"4 customers, {words}")
 
 
-asked: list[int] = []
+queries: list[int] = []
 
 
+@external_call
 async def free_seats(show_id: int) -> list[str]:
-    asked.append(show_id)
+    queries.append(show_id)
+    mark("database query")
     await asyncio.sleep(0.1)
     return ["A1", "A2", "C7"]
 

@@ -1,6 +1,6 @@
-"""The calls to the box office in `make lesson-07 timeline`.
+"""The requests of `make lesson-07 timeline`.
 
-The outside world is slow, as in app.py, but less slow.
+The stand-ins take less time than the outside world in app.py.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from workshop.scenario import Stage
 
 
 async def burst(stage: Stage) -> None:
-    """A scalper sends five calls at the same moment."""
-    for _ in range(5):
-        stage.request("GET", "/shows/1/seats")
+    """A scalper sends five requests at once; the limit is three."""
+    calls = [stage.request("GET", "/shows/1/seats") for _ in range(5)]
+    await stage.ended()
+    served = sum(call.result().is_success for call in calls)
+    stage.headline(lambda: f"{served} of 5 requests served")
 
 
 async def ticket(stage: Stage) -> None:
-    """A ticket is printed, and meanwhile another customer asks for seats."""
-    stage.request("GET", "/tickets/K7")
-    stage.request("GET", "/shows/1/seats", at=40)
+    """Bob asks for seats while Ann's ticket is printed."""
+    stage.headline(lambda: stage.wait_of("Bob"))
+    stage.request("GET", "/tickets/K7", customer="Ann")
+    stage.request("GET", "/shows/1/seats", customer="Bob", at=40)
 
 
 async def on_blocklist(address: str) -> bool:

@@ -11,7 +11,7 @@ import aiosqlite
 import pytest
 from redis.asyncio import Redis
 
-from workshop.scenario.redis import ANSWER_SECONDS, modelled_redis
+from workshop.scenario.redis import REPLY_SECONDS, modelled_redis
 from workshop.scenario.sqlite import CALL_SECONDS, modelled_sqlite
 from workshop.services import redis_server
 from workshop.timeline import virtual
@@ -62,7 +62,7 @@ def test_a_wait_for_sqlite_can_be_cancelled(tmp_path: Path) -> None:
             except TimeoutError:
                 await asyncio.sleep(1)
                 return "gave up"
-        return "was answered"
+        return "got a result"
 
     with modelled_sqlite():
         assert virtual.run(main) == "gave up"
@@ -81,7 +81,7 @@ def test_redis_responds_after_the_modelled_time(redis_url: str) -> None:
         value, took = virtual.run(main)
 
     assert value == "A1"
-    assert took == pytest.approx(ANSWER_SECONDS)
+    assert took == pytest.approx(REPLY_SECONDS)
 
 
 def test_a_reply_of_many_packets_is_read_completely(redis_url: str) -> None:

@@ -59,7 +59,7 @@ WRONG = {
 }
 
 
-# Both are told of by a server, and hidden by a client in the same process.
+# A client in the same process would hide both, but a server does not.
 OUTSIDE = '''
 async def customer(stage):
     """A customer has an answer, and another one leaves."""
@@ -178,7 +178,120 @@ def test_an_error_in_the_app_is_a_failed_lane(played: Played) -> None:
     timeline = timeline_of(played["an error"])
 
     assert timeline.lanes[0].reason == "ZeroDivisionError: division by zero"
-    assert timeline.notes == ("GET /report was answered 500.",)
+    assert [mark.label for mark in timeline.lanes[0].marks] == ["response 500"]
+    (note,) = timeline.notes
+    assert "ZeroDivisionError: division by zero at app.py:10" in note
+    assert "500" in note
+
+
+# Each scene uses a response that a broken app does not give.
+USES = '''
+async def buys(stage):
+    """Ann buys, and opens her order."""
+    stage.headline(lambda: f"{stage.wait_of('Ann')} {order['code']}")
+    order = (await stage.request("POST", "/orders", customer="Ann")).json()
+    stage.request("GET", f"/orders/{order['code']}", customer="Ann")
+
+async def reads(stage):
+    """Ann reads a stream that breaks off."""
+    async with stage.client.stream("GET", "/stream") as stream:
+        async for line in stream.aiter_lines():
+            pass
+'''
+BROKEN = """
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+app = FastAPI()
+
+@app.post("/orders")
+async def orders():
+    raise LookupError("no such show")
+
+@app.get("/stream")
+async def stream():
+    async def lines():
+        yield "one"
+        raise OSError("line is dead")
+    return StreamingResponse(lines())
+"""
+
+
+@pytest.mark.parametrize(
+    ("scene", "words"),
+    [
+        ("buys", "POST /orders raised LookupError: no such show at app.py:8"),
+        ("reads", "GET /stream raised OSError: line is dead at app.py:14"),
+    ],
+)
+def test_a_scene_that_cannot_use_a_response_is_recorded_up_to_there(
+    folder: Path, scene: str, words: str
+) -> None:
+    script = folder / "uses.py"
+    script.write_text(USES, encoding="utf-8")
+    answer = written(folder, "broken", BROKEN)
+    (found,) = play([ScenarioRun(script, scene, answer)], exact=True)
+
+    timeline = timeline_of(found)
+    assert len(timeline.lanes) == 1
+    assert timeline.lanes[0].outcome == "failed"
+    assert timeline.notes[0].startswith(words)
+    assert timeline.headline == ""
+
+
+MARKED = '''
+from workshop.scenario import external_call
+from workshop.timeline import mark
+
+async def buys(stage):
+    """Ann buys."""
+    stage.headline(lambda: stage.wait_of("ann"))
+    stage.request("POST", "/orders", customer="ann", at=10)
+
+@external_call
+async def ask(venue):
+    import asyncio
+    await asyncio.sleep(0.1)
+    mark("asked")
+
+WORLD = {"ask": ask}
+'''
+STORES = """
+import os
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+engine = create_async_engine(os.environ["DATABASE_URL"])
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    await engine.dispose()
+
+app = FastAPI(lifespan=lifespan)
+
+@app.post("/orders", status_code=201)
+async def orders():
+    await ask("Apollo")
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE orders (code TEXT)"))
+
+async def ask(venue): ...
+"""
+
+
+def test_customers_calls_commits_and_responses_are_shown(folder: Path) -> None:
+    script = folder / "marked.py"
+    script.write_text(MARKED, encoding="utf-8")
+    answer = written(folder, "stores", STORES)
+    (found,) = play([ScenarioRun(script, "buys", answer)], exact=True)
+
+    timeline = timeline_of(found)
+    request, call = timeline.lanes
+    assert request.name == "ann: POST /orders"
+    assert [it.label for it in request.marks] == ["asked", "commit", "response 201"]
+    assert (call.name, call.start, call.end) == ("ask('Apollo')", 10, 110)
+    assert timeline.headline.startswith("Ann waited 10")
 
 
 def test_a_request_without_a_response_is_unfinished_at_the_time_limit(
@@ -232,7 +345,9 @@ def test_an_endlessly_blocked_loop_is_ended_and_its_line_named(
 
 
 def test_a_client_is_served_as_by_a_real_server(played: Played) -> None:
-    early, left = timeline_of(played["served"]).notes
+    timeline = timeline_of(played["served"])
+    early, *_, left = timeline.lanes
 
-    assert early == "GET /early was answered 200 at 0 ms, and went on until 500 ms."
-    assert left == "GET /left was answered 410."
+    assert [(it.at, it.label) for it in early.marks] == [(0, "response 200")]
+    assert early.end == 500
+    assert [it.label for it in left.marks] == ["response 410"]

@@ -1,7 +1,7 @@
 """What is left of a timeline where lengths mean nothing."""
 
 from workshop.timeline import Lane, Outcome, Span, State, Timeline, text
-from workshop.timeline.order import EVERYBODY_ELSE, in_order
+from workshop.timeline.order import OTHER_REQUESTS, in_order
 
 
 def waits(name: str, start: float, end: float, depth: int = 1) -> Lane:
@@ -32,7 +32,7 @@ def test_a_response_before_the_end_of_a_task_is_drawn_before_it() -> None:
     recorded = Timeline(
         (
             waits("#1 GET /", 0, 6, 0),
-            Lane("answer 200", turns, 1),
+            Lane("response 200", turns, 1),
             waits("mail()", 1, 6),
         ),
         6,
@@ -40,7 +40,7 @@ def test_a_response_before_the_end_of_a_task_is_drawn_before_it() -> None:
 
     placed = spans(in_order(recorded))
 
-    assert placed["answer 200"][0] < placed["mail()"][1]
+    assert placed["response 200"][0] < placed["mail()"][1]
 
 
 def test_a_task_that_outlives_its_request_ends_after_it() -> None:
@@ -78,7 +78,7 @@ def test_a_blocking_lane_keeps_all_others_waiting_to_the_end() -> None:
     held = Span(State.BLOCKING, 3, 3, "ask_venue(7)", "app.py:4")
     drawn = in_order(Timeline((Lane("#1 GET /", (held,), 0),), 3))
 
-    assert [lane.name for lane in drawn.lanes] == ["#1 GET /", EVERYBODY_ELSE]
+    assert [lane.name for lane in drawn.lanes] == ["#1 GET /", OTHER_REQUESTS]
     assert {lane.end for lane in drawn.lanes} == {drawn.duration}
     assert drawn.duration > 0
 

@@ -454,7 +454,7 @@ def test_an_endless_recording_ends_by_itself_and_says_so(
     assert names(timeline) == [(0, "you"), (1, "busy()")]
     assert {lane.outcome for lane in timeline.lanes} == {Outcome.UNFINISHED}
     assert timeline.notes == (
-        "The loop took too many steps to record; what came later is missing.",
+        "The loop took too many steps to record, so the end is missing.",
     )
     assert timeline.duration < 110
 
@@ -465,7 +465,7 @@ def test_a_recording_that_cannot_start_or_is_unfinished_is_an_error() -> None:
 
     async def ask_too_early() -> None:
         with record() as recording:
-            assert repr(recording) == "<Recording, going on>"
+            assert repr(recording) == "<Recording, not ended>"
             with pytest.raises(RuntimeError, match="has not ended"):
                 _ = recording.timeline
         with pytest.raises(RuntimeError, match=r"Call record\(\) again"), recording:

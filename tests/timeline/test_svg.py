@@ -103,7 +103,7 @@ def test_every_state_has_its_own_shape_even_in_grey() -> None:
 def test_every_bad_end_has_its_own_mark() -> None:
     paths = {
         outcome: re.findall(
-            rf'class="mark {outcome}" transform="[^"]*" d="([^"]*)"',
+            rf'class="sign {outcome}" transform="[^"]*" d="([^"]*)"',
             svg(Timeline((Lane("a()", (), 0, outcome),), 10), title="x"),
         )
         for outcome in Outcome
@@ -116,9 +116,9 @@ def test_every_bad_end_has_its_own_mark() -> None:
 def test_the_legend_explains_only_what_is_shown() -> None:
     picture = svg(BLOCKED, title="x")
 
-    assert "ready, waits its turn</text>" in picture
-    assert "blocks the loop</text>" in picture
-    assert "works in a thread</text>" not in picture
+    assert "waits for the event loop</text>" in picture
+    assert "blocks the event loop</text>" in picture
+    assert "runs in a thread</text>" not in picture
     assert "cancelled</text>" not in picture
 
 
@@ -126,7 +126,7 @@ def test_hovering_over_a_bar_shows_the_code_and_the_times() -> None:
     picture = svg(BLOCKED, title="x")
 
     assert (
-        "<title>#1 GET /shows/1/report blocks the loop for 300 ms, from 0 to "
+        "<title>#1 GET /shows/1/report blocks the event loop for 300 ms, from 0 to "
         "300 ms: sold = ask_venue(show_id), app.py:28</title>"
     ) in picture
 
@@ -136,14 +136,14 @@ def test_the_description_names_the_blocking_and_the_waiting_lanes() -> None:
     told = root.findtext(f"{SVG}desc")
 
     assert told is not None
-    assert "#1 GET /shows/1/report holds the loop from 0 to 300 ms" in told
-    assert "#2 GET /ping is ready at 5 ms and waits its turn until 300 ms." in told
+    assert "#1 GET /shows/1/report blocks the event loop from 0 to 300 ms" in told
+    assert "#2 GET /ping waits for the event loop from 5 to 300 ms." in told
 
 
 def test_two_pictures_with_one_duration_have_the_same_axis() -> None:
     def wait_ends_at(picture: str) -> str:
         (found,) = set(
-            re.findall(r'class="awaiting" d="M200 [\d.]+H([\d.]+)"', picture)
+            re.findall(r'class="awaiting" d="M220 [\d.]+H([\d.]+)"', picture)
         )
         return str(found)
 
@@ -153,7 +153,7 @@ def test_two_pictures_with_one_duration_have_the_same_axis() -> None:
     assert wait_ends_at(svg(short, title="x")) == wait_ends_at(svg(long, title="x"))
     shared = wait_ends_at(svg(short, title="x", duration=200))
     full = wait_ends_at(svg(long, title="x"))
-    assert (float(shared) - 200) * 2 == float(full) - 200
+    assert (float(shared) - 220) * 2 == float(full) - 220
 
 
 def test_a_pair_shares_one_axis() -> None:
@@ -212,12 +212,12 @@ def test_foreign_text_is_escaped() -> None:
     assert ElementTree.fromstring(picture).findtext(f"{SVG}title") == evil
 
 
-def test_many_lanes_are_drawn_in_part_and_the_picture_says_so() -> None:
+def test_similar_lanes_of_a_crowd_are_drawn_as_one_with_their_count() -> None:
     picture = svg(CROWD, title="x")
 
-    assert "186 more lanes are not drawn" in picture
+    assert re.search(r">└ \d+ more fetch\(…\)<", picture)
     assert "fetch(77)" in picture
-    assert "many short turns</text>" in picture
+    assert "many short steps</text>" in picture
 
 
 def test_an_empty_recording_is_a_picture_too() -> None:

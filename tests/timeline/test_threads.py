@@ -224,7 +224,7 @@ def test_a_modelled_thread_that_waits_for_the_loop_is_an_error(
         await asyncio.to_thread(opened.wait)
 
     try:
-        with pytest.raises(VirtualTimeError, match="waits for a lock, for the event"):
+        with pytest.raises(VirtualTimeError, match="waiting for a lock, the event"):
             run(code, threads="modelled")
     finally:
         opened.set()

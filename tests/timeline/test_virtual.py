@@ -188,13 +188,13 @@ async def _use_foreign_thread() -> None:
 @pytest.mark.parametrize(
     ("code", "threads", "words"),
     [
-        (_connect, "refused", "a socket took part"),
-        (_serve, "refused", "a socket took part"),
-        (_start_process, "refused", "another process took part"),
-        (_use_thread, "refused", 'a thread took part.*threads="modelled"'),
-        (_use_process, "modelled", "another process took part"),
-        (_wait_for_nobody, "refused", "stands still: nothing is ready"),
-        (_use_foreign_thread, "modelled", "the thread 'foreign' took part"),
+        (_connect, "refused", "uses a socket"),
+        (_serve, "refused", "uses a socket"),
+        (_start_process, "refused", "uses another process"),
+        (_use_thread, "refused", 'uses a thread.*threads="modelled"'),
+        (_use_process, "modelled", "uses another process"),
+        (_wait_for_nobody, "refused", "stands still: no task is ready"),
+        (_use_foreign_thread, "modelled", "uses the thread 'foreign'"),
     ],
 )
 def test_real_time_is_an_error(
@@ -216,7 +216,7 @@ def test_block_needs_virtual_time_and_sleep_is_restored() -> None:
         assert asyncio.get_running_loop().time() == 0.3
 
     async def wrong() -> None:
-        with pytest.raises(RuntimeError, match="this is a real one"):
+        with pytest.raises(RuntimeError, match="real time"):
             block(0.1)
 
     run(virtual)

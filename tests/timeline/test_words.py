@@ -45,7 +45,7 @@ def test_concurrent_waits_are_described_as_such() -> None:
 
 
 def test_the_work_of_a_thread_is_described() -> None:
-    assert "report() works in a thread from 1 to 300 ms (ask_venue(show_id))." in story(
+    assert "report() runs in a thread from 1 to 300 ms (ask_venue(show_id))." in story(
         IN_A_THREAD
     )
 
@@ -53,7 +53,7 @@ def test_the_work_of_a_thread_is_described() -> None:
 def test_waiting_for_a_thread_is_not_waiting_for_the_loop() -> None:
     lane = Lane("export()", (Span(State.READY, 0, 50), Span(State.THREAD, 50, 100)))
 
-    assert "export() is ready at 0 ms and waits for a thread until 50 ms." in story(
+    assert "export() waits for a thread from 0 to 50 ms." in story(
         Timeline((lane,), 100)
     )
 
@@ -69,19 +69,45 @@ def test_every_bad_end_is_described() -> None:
 def test_two_hundred_equal_lanes_are_one_sentence() -> None:
     told = story(CROWD)
 
-    assert "fetch(36) and 163 others are ready and wait their turn" in told
+    assert "fetch(36) and 163 others wait for the event loop" in told
     assert "fetch(0) and 199 others await at the same time" in told
 
 
-def test_folded_lanes_are_counted_by_their_outcome() -> None:
+def test_similar_lanes_are_drawn_as_one_with_a_count() -> None:
     lanes = tuple(
-        Lane("f()", (Span(State.RUNNING, n, n + 1),), 0, Outcome.CANCELLED)
+        Lane(f"f({n})", (Span(State.RUNNING, n, n + 1),), 0, Outcome.CANCELLED)
         for n in range(9)
     )
-    folded = fold(Timeline(lanes, 10), 4)
+    *shown, rest = fold(Timeline(lanes, 10), 4)
 
-    assert len(folded.lanes) == 4
-    assert folded.rest == "5 more lanes are not drawn: 5 cancelled, from 4 to 9 ms."
+    assert [lane.name for lane in shown] == ["f(0)", "f(1)", "f(2)"]
+    assert rest.name == "6 more f(…)"
+    assert rest.outcome is Outcome.CANCELLED
+    assert rest.spans
+
+
+def test_lanes_with_different_outcomes_are_not_counted_as_one() -> None:
+    lanes = tuple(
+        Lane(f"f({n})", (), 0, Outcome.FAILED if n % 2 else Outcome.DONE)
+        for n in range(20)
+    )
+    counted = {
+        lane.name: lane.outcome
+        for lane in fold(Timeline(lanes, 10), 6)
+        if " more " in lane.name
+    }
+
+    assert set(counted.values()) == {Outcome.FAILED, Outcome.DONE}
+
+
+@pytest.mark.parametrize("most", [2, 3, 6, 20])
+def test_no_lane_is_lost_when_there_are_too_many_kinds(most: int) -> None:
+    lanes = tuple(Lane(f"{chr(97 + n // 3)}()", (), n % 2) for n in range(60))
+    folded = fold(Timeline(lanes, 10), most)
+    numbers = [int(lane.name.split()[0]) for lane in folded if " " in lane.name]
+
+    assert len(folded) == most
+    assert sum(numbers) + len(folded) - len(numbers) == len(lanes)
 
 
 def test_blocking_and_failing_lanes_are_folded_last() -> None:
@@ -90,7 +116,7 @@ def test_blocking_and_failing_lanes_are_folded_last() -> None:
         Lane("blocks()", (Span(State.BLOCKING, 0, 9),)),
         Lane("fails()", (), 0, Outcome.FAILED),
     )
-    shown = {lane.name for lane in fold(Timeline((*dull, *bad), 10), 4).lanes}
+    shown = {lane.name for lane in fold(Timeline((*dull, *bad), 10), 4)}
 
     assert {"blocks()", "fails()"} <= shown
 
@@ -101,10 +127,11 @@ def test_a_lane_with_a_folded_parent_is_attached_to_the_next_above() -> None:
         *(Lane("dull()", (), 1) for _ in range(5)),
         Lane("bad()", (), 2, Outcome.FAILED),
     )
-    folded = fold(Timeline(lanes, 10), 2)
+    folded = fold(Timeline(lanes, 10), 3)
 
-    assert [(lane.name, lane.depth) for lane in folded.lanes] == [
+    assert [(lane.name, lane.depth) for lane in folded] == [
         ("top()", 0),
+        ("5 more dull()", 1),
         ("bad()", 1),
     ]
 

@@ -97,13 +97,15 @@ def _there(root: Path, lessons: Sequence[Lesson]) -> dict[str, str]:
     }
 
 
-def _both(name: str, title: str, timeline: Timeline, duration: float) -> dict[str, str]:
+def _both(
+    file: str, title: str, timeline: Timeline, duration: float, name: str = ""
+) -> dict[str, str]:
     timeline = _without_lines(timeline)
     return {
-        f"{name}.svg": svg(timeline, title=title, duration=duration),
-        f"{name}-narrow.svg": svg(
-            timeline, title=title, duration=duration, narrow=True
-        ),
+        f"{file}{suffix}.svg": svg(
+            timeline, title=title, name=name, duration=duration, narrow=narrow
+        )
+        for suffix, narrow in (("", False), ("-narrow", True))
     }
 
 
@@ -159,7 +161,9 @@ def _draw_scenes(lessons: Sequence[Lesson]) -> Iterator[tuple[str, str]]:
         timelines = [_timeline(name, it, next(found)) for it in pair]
         longest = max(it.duration for it in timelines)
         for which, timeline in zip(("before", "after"), timelines, strict=True):
-            drawn = _both(f"{name}-{which}", scene.title, timeline, longest)
+            drawn = _both(
+                f"{name}-{which}", scene.title, timeline, longest, which.capitalize()
+            )
             yield from drawn.items()
 
 

@@ -179,8 +179,9 @@ from workshop.scenario import Stage
 
 async def shows(stage: Stage) -> None:
     """Two customers look at a show."""
-    stage.request("GET", "/shows/1")
-    stage.request("GET", "/shows/1", at=50)
+    stage.headline(lambda: stage.wait_of("Bob"))
+    stage.request("GET", "/shows/1", customer="Ann")
+    stage.request("GET", "/shows/1", customer="Bob", at=50)
 '''
 
 _SOLUTION = """\

@@ -1,4 +1,4 @@
-"""Run scenes in this process and record them: the worker's side of `play`."""
+"""Play scenes in this process and record them: the worker's side of `play`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
+from enum import Enum, auto
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import httpx2
 
+from workshop.scenario.moments import marked_cache_reads, marked_commits
 from workshop.scenario.redis import modelled_redis
 from workshop.scenario.source import loaded
 from workshop.scenario.sqlite import modelled_sqlite
-from workshop.scenario.stage import Answer, Stage
-from workshop.scenario.transport import StreamingTransport
+from workshop.scenario.stage import Stage
+from workshop.scenario.transport import RequestRun, StreamingTransport
 from workshop.services import ServiceError
 from workshop.services.redis import CLAIM_VARIABLE, empty_database
 from workshop.testing.app.application import running
@@ -30,6 +32,7 @@ from workshop.testing.reporting.failures import (
     ShutdownError,
     StartupError,
 )
+from workshop.testing.reporting.source import line_of_error
 from workshop.testing.time.event_loop import LessonLoop
 from workshop.timeline import NameRequests, Span, Timeline, record, virtual
 from workshop.timeline.strain import unexplained_wait
@@ -41,10 +44,7 @@ if TYPE_CHECKING:
 _REHEARSAL_SECONDS = 1.0
 
 _STRAIN = 50.0
-"""A lane that waits this many milliseconds for a free loop shows a busy machine."""
-
-_EARLY = 1.0
-"""A response this many milliseconds before the app has finished counts as early."""
+"""If a lane waits this many milliseconds for a free loop, the machine is too busy."""
 
 _IN_WORDS = (
     AppLoadError,
@@ -54,7 +54,7 @@ _IN_WORDS = (
     StartupError,
     virtual.VirtualTimeError,
 )
-"""Exceptions whose message alone says what is wrong with an answer."""
+"""Exceptions whose message alone says what is wrong with the app."""
 
 
 def do(job: Mapping[str, Any], channel: EventChannel) -> None:
@@ -73,7 +73,7 @@ def do(job: Mapping[str, Any], channel: EventChannel) -> None:
             )
         except _IN_WORDS as problem:
             channel.send("refused", number=number, words=str(problem))
-        except Exception as problem:  # noqa: BLE001 -- whatever the answer did
+        except Exception as problem:  # noqa: BLE001 -- whatever the app did
             words = f"{type(problem).__name__}: {problem}"
             channel.send("refused", number=number, words=words)
         else:
@@ -85,10 +85,11 @@ def do(job: Mapping[str, Any], channel: EventChannel) -> None:
 def perform(
     script: Path, scene: str, answer: Path, *, exact: bool, seconds: float
 ) -> Timeline:
-    """Run the *scene* of *script* with the app in the file *answer*.
+    """Play the *scene* of *script* with the app in the file *answer*.
 
-    The scene ends after *seconds* of the loop's time; requests that still wait are
-    unfinished. *exact* means virtual time: the same timeline each time.
+    The scene ends after *seconds* of the loop's time. Requests that have no response by
+    then are unfinished. *exact* uses virtual time, which always gives the same
+    timeline.
     """
     module = loaded(script, "scenario")
 
@@ -108,7 +109,7 @@ def perform(
             return runner.run(play())
 
     if not exact and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        # What happens only once, such as imports, happens in the rehearsal.
+        # Imports and the like happen only once, so they happen in the rehearsal.
         once(_REHEARSAL_SECONDS)
     return once(seconds)
 
@@ -130,84 +131,114 @@ async def _play(
             httpx2.AsyncClient(transport=transport, base_url="http://box-office")
         )
         await _warm_up(client)
+        transport.runs.clear()
         stage = Stage(app, client, transport)
         stack.push_async_callback(stage.clear)
+        stack.enter_context(marked_commits())
+        stack.enter_context(marked_cache_reads())
         async with record(here=None, prefer=answer) as recording:
-            over = await _until_time_limit(
+            end = await _until_time_limit(
                 _hidden(getattr(script, scene)), stage, seconds
             )
-    notes = [f"At {time(at)}, {words}." for words, at in stage.told]
-    notes += [note for it in stage.answers if (note := _note(it))]
+        headline = stage.headline_words()
+    notes = [_failure(run, run.failure) for run in transport.runs if run.failure]
+    if end is _End.BY_SCENE_ERROR:
+        notes.append("The scene ended early because it could not use a response.")
+    if end is _End.BY_TIME_LIMIT:
+        notes.append(f"The recording was ended after {time(seconds * 1000)}.")
     if unexplained_wait(recording.timeline) > _STRAIN:
         notes.append(
-            "This machine was busy with something else: a lane waited although the "
-            "loop was free. Record again."
+            "This machine was busy: a lane waited although the event loop was free. "
+            "Record again."
         )
-    if not over:
-        notes.append(f"The recording was ended after {time(seconds * 1000)}.")
-    timeline = _told_of_app(recording.timeline, script, answer)
-    return replace(timeline, notes=(*timeline.notes, *dict.fromkeys(notes)))
+    timeline = _with_names_of_app(recording.timeline, script, answer)
+    return replace(
+        timeline,
+        notes=(*timeline.notes, *dict.fromkeys(notes)),
+        headline=headline,
+    )
 
 
-def _note(answer: Answer) -> str:
-    """Return what the lanes do not show: that a response failed, or came early."""
-    words = f"{answer.request} was answered {answer.status}"
-    if answer.over is not None and answer.over - answer.at > _EARLY:
-        return f"{words} at {time(answer.at)}, and went on until {time(answer.over)}."
-    return f"{words}." if answer.status >= 400 else ""
+def _failure(run: RequestRun, failure: Exception) -> str:
+    """Return a sentence about a request for which the app raised *failure*."""
+    customer = run.customer or "the client"
+    what = f"{type(failure).__name__}: {failure}".strip().rstrip(":.").splitlines()[0]
+    line = line_of_error(failure)
+    where = f" at app.py:{line.line}" if line else ""
+    if run.begun.done() and not run.begun.cancelled() and run.begun.result().is_error:
+        result = f"{customer} got a {run.begun.result().status_code}"
+    else:
+        result = f"{customer} did not get a complete response"
+    return f"{run.name} raised {what}{where}, so {result}."
 
 
 def _hidden(scene: Any) -> Any:
-    """Return *scene* as if it were in no file, so that the caller is not recorded."""
+    """Return *scene* as a function without a file, so that it has no lane."""
     code = scene.__code__.replace(co_filename="<frozen scene>")
     return FunctionType(code, scene.__globals__, scene.__name__)
 
 
-def _told_of_app(timeline: Timeline, script: Any, answer: Path) -> Timeline:
-    """Return *timeline* with *answer* called app.py, and no line of *script* quoted.
+def _with_names_of_app(timeline: Timeline, script: Any, answer: Path) -> Timeline:
+    """Return *timeline* with *answer* called app.py, and without lines of *script*.
 
-    Learners do not edit stand-ins, and `steps/0.py` is a starter.
+    The file may be a starter such as `steps/0.py`. Learners do not edit stand-ins, so
+    their lines would not help.
     """
     own = f"{Path(script.__file__).name}:"
 
-    def told(span: Span) -> Span:
+    def renamed(span: Span) -> Span:
         if span.where.startswith(own):
             return replace(span, label="", where="")
         name, _, line = span.where.rpartition(":")
         return replace(span, where=f"app.py:{line}") if name == answer.name else span
 
     lanes = (
-        replace(lane, spans=tuple(told(span) for span in lane.spans))
+        replace(lane, spans=tuple(renamed(span) for span in lane.spans))
         for lane in timeline.lanes
     )
     return replace(timeline, lanes=tuple(lanes))
 
 
-async def _until_time_limit(scene: Any, stage: Stage, seconds: float) -> bool:
-    """Run *scene* to its end, or up to the time limit; return whether it ended.
+class _End(Enum):
+    """How a scene ended."""
 
-    Raises what the scene itself raises.
+    AS_PLANNED = auto()
+    BY_SCENE_ERROR = auto()
+    BY_TIME_LIMIT = auto()
+
+
+async def _until_time_limit(scene: Any, stage: Stage, seconds: float) -> _End:
+    """Play *scene* until it ends, or until the time limit.
+
+    A scene cannot continue if it does not get the response that it expects. This is not
+    an error of the recording.
     """
 
-    async def whole() -> None:
-        await scene(stage)
+    async def whole() -> _End:
+        end = _End.AS_PLANNED
+        try:
+            await scene(stage)
+        except _IN_WORDS:
+            raise
+        except Exception:  # noqa: BLE001 -- whatever the scene does with a response
+            end = _End.BY_SCENE_ERROR
         await stage.ended()
+        return end
 
     task = asyncio.get_running_loop().create_task(whole())
     await asyncio.wait({task}, timeout=seconds)
     if not task.done():
         task.cancel()
-        return False
-    task.result()
-    return True
+        return _End.BY_TIME_LIMIT
+    return task.result()
 
 
 @contextmanager
 def _no_garbage_collected() -> Iterator[None]:
     """Turn the garbage collector off in the block.
 
-    A connection that an answer has lost is closed when it is collected, and a picture
-    must not depend on what else this process has done.
+    A connection that the app has lost is closed when it is collected. A picture must
+    not depend on when that happens.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -219,7 +250,7 @@ def _no_garbage_collected() -> Iterator[None]:
 
 
 async def _warm_up(client: httpx2.AsyncClient) -> None:
-    """Do before the recording what happens only once in a process."""
+    """Run code before the recording that is slow only the first time."""
     await client.get("/is/anybody/there")
     await anyio.to_thread.run_sync(_nothing)
 

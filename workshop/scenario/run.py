@@ -1,4 +1,4 @@
-"""Run scenes in a fresh process, within limits, whatever the answer does."""
+"""Play scenes in a new process and within limits, whatever the app does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from workshop.timeline.model import Timeline
 
 _LIMITS = Limits(test_seconds=12.0, run_seconds=60.0)
 SECONDS = 6.0
-"""When a recording is ended, in the loop's time."""
+"""The time after which a recording is ended, on the loop's clock."""
 
 
 @dataclass(frozen=True)
 class ScenarioRun:
-    """A scene, and the answer to run it with."""
+    """A scene, and the app to play it with: the file *answer*."""
 
     script: Path
     scene: str
@@ -35,7 +35,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class NotRecorded:
-    """Why a run has no recording, in words for the author of the answer."""
+    """Why a run has no recording, in words for the author of the app."""
 
     words: str
 
@@ -47,11 +47,16 @@ def play(
     environment: Mapping[str, str] | None = None,
     limits: Limits = _LIMITS,
 ) -> list[Recorded | NotRecorded]:
-    """Run *plays* one after another; return the result of each.
+    """Play all *plays* one after another, and return the result of each.
 
-    *exact* runs them in virtual time, for pictures that are always the same. That is
-    for our own solutions; learners' answers are recorded in real time. Whatever an
-    answer does, this returns within the *limits* and leaves no process behind.
+    It returns within the *limits* and leaves no process behind, whatever an app does.
+
+    Args:
+        plays: the scenes and apps.
+        exact: use virtual time, so that pictures are always the same. This is for the
+            project's own solutions. Learners' apps are recorded in real time.
+        environment: additional environment variables.
+        limits: when to end the process.
     """
     job = {
         "done_by": "workshop.scenario.recording",

@@ -1,4 +1,4 @@
-"""The scenes that a scenario file has, read without running it."""
+"""Read the scenes of a scenario file without running it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 
 
 class ScriptError(Exception):
-    """A scenario file is missing or has no scene. The message says what to do."""
+    """A scenario file is missing or has no scene. The message says how to fix it."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Something that happens on a lesson's stage."""
+    """A scene of a lesson: its function, and the title of its picture."""
 
     name: str
     title: str
 
 
 def read_scenes(file: Path) -> tuple[Scene, ...]:
-    """Return the scenes of *file*, in its order: there is at least one.
+    """Return the scenes of *file* in their order. There is at least one.
 
-    Raises `ScriptError`.
+    Raises:
+        ScriptError: the file is missing, cannot be read or has no scene.
     """
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Run a file as a module, as it stands now."""
+"""Run the current text of a file as a module."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from types import ModuleType
 
 
 def loaded(file: Path, name: str) -> ModuleType:
-    """Return a module called *name* with what *file* defines.
+    """Return a module called *name* with the definitions in *file*.
 
-    It is compiled from the text each time. An import would use the byte code of an
-    older text if that has the same size and was written in the same second.
+    It is compiled from the text each time. An import might use the byte code of an
+    older text that has the same size and was written in the same second.
     """
     module = ModuleType(name)
     module.__file__ = str(file)

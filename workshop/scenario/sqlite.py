@@ -1,7 +1,7 @@
-"""SQLite in virtual time: no thread, and every call takes a modelled time.
+"""SQLite in virtual time: there is no thread, and each call takes a modelled time.
 
-aiosqlite hands each call to a thread of its own, in real time. Here the call is made at
-once, and its result comes after a small, known time.
+aiosqlite makes each call in a thread, which takes real time. Here, the call is made at
+once, and its result arrives after a small, known time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CALL_SECONDS = 0.0005
 
 
 class _Calls:
-    """Stands in for the queue between a connection and its thread."""
+    """A stand-in for the queue between a connection and its thread."""
 
     def put_nowait(self, call: tuple[asyncio.Future[Any] | None, Any]) -> None:
         """Make the call, and set the result of its future later."""
@@ -44,7 +44,7 @@ def _settle(
 
 
 class _NoThread:
-    """Stands in for the thread."""
+    """A stand-in for the thread."""
 
     daemon = True
 

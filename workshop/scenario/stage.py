@@ -1,10 +1,12 @@
-"""What a scene works with: a started app, and clients that call it."""
+"""The stage of a scene: a started app, and customers who call it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from workshop.timeline.words import time
 
 if TYPE_CHECKING:
     import httpx2
@@ -13,35 +15,14 @@ if TYPE_CHECKING:
     from workshop.testing import RunningApp
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The response to a client: its status, or 0 if there was none.
-
-    `at` is when the client had all of it, and `over` when the app had finished the
-    request, in milliseconds of the scene; None until then.
-    """
-
-    request: str
-    status: int
-    at: float
-    run: RequestRun
-    began: float
-
-    @property
-    def over(self) -> float | None:
-        """When the app was done, in milliseconds of the scene; None while it is not."""
-        over = self.run.over
-        return None if over is None else 1000 * (over - self.began)
-
-
 class Stage:
     """The app, and requests to it at set times.
 
     Attributes:
-        app: the running app, as lesson tests know it.
-        client: for requests that the scene makes itself.
-        answers: the responses so far.
-        told: the scene's notes so far, each with its millisecond.
+        app: the running app, as lesson tests know it. client: for requests that the
+        scene sends itself. The httpx2 extension `customer`
+            names their customer.
+        requests: the responses to come.
 
     """
 
@@ -51,44 +32,70 @@ class Stage:
         self.app = app
         self.client = client
         self._transport = transport
-        self.answers: list[Answer] = []
-        self.told: list[tuple[str, float]] = []
         self.requests: list[asyncio.Future[httpx2.Response]] = []
+        self._headline: Callable[[], str] = str
         self._tasks: set[asyncio.Task[None]] = set()
         self._began = asyncio.get_running_loop().time()
 
     def request(
-        self, method: str, path: str, *, at: float | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        customer: str = "",
+        at: float | None = None,
+        **options: Any,
     ) -> asyncio.Future[httpx2.Response]:
-        """Send a request to *path*, *at* this many milliseconds into the scene, or now.
+        """Send a request to *path*, and return the response to come.
 
-        Returns the response to come; a scene need not wait for it. *options* are those
-        of httpx2. A request that is sent while the loop is blocked waits from then on,
-        like one from outside.
+        A request that is sent while the loop is blocked waits from then on, like one
+        from outside. The scene need not wait for the response.
+
+        Args:
+            method: the HTTP method.
+            path: the path.
+            customer: who sends it. The lane of the request has this name.
+            at: when to send it, in milliseconds of the scene; by default now.
+            options: those of an httpx2 request.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[httpx2.Response] = loop.create_future()
-
-        request = self.client.build_request(method, path, **options)
-
-        def call() -> None:
-            # The task that is made here is the request's own, so that it waits for
-            # its turn from the moment at which the customer called.
-            run = self._transport.enter(request)
-            task = loop.create_task(self._read(answer, run, f"{method} {path}"))
-            self._tasks.add(task)
-
-        # Timers for the same moment go off in any order. A nanosecond settles it.
+        request = self.client.build_request(
+            method, path, extensions={"customer": customer}, **options
+        )
+        # Timers for the same moment fire in any order. A nanosecond settles it.
         start = loop.time() if at is None else self._began + at / 1000
         when = start + len(self.requests) * 1e-9
+
+        def call() -> None:
+            # The request has a task of its own, so that it waits for the event loop
+            # from the moment at which the customer called.
+            run = self._transport.enter(request, when)
+            task = loop.create_task(self._read(answer, run))
+            self._tasks.add(task)
+
         self.requests.append(answer)
         loop.call_at(when, call)
         return answer
 
-    def tell(self, words: str) -> None:
-        """Write under the picture what happens now: "Ann reads that A1 is sold"."""
-        now = asyncio.get_running_loop().time()
-        self.told.append((words, 1000 * (now - self._began)))
+    def headline(self, words: Callable[[], str]) -> None:
+        """Show the result of *words*, called after the scene, above the picture."""
+        self._headline = words
+
+    def headline_words(self) -> str:
+        """Return the headline; empty if the scene did not get far enough for one."""
+        try:
+            words = self._headline()
+        except Exception:  # noqa: BLE001 -- what it reads may not exist
+            return ""
+        return f"{words[:1].upper()}{words[1:]}"
+
+    def wait_of(self, customer: str) -> str:
+        """Return how long *customer* waited: "Bob waited 300 ms"."""
+        run = next(it for it in self._transport.runs if it.customer == customer)
+        if run.answered is None:
+            return f"{customer} got no response"
+        return f"{customer} waited {time(1000 * max(0.0, run.answered - run.sent))}"
 
     async def at(self, milliseconds: float) -> None:
         """Wait until this many milliseconds into the scene."""
@@ -101,25 +108,19 @@ class Stage:
         await self._transport.empty()
 
     async def clear(self) -> None:
-        """Cancel the requests that are still waiting."""
+        """Cancel the requests that still have no response."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read(
-        self, answer: asyncio.Future[httpx2.Response], run: RequestRun, name: str
+        self, answer: asyncio.Future[httpx2.Response], run: RequestRun
     ) -> None:
         try:
             response = await run.begun
             await response.aread()
         except Exception as problem:  # noqa: BLE001 -- raised where it is awaited
-            self._note(name, 0, run)
             answer.set_exception(problem)
-            answer.exception()  # nobody has to look at it
+            answer.exception()  # the scene need not await it
         else:
-            self._note(name, response.status_code, run)
             answer.set_result(response)
-
-    def _note(self, name: str, status: int, run: RequestRun) -> None:
-        at = 1000 * (asyncio.get_running_loop().time() - self._began)
-        self.answers.append(Answer(name, status, at, run, self._began))

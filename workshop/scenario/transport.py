@@ -1,4 +1,4 @@
-"""Requests as a server handles them: the response arrives while the app goes on."""
+"""Requests as a server handles them: the response may arrive before the app ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import httpx2
+
+from workshop.timeline.requests import CUSTOMER
 
 Message = MutableMapping[str, Any]
 App = Callable[
@@ -22,26 +24,39 @@ App = Callable[
 class StreamingTransport(httpx2.AsyncBaseTransport):
     """A transport to an app in the same loop that keeps the real order of events.
 
-    httpx2's in-process transport responds when the app has returned. By then background
-    tasks are over and sessions are committed, so what a client sees before that is
-    lost. Here each request has a task of its own, as with uvicorn. Its response begins
-    with the first message, and closing it early is a disconnect.
+    httpx2's in-process transport responds when the app has returned. By then,
+    background tasks have ended and sessions are committed, so a client cannot see
+    anything earlier. Here, each request has a task of its own, as with uvicorn. Its
+    response begins with the first message, and closing it early is a disconnect.
+
+    Attributes:
+        runs: the requests so far.
+
     """
 
     def __init__(self, app: App) -> None:
         """Send requests to *app*."""
         self._app = app
+        self.runs: list[RequestRun] = []
         self._requests: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send *request*, and return as soon as its response begins."""
+        """Send *request*, and return when its response begins."""
         await request.aread()
         return await self.enter(request).begun
 
-    def enter(self, request: httpx2.Request) -> RequestRun:
-        """Serve *request*, which has been read, in a task made now."""
-        run = RequestRun(request.content)
+    def enter(self, request: httpx2.Request, sent: float | None = None) -> RequestRun:
+        """Serve *request*, which has been read, in a new task.
+
+        *sent* is when the customer sent it, by the loop's clock; by default now. The
+        extension `customer` of the request names the customer.
+        """
         url = request.url
+        customer = str(request.extensions.get("customer", ""))
+        run = RequestRun(
+            request.content, f"{request.method} {url.path}", customer, sent
+        )
+        self.runs.append(run)
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -55,6 +70,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
             "server": (url.host, url.port),
             "client": ("127.0.0.1", 50_000),
             "root_path": "",
+            CUSTOMER: customer,
         }
         served = run.pass_through(self._app, scope)
         task = asyncio.get_running_loop().create_task(served)
@@ -78,30 +94,39 @@ class RequestRun(httpx2.AsyncByteStream):
     """One request, from its first message to the app's return.
 
     Attributes:
-        begun: the response, as soon as it begins; its body may be still to come.
-        over: when the app had finished it, by the loop's clock; None before.
+        name: its method and path.
+        customer: who sent it; may be empty.
+        sent: when it was sent. All times are those of the loop's clock.
+        begun: the response, as soon as it begins. The body may come later.
+        answered: when the last part of the response was sent; None before.
+        failure: the exception that the app raised, or None.
 
     """
 
-    def __init__(self, body: bytes) -> None:
-        self._body: bytes | None = body
+    def __init__(
+        self, body: bytes, name: str, customer: str, sent: float | None
+    ) -> None:
         loop = asyncio.get_running_loop()
+        self.name, self.customer = name, customer
+        self.sent = loop.time() if sent is None else sent
+        self.answered: float | None = None
+        self.failure: Exception | None = None
+        self._body: bytes | None = body
         self.begun: asyncio.Future[httpx2.Response] = loop.create_future()
-        self.over: float | None = None
         self._parts: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._left = asyncio.Event()
         self._whole = False
 
     async def pass_through(self, app: App, scope: Message) -> None:
-        """Let *app* answer."""
+        """Let *app* respond."""
         try:
             await app(scope, self._receive, self._send)
-        except Exception:  # noqa: BLE001 -- the app keeps and tells what it raises
+        except Exception as failure:  # noqa: BLE001 -- a note reports it
+            self.failure = failure
             if not self.begun.done():
-                self._whole = True
+                self._end()
                 self.begun.set_result(httpx2.Response(500, stream=self))
         finally:
-            self.over = asyncio.get_running_loop().time()
             if not self.begun.done():
                 self.begun.cancel()
             self._parts.put_nowait(None)
@@ -111,10 +136,10 @@ class RequestRun(httpx2.AsyncByteStream):
         while (part := await self._parts.get()) is not None:
             yield part
         if not self._whole:
-            raise httpx2.RemoteProtocolError("The answer broke off.")
+            raise httpx2.RemoteProtocolError("The response is incomplete.")
 
     async def aclose(self) -> None:
-        """Leave: the app is told, as it is by a server."""
+        """Disconnect, which the app can notice."""
         self._left.set()
 
     async def _receive(self) -> Message:
@@ -136,5 +161,9 @@ class RequestRun(httpx2.AsyncByteStream):
         if message.get("body"):
             self._parts.put_nowait(message["body"])
         if not message.get("more_body"):
-            self._whole = True
+            self._end()
             self._parts.put_nowait(None)
+
+    def _end(self) -> None:
+        self._whole = True
+        self.answered = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Turn what a recorder has seen into a timeline."""
+"""Create a timeline from the tracks of a recorder."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
+from workshop.timeline.model import Lane, Mark, Outcome, Span, State, Timeline
 from workshop.timeline.places import CodeLocation, Quotes, name_of
 from workshop.timeline.tracks import Kind, Slice, Track
 
-# In milliseconds. Waiting shorter than this for one's turn is the usual thing on a
-# real loop, and work shorter than this in a library is of no interest.
+# In milliseconds. On a real loop, every task waits for the loop now and then. Shorter
+# waits are not shown, nor is shorter work of libraries.
 NOISE = 1.0
 
-# Pauses between two steps shorter than this are none, on a real loop.
+# On a real loop, shorter pauses between two steps are not shown.
 TINY = 0.2
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How times become milliseconds, and which of them count."""
+    """How to convert times to milliseconds, and which spans are shown."""
 
     began: float
     ended: float
     blocking: float
     exact: bool
-    """Whether the clock is one without noise."""
+    """Whether the clock has no noise."""
     ordered: bool = False
-    """Whether lengths say nothing, and order everything."""
+    """Whether only the order matters, and lengths have no meaning."""
     quotes: Quotes = field(default_factory=Quotes)
 
     def ms(self, time: float) -> float:
@@ -38,11 +38,11 @@ class Scale:
         return round(passed * 1000, digits)
 
     def length(self, piece: Slice) -> float:
-        """Return how long *piece* took."""
+        """Return how many milliseconds *piece* took."""
         return self.ms(piece.end) - self.ms(piece.start)
 
     def is_blocking(self, piece: Slice) -> bool:
-        """Return whether *piece* held the loop too long."""
+        """Return whether *piece* blocked the loop."""
         return piece.blocks or (
             self.length(piece) >= self.blocking and not self.ordered
         )
@@ -52,8 +52,7 @@ def assemble(
     tracks: list[Track], scale: Scale, notes: tuple[str, ...], *, here: bool
 ) -> Timeline:
     """Return the timeline: the user's lanes, each below the one that started it."""
-    if scale.ordered:
-        tracks = without_repetition(tracks)
+    tracks = without_repetition(tracks, threads=scale.ordered)
     hosts = _hosts(tracks, scale, here)
     shown = [track for track in tracks if hosts.get(track) is track]
     lent: dict[Track, list[Track]] = defaultdict(list)
@@ -73,29 +72,29 @@ def assemble(
     )
 
 
-def without_repetition(tracks: list[Track]) -> list[Track]:
+def without_repetition(tracks: list[Track], *, threads: bool) -> list[Track]:
     """Return *tracks* without those that only repeat another one.
 
-    A thread exists for the call that it makes. A task that waits for a single call and
-    nothing else is seen as one with it.
+    A task that awaits a single call and nothing else shares one track with it. With
+    *threads*, so does a thread that makes a call.
     """
     below: dict[Track | None, list[Track]] = defaultdict(list)
     for track in tracks:
         if track.users:
             below[track.parent].append(track)
-    told: set[Track] = set()
+    repeated: set[Track] = set()
     for track in tracks:
         kinds = [it.kind for it in below[track]]
-        if track.kind is Kind.THREAD and Kind.THREAD in kinds:
-            told.add(track)
+        if threads and track.kind is Kind.THREAD and Kind.THREAD in kinds:
+            repeated.add(track)
         if track.kind is Kind.TASK and track.users and kinds == [Kind.CALL]:
             call = below[track][0]
             if len({it.parked for it in track.slices if it.parked}) > 1:
                 continue
-            told.add(call)
-            if track.name.endswith("()"):  # the call tells more
+            repeated.add(call)
+            if track.name.endswith("()"):  # the call has arguments
                 track.name = call.name
-    return [track for track in tracks if track not in told]
+    return [track for track in tracks if track not in repeated]
 
 
 def _matters(piece: Slice, scale: Scale) -> bool:
@@ -103,13 +102,13 @@ def _matters(piece: Slice, scale: Scale) -> bool:
 
 
 def _hosts(tracks: list[Track], scale: Scale, here: bool) -> dict[Track, Track | None]:
-    """Return in whose lane each track is seen: its own, another's, or nobody's.
+    """Return the track in whose lane each track appears: itself, another one or None.
 
-    Tasks that libraries make for themselves work for the nearest visible one
-    above them. Without one they are nobody's, unless the user's code runs in them
-    or they hold the loop.
+    A task that a library creates appears in the lane of the nearest visible track above
+    it. If there is none, it does not appear, unless it runs the user's code or blocks
+    the loop.
     """
-    led: set[Track] = set()  # what has something of the user's below it
+    led: set[Track] = set()  # tracks above one that is the user's
     for track in tracks:
         if track.users and track.kind is not Kind.CALLBACK:
             above = track.parent
@@ -161,6 +160,13 @@ def _lane(track: Track, depth: int, lent: list[Track], scale: Scale) -> Lane:
         depth,
         Outcome.UNFINISHED if unfinished else track.outcome,
         "" if unfinished else track.reason,
+        tuple(
+            Mark(scale.ms(time), label)
+            for time, label in sorted(
+                (mark for source in (track, *lent) for mark in source.marks),
+                key=lambda mark: mark[0],
+            )
+        ),
     )
 
 
@@ -169,7 +175,7 @@ def _spans(
 ) -> Iterator[Span]:
     busy = State.THREAD if track.kind is Kind.THREAD else State.RUNNING
     now, parked = scale.ms(track.born), {track: track.parked}
-    if track.slices and not scale.exact:  # a new task begins with its first step
+    if track.slices and not scale.exact:  # a new task starts with its first step
         first = scale.ms(track.slices[0].start)
         now = first if first - now < NOISE else now
     sources = (track, *lent)
@@ -199,7 +205,7 @@ def _spans(
 def _deepest(
     sources: tuple[Track, ...], parked: dict[Track, tuple[CodeLocation, ...]]
 ) -> tuple[CodeLocation, ...]:
-    """Return where the last begun of *sources* waits that waits in user's code."""
+    """Return the user's code that awaits, in the latest of *sources* that has some."""
     return next((parked[s] for s in reversed(sources) if parked.get(s)), ())
 
 
@@ -210,7 +216,7 @@ def _waiting(
     parked: tuple[CodeLocation, ...],
     scale: Scale,
 ) -> Iterator[Span]:
-    """Yield what lies between two slices: awaiting something, then one's turn."""
+    """Yield the spans between two slices: first awaiting, then ready."""
     ready = min(max(ready, now), start)
     if not scale.exact and start - ready < NOISE:
         ready = start
@@ -223,7 +229,7 @@ def _waiting(
 
 
 def _joined(spans: Iterator[Span]) -> Iterator[Span]:
-    """Yield *spans* with equal neighbours made one."""
+    """Yield *spans*, with equal neighbours merged."""
     last: Span | None = None
     for span in spans:
         if last is not None and replace(last, start=0, end=0) == replace(

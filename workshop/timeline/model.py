@@ -1,7 +1,7 @@
 """What the event loop did, as data: lanes of spans on one time scale.
 
-Recording makes it, drawing reads it; neither knows of the other.
-All times are milliseconds since the recording began.
+The recorder creates timelines and the drawing code reads them; neither depends on the
+other. All times are milliseconds since the recording began.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class State(StrEnum):
     """What a task or a thread is doing in a span."""
 
     RUNNING = "running"
-    """It holds the event loop, for a short time."""
+    """It runs on the event loop, for a short time."""
     BLOCKING = "blocking"
-    """It holds the event loop for so long that others notice."""
+    """It runs on the event loop for so long that other lanes are delayed."""
     READY = "ready"
-    """It could go on, and waits for its turn on the loop."""
+    """It could continue, but waits for the event loop or for a free thread."""
     AWAITING = "awaiting"
-    """It waits for something, and the loop is free for others."""
+    """It awaits something, and the event loop is free for other lanes."""
     THREAD = "thread"
-    """A thread does the work; the loop is free for others."""
+    """A thread does the work, and the event loop is free for other lanes."""
 
 
 class Outcome(StrEnum):
@@ -37,15 +37,15 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     UNFINISHED = "unfinished"
-    """It was still there when the recording ended."""
+    """It had not ended when the recording did."""
 
 
 @dataclass(frozen=True)
 class Span:
     """One state of one lane from *start* to *end*.
 
-    `label` is the code it is at (`await fetch("venue", 1)`) and `where` the
-    place of that code (`app.py:41`); both may be empty.
+    `label` is the code that it executes (`await fetch("venue", 1)`) and `where` is the
+    location of that code (`app.py:41`). Both may be empty.
     """
 
     state: State
@@ -56,11 +56,20 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Lane:
-    """One task, request or thread, with its spans in order of time.
+class Mark:
+    """A moment in a lane, such as `commit` or `response 201`."""
 
-    `depth` is 0, or one more than that of the lane that started this one,
-    which stands somewhere above it. `reason` says of a failed lane with what.
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One task, request, call or thread, with its spans in order of time.
+
+    `depth` is 0, or one more than the depth of the lane that started this one. The
+    starting lane comes earlier in the timeline. `reason` is the error of a failed lane.
+    `marks` are in order of time.
     """
 
     name: str
@@ -68,6 +77,7 @@ class Lane:
     depth: int = 0
     outcome: Outcome = Outcome.DONE
     reason: str = ""
+    marks: tuple[Mark, ...] = ()
 
     @property
     def start(self) -> float:
@@ -82,16 +92,20 @@ class Lane:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A whole recording. `notes` are sentences about what cannot be seen in it.
+    """A whole recording.
 
-    Of an `ordered` one the times only say what came before what, and what went on
-    at the same time: they count beginnings and ends instead of milliseconds.
+    `notes` are sentences about what the lanes do not show. `headline` is the result
+    that matters most, such as "Bob waited 300 ms"; it may be empty.
+
+    The times of an `ordered` timeline are positions in a sequence instead of
+    milliseconds. They show only what came first and what overlapped.
     """
 
     lanes: tuple[Lane, ...]
     duration: float
     notes: tuple[str, ...] = ()
     ordered: bool = False
+    headline: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON data, which `from_json` reads."""
@@ -99,9 +113,13 @@ class Timeline:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Timeline:
-        """Return the timeline that `as_json` made *data* of.
+        """Return the timeline from which `as_json` made *data*.
 
-        Raises ValueError, TypeError or KeyError for anything else.
+        Raises:
+            ValueError: *data* has another version.
+            KeyError: *data* is not a timeline.
+            TypeError: *data* is not a timeline.
+
         """
         if data["version"] != VERSION:
             raise ValueError(f"a timeline of version {data['version']}, not {VERSION}")
@@ -122,10 +140,15 @@ class Timeline:
                     lane["depth"],
                     Outcome(lane["outcome"]),
                     lane["reason"],
+                    tuple(
+                        Mark(mark["at"], mark["label"])
+                        for mark in lane.get("marks", ())
+                    ),
                 )
                 for lane in data["lanes"]
             ),
             data["duration"],
             tuple(data["notes"]),
             bool(data.get("ordered", False)),
+            data.get("headline", ""),
         )

@@ -1,8 +1,8 @@
-"""Show order instead of time: what came before what, and what overlapped.
+"""Show order instead of time: what came first, and what overlapped.
 
-Where a test opens a gate at once, a wait of a microsecond stands for one of any length.
-So all beginnings between two ends count as one moment, and all ends between two
-beginnings as the next: all that is left of time is whether two waits overlap.
+In a test that opens a gate at once, a wait of a microsecond stands for a wait of any
+length. So all beginnings between two ends count as one moment, and all ends between two
+beginnings as the next one. What remains of time is whether two waits overlap.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from dataclasses import replace
 
 from workshop.timeline.model import Lane, Span, State, Timeline
 
-EVERYBODY_ELSE = "everybody else"
-"""The lane of those who cannot run while somebody blocks the loop for good."""
+OTHER_REQUESTS = "other requests"
+"""The name of the lane for requests that wait because one lane blocks the loop."""
 
-ANSWER = "answer "
-"""How the name of a lane begins that shows when a response was sent."""
+RESPONSE = "response "
+"""The names of lanes that show when a response was sent begin with this."""
 
 REQUEST = "#"
-"""How the name of a lane begins that is a request."""
+"""The names of lanes that show a request begin with this."""
 
 THEN = "; "
-"""Between the waits that are shown as one."""
+"""The separator between the labels of waits that are drawn as one."""
 
 _SHORT = 12
 _ON_LOOP = (State.RUNNING, State.BLOCKING)
 
 
 def in_order(timeline: Timeline) -> Timeline:
-    """Return *timeline* with moments, counted from 0, instead of times.
+    """Return *timeline* with numbered moments instead of times.
 
-    Code that blocks the loop blocks it to the end of the picture.
+    Code that blocks the loop blocks it until the end of the picture.
     """
     lanes = [replace(lane, spans=_waits(lane)) for lane in timeline.lanes]
     lanes = [
-        replace(lane, spans=_told_once(lane, below))
-        for lane, below in zip(lanes, _below(lanes), strict=True)
+        replace(lane, spans=_without_repeated_labels(lane, children))
+        for lane, children in zip(lanes, _children(lanes), strict=True)
     ]
-    others = _Others(lanes)
+    activity = _Activity(lanes)
     lanes = [
-        replace(lane, spans=_at_once(lane, number, others))
-        if lane.name.startswith(ANSWER)
+        replace(lane, spans=_sent_at_once(lane, number, activity))
+        if lane.name.startswith(RESPONSE)
         else lane
         for number, lane in enumerate(lanes)
     ]
-    others = _Others(lanes)
+    activity = _Activity(lanes)
     lanes = [
-        replace(lane, spans=_as_one(lane, number, others))
+        replace(lane, spans=_merged(lane, number, activity))
         for number, lane in enumerate(lanes)
     ]
     events = [event for lane in lanes for event in _events(lane)]
@@ -58,20 +58,20 @@ def in_order(timeline: Timeline) -> Timeline:
     if blocked:
         end += 2 * max(1.0, end)
     drawn = [
-        replace(lane, spans=tuple(_placed(lane, below, moments, end)))
-        for lane, below in zip(lanes, _below(lanes), strict=True)
+        replace(lane, spans=tuple(_placed(lane, children, moments, end)))
+        for lane, children in zip(lanes, _children(lanes), strict=True)
     ]
     if blocked:
         waits = Span(State.READY, moments.last, end)
-        drawn.append(Lane(EVERYBODY_ELSE, (waits,)))
+        drawn.append(Lane(OTHER_REQUESTS, (waits,)))
     return Timeline(tuple(drawn), end, timeline.notes, ordered=True)
 
 
 def _waits(lane: Lane) -> tuple[Span, ...]:
-    """Return the spans without those that lead to nothing new.
+    """Return the spans without those that change nothing.
 
-    These are turns after which it waits for the same, and all haste: to be ready is
-    news only before a thread, which may not be free.
+    A step after which the lane awaits the same thing again is left out. So is being
+    ready, except before the work of a thread, because there may be no free thread.
     """
     on_loop = any(span.state in _ON_LOOP for span in lane.spans)
     found: list[Span] = []
@@ -82,17 +82,17 @@ def _waits(lane: Lane) -> tuple[Span, ...]:
             if found[-1].state is State.AWAITING:
                 found[-1] = replace(found[-1], end=span.end)
                 continue
-            # It let the others go first, as asyncio.sleep(0) does.
+            # It yielded to other tasks, as asyncio.sleep(0) does.
             span = Span(State.AWAITING, span.start, span.end)
-        if _goes_on(found, span) and not lane.name.startswith(ANSWER):
+        if _continues(found, span) and not lane.name.startswith(RESPONSE):
             span = replace(span, start=found[-2].start)
             del found[-2:]
         found.append(span)
     return tuple(found)
 
 
-def _goes_on(found: list[Span], span: Span) -> bool:
-    """Tell whether *span* is the wait before the last turn, continued."""
+def _continues(found: list[Span], span: Span) -> bool:
+    """Return whether *span* continues the wait before the last step."""
     return (
         len(found) > 1
         and span.state is State.AWAITING is found[-2].state
@@ -101,44 +101,44 @@ def _goes_on(found: list[Span], span: Span) -> bool:
     )
 
 
-def _below(lanes: list[Lane]) -> Iterator[list[Lane]]:
-    """Yield for each lane those that it began; without its answer."""
+def _children(lanes: list[Lane]) -> Iterator[list[Lane]]:
+    """Yield the lanes that each lane has started, without its response."""
     for number, lane in enumerate(lanes):
         found = []
         for other in lanes[number + 1 :]:
             if other.depth <= lane.depth:
                 break
-            if other.depth == lane.depth + 1 and not other.name.startswith(ANSWER):
+            if other.depth == lane.depth + 1 and not other.name.startswith(RESPONSE):
                 found.append(other)
         yield found
 
 
-def _told_once(lane: Lane, calls: list[Lane]) -> tuple[Span, ...]:
-    """Return the spans; of what a lane below tells, they do not tell again."""
+def _without_repeated_labels(lane: Lane, children: list[Lane]) -> tuple[Span, ...]:
+    """Return the spans, without labels that repeat a lane below."""
 
-    def is_told(span: Span) -> bool:
-        if _called(span.label) == _called(lane.name):
+    def is_repeated(span: Span) -> bool:
+        if _function(span.label) == _function(lane.name):
             return True
-        return any(it.start <= span.end and span.start <= it.end for it in calls)
+        return any(it.start <= span.end and span.start <= it.end for it in children)
 
     spans = tuple(
         replace(span, label="", where="")
-        if span.state is State.AWAITING and is_told(span)
+        if span.state is State.AWAITING and is_repeated(span)
         else span
         for span in lane.spans
     )
     return _waits(replace(lane, spans=spans))
 
 
-def _called(code: str) -> str:
+def _function(code: str) -> str:
     return code.removeprefix("await ").partition("(")[0]
 
 
-class _Others:
-    """When something begins or ends in a lane, for those who ask about the others."""
+class _Activity:
+    """The times at which something begins or ends in each lane."""
 
     def __init__(self, lanes: list[Lane]) -> None:
-        """Note the events of *lanes*."""
+        """Collect the events of *lanes*."""
         self._lanes = lanes
         self._events = sorted(
             (time, number)
@@ -147,34 +147,34 @@ class _Others:
         )
         self._times = [time for time, _ in self._events]
 
-    def act_within(self, number: int, start: float, end: float) -> bool:
-        """Whether another lane than *number* does something from *start* to *end*."""
+    def any_within(self, number: int, start: float, end: float) -> bool:
+        """Whether a lane other than *number* has an event from *start* to *end*."""
         first = bisect_left(self._times, start)
         last = bisect_right(self._times, end)
-        return any(whose != number for _, whose in self._events[first:last])
+        return any(other != number for _, other in self._events[first:last])
 
-    def act_inside(self, number: int, start: float, end: float) -> bool:
-        """Whether one does between the two; its own beginning and end do not count."""
+    def any_between(self, number: int, start: float, end: float) -> bool:
+        """Whether one has an event between them, apart from its beginning and end."""
         first = bisect_right(self._times, start)
         last = bisect_left(self._times, end)
         return any(
-            whose != number and time not in (0, self._lanes[whose].end)
-            for time, whose in self._events[first:last]
+            other != number and time not in (0, self._lanes[other].end)
+            for time, other in self._events[first:last]
         )
 
 
-def _at_once(answer: Lane, number: int, others: _Others) -> tuple[Span, ...]:
-    """Return the spans of an *answer*: one, if nothing happened while it was sent."""
-    if others.act_inside(number, answer.start, answer.end):
-        return answer.spans
-    return answer.spans[:1]
+def _sent_at_once(response: Lane, number: int, activity: _Activity) -> tuple[Span, ...]:
+    """Return the spans of a *response*: one, if nothing happened while it was sent."""
+    if activity.any_between(number, response.start, response.end):
+        return response.spans
+    return response.spans[:1]
 
 
-def _as_one(lane: Lane, number: int, others: _Others) -> tuple[Span, ...]:
-    """Return the spans, waits in a row made one where nobody else does anything."""
+def _merged(lane: Lane, number: int, activity: _Activity) -> tuple[Span, ...]:
+    """Return the spans. Consecutive waits are merged if no other lane acts."""
 
     def is_quiet(start: float, end: float) -> bool:
-        return not others.act_within(number, start, end)
+        return not activity.any_within(number, start, end)
 
     found: list[Span] = []
     for span in lane.spans:
@@ -182,7 +182,7 @@ def _as_one(lane: Lane, number: int, others: _Others) -> tuple[Span, ...]:
             len(found) > 1
             and span.state is State.AWAITING is found[-2].state
             and found[-1].state is State.RUNNING
-            and not lane.name.startswith(ANSWER)
+            and not lane.name.startswith(RESPONSE)
         ):
             before = found[-2]
             if is_quiet(before.start, span.start) or is_quiet(before.end, span.end):
@@ -195,13 +195,13 @@ def _as_one(lane: Lane, number: int, others: _Others) -> tuple[Span, ...]:
 
 def _both(first: Span, second: Span) -> Span:
     labels = [*first.label.split(THEN), second.label]
-    labels = [_in_short(label) for label in labels]
+    labels = [_abbreviated(label) for label in labels]
     label = THEN.join(dict.fromkeys(filter(None, labels)))
     return replace(first, end=second.end, label=label, where=first.where)
 
 
-def _in_short(code: str) -> str:
-    """Return *code* as one of several: without its arguments, if they are long."""
+def _abbreviated(code: str) -> str:
+    """Return *code*, without its arguments if they are long."""
     code = code.removeprefix("await ").partition(" as ")[0]
     name, _, arguments = code.partition("(")
     return f"{name}(…)" if len(arguments) > _SHORT else code
@@ -213,7 +213,7 @@ def _events(lane: Lane) -> Iterator[tuple[float, bool]]:
         if span.state not in _ON_LOOP:
             yield span.start, False
             yield span.end, True
-        elif lane.name.startswith(ANSWER):
+        elif lane.name.startswith(RESPONSE):
             yield span.start, True
             yield span.start, False
     if all(span.state in _ON_LOOP for span in lane.spans):
@@ -221,9 +221,9 @@ def _events(lane: Lane) -> Iterator[tuple[float, bool]]:
 
 
 def _ends(lanes: list[Lane]) -> Iterator[tuple[float, bool]]:
-    """Yield the ends that are a moment each: of who outlives who began it.
+    """Yield the ends of lanes that end after the lane that started them.
 
-    Which of the others ends first says nothing. A request has its answer for that.
+    Only these ends are moments of their own. A request has its response for that.
     """
     above: list[Lane] = []
     for lane in lanes:
@@ -236,10 +236,10 @@ def _ends(lanes: list[Lane]) -> Iterator[tuple[float, bool]]:
 
 
 class _Moments:
-    """The moments of a timeline: where one of its times stands among them."""
+    """The moments of a timeline, and the number of the moment of each time."""
 
     def __init__(self, events: Iterable[tuple[float, bool]]) -> None:
-        """Count the moments of *events*."""
+        """Number the moments of *events*."""
         self._times: list[float] = []
         self._at: list[float] = []
         at, ended = 0.0, False
@@ -251,25 +251,25 @@ class _Moments:
         self.last = at
 
     def of(self, time: float) -> float:
-        """Return the moment of *time*."""
+        """Return the number of the moment at *time*."""
         found = bisect_right(self._times, time) - 1
         return self._at[found] if found >= 0 else 0.0
 
 
 def _placed(
-    lane: Lane, below: list[Lane], moments: _Moments, end: float
+    lane: Lane, children: list[Lane], moments: _Moments, end: float
 ) -> Iterator[Span]:
-    """Yield the spans among the moments.
+    """Yield the spans at the moments.
 
-    A turn takes no time, unless something began and ended in it.
+    A step takes no time, unless something began and ended during it.
     """
-    calls = [time for it in below for time, _ in _events(it)]
+    calls = [time for it in children for time, _ in _events(it)]
     waits = any(span.state not in _ON_LOOP for span in lane.spans)
     reached = moments.of(lane.start)
     for span in lane.spans:
         start, last = moments.of(span.start), moments.of(span.end)
-        turn = span.state is State.RUNNING and waits
-        if turn and not any(span.start <= time <= span.end for time in calls):
+        is_step = span.state is State.RUNNING and waits
+        if is_step and not any(span.start <= time <= span.end for time in calls):
             last = reached
         if span.state is State.BLOCKING:
             yield replace(span, start=start, end=end)

@@ -1,7 +1,7 @@
-"""The colours of the picture, for light and for dark surroundings.
+"""The colours of the picture, for light and for dark pages.
 
-Colour only repeats what shape and hatch say. Text stands out from what is
-behind it by 4.5 to 1 and shapes by 3 to 1 (WCAG 2, AA); a test computes it.
+Colour only repeats what shapes and hatching show. The contrast is at least 4.5 to 1 for
+text and 3 to 1 for shapes (WCAG 2, AA). A test computes it.
 """
 
 from __future__ import annotations

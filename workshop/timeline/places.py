@@ -1,7 +1,7 @@
-"""Lines of code: whose code it is, and how to quote it.
+"""Lines of code: whether they are the user's, and how to quote them.
 
-While a recording runs, a line is kept as a code object and an instruction, which costs
-next to nothing. It becomes text when the timeline is made.
+While a recording runs, a line is kept as a code object and an instruction, which is
+fast. It becomes text when the timeline is created.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 def _folders(*folders: str) -> tuple[str, ...]:
-    """Return *folders* as files in them are named, also by way of links."""
+    """Return prefixes of the files in *folders*, with and without links resolved."""
     both = {*folders, *map(os.path.realpath, folders)}
     return tuple(os.path.normcase(folder) + os.sep for folder in both)
 
 
-# Paths are strings here: this is asked for every file of a deep stack, in the
-# middle of what is recorded.
+# Paths are strings here for speed: this check runs for every file of a deep stack,
+# during the recording.
 _LIBRARIES = _folders(
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")),
     *(sysconfig.get_path(name) for name in ("purelib", "platlib")),
@@ -37,7 +37,7 @@ _LIBRARIES = _folders(
 )
 _INSTALLED = ("site-packages", "dist-packages")
 
-# What may stand between two coroutines without telling what it leads to.
+# Objects between two coroutines that do not reveal the inner one.
 _OPAQUE = frozenset(
     {
         "async_generator_asend",
@@ -59,9 +59,9 @@ class CodeLocation(NamedTuple):
 
 @functools.cache
 def is_users(filename: str) -> bool:
-    """Return whether a file is neither a library's, nor Python's, nor ours."""
-    # Cells of notebooks have names in angle brackets; "<frozen …>" and "<string>"
-    # are Python's own.
+    """Return whether a file is not a library's, Python's or the workshop's."""
+    # Notebook cells have names in angle brackets. "<frozen …>" and "<string>" belong
+    # to Python itself.
     if filename.startswith(("<frozen", "<string>")):
         return False
     if filename.startswith("<"):
@@ -73,10 +73,10 @@ def is_users(filename: str) -> bool:
 
 
 def frames_of(awaitable: object) -> Iterator[FrameType]:
-    """Yield the frames that a parked coroutine consists of, outermost first."""
+    """Yield the frames of a suspended coroutine, outermost first."""
     inner: Any = awaitable
     for _ in range(_MOST_FRAMES):
-        # Nearly all are coroutines, and this is done after every step.
+        # This runs after every step, and nearly all objects are coroutines.
         if type(inner) is CoroutineType:
             frame, inner = inner.cr_frame, inner.cr_await
         elif inner is None:
@@ -124,12 +124,12 @@ def _file_name(path: str) -> str:
 
 
 class Files:
-    """Whose files count as the user's, and which of them to quote first."""
+    """Which files count as the user's, and which of them to quote first."""
 
     def __init__(
         self, users: Callable[[str], bool] | None, preferred: str | Path | None
     ) -> None:
-        """Believe *users*, or else `is_users`; quote *preferred* if possible."""
+        """Use *users*, or `is_users` by default. Quote *preferred* if possible."""
         self._users = functools.cache(users) if users else is_users
         self._preferred = None if preferred is None else Path(preferred).name
 
@@ -138,10 +138,10 @@ class Files:
         return code is not None and self._users(code.co_filename)
 
     def nearest(self, frames: list[FrameType]) -> tuple[CodeLocation, ...]:
-        """Return the user's frames that are nearest to the present work.
+        """Return the user's frames that are nearest to the current work.
 
-        These are the innermost ones that call each other without a library in between;
-        if there are frames of the preferred file, those of them.
+        These are the innermost frames that call each other without a library between
+        them. If some belong to the preferred file, only those are returned.
         """
         group: list[FrameType] = []
         preferred: list[FrameType] = []
@@ -166,17 +166,17 @@ class Files:
 
 
 class Quotes:
-    """Quotes code, as it is in its file now."""
+    """Quotes code from its current file."""
 
     def __init__(self) -> None:
-        # Code is the key by identity: equal code may come from different files.
+        # The key is the identity, because equal code may come from different files.
         self._words: dict[tuple[int, int, bool], tuple[str, str]] = {}
         self._checked: set[str] = set()
 
     def words_of(
         self, places: tuple[CodeLocation, ...], *, waiting: bool
     ) -> tuple[str, str]:
-        """Return the code at the outermost of *places*, and where that is."""
+        """Return the code at the outermost of *places*, and its location."""
         if not places:
             return "", ""
         code, instruction = places[0]
@@ -191,7 +191,7 @@ class Quotes:
 
 def _file(filename: str) -> str:
     path = Path(filename)
-    # Jupyter's kernel keeps cells in files, whose names say nothing to anybody.
+    # Jupyter's kernel stores cells in files with names that mean nothing to users.
     return "cell" if path.parent.name.startswith("ipykernel_") else path.name
 
 
@@ -243,12 +243,12 @@ def _tidy(text: str) -> str:
 
 
 def without_addresses(text: str) -> str:
-    """Return *text* without what differs from run to run."""
+    """Return *text* without addresses, which differ from run to run."""
     return _ADDRESS.sub("", text)
 
 
 def name_of(code: CodeType, values: dict[str, object] | None = None) -> str:
-    """Return the name of some code, with short arguments out of *values*."""
+    """Return the name of *code*, with those arguments in *values* that are short."""
     name = code.co_qualname.rpartition("<locals>.")[2]
     if values is None:
         return f"{name}()"
@@ -258,8 +258,8 @@ def name_of(code: CodeType, values: dict[str, object] | None = None) -> str:
 
 
 def short_value(value: object) -> str:
-    """Return *value* as it is written in code, or nothing if that is long."""
-    # No subclasses: their repr is somebody's code.
+    """Return *value* as it is written in code, or an empty string if that is long."""
+    # No subclasses, because their `__repr__` may be the user's code.
     if type(value) in (bool, int, float, str):
         text = repr(value)
         return text if len(text) < _SHORT else ""

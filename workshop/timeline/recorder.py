@@ -1,4 +1,4 @@
-"""Follow every task of a loop, and note what it did when."""
+"""Follow every task of an event loop, and note when it did what."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from workshop.timeline.tracks import Kind, Slice, Track
 class Open:
     """A slice that has not ended.
 
-    `task` is the one whose step it is, or, while a task is being made and may run
-    at once, unknown: then `making` is its coroutine.
+    `task` is the task whose step it is. While a task is being created that may run at
+    once, the task is not known yet, and `making` is its coroutine.
     """
 
     track: Track | None
@@ -69,8 +69,7 @@ class Recorder:
     ) -> None:
         """Follow *loop*. Frames of *boundaries* separate requests from their task.
 
-        For an *ordered* recording the loop's own time, which may stand still, says
-        nothing.
+        An *ordered* recording does not use the loop's own clock, which may stand still.
         """
         self.ordered = ordered
         self.tap = Tap(loop, self, time.perf_counter if ordered else None)
@@ -79,14 +78,15 @@ class Recorder:
         self.running: list[Open] = []
         self.files = files
         self._boundaries = boundaries
-        # The code that the recording block is in. What called it is of no interest.
+        # The code that contains the recording block. Its callers do not matter.
         self._block: CodeType | None = None
-        # A task has one track, and one more while it serves a request.
+        # A task has one track, and a second one while it serves a request.
         self._tracks_of: weakref.WeakKeyDictionary[Task, list[Track]] = (
             weakref.WeakKeyDictionary()
         )
         self._requests = 0
-        self._answers: dict[Track, Track] = {}
+        self._responses: dict[Track, Track] = {}
+        self._named: dict[str, Track] = {}
         self.began_at = self.ended_at = 0.0
         self.over = self.full = False
         self._steps = 0
@@ -94,7 +94,7 @@ class Recorder:
     # ---- from beginning to end
 
     def start(self, here: str) -> None:
-        """Begin with the running task, which gets a track called *here*."""
+        """Start recording. The running task gets a track called *here*."""
         task = _current_task(self.tap.loop)
         around = self.files.nearest(frames_above(sys._getframe(1), None))
         self._block = around[-1].code if around else None
@@ -107,7 +107,7 @@ class Recorder:
             self._adopt(task, track)
 
     def stop(self, failure: BaseException | None) -> None:
-        """End everything that is open. *failure* is what ended the recording early."""
+        """Close all open slices. *failure* is the error that ended the recording."""
         if self.over:
             return
         self.tap.remove()
@@ -121,11 +121,11 @@ class Recorder:
                 _finish(track, now, failure)
 
     def _adopt(self, task: Task, track: Track) -> None:
-        """Follow a task that is in the middle of a step which we did not see begin."""
+        """Follow a task in the middle of a step whose beginning was not observed."""
         now = self.tap.clock()
         self.running.append(Open(track, now, now, task))
-        # We shall not see this step end either. What comes next will tell, and if
-        # nothing does, this callback, because the loop's queue is short.
+        # The end of this step is not observed either. The next step closes it. If
+        # there is none, this callback does, because the loop's queue is short.
         self.tap.queue(self._close_adopted)
 
     def _close_adopted(self) -> None:
@@ -137,10 +137,10 @@ class Recorder:
             if opened.task and tracks:
                 self._look_at(opened.task, tracks, now)
 
-    # ---- what the tap tells
+    # ---- calls of the tap
 
     def queued(self, task: Task, since: float) -> None:
-        """Note since when *task* is ready; give it a track if it is new."""
+        """Note since when *task* has been ready. A new task gets a track."""
         track = self._tracks(task)[-1]
         if track.queued is None:
             track.queued = since
@@ -161,7 +161,7 @@ class Recorder:
         self.running.append(Open(track, ready, now, task))
 
     def ended(self, task: Task | None, callback: object) -> None:
-        """Close the slice and look where the task waits now."""
+        """Close the slice, and note where the task is suspended."""
         if not self.running:  # the recording began in this very step
             return
         now = self.tap.clock()
@@ -177,13 +177,13 @@ class Recorder:
             self.stop(None)
 
     def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Prepare for a task that takes its first step while it is made."""
+        """Prepare for a task that takes its first step while it is created."""
         track = self._track(coroutine, born=self.tap.clock())
         self.tracks.append(track)
         self.running.append(Open(track, track.born, track.born, making=coroutine))
 
     def started(self, task: Task | None) -> None:
-        """Note whether it did. If so, the code that made it had to wait meanwhile."""
+        """Note whether it ran at once. If so, its creator was suspended meanwhile."""
         opened = self.running.pop() if self.running else None
         if opened is None or opened.track is None:
             return
@@ -247,9 +247,9 @@ class Recorder:
 
     @contextmanager
     def call(self, name: str, *, waits: bool) -> Iterator[None]:
-        """Show the call that is made in this block in a lane of its own.
+        """Show the call in this block in a lane of its own.
 
-        Safe in any thread. *waits* says that it is an `await` on the loop.
+        Can be used in any thread. *waits* means that the call awaits on the loop.
         """
         if self.over:
             yield
@@ -276,7 +276,7 @@ class Recorder:
                 _finish(track, work.end, failure)
 
     def hold(self, frame: FrameType | None) -> None:
-        """End the recording here: *frame* blocks the loop, for an unknown time."""
+        """End the recording, because *frame* blocks the loop for an unknown time."""
         if self.over or not self.running:
             return
         opened, now = self.running[-1], self.tap.clock()
@@ -285,10 +285,10 @@ class Recorder:
         opened.held, opened.blocks = self._here(frame), True
         self.stop(None)
 
-    # ---- what holds the loop
+    # ---- blocking code
 
     def turn(self) -> object:
-        """Return a value that differs for every slice, for the watcher's thread."""
+        """Return a value that is different for each slice, for the watcher's thread."""
         try:
             opened = self.running[-1]
         except IndexError:
@@ -296,13 +296,13 @@ class Recorder:
         return opened, opened.start
 
     def note_held(self, turn: object, frame: FrameType | None) -> None:
-        """Note the line at which *turn* was seen, if it has not ended meanwhile."""
+        """Note the line that *turn* executes, unless it has ended meanwhile."""
         places = self._here(frame)
         if places and self.turn() == turn:
             self.running[-1].held = places
 
     def blocked(self, seconds: float, frame: FrameType | None) -> None:
-        """Note what held the loop for *seconds* of virtual time."""
+        """Note which code blocked the loop for *seconds* of virtual time."""
         if self.running and seconds > self.running[-1].longest:
             self.running[-1].held = self._here(frame)
             self.running[-1].longest = seconds
@@ -310,8 +310,11 @@ class Recorder:
     # ---- requests
 
     @contextmanager
-    def request(self, name: str) -> Iterator[Track | None]:
-        """Give the request that is served in this block a track of its own."""
+    def request(self, name: str, customer: str = "") -> Iterator[Track | None]:
+        """Give the request that is served in this block a track of its own.
+
+        Its name begins with the *customer*, or with a number.
+        """
         task = _current_task(self.tap.loop)
         if task is None or self.over:
             yield None
@@ -321,10 +324,14 @@ class Recorder:
         if not self.running:
             self._adopt(task, tracks[-1])
         self._requests += 1
-        # In the first step of its task it has waited for as long as the task.
+        # In the first step of its task, it has waited as long as the task.
         since = now if tracks[-1].slices else self.running[-1].ready
         track = Track(
-            f"#{self._requests} {name}", Kind.REQUEST, tracks[-1], since, users=True
+            f"{customer}: {name}" if customer else f"#{self._requests} {name}",
+            Kind.REQUEST,
+            tracks[-1],
+            since,
+            users=True,
         )
         self.tracks.append(track)
         tracks.append(track)
@@ -349,22 +356,49 @@ class Recorder:
         if self.over:
             return
         now = self.tap.clock()
-        answer = self._answers.get(request)
-        if answer is None:
+        if not self.ordered:
+            if "status" in message:
+                request.marks.append((now, f"response {message['status']}"))
+            return
+        response = self._responses.get(request)
+        if response is None:
             if "status" not in message:
                 return
-            name = f"answer {message['status']}"
-            answer = Track(name, Kind.ANSWER, request, now, users=True)
-            self._answers[request] = answer
-            self.tracks.append(answer)
-        answer.slices.append(Slice(now, now, now))
+            name = f"response {message['status']}"
+            response = Track(name, Kind.RESPONSE, request, now, users=True)
+            self._responses[request] = response
+            self.tracks.append(response)
+        response.slices.append(Slice(now, now, now))
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            _finish(answer, now, None)
+            _finish(response, now, None)
+
+    # ---- marks
+
+    def mark(self, label: str, lane: str = "") -> None:
+        """Mark this moment in the current lane, or in the one called *lane*.
+
+        An ordered recording has no marks.
+        """
+        if self.over or self.ordered:
+            return
+        now = self.tap.clock()
+        track = self._track_named(lane, now) if lane else self._current_track()
+        if track is not None:
+            track.marks.append((now, label))
+
+    def _track_named(self, name: str, now: float) -> Track:
+        track = self._named.get(name)
+        if track is None:
+            track = Track(name, Kind.MARKS, None, now, users=True)
+            self._named[name] = track
+            self.tracks.append(track)
+        _finish(track, now, None)
+        return track
 
     def _switch(
         self, track: Track, now: float, parked: tuple[CodeLocation, ...] = ()
     ) -> None:
-        """Let *track* take over the step that is running."""
+        """Attribute the rest of the running step to *track*."""
         opened = self.running[-1]
         opened.close(now, parked)
         opened.track, opened.ready, opened.start = track, now, now
@@ -372,7 +406,7 @@ class Recorder:
     # ---- tasks
 
     def _tracks(self, task: Task) -> list[Track]:
-        """Return the tracks of *task*, which may be new to us."""
+        """Return the tracks of *task*. A new task gets one."""
         tracks = self._tracks_of.get(task)
         if tracks is not None:
             return tracks
@@ -387,7 +421,7 @@ class Recorder:
         elif _is_unstarted(coroutine):
             track = self._track(coroutine, born=self.tap.clock())
             self.tracks.append(track)
-        else:  # it was there before the recording
+        else:  # it began before the recording
             track = self._track(coroutine, born=self.began_at)
             track.parent = None
             track.parked = self._waits_in(coroutine, 1, Kind.TASK)
@@ -410,7 +444,7 @@ class Recorder:
         )
 
     def _made_by_users(self) -> bool:
-        """Tell whether the user's code made the task that is being made."""
+        """Return whether the user's code creates the current task."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             module = str(frame.f_globals.get("__name__"))
@@ -425,7 +459,7 @@ class Recorder:
         return self.running[-1].track if self.running else None
 
     def _rename(self, task: Task, track: Track) -> None:
-        """Take the name that somebody gave the task, if it says more than ours."""
+        """Use the name that the user gave the task, unless it is a generic one."""
         if track.kind is not Kind.TASK or track.slices:
             return
         given = task.get_name()
@@ -434,25 +468,25 @@ class Recorder:
             return
         if not given.endswith(qualified or given):
             track.name = given
-            # Somebody made it and gave it a name: they want to see it.
+            # The user named it, so the user wants to see it.
             track.users = track.users or track.chosen
 
     def _look_at(self, task: Task, tracks: list[Track], now: float) -> None:
         if not task.done():
             self._park(task, tracks)
             return
-        # task.exception() would count as having looked at it, and silence "Task
-        # exception was never retrieved".
+        # task.exception() would mark the exception as retrieved, and so suppress
+        # asyncio's warning "Task exception was never retrieved".
         failure = asyncio.CancelledError() if task.cancelled() else error_of(task)
         for track in tracks:
             _finish(track, now, failure)
 
     def _park(self, task: Task, tracks: list[Track]) -> None:
-        """Note where the last of a task's tracks waits now."""
+        """Note where the last of a task's tracks is suspended."""
         places = self._waits_in(_coroutine(task), len(tracks), tracks[-1].kind)
         slices = tracks[-1].slices
         if slices:
-            # Loops wait in the same place again and again: keep it once.
+            # A loop is suspended at the same line again and again. Keep it once.
             if len(slices) > 1 and slices[-2].parked == places:
                 places = slices[-2].parked
             slices[-1].parked = places
@@ -460,9 +494,9 @@ class Recorder:
     def _waits_in(
         self, coroutine: object, tracks: int, kind: Kind
     ) -> tuple[CodeLocation, ...]:
-        """Return the user's frames that a parked coroutine waits in.
+        """Return the user's frames in which a coroutine is suspended.
 
-        With a request under way (two *tracks*), only those within the request.
+        During a request (two *tracks*), these are only the frames of the request.
         """
         parts: list[list[FrameType]] = [[]]
         for frame in frames_of(coroutine):
@@ -488,7 +522,7 @@ class Recorder:
         return self._nearest(frames, track.kind if track else None)
 
     def _note_callback(self, opened: Open, now: float, callback: object) -> None:
-        """Keep a callback that is no task's; which of them count is decided later."""
+        """Keep a callback that belongs to no task. It may be shown later."""
         inner = getattr(callback, "func", callback)
         name = getattr(inner, "__qualname__", type(inner).__name__)
         code = getattr(inner, "__code__", None)
@@ -507,10 +541,10 @@ class Recorder:
         self.tracks.append(track)
 
 
-# More than this can neither be drawn nor kept in memory for long.
+# More steps cannot be drawn, and would use too much memory.
 MOST_STEPS = 200_000
 
-# A callback that is no task's and takes less than this many seconds is not kept.
+# A callback that belongs to no task and takes fewer seconds is not kept.
 _SHORT = 0.001
 
 
@@ -522,13 +556,13 @@ def _current_task(loop: asyncio.AbstractEventLoop) -> Task | None:
 
 
 def _coroutine(task: Task) -> object:
-    return task.get_coro()  # None if it was done before it was ever parked
+    return task.get_coro()  # None if it ended in its first step
 
 
 def _is_unstarted(coroutine: object) -> bool:
     try:
         return getcoroutinestate(coroutine) == CORO_CREATED  # type: ignore[arg-type]
-    except AttributeError:  # not one that was made by `async def`
+    except AttributeError:  # not created by `async def`
         return False
 
 

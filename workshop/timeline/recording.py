@@ -1,4 +1,4 @@
-"""Record who held the event loop: the entry point of this package.
+"""Record what occupies the event loop: the entry point of this package.
 
 async with record() as recording:
     await asyncio.gather(fetch("venue"), fetch("seats"))
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any
@@ -25,7 +25,7 @@ from workshop.timeline.threads import anyio_threads
 from workshop.timeline.watcher import Watcher
 
 JSON = "application/vnd.workshop.timeline+json"
-"""What a notebook keeps of a recording: enough to draw it in another width."""
+"""The media type under which a notebook stores a recording, to draw it again."""
 
 # Coroutines with this code separate a request from the task that serves it.
 BOUNDARIES: set[CodeType] = set()
@@ -33,7 +33,7 @@ BOUNDARIES: set[CodeType] = set()
 
 def record(
     *,
-    title: str = "Who held the event loop",
+    title: str = "What occupied the event loop",
     here: str | None = "you",
     blocking_ms: float = 50,
     users: Callable[[str], bool] | None = None,
@@ -43,38 +43,38 @@ def record(
 ) -> Recording:
     """Return a recording, to be used with `with` or `async with`.
 
-    Everything that the running loop does inside the block is recorded, whichever code
-    started it. Afterwards `Recording.timeline` has it. The recorded code behaves as
-    always: the recording observes how the loop queues the steps of tasks, and changes
-    neither tasks nor coroutines. It costs some microseconds a step, so it is not for
-    load tests.
+    It records everything that the running loop does inside the block, including tasks
+    that other code has started. Afterwards, `Recording.timeline` has the result. The
+    recorded code behaves as usual, because the recording only observes how the loop
+    queues the steps of tasks. Each step takes some microseconds longer, so do not
+    record load tests.
 
-    The first request to a `def` endpoint imports and starts a lot. Make one request
-    before you record, or all that is in the picture.
+    The first request to a `def` endpoint imports modules and starts threads. Make one
+    request before you record, so that the picture does not show this.
 
-    Not seen, with asyncio's loop and with uvloop: what the loop itself does when data
-    arrives at a socket, such as parsing a request, and how long that data has waited.
-    Threads are seen if they are asked for through anyio (as Starlette and FastAPI do),
-    `asyncio.to_thread` or `run_in_executor`. A task from before the recording is seen
-    from its next step on.
+    The recording does not see what the loop itself does when data arrives at a socket,
+    such as parsing a request, nor how long that data has waited. This holds for
+    asyncio's loop and for uvloop. It sees threads that are started through anyio (as in
+    Starlette and FastAPI), `asyncio.to_thread` or `run_in_executor`. A task that began
+    earlier is recorded from its next step on.
 
     Args:
-        title: what a notebook writes above the picture.
-        here: the name of the lane of the block itself; None leaves it out.
-        blocking_ms: code that holds the loop for this long blocks it.
-        users: says of a file name whether it is the user's code. By default that is all
-            code that is not installed, not Python's own and not the workshop's.
-        prefer: a file; where its code takes part, a lane quotes it.
-        watch: let a thread observe which line blocks the loop, while it does. Virtual
-            time needs no such thread.
-        ordered: record what came before what, and what went on at the same time, but no
-            durations. For tests, where gates open at once.
+        title: the title of the picture in a notebook.
+        here: the name of the lane of the block itself. With None it has no lane.
+        blocking_ms: code that occupies the loop for this long blocks it.
+        users: returns whether a file name is the user's code. By default, this is all
+            code except installed packages, Python and the workshop.
+        prefer: a file whose code is quoted if it takes part in a lane.
+        watch: use a thread to observe which line blocks the loop. Virtual time does not
+            need it.
+        ordered: record the order and the overlap of events, but no durations. This is
+            for tests, in which gates open at once.
     """
     files = Files(users, prefer)
     return Recording(title, here, blocking_ms, files, watch, ordered=ordered)
 
 
-_FULL = "The loop took too many steps to record; what came later is missing."
+_FULL = "The loop took too many steps to record, so the end is missing."
 
 
 class Recording:
@@ -105,7 +105,7 @@ class Recording:
         """What was recorded.
 
         Raises:
-            RuntimeError: before the block has ended.
+            RuntimeError: the block has not ended.
 
         """
         recorder = self._recorder
@@ -134,12 +134,12 @@ class Recording:
 
     @property
     def recorder(self) -> Recorder | None:
-        """The recorder that listens to the loop; None before the block begins."""
+        """The recorder that observes the loop; None before the block begins."""
         return self._recorder
 
     def __enter__(self) -> Recording:
         if self._recorder is not None:
-            raise RuntimeError("A recording can be made once. Call record() again.")
+            raise RuntimeError("A recording can be used once. Call record() again.")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -190,17 +190,17 @@ class Recording:
         if self._recorder is None:
             return "<Recording, not begun>"
         if not self._recorder.over:
-            return "<Recording, going on>"
+            return "<Recording, not ended>"
         lanes, duration = len(self.timeline.lanes), self.timeline.duration
         return f"<Recording of {lanes} lanes, {duration:.0f} ms>"
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
     ) -> Mapping[str, Any]:
-        """Show itself in a notebook."""
+        """Return what a notebook shows."""
         if self._recorder is None or not self._recorder.over:
             return {"text/plain": repr(self)}
-        # Drawing is not needed to record.
+        # Import these only for drawing.
         from workshop.timeline.svg import svg
         from workshop.timeline.text import text
 
@@ -209,6 +209,40 @@ class Recording:
             "image/svg+xml": svg(self.timeline, title=self.title),
             "text/plain": text(self.timeline, title=self.title),
         }
+
+
+def mark(label: str, lane: str = "") -> None:
+    """Mark this moment in all recordings of the running loop.
+
+    A mark is a small triangle with a label, such as "commit". It belongs to the lane
+    that is running, or to a lane of its own called *lane*. Without a recording, nothing
+    happens.
+
+    Args:
+        label: what happens at this moment.
+        lane: the name of a lane that has only marks, such as a customer's name.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a thread
+        return
+    for recorder in recorders_of(loop):
+        recorder.mark(label, lane)
+
+
+@contextmanager
+def call(name: str) -> Iterator[None]:
+    """Give the awaited call in this block a lane of its own, below its caller.
+
+    Without a recording, nothing happens.
+
+    Args:
+        name: the name of the lane, such as `ask_price('Apollo')`.
+    """
+    with ExitStack() as lanes:
+        for recorder in recorders_of(asyncio.get_running_loop()):
+            lanes.enter_context(recorder.call(name, waits=True))
+        yield
 
 
 def recorders_of(loop: asyncio.AbstractEventLoop) -> tuple[Recorder, ...]:

@@ -1,4 +1,4 @@
-"""Detect that a machine was too busy for a recording to be credible."""
+"""Detect that the machine was too busy for a reliable recording."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ _THREAD = "thread: "
 def unexplained_wait(timeline: Timeline) -> float:
     """Return the longest time in ms that a lane was ready while the loop was free.
 
-    A free loop runs a ready task at once. If this time is long, the machine did
-    something else meanwhile, and the picture shows that. Threads are left out, because
-    they wait for other threads.
+    A free loop runs a ready task at once. If it did not, the machine was busy with
+    other programs. Threads are left out, because they wait for other threads.
     """
     busy = sorted(
         (span.start, span.end)

@@ -1,9 +1,9 @@
 """Draw a timeline as SVG: one picture for light and dark, wide or narrow.
 
-It needs nothing from outside: no script, no font, no other file. Inlined in a
-page it follows the page's own switch between light and dark (mkdocs-material,
-Jupyter, VS Code), alone or as an image it follows the reader's system.
-The same timeline makes the same bytes.
+The picture contains everything it needs: it loads no script, no font and no other file.
+Inside a page, it follows the page's own switch between light and dark (mkdocs-material,
+Jupyter, VS Code). Alone or as an image, it follows the reader's system. The same
+timeline always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,40 +16,43 @@ from dataclasses import dataclass
 
 from workshop.terminal.control_codes import plain
 from workshop.timeline.fold import fold
+from workshop.timeline.marks import PlacedMark, place
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 from workshop.timeline.palette import DARK, LIGHT, css
 from workshop.timeline.scale import Scale
 from workshop.timeline.words import (
     ENDED,
-    LEGEND,
     about,
     clip,
     ending,
     held,
     inside,
+    meaning,
     notes,
     period,
     shortened,
     story,
     time,
+    waits_for,
     wrapped,
 )
 
 LANES = 16
-"""So many lanes are drawn; others are told of in words."""
+"""The largest number of lanes in a picture."""
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Measures in pixels; the text is as large as on the screen."""
+    """Sizes in pixels. On the screen, the text has the size given here."""
 
     width: int
-    left: int  # where time begins
-    right: int  # what stays free behind the end, for marks
+    left: int  # where the time axis begins
+    right: int  # the space after its end, for signs
     row: int
     middle: int  # of the bars, in a row
     names: int  # characters of a lane's name
     words: int  # characters of a sentence
+    headline: int  # characters of a headline
     ticks: int
 
     @property
@@ -58,29 +61,40 @@ class _Layout:
 
 
 # A column of text is 688 px wide in mkdocs-material, and 358 on a phone.
-_WIDE = _Layout(720, 200, 30, 38, 21, 24, 106, 7)
-_NARROW = _Layout(350, 12, 28, 52, 37, 42, 51, 5)
+_WIDE = _Layout(720, 220, 30, 38, 21, 28, 106, 54, 7)
+_NARROW = _Layout(350, 12, 28, 52, 37, 42, 51, 25, 5)
 
 _BAR = 18
 # Widths of a character, generously: code of 11 px, words of 12, titles of 15.
 _MONO, _SANS, _BOLD = 6.7, 6.6, 9.4
 _LEAST = 4.0
-"""What runs for no time at all is still seen."""
+"""The width of a span that takes no time at all."""
+_LEVEL = 15
+"""The height of a line of marks below a lane."""
+_TITLE_LINES, _HEADLINE_LINES = 4, 3
+_SHORTEST_CUT = 12
+"""Code that would be cut to fewer characters is not written."""
 
 
 def svg(
     timeline: Timeline,
     *,
     title: str,
+    name: str = "",
     narrow: bool = False,
     duration: float | None = None,
 ) -> str:
     """Return the picture of *timeline*.
 
-    *narrow* is for phones. *duration* is the least length of the time axis: two
-    pictures with the same one can be compared.
+    Args:
+        timeline: what to draw.
+        title: the title of the picture.
+        name: a label, such as "Before", to tell the picture from another one.
+        narrow: draw it for phones.
+        duration: the least length of the time axis. Pictures that have the same one
+            can be compared.
     """
-    return _draw([("", timeline)], title, narrow, duration)
+    return _draw([(name, timeline)], title, narrow, duration)
 
 
 def svg_pair(
@@ -91,7 +105,15 @@ def svg_pair(
     narrow: bool = False,
     names: tuple[str, str] = ("Before", "After"),
 ) -> str:
-    """Return one picture of both, one below the other on the same time axis."""
+    """Return one picture of both, one below the other on the same time axis.
+
+    Args:
+        before: the upper timeline.
+        after: the lower timeline.
+        title: the title of the picture.
+        narrow: draw it for phones.
+        names: the labels of the two timelines.
+    """
     panels = [(names[0], before), (names[1], after)]
     return _draw(panels, title, narrow, max(before.duration, after.duration))
 
@@ -106,22 +128,23 @@ def _draw(
     page = _Page(layout)
     longest = max(timeline.duration for _, timeline in panels)
     scale = Scale(max(duration or 0.0, longest), layout.left, layout.plot)
-    _draw_title(page, title, panels)
+    _draw_title(page, title)
     for name, timeline in panels:
         _draw_panel(page, name, timeline, scale)
     _draw_legend(page)
-    for text in [*page.remarks, *notes(panels)[:4]]:
+    for text in notes(panels)[:4]:
         _draw_remark(page, text)
     page.y += 10
-    told = " ".join(
+    description = " ".join(
         f"{name}: {story(timeline)}" if name else story(timeline)
         for name, timeline in panels
     )
-    return _document(page, title, told)
+    whole = f"{panels[0][0]}: {title}" if len(panels) == 1 and panels[0][0] else title
+    return _document(page, whole, description)
 
 
 class _Page:
-    """What has been drawn so far, and how far down."""
+    """The elements drawn so far, and the height that they take."""
 
     def __init__(self, layout: _Layout) -> None:
         self.layout = layout
@@ -129,19 +152,19 @@ class _Page:
         self.drawn: list[str] = []
         self.states: set[State] = set()
         self.outcomes: set[Outcome] = set()
+        self.waited_for: set[str] = set()
         self.dense = False
-        self.remarks: list[str] = []
 
     def add(self, *elements: str) -> None:
-        """Draw *elements* on top of what is there."""
+        """Draw *elements* on top of the earlier ones."""
         self.drawn += elements
 
 
-def _document(page: _Page, title: str, told: str) -> str:
+def _document(page: _Page, title: str, description: str) -> str:
     body = "\n".join(page.drawn)
     width, height = page.layout.width, _n(page.y)
-    # Several pictures can stand on one page: the ids are made of the content.
-    content = f"{width} {title} {told} {body}".encode()
+    # A page can have several pictures, so the ids depend on the content.
+    content = f"{width} {title} {description} {body}".encode()
     uid = "t" + hashlib.sha256(content).hexdigest()[:8]
     body = body.replace("url(#", f"url(#{uid}-")
     patterns = "".join(_patterns(page, uid))
@@ -150,7 +173,7 @@ def _document(page: _Page, title: str, told: str) -> str:
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-labelledby="{uid}-title {uid}-desc">\n'
         f'<title id="{uid}-title">{_escape(title)}</title>\n'
-        f'<desc id="{uid}-desc">{_escape(told)}</desc>\n'
+        f'<desc id="{uid}-desc">{_escape(description)}</desc>\n'
         f"<style>{_CSS}</style>\n"
         f"<defs>{patterns}</defs>\n"
         f'<rect class="paper" width="{width}" height="{height}" rx="6"/>\n'
@@ -158,36 +181,51 @@ def _document(page: _Page, title: str, told: str) -> str:
     )
 
 
-def _draw_title(
-    page: _Page, title: str, panels: Sequence[tuple[str, Timeline]]
-) -> None:
-    layout = page.layout
-    total = time(panels[0][1].duration) if len(panels) == 1 else ""
-    room = int((layout.width - 24) / _BOLD) - len(total) - 2
+def _draw_title(page: _Page, title: str) -> None:
+    room = int((page.layout.width - 24) / _BOLD)
     page.y = 8
-    for line in textwrap.wrap(title, room)[:2]:
+    for line in textwrap.wrap(title, room, max_lines=_TITLE_LINES, placeholder=" …"):
         page.y += 19
         page.add(_text("title", 12, page.y, line))
-    if total:
-        page.add(_text("total", layout.width - 12, 27, total))
-    page.y += 8
+
+
+def _draw_header(page: _Page, name: str, timeline: Timeline) -> None:
+    """Draw the label, the headline, and the duration if there is no headline."""
+    layout = page.layout
+    left, room = 12.0, layout.headline
+    words = timeline.headline or time(timeline.duration)
+    if name:
+        width = len(name) * 9 + 16
+        page.add(
+            _rect("chip", 12, page.y + 9, width, 24, 12),
+            _text("chip", 12 + width / 2, page.y + 26, name),
+        )
+        if layout is _NARROW and timeline.headline:
+            page.y += 28
+        else:
+            left, room = left + width + 10, room - int((width + 10) / 13)
+    for line in wrapped(words, room)[:_HEADLINE_LINES]:
+        page.y += 29
+        page.add(_text("headline", left, page.y, line))
+    page.y += 10
 
 
 def _draw_panel(page: _Page, name: str, timeline: Timeline, scale: Scale) -> None:
     layout = page.layout
-    if name:
-        page.y += 22
-        page.add(
-            _text("panel", 12, page.y, name),
-            _text("total", layout.width - 12, page.y, time(timeline.duration)),
-        )
-        page.y += 4
-    folded = fold(timeline, LANES)
+    _draw_header(page, name, timeline)
+    lanes = fold(timeline, LANES)
+    marks = [_placed(lane, scale, layout) for lane in lanes]
+    heights = [
+        layout.row + _LEVEL * (_levels(it) if lane.spans else max(_levels(it) - 1, 0))
+        for lane, it in zip(lanes, marks, strict=True)
+    ]
     top = page.y + 22
-    bottom = top + layout.row * (len(folded.lanes) + 1)
-    for row in range(1, len(folded.lanes) + 1, 2):
-        y = top + layout.row * row
-        page.add(_rect("band", 0, y, layout.width, layout.row))
+    bottom = top + layout.row + sum(heights)
+    y = top + layout.row
+    for number, height in enumerate(heights):
+        if number % 2 == 0:
+            page.add(_rect("band", 0, y, layout.width, height))
+        y += height
     lines = ""
     for moment, label in scale.ticks(layout.ticks):
         x = _n(scale.at(moment))
@@ -197,22 +235,51 @@ def _draw_panel(page: _Page, name: str, timeline: Timeline, scale: Scale) -> Non
     page.add(f'<path class="grid" d="{lines}"/>')
     page.y = top
     _draw_loop(page, timeline, scale)
-    for lane in folded.lanes:
-        page.y += layout.row
+    page.y += layout.row
+    for lane, placed, height in zip(lanes, marks, heights, strict=True):
         _draw_lane(page, lane, scale)
+        _draw_marks(page, placed, below=9 if lane.spans else -4)
+        page.y += height
     page.y = bottom + 4
-    if folded.rest:
-        page.remarks.append(f"{name}: {folded.rest}" if name else folded.rest)
+
+
+def _placed(lane: Lane, scale: Scale, layout: _Layout) -> tuple[PlacedMark, ...]:
+    def width(label: str) -> float:
+        return len(label) * 7.8 + 10
+
+    right = layout.width - 4
+    return place(lane.marks, scale.at, width, right, near=5)
+
+
+def _levels(placed: Sequence[PlacedMark]) -> int:
+    return max((mark.level + 1 for mark in placed), default=0)
+
+
+def _draw_marks(page: _Page, placed: Sequence[PlacedMark], below: float) -> None:
+    """Draw the marks of a lane, each with its label, *below* the middle of its bars."""
+    bars_end = page.y + page.layout.middle + below
+    for mark in placed:
+        y = bars_end + 4 + _LEVEL * mark.level
+        stem = f"M{_n(mark.x)} {_n(bars_end + 6)}V{_n(y + 8)}" if mark.level else ""
+        page.add(
+            f'<path class="moment" d="M{_n(mark.x)} {_n(bars_end)}l-4.5 8h9z{stem}"/>',
+            _text(
+                "before" if mark.before else "after",
+                mark.x + (-8 if mark.before else 8),
+                y + 8,
+                mark.label,
+            ),
+        )
 
 
 def _draw_loop(page: _Page, timeline: Timeline, scale: Scale) -> None:
-    """Draw who held the loop, all lanes in one row."""
+    """Draw what occupied the loop: the spans of all lanes in one row."""
     layout = page.layout
     _draw_name(page, "event loop", "", "loop")
     middle = page.y + layout.middle
     end = scale.at(timeline.duration)
     free = _rect("free", layout.left, middle - 9, end - layout.left, _BAR, 3)
-    page.add(_with_title(free, "the event loop: free where nothing is drawn"))
+    page.add(_with_title(free, "the event loop, which is free where nothing is drawn"))
     _draw_spans(page, Lane("", held(timeline)), scale, middle)
 
 
@@ -226,8 +293,8 @@ def _draw_lane(page: _Page, lane: Lane, scale: Scale) -> None:
     if lane.outcome is not Outcome.DONE:
         page.outcomes.add(lane.outcome)
         x = min(scale.at(lane.end) + 13, page.layout.width - 11)
-        mark = _mark(lane.outcome, x, middle)
-        page.add(_with_title(mark, f"{lane.name}: {ending(lane)}"))
+        sign = _sign(lane.outcome, x, middle)
+        page.add(_with_title(sign, f"{lane.name}: {ending(lane)}"))
 
 
 def _draw_name(page: _Page, name: str, end: str, kind: str) -> None:
@@ -250,19 +317,21 @@ def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
     on_top: list[str] = []
     for group in _visible(lane.spans, scale):
         first, last = group[0], group[-1]
-        # What happens at the very end is drawn before it, to stay in the picture.
+        # A span at the very end is drawn before it, so that it is in the picture.
         left = min(scale.at(first.start), scale.at(scale.duration) - _LEAST)
         width = scale.at(last.end) - left
         if len(group) > 1:
             page.dense = True
             bar = _rect("dense", left, middle - 9, max(width, _LEAST), _BAR)
-            many = f"{len(group)} short turns {period(first.start, last.end)}"
+            many = f"{len(group)} short steps {period(first.start, last.end)}"
             page.add(_with_title(_filled(bar, "dense"), f"{lane.name} {many}".strip()))
             continue
         page.states.add(first.state)
-        who = lane if lane.name else Lane(first.label, ())
-        told = about(who, first if lane.name else _unlabelled(first))
-        shape = _with_title(_shape(first.state, left, middle, width), told)
+        if first.state is State.READY:
+            page.waited_for.add(waits_for(lane))
+        named = lane if lane.name else Lane(first.label, ())
+        words = about(named, first if lane.name else _unlabelled(first))
+        shape = _with_title(_shape(first.state, left, middle, width), words)
         (on_top if first.state is State.RUNNING else page.drawn).append(shape)
         if lane.name:
             labels += _label(inside(lane, first), first.state, left, middle, width)
@@ -270,7 +339,7 @@ def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
 
 
 def _visible(spans: Sequence[Span], scale: Scale) -> Iterator[list[Span]]:
-    """Yield spans one by one, and in one group what is too short and too close."""
+    """Yield each span alone, except for groups that are too short and too close."""
     crowd: list[Span] = []
     for span in spans:
         left, right = scale.at(span.start), scale.at(span.end)
@@ -293,7 +362,7 @@ def _settle(crowd: list[Span], scale: Scale) -> Iterator[list[Span]]:
     if len(runs) > 2 and width > 3 * _LEAST:
         yield crowd
         return
-    # A pause between two turns that stand close together cannot be seen.
+    # A pause between two steps that are close together is too short to see.
     until = -_LEAST
     for span in runs or crowd[:1]:
         if scale.at(span.start) >= until:
@@ -321,13 +390,13 @@ def _label(
     words: Sequence[str], state: State, x: float, middle: float, width: float
 ) -> Iterator[str]:
     """Write the longest of *words* that has room, if there is one."""
-    # On both sides of the words enough of the bar is left to know it by.
+    # Leave enough of the bar on both sides of the words to recognize it.
     room = int((width - (8 if state is State.AWAITING else 28)) / _MONO)
     text = next((it for it in words if len(it) <= room), "")
     if state is State.AWAITING:
-        # A code that is cut says something; a number that is cut lies.
+        # Code may be cut, but a number must not be.
         text = text or (clip(words[-1], room) if words else "")
-        if len(text) > 5:
+        if len(text) > (_SHORTEST_CUT if text.endswith("…") else 2):
             yield _text("code", x + width / 2, middle - 5, text)
     elif text:
         plate = len(text) * _MONO + 8
@@ -339,15 +408,15 @@ def _label(
 def _draw_legend(page: _Page) -> None:
     layout = page.layout
     entries = [
-        (_shape(state, 0, 0, 26), LEGEND[state])
+        (_shape(state, 0, 0, 26), meaning(state, page.waited_for))
         for state in State
         if state in page.states
     ]
     if page.dense:
         dense = _filled(_rect("dense", 0, -9, 26, _BAR), "dense")
-        entries.append((dense, "many short turns"))
+        entries.append((dense, "many short steps"))
     entries += [
-        (_mark(outcome, 13, 0), ENDED[outcome])
+        (_sign(outcome, 13, 0), ENDED[outcome])
         for outcome in Outcome
         if outcome in page.outcomes
     ]
@@ -370,7 +439,7 @@ def _draw_remark(page: _Page, text: str) -> None:
         page.add(_text("remark", 12, page.y, line))
 
 
-def _mark(outcome: Outcome, x: float, y: float) -> str:
+def _sign(outcome: Outcome, x: float, y: float) -> str:
     match outcome:
         case Outcome.CANCELLED:
             path = "M-6-6L6 6M6-6L-6 6"
@@ -379,7 +448,7 @@ def _mark(outcome: Outcome, x: float, y: float) -> str:
         case _:
             path = "M-7 0H7M2-5L7 0L2 5"
     at = f'transform="translate({_n(x)} {_n(y)})"'
-    return f'<path class="mark {outcome}" {at} d="{path}"/>'
+    return f'<path class="sign {outcome}" {at} d="{path}"/>'
 
 
 def _patterns(page: _Page, uid: str) -> Iterator[str]:
@@ -437,7 +506,7 @@ def _with_title(element: str, text: str) -> str:
 
 
 def _text(kind: str, x: float, y: float, text: str, most: int = 0) -> str:
-    """Return *text*, cut after *most* characters: all of it is in its title."""
+    """Return *text*. If it is longer than *most*, it is cut, and its title has all."""
     indented = text.startswith(" ")
     shown = shortened(text, most) if most else text
     whole = f"<title>{_escape(text.strip())}</title>" if shown != text else ""
@@ -468,6 +537,9 @@ _CSS = (
     # Alone or as an image it has its own size; in a page, that of its column.
     ".loop-timeline:not(:root){display:block;width:100%;max-width:60rem;height:auto}"
     f".loop-timeline text{{font:12px {_SANS_FONT};fill:var(--mute)}}"
+    ".loop-timeline rect.chip{fill:var(--ink)}"
+    ".loop-timeline text.chip"
+    "{font-size:14px;font-weight:700;fill:var(--paper);text-anchor:middle}"
     + "".join(
         f".loop-timeline .{kind}{{{style}}}"
         for kind, style in {
@@ -475,9 +547,8 @@ _CSS = (
             "band": "fill:var(--band)",
             "grid": "fill:none;stroke:var(--grid)",
             "free": "fill:var(--paper);stroke:var(--mute)",
-            "title": "font-size:15px;font-weight:600;fill:var(--ink)",
-            "panel": "font-size:14px;font-weight:600;fill:var(--ink)",
-            "total": "font-size:15px;font-weight:600;fill:var(--ink);text-anchor:end",
+            "title": "font-size:15px;fill:var(--ink)",
+            "headline": "font-size:22px;font-weight:700;fill:var(--ink)",
             "tick": "text-anchor:middle",
             "loop": "font-weight:600;fill:var(--ink)",
             "name": f"font-family:{_MONO_FONT};fill:var(--ink)",
@@ -496,12 +567,15 @@ _CSS = (
             "b": "fill:var(--blocking)",
             "r": "fill:var(--ready)",
             "t": "fill:var(--thread)",
-            "mark": "fill:none;stroke:var(--ink);stroke-width:3",
+            "sign": "fill:none;stroke:var(--ink);stroke-width:3",
+            "moment": "fill:var(--ink);stroke:var(--ink)",
+            "after": "font-weight:600;fill:var(--ink)",
+            "before": "font-weight:600;fill:var(--ink);text-anchor:end",
         }.items()
     )
 )
 
 
 def _escape(text: str, *, quote: bool = True) -> str:
-    """Return *text* for XML, which has no control characters, not even escaped."""
+    """Return *text* for XML, which does not allow control characters."""
     return html.escape(plain(text), quote=quote)

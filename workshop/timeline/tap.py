@@ -1,8 +1,8 @@
 """Observe an event loop: what is queued, what runs, and since when it was ready.
 
-A task takes every step through `loop.call_soon`, in C and in Python alike, with uvloop
-as with asyncio. So it is enough to observe that one place: coroutines, tasks and
-futures remain exactly what they are.
+A task takes every step through `loop.call_soon`, in C and in Python, with uvloop and
+with asyncio. So it is enough to observe this one method. Coroutines, tasks and futures
+are not changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workshop.private_apis.event_loop import without_caller
 
 Task = asyncio.Task[Any]
 
-# What is queued under these names is a request to the task, not a step of it.
+# A queued method with one of these names is a request to the task, not a step.
 _NO_STEPS = frozenset(name for name in dir(asyncio.Task) if not name.startswith("_"))
 
 
@@ -33,27 +33,27 @@ class Listener(Protocol):
         """A step of *task* was put into the loop's queue."""
 
     def began(self, task: Task | None, since: float) -> None:
-        """A step of *task* begins, or a callback that belongs to none."""
+        """A step of *task* begins, or of a callback that belongs to no task."""
 
     def ended(self, task: Task | None, callback: object) -> None:
-        """The step or callback that began last is over."""
+        """The step or callback that began last has ended."""
 
     def starting(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """A task is about to be made, and may take its first step at once."""
+        """A task is about to be created, and may take its first step at once."""
 
     def started(self, task: Task | None) -> None:
-        """The task was made, or that failed."""
+        """The task was created, or its creation failed."""
 
     def handed_over(
         self, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> Callable[..., Any]:
-        """A thread is to call *function*; return what it calls instead."""
+        """A thread will call *function*. Return what it should call instead."""
 
 
 class Tap:
-    """Observes what is put into the queue of one loop.
+    """Observes the queue of one loop.
 
-    Several taps may sit on a loop, one on top of another, and be removed in any order.
+    A loop can have several taps, which can be removed in any order.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Tap:
         self.clock = clock or clock_of(loop)
         self._by_loop = clock is None
         self._listener = listener
-        # Since when the callback that runs now, and is no task's, could have run.
+        # The time since which the running callback, if it is not a task's, was ready.
         self._origin: float | None = None
         self.thread = threading.get_ident()
         self._inner: dict[str, Callable[..., Any]] = {}
@@ -75,7 +75,7 @@ class Tap:
         self._installed = False
 
     def install(self) -> None:
-        """Begin to observe."""
+        """Start observing."""
         self._installed = True
         _taps.setdefault(self.loop, []).append(self)
         for name, replacement in self._replacements().items():
@@ -83,9 +83,9 @@ class Tap:
             self._inner[name] = getattr(self.loop, name)
             setattr(self.loop, name, replacement)
         self._factory = self.loop.get_task_factory()
-        # Tasks that start at once are not queued before. They are made by a factory
-        # that is there already or, from Python 3.14 on, on demand. Elsewhere we set
-        # none: some versions of Python call the tasks of any factory "None".
+        # Tasks that start at once are never queued. An existing factory creates them
+        # or, from Python 3.14 on, the loop itself. In other cases this sets no factory,
+        # because some versions of Python name the tasks of any factory "None".
         if self._factory is not None or sys.version_info >= (3, 14):
             factory: Any = self.make_task
             self.loop.set_task_factory(factory)
@@ -122,7 +122,7 @@ class Tap:
             "call_soon_threadsafe": self._call_soon_threadsafe,
             "run_in_executor": self._run_in_executor,
         }
-        # The one of the two through which the other goes.
+        # One of these two methods calls the other. Observe the inner one.
         if isinstance(self.loop, asyncio.BaseEventLoop):
             replacements["call_at"] = self._call_at
         else:
@@ -147,7 +147,7 @@ class Tap:
     def _call_at(
         self, when: float, callback: Callable[..., object], *args: Any, **options: Any
     ) -> Any:
-        # By another clock than the loop's nobody knows.
+        # The due time is known only on the loop's own clock.
         due = self.clock() + when - self.loop.time() if self._by_loop else math.inf
         step = self._step(callback, due)
         return without_caller(self._inner["call_at"](when, step, *args, **options))
@@ -161,7 +161,7 @@ class Tap:
     def _run_in_executor(
         self, executor: Any, function: Callable[..., Any], *args: Any
     ) -> Any:
-        # What goes to other processes or interpreters must stay as it is.
+        # Functions for other processes or interpreters must not be wrapped.
         if executor is None or type(executor) is ThreadPoolExecutor:
             function = self._listener.handed_over(function, args)
         return self._inner["run_in_executor"](executor, function, *args)
@@ -171,7 +171,7 @@ class Tap:
             return callback
         task = task_of(callback)
         if task is None:
-            # asyncio itself says what is wrong with these.
+            # asyncio reports the error itself.
             if not callable(callback) or (
                 self.loop.get_debug() and inspect.iscoroutinefunction(callback)
             ):
@@ -205,7 +205,7 @@ class Tap:
         coroutine: Coroutine[Any, Any, Any],
         **options: Any,
     ) -> Any:
-        """Make a task as the loop would, and notice if it begins at once."""
+        """Create a task as the loop would, and notice if it starts at once."""
         if self._factory is None and not options.get("eager_start"):
             return asyncio.Task(coroutine, loop=loop, **options)
         self._listener.starting(coroutine)
@@ -223,7 +223,7 @@ class Tap:
 class Step:
     """A callback in the loop's queue, and since when it was ready.
 
-    To code that inspects it, such as a log, it is the callback.
+    Code that inspects it, such as a log, sees the callback.
     """
 
     __slots__ = ("callback", "since", "tap", "task")
@@ -253,7 +253,7 @@ class Step:
 
 
 def task_of(callback: object) -> Task | None:
-    """Return the task of which *callback* is a step."""
+    """Return the task of which *callback* is a step, or None."""
     if isinstance(callback, Step):
         return callback.task
     owner = getattr(callback, "__self__", None)
@@ -271,7 +271,7 @@ def has_own_time(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return the clock to draw by: a precise one, or the loop's if it has its own."""
+    """Return the loop's clock if it has its own time; otherwise a precise clock."""
     return loop.time if has_own_time(loop) else time.perf_counter
 
 

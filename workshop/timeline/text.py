@@ -1,8 +1,8 @@
 """Draw a timeline with characters, for a terminal or for a file.
 
-`text` returns plain lines. `TimelineText` is the same for Rich, in colour where
-the terminal has some, and can hold several timelines on one axis. Every state has
-its own character, in ASCII too.
+`text` returns plain lines. `TimelineText` is the same for Rich: it has colours if the
+terminal has them, and it can show several timelines on one axis. Every state has its
+own character, in ASCII too.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from workshop.timeline.fold import fold
+from workshop.timeline.marks import place
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 from workshop.timeline.scale import Scale
 from workshop.timeline.words import (
     ENDED,
     IN_ORDER,
-    LEGEND,
     SHORT_LEGEND,
     ending,
     held,
     inside,
+    meaning,
     notes,
     shortened,
     story,
     time,
+    waits_for,
     wrapped,
 )
 
@@ -47,7 +49,8 @@ _Line = list[_Piece]
 @dataclass(frozen=True)
 class _Alphabet:
     state: dict[State, str]
-    turn: str  # a running that is shorter than a character
+    step: str  # a running span that is shorter than a character
+    mark: str
     outcome: dict[Outcome, str]
     child: str
     cut: str
@@ -62,6 +65,7 @@ _UNICODE = _Alphabet(
         State.THREAD: "═",
     },
     "┃",
+    "▲",
     {
         Outcome.CANCELLED: "×",  # noqa: RUF001 -- the sign, not the letter
         Outcome.FAILED: "!",
@@ -79,6 +83,7 @@ _ASCII = _Alphabet(
         State.THREAD: "=",
     },
     "|",
+    "^",
     {Outcome.CANCELLED: "x", Outcome.FAILED: "!", Outcome.UNFINISHED: ">"},
     "` ",
     "~",
@@ -86,11 +91,11 @@ _ASCII = _Alphabet(
 _STYLES = {
     State.RUNNING: "bold green",
     State.BLOCKING: "bold red",
-    State.READY: "bold",  # yellow dots could not be seen on a light terminal
+    State.READY: "bold",  # yellow dots are invisible on a light terminal
     State.AWAITING: "cyan",
     State.THREAD: "magenta",
 }
-# What a character shows of the states that meet in it: the first of these.
+# If several states share a character, it shows the first of these.
 _RANK = (State.BLOCKING, State.RUNNING, State.THREAD, State.READY, State.AWAITING)
 
 
@@ -105,8 +110,13 @@ def text(
 ) -> str:
     """Return *timeline* as lines of *width* characters at most.
 
-    *compact* makes at most eight lines. *duration* is the least length of the time
-    axis. If *ascii_only* is not given, standard output's encoding decides.
+    Args:
+        timeline: what to draw.
+        title: the first line.
+        width: the largest number of characters in a line.
+        duration: the least length of the time axis.
+        compact: return eight lines at most.
+        ascii_only: use only ASCII. By default, standard output's encoding decides.
     """
     alphabet = _alphabet(ascii_only, getattr(sys.stdout, "encoding", None))
     if compact or timeline.ordered:
@@ -119,8 +129,8 @@ def text(
 class TimelineText:
     """What `text` returns, for Rich: `console.print(TimelineText(panels))`.
 
-    *panels* are names and timelines; one panel needs no name. It is as wide
-    as the console, or as *width*.
+    *panels* are names and timelines; a single panel needs no name. The text is as wide
+    as the console, or has the given *width*.
     """
 
     panels: Sequence[tuple[str, Timeline]]
@@ -147,7 +157,7 @@ class TimelineText:
 def _alphabet(ascii_only: bool | None, encoding: str | None) -> _Alphabet:
     if ascii_only is None:
         characters = "".join(
-            [*_UNICODE.state.values(), *_UNICODE.outcome.values(), _UNICODE.turn, "└…"]
+            [*_UNICODE.state.values(), *_UNICODE.outcome.values(), _UNICODE.step, "▲└…"]
         )
         try:
             characters.encode(encoding or "ascii")
@@ -172,13 +182,16 @@ def _lines(
     lines: list[_Line] = [[(line, "bold")] for line in textwrap.wrap(title, width)]
     for name, timeline in panels:
         if name:
-            lines += [[], [(f"{name}: {time(timeline.duration)}", "bold")]]
+            words = timeline.headline or time(timeline.duration)
+            lines += [[], [(f"{name}: {words}", "bold")]]
+        elif timeline.headline:
+            lines += [[(timeline.headline, "bold")], []]
         lines += chart.panel(timeline)
     lines += [[], *chart.legend()]
     for name, timeline in panels:
-        told = story(timeline)
+        words = story(timeline)
         lines.append([])
-        lines += _wrapped(f"{name}: {told}" if name else told, width, alphabet)
+        lines += _wrapped(f"{name}: {words}" if name else words, width, alphabet)
     for note in notes(panels):
         lines += _wrapped(note, width, alphabet)
     return lines
@@ -192,24 +205,24 @@ def _compact(
     if timeline.ordered:
         return _ordered(timeline, width, alphabet)
     chart = _Chart(panels, longest, width, COMPACT_LANES, alphabet)
-    lines = [*chart.panel(timeline, loop=False), *chart.legend()]
+    lines = [*chart.panel(timeline, full=False), *chart.legend(short=True)]
     left = COMPACT_LINES - len(lines)
-    told: list[_Line] = []
+    words: list[_Line] = []
     for length in range(left * width, 0, -4):
-        told = _wrapped(story(timeline, length, brief=True), width, alphabet)
-        if len(told) <= left:
+        words = _wrapped(story(timeline, length, brief=True), width, alphabet)
+        if len(words) <= left:
             break
-    return [*lines, *told][:COMPACT_LINES]
+    return [*lines, *words][:COMPACT_LINES]
 
 
 def _ordered(timeline: Timeline, width: int, alphabet: _Alphabet) -> list[_Line]:
-    """Return as many lanes as there is room for; the picture says it all."""
+    """Return as many lanes as there is room for, without a story."""
     most = COMPACT_LINES - 2
     chart = _Chart([("", timeline)], timeline.duration, width, most, alphabet)
-    lines = chart.panel(timeline, loop=False)
+    lines = chart.panel(timeline, full=False)
     for note in timeline.notes:
         lines += _wrapped(note, width, alphabet)
-    return [*lines, *chart.legend()][:COMPACT_LINES]
+    return [*lines, *chart.legend(short=True)][:COMPACT_LINES]
 
 
 class _Chart:
@@ -229,7 +242,7 @@ class _Chart:
         names = [
             len(self._name(lane))
             for _, timeline in panels
-            for lane in fold(timeline, most).lanes
+            for lane in fold(timeline, most)
         ]
         self.gutter = min(max([len("event loop"), *names]), width // 3) + 1
         self.columns = max(8, width - self.gutter - 2)
@@ -237,32 +250,37 @@ class _Chart:
         self.ordered = panels[0][1].ordered
         self.states: set[State] = set()
         self.outcomes: set[Outcome] = set()
+        self.waited_for: set[str] = set()
 
-    def panel(self, timeline: Timeline, *, loop: bool = True) -> list[_Line]:
-        """Return the axis, what held the loop, and a line for each lane."""
-        folded = fold(timeline, self.most)
+    def panel(self, timeline: Timeline, *, full: bool = True) -> list[_Line]:
+        """Return the axis and a line for each lane.
+
+        If it is *full*, there are also a line for the event loop and the marks.
+        """
         lines = [] if self.ordered else [self._axis()]
-        if loop:
+        if full:
             bar = self._bar(Lane("", held(timeline)), labelled=False)
             lines.append([("event loop".ljust(self.gutter), "bold"), *bar])
-        for lane in folded.lanes:
+        for lane in fold(timeline, self.most):
             name = shortened(self._name(lane), self.gutter - 1, self.alphabet.cut)
             lines.append([(name.ljust(self.gutter), ""), *self._bar(lane)])
-        if folded.rest:
-            lines += _wrapped(folded.rest, self.width, self.alphabet)
+            if full:
+                lines += self._marks(lane)
         return lines
 
-    def legend(self) -> list[_Line]:
-        """Return the meaning of the characters that have been used."""
+    def legend(self, *, short: bool = False) -> list[_Line]:
+        """Return the meaning of the characters that are used."""
         entries = []
         for state in State:
             if state in self.states:
                 sign = self.alphabet.state[state]
                 if state is State.RUNNING:
-                    turn = self.alphabet.turn
-                    sign = turn if self.ordered else f"{turn}{sign}"
-                meaning = SHORT_LEGEND if self.ordered else LEGEND
-                entries.append((sign, _STYLES[state], meaning[state]))
+                    step = self.alphabet.step
+                    sign = step if self.ordered else f"{step}{sign}"
+                words = (
+                    SHORT_LEGEND[state] if short else meaning(state, self.waited_for)
+                )
+                entries.append((sign, _STYLES[state], words))
         entries += [
             (self.alphabet.outcome[outcome], "bold", ENDED[outcome])
             for outcome in Outcome
@@ -284,7 +302,8 @@ class _Chart:
 
     def _name(self, lane: Lane) -> str:
         indent = "  " * (min(lane.depth, 4) - 1) + self.alphabet.child
-        return f"{indent}{lane.name}" if lane.depth else lane.name
+        name = f"{indent}{lane.name}" if lane.depth else lane.name
+        return name.replace("…", "...") if self.alphabet is _ASCII else name
 
     def _axis(self) -> _Line:
         row = [" "] * (self.columns + 2)
@@ -298,6 +317,8 @@ class _Chart:
 
     def _bar(self, lane: Lane, *, labelled: bool = True) -> _Line:
         cells = self._cells(lane.spans)
+        if any(span.state is State.READY for span in lane.spans):
+            self.waited_for.add(waits_for(lane))
         for span in lane.spans if labelled else ():
             words = inside(lane, span, ordered=self.ordered)
             self._write(cells, span, words)
@@ -312,6 +333,26 @@ class _Chart:
             pieces = self._with_end(pieces, lane)
         return pieces
 
+    def _marks(self, lane: Lane) -> list[_Line]:
+        """Return the lines with the marks of *lane*, which stand below its bar."""
+        end = self.columns + 2
+        placed = place(
+            lane.marks,
+            lambda time: min(int(self.scale.at(time)), self.columns - 1),
+            lambda label: len(label) + 3,
+            end,
+            near=1,
+        )
+        rows = [
+            [" "] * end for _ in range(max((it.level + 1 for it in placed), default=0))
+        ]
+        for mark in placed:
+            at, sign = int(mark.x), self.alphabet.mark
+            words = f"{mark.label} {sign}" if mark.before else f"{sign} {mark.label}"
+            start = max(0, at - len(words) + 1) if mark.before else at
+            rows[mark.level][start : start + len(words)] = words[: end - start]
+        return [[(" " * self.gutter + "".join(row).rstrip(), "bold")] for row in rows]
+
     def _cells(self, spans: Sequence[Span]) -> list[_Piece]:
         found: list[tuple[int, float, State] | None] = [None] * self.columns
         for span in spans:
@@ -322,8 +363,8 @@ class _Chart:
             for column in range(first, last + 1):
                 share = min(right, column + 1) - max(left, column)
                 here = found[column]
-                # What takes less than half of a character gives way, but for
-                # a turn on the loop, which is always seen.
+                # A span that takes less than half of a character gives way, except
+                # for a step on the loop, which is always shown.
                 weak = share < 0.5 and span.state is not State.RUNNING
                 weak = weak and span.state is not State.BLOCKING
                 if here is None or (rank < here[0] and not weak):
@@ -335,12 +376,12 @@ class _Chart:
         if found is None:
             return (" ", "")
         _, share, state = found
-        is_turn = state is State.RUNNING and share < 0.5
-        sign = self.alphabet.turn if is_turn else self.alphabet.state[state]
+        is_step = state is State.RUNNING and share < 0.5
+        sign = self.alphabet.step if is_step else self.alphabet.state[state]
         return (sign, _STYLES[state])
 
     def _write(self, cells: list[_Piece], span: Span, choices: Sequence[str]) -> None:
-        """Write what *span* is at into its bar, if enough of the bar is left."""
+        """Write a label into the bar of *span*, if enough of the bar remains."""
         sign = self.alphabet.state[span.state]
         style = _STYLES[span.state]
         first, last = int(self.scale.at(span.start)), int(self.scale.at(span.end))
@@ -360,18 +401,18 @@ class _Chart:
         for words in choices:
             if len(words) <= room:
                 return words
-        # A code that is cut says something; a number that is cut lies.
+        # Code may be cut, but a number must not be.
         if choices and span.state is State.AWAITING and room > 9:
             return choices[0][: room - 1] + self.alphabet.cut
         return ""
 
     def _with_end(self, pieces: _Line, lane: Lane) -> _Line:
-        """Put the mark of how *lane* ended behind its last character."""
+        """Add the sign of how *lane* ended after its last character."""
         drawn = "".join(piece for piece, _ in pieces).rstrip()
-        mark = self.alphabet.outcome[lane.outcome]
+        sign = self.alphabet.outcome[lane.outcome]
         room = self.columns + 2 - len(drawn)
-        ends = (f"{mark} {ending(lane)}", f"{mark} {ENDED[lane.outcome]}", mark)
-        end = next((end for end in ends if len(end) <= room), mark)
+        ends = (f"{sign} {ending(lane)}", f"{sign} {ENDED[lane.outcome]}", sign)
+        end = next((end for end in ends if len(end) <= room), sign)
         rest = len(drawn)
         kept: _Line = []
         for piece, style in pieces:

@@ -1,4 +1,4 @@
-"""What a thread is asked to do, in terms of the user's own code."""
+"""Find the user's function that a thread is asked to run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from workshop.timeline.places import Files
 
-# Functions that hand another one over, under the names they have everywhere.
-_PORTERS = frozenset(
+# The names of functions that pass another function to a thread.
+_PASSING = frozenset(
     {
         "run_sync",
         "to_thread",
@@ -31,7 +31,7 @@ def function_of(
 ) -> tuple[Any, dict[str, object] | None]:
     """Return the user's function, and its arguments if they are known.
 
-    Libraries wrap it in partials, in `Context.run` and in methods of generators.
+    Libraries wrap the function in partials, `Context.run` and methods of generators.
     """
     plain = _unwrapped(function, args, {})
     for candidate, given, options in plain:
@@ -45,7 +45,7 @@ def function_of(
 def _unwrapped(
     function: Any, args: tuple[Any, ...], options: dict[str, Any]
 ) -> list[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
-    """Return what may be meant, the likeliest last."""
+    """Return the functions that may be the user's, the most likely one last."""
     if isinstance(function, functools.partial):
         return _unwrapped(
             function.func, (*function.args, *args), {**function.keywords, **options}
@@ -75,9 +75,9 @@ def _arguments(
 
 
 def handed_over_by_users(frame: FrameType | None, files: Files) -> bool:
-    """Return whether the user's code, not a library, asked for the thread."""
+    """Return whether the user's code, and not a library, started the thread."""
     while frame is not None:
-        if frame.f_code.co_name not in _PORTERS:
+        if frame.f_code.co_name not in _PASSING:
             return files.is_users(frame.f_code)
         frame = frame.f_back
     return False
@@ -88,10 +88,10 @@ def anyio_threads(
     loop: asyncio.AbstractEventLoop,
     handed_over: Callable[[Callable[..., Any], tuple[Any, ...]], Callable[..., Any]],
 ) -> Iterator[None]:
-    """Call *handed_over* with what anyio runs in threads for *loop*.
+    """Call *handed_over* with each function that anyio runs in a thread for *loop*.
 
-    Starlette and FastAPI call `anyio.to_thread.run_sync` as an attribute. Code that has
-    imported the function itself is not seen.
+    Starlette and FastAPI call `anyio.to_thread.run_sync` as an attribute. Calls from
+    code that has imported the function itself are not observed.
     """
     to_thread: Any = sys.modules.get("anyio.to_thread")
     if to_thread is None:

@@ -1,4 +1,4 @@
-"""What was seen while recording, before it becomes a timeline."""
+"""What the recorder has seen so far, before it becomes a timeline."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ class Kind(Enum):
     THREAD = auto()
     CALLBACK = auto()
     CALL = auto()
-    """A call that is shown apart from its caller."""
-    ANSWER = auto()
-    """What is sent to the client of a request."""
+    """A call with a lane of its own, below its caller's."""
+    RESPONSE = auto()
+    """The messages sent to the client of a request."""
+    MARKS = auto()
+    """A lane that has only marks."""
     HERE = auto()
-    """The task that records, between entering and leaving the recording."""
+    """The task that records, from the beginning to the end of the recording."""
 
 
 @dataclass(slots=True)
 class Slice:
-    """A time without a pause in which a track ran.
+    """An uninterrupted time in which a track ran.
 
-    It could have begun at `ready`. Afterwards the track was `parked`; `held` is
-    the place that kept it busy, where that was seen. `blocks` says that it held the
-    loop for long, however short it was.
+    It could have begun at `ready`. Afterwards the track was suspended at `parked`.
+    `held` is the code that occupied the loop, if it was seen. `blocks` means that the
+    slice counts as blocking, even if it was short.
     """
 
     ready: float
@@ -43,10 +45,11 @@ class Slice:
 
 @dataclass(eq=False, slots=True)
 class Track:
-    """One task, request, thread or callback.
+    """One task, request, call, thread or callback.
 
-    A track is shown if it is the user's: its code is (`users`), or the user named it or
-    started it (`chosen`). `queued` is set while it is ready.
+    A track gets a lane if it belongs to the user: its code is the user's (`users`), or
+    the user named it or started it (`chosen`). `queued` is the time since which it has
+    been ready; None while it is not. `marks` are times and labels.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Track:
     chosen: bool = False
     parked: tuple[CodeLocation, ...] = ()
     slices: list[Slice] = field(default_factory=list)
+    marks: list[tuple[float, str]] = field(default_factory=list)
     queued: float | None = None
     ended: float | None = None
     outcome: Outcome = Outcome.UNFINISHED

@@ -1,8 +1,8 @@
-"""Virtual time, for pictures that are the same byte for byte.
+"""Virtual time, which makes pictures identical byte for byte.
 
-Sleeping costs nothing here: if no task is ready, the clock jumps to the next timer.
-Blocking is modelled: `time.sleep` moves the clock while it holds the loop. Threads and
-sockets live in real time, so they are refused, unless threads are modelled too.
+Sleeping takes no real time: if no task is ready, the clock jumps to the next timer.
+Blocking is modelled: `time.sleep` advances the clock while it blocks the loop. Threads
+and sockets work in real time, so they are refused unless threads are modelled too.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from workshop.timeline.recording import recorders_of
 
 Result = TypeVar("Result")
 
-# Whatever the machine: pictures shall not depend on it.
+# The default number depends on the machine, but pictures must not.
 _DEFAULT_THREADS = 32
 
-# Real seconds that a modelled thread may take for what takes no modelled time.
+# The real seconds that a modelled thread may run without sleeping.
 _PATIENCE = 10.0
 
 
 class VirtualTimeError(RuntimeError):
-    """Something took part that does not live in virtual time."""
+    """The code uses something that does not work in virtual time."""
 
 
 def run(
@@ -43,19 +43,19 @@ def run(
 ) -> Result:
     """Run `main()` in virtual time, and return what it returns.
 
-    While it runs, `time.sleep` is `block`. Code that has imported `sleep` itself is not
-    seen, and sleeps for real.
+    While it runs, `time.sleep` is `block`. Code that has imported the function `sleep`
+    itself is not affected, and sleeps in real time.
 
-    With *threads* "modelled", a function for a thread runs in one, but never at the
-    same time as anything else: it continues whenever its `time.sleep` is over, and only
-    such sleeping takes (modelled) time. This holds for `anyio.to_thread.run_sync` (so
-    for FastAPI's `def` endpoints) if it is called as an attribute, for
-    `loop.run_in_executor` and for `asyncio.to_thread`. Limits on the number of threads
-    count as always.
+    With *threads* "modelled", a function for a thread runs in a thread, but never at
+    the same time as other code. It continues when its `time.sleep` ends, and only
+    sleeping takes modelled time. This holds for `asyncio.to_thread`,
+    `loop.run_in_executor` and `anyio.to_thread.run_sync` (and so for FastAPI's `def`
+    endpoints), if it is called as an attribute. Limits on the number of threads apply
+    as usual.
 
     Raises:
-        VirtualTimeError: if a thread, a socket or a process takes part, or if every
-            task waits for another one.
+        VirtualTimeError: the code uses a thread, a socket or a process, or every task
+            waits for another one.
 
     """
     with ExitStack() as patches:
@@ -72,10 +72,10 @@ def run(
 
 
 def block(seconds: float) -> None:
-    """Hold the running loop, or the modelled thread, for *seconds* of its time.
+    """Block the running loop, or the modelled thread, for *seconds* of its time.
 
     Raises:
-        RuntimeError: outside of virtual time.
+        RuntimeError: the running loop has no virtual time.
 
     """
     worker = getattr(_here, "worker", None)
@@ -85,7 +85,7 @@ def block(seconds: float) -> None:
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualTimeLoop):
         raise RuntimeError(
-            "block() holds a loop of virtual time, and this is a real one. "
+            "block() needs a loop with virtual time, but this loop has real time. "
             "Run the code with workshop.timeline.virtual.run()."
         )
     loop.move(seconds)
@@ -94,7 +94,7 @@ def block(seconds: float) -> None:
 
 
 class _Idle(selectors.DefaultSelector):
-    """Never waits: tells the loop how long it would have waited."""
+    """A selector that never waits. It tells the loop how long it would have waited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,12 +131,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return worker.now if isinstance(worker, _Worker) else self._now
 
     def move(self, seconds: float) -> None:
-        """Let *seconds* pass at once."""
-        # Sums of decimal fractions shall not depend on their order.
+        """Advance the clock by *seconds*."""
+        # Rounding makes sums of decimal fractions independent of their order.
         self._now = round(self._now + max(seconds, 0), 9)
 
     def refuse(self, refusal: VirtualTimeError) -> None:
-        """Raise *refusal* as soon as the loop can, even if it was swallowed once."""
+        """Raise *refusal* as soon as possible, even if the code has caught it once."""
         self._refusal = refusal
 
     def check(self) -> None:
@@ -149,14 +149,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self.check()
         if seconds is None:
             raise VirtualTimeError(
-                "Virtual time stands still: nothing is ready and no timer is set. "
-                "Either everybody waits for each other, or the code waits for "
+                "Virtual time stands still: no task is ready and no timer is set. "
+                "Either the tasks wait for each other, or the code waits for "
                 "something outside the loop, such as a thread or a socket. "
                 "Record such code in real time."
             )
         self.move(seconds)
 
-    # ---- what does not live in virtual time
+    # ---- threads and other things of real time
 
     def call_soon_threadsafe(  # type: ignore[override]  # passed on as they are
         self, callback: Callable[..., object], *args: Any, **options: Any
@@ -181,20 +181,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return worker.future
 
     def work(self, function: Callable[[], Result]) -> asyncio.Future[Result]:
-        """Run *function* in a modelled thread of no pool."""
+        """Run *function* in a modelled thread outside of any pool."""
         worker = _Worker(self, function)
         worker.begin(self._now)
         return worker.future
 
     def close(self) -> None:
-        """Close the loop, and end modelled threads that still sleep."""
+        """Close the loop, and end the modelled threads that are still sleeping."""
         for worker in list(self.workers):
             worker.abandon()
         super().close()
 
 
 class _Abandoned(BaseException):
-    """Ends a modelled thread whose loop is no more."""
+    """Ends a modelled thread whose loop has been closed."""
 
 
 class _Worker:
@@ -205,8 +205,8 @@ class _Worker:
         self.loop, self._function = loop, function
         self._pool: _Pool | None = None
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        # A blocked loop does not keep threads from going on, so they have a time of
-        # their own. When the loop looks again, it is ahead of them.
+        # Threads continue while the loop is blocked, so they have their own time. When
+        # the loop runs again, its time is ahead of theirs.
         self.now = 0.0
         self._nap: float | None = None
         self._abandoned = False
@@ -215,12 +215,12 @@ class _Worker:
         self._failure: BaseException | None = None
 
     def begin(self, now: float, pool: _Pool | None = None) -> None:
-        """Begin at the time *now*, in a place of *pool*. For the loop."""
+        """Start at the time *now*, as a thread of *pool*. The loop calls this."""
         self.now, self._pool = now, pool
         self.loop.call_soon(self.go_on)
 
     def go_on(self) -> None:
-        """Let the thread run until it sleeps or ends. For the loop."""
+        """Let the thread run until it sleeps or ends. The loop calls this."""
         if self._thread is None:
             if self.future.cancelled():
                 self._leave()
@@ -234,9 +234,9 @@ class _Worker:
             self._go.release()
         if not self._back.acquire(timeout=_PATIENCE):
             self._failure = VirtualTimeError(
-                f"A modelled thread did nothing for {_PATIENCE:.0f} seconds. It "
-                "waits for a lock, for the event loop or for the outside, which "
-                "all stand still while it runs. Record such code in real time."
+                f"A modelled thread neither slept nor ended for {_PATIENCE:.0f} "
+                "seconds. It may be waiting for a lock, the event loop or a socket, "
+                "which all stand still while it runs. Record such code in real time."
             )
             self.loop.refuse(self._failure)
         if self._nap is not None:
@@ -258,7 +258,7 @@ class _Worker:
             self._pool.freed(self.now)
 
     def sleep(self, seconds: float) -> None:
-        """Give way to the loop for *seconds*. For the thread."""
+        """Let the loop run for *seconds*. The thread calls this."""
         self._nap = max(seconds, 0)
         self._back.release()
         self._go.acquire()
@@ -283,19 +283,19 @@ class _Worker:
 
 
 class _Pool:
-    """So many modelled threads and no more."""
+    """A pool with a limited number of modelled threads."""
 
     def __init__(self, most: int) -> None:
         self._free = most
         self._waiting: deque[_Worker] = deque()
 
     def submit(self, worker: _Worker) -> None:
-        """Let *worker* begin as soon as a thread is free."""
+        """Start *worker* as soon as a thread is free."""
         self._waiting.append(worker)
         self._begin(worker.loop.time())
 
     def freed(self, now: float) -> None:
-        """Let the next worker begin in the place of one that ended at *now*."""
+        """Start the next worker after one has ended at *now*."""
         self._free += 1
         self._begin(now)
 
@@ -309,8 +309,8 @@ class _Pool:
 
 def _refusal(what: str, otherwise: str = "") -> VirtualTimeError:
     return VirtualTimeError(
-        f"In virtual time {what} took part, which needs real time: the clock would "
-        f"jump ahead while it works. Record such code in real time. {otherwise}".strip()
+        f"The code uses {what}, which cannot work in virtual time: the clock would "
+        f"jump ahead meanwhile. Record such code in real time. {otherwise}".strip()
     )
 
 

@@ -1,4 +1,4 @@
-"""Observe what blocking code is doing, from a thread that the loop cannot block."""
+"""Observe blocking code from a thread, which the loop cannot block."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Protocol
 
 
 class Watched(Protocol):
-    """What a watcher observes."""
+    """The object that a watcher observes."""
 
     def turn(self) -> object:
         """Return a value that changes with each step of the loop, or None."""
 
     def note_held(self, turn: object, frame: FrameType | None) -> None:
-        """Note that in *turn* the loop was seen at *frame*."""
+        """Note that the loop executed *frame* during *turn*."""
 
 
 class Watcher:
@@ -31,7 +31,7 @@ class Watcher:
         )
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -46,5 +46,5 @@ class Watcher:
             if turn is not None and turn == before:
                 frame = sys._current_frames().get(self._loop_thread)
                 self._watched.note_held(turn, frame)
-                del frame  # or the frame and all its variables live on
+                del frame  # otherwise the frame would keep its variables alive
             before = turn

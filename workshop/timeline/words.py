@@ -1,7 +1,6 @@
 """A timeline in words: states, outcomes, times, and the whole as a story.
 
-The picture, the terminal and the text for people who can see neither use the same
-words.
+The picture, the terminal and the description for screen readers use the same words.
 """
 
 from __future__ import annotations
@@ -9,37 +8,38 @@ from __future__ import annotations
 import re
 import textwrap
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from workshop.timeline.model import Lane, Outcome, Span, State, Timeline
 
+EVENT_LOOP, THREAD = "the event loop", "a thread"
+"""The two things that a ready lane can wait for."""
+
 DOES = {
     State.RUNNING: "runs",
-    State.BLOCKING: "blocks the loop",
-    State.READY: "is ready",
+    State.BLOCKING: "blocks the event loop",
+    State.READY: "waits",
     State.AWAITING: "awaits",
-    State.THREAD: "works in a thread",
+    State.THREAD: "runs in a thread",
 }
 """What a lane does in a state: "#2 GET /ping …"."""
 
-LEGEND = {
-    State.RUNNING: "runs on the loop",
-    State.BLOCKING: "blocks the loop",
-    State.READY: "ready, waits its turn",
-    State.AWAITING: "awaits; the loop is free",
-    State.THREAD: "works in a thread",
+_LEGEND = {
+    State.RUNNING: "runs on the event loop",
+    State.BLOCKING: "blocks the event loop",
+    State.AWAITING: "awaits",
+    State.THREAD: "runs in a thread",
 }
-"""What a state's shape means."""
 
 IN_ORDER = "not to scale"
-"""What is said of a timeline where lengths mean nothing."""
+"""What the legend says about lengths in an ordered timeline."""
 
 SHORT_LEGEND = {
     State.RUNNING: "runs",
     State.BLOCKING: "blocks",
-    State.READY: "is ready",
+    State.READY: "waits",
     State.AWAITING: "awaits",
     State.THREAD: "in a thread",
 }
@@ -54,16 +54,16 @@ ENDED = {
 """How a lane ended."""
 
 STORY_LENGTH = 700
-"""How many characters a story has at most."""
+"""The largest number of characters in a story."""
 
 _MEASURE = re.compile(r"(\d) (ms|s)\b")
 _SHORT = 0.04
-"""A wait shorter than this part of the whole is no news."""
+"""A wait that is a smaller part of the whole is not mentioned."""
 _FROM_SECONDS_ON = 10_000
 
 
 def time(milliseconds: float) -> str:
-    """Return a time with its unit, as exact as is worth reading.
+    """Return a time with its unit, rounded so that it is easy to read.
 
     >>> time(0.0), time(4.25), time(312.4), time(12_500)
     ('0 ms', '4.2 ms', '312 ms', '12.5 s')
@@ -74,17 +74,17 @@ def time(milliseconds: float) -> str:
 
 
 def period(start: float, end: float) -> str:
-    """Return "from 5 to 300 ms": the unit once where it is the same."""
+    """Return "from 5 to 300 ms", with the unit once if it is the same."""
     first, second = time(start), time(end)
     value, _, unit = first.partition(" ")
     return f"from {value if second.endswith(f' {unit}') else first} to {second}"
 
 
 def about(lane: Lane, span: Span) -> str:
-    """Return all that is known about *span*, which is shown when hovering over it."""
+    """Return everything known about *span*, to show when the pointer is over it."""
     does = DOES[span.state]
     if span.state is State.READY:
-        does = f"is ready and waits {_what_it_waits(lane)}"
+        does = f"waits for {waits_for(lane)}"
     text = f"{lane.name} {does}"
     if span.end > span.start:
         text += f" for {time(span.end - span.start)}, {period(span.start, span.end)}"
@@ -95,9 +95,9 @@ def about(lane: Lane, span: Span) -> str:
 
 
 def inside(lane: Lane, span: Span, *, ordered: bool = False) -> tuple[str, ...]:
-    """Return what may stand in *span*'s bar, from the longest to the shortest.
+    """Return the possible labels in the bar of *span*, the longest one first.
 
-    Of an *ordered* timeline it tells no times.
+    For an *ordered* timeline, they contain no times.
     """
     lasts = time(span.end - span.start)
     match span.state:
@@ -105,9 +105,9 @@ def inside(lane: Lane, span: Span, *, ordered: bool = False) -> tuple[str, ...]:
             name, _, arguments = span.label.partition("(")
             short = f"{name}(…)" if arguments else name
             codes = [f"blocks: {it}" for it in (span.label, short) if it]
-            return (*codes, "blocks the loop", "blocks")
+            return (*codes, "blocks the event loop", "blocks")
         case State.READY if ordered:
-            return (f"waits {_what_it_waits(lane)}", "waits")
+            return (f"waits for {waits_for(lane)}", "waits")
         case State.THREAD if ordered:
             return ("in a thread", "thread")
         case State.AWAITING if ordered and span.label:
@@ -120,25 +120,32 @@ def inside(lane: Lane, span: Span, *, ordered: bool = False) -> tuple[str, ...]:
         case State.BLOCKING:
             begin = f"blocks {lasts}"
         case State.READY:
-            what = _what_it_waits(lane)
-            return (f"waits {what} {lasts}", f"waits {lasts}", lasts)
+            what = waits_for(lane)
+            return (f"waits {lasts} for {what}", f"waits {lasts}", lasts)
         case State.THREAD:
-            begin = f"thread {lasts}"
+            begin = f"{lasts} in a thread"
         case State.RUNNING:
             return ()
     return (*([f"{begin}: {span.label}"] if span.label else []), begin, lasts)
 
 
-def _what_it_waits(lane: Lane) -> str:
-    """Return what a lane that is ready waits: its turn on the loop, or a thread."""
+def meaning(state: State, waited_for: Collection[str] = ()) -> str:
+    """Return what the shape of *state* means, if ready lanes wait for *waited_for*."""
+    if state is State.READY:
+        return f"waits for {' or '.join(sorted(waited_for, reverse=True))}"
+    return _LEGEND[state]
+
+
+def waits_for(lane: Lane) -> str:
+    """Return what *lane* waits for while it is ready: the event loop or a thread."""
     threaded = lane.name.startswith("thread: ") or any(
         span.state is State.THREAD for span in lane.spans
     )
-    return "for a thread" if threaded else "its turn"
+    return THREAD if threaded else EVENT_LOOP
 
 
 def ending(lane: Lane) -> str:
-    """Return how *lane* ended, or nothing if it is done."""
+    """Return how *lane* ended, or an empty string if it is done."""
     if lane.outcome is Outcome.DONE:
         return ""
     word = ENDED[lane.outcome]
@@ -146,7 +153,7 @@ def ending(lane: Lane) -> str:
 
 
 def clip(text: str, length: int) -> str:
-    """Return *text* in *length* characters at most, with … where it was cut."""
+    """Return *text* in *length* characters at most, with … if it was cut."""
     text = " ".join(text.split())
     if len(text) <= length:
         return text
@@ -154,7 +161,7 @@ def clip(text: str, length: int) -> str:
 
 
 def shortened(name: str, length: int, cut: str = "…") -> str:
-    """Return *name* without what tells the least: a middle, or last arguments.
+    """Return *name* in *length* characters at most, without its middle or arguments.
 
     >>> shortened("#1 GET /shows/hamlet/prices", 20)
     '#1 GET /shows…prices'
@@ -172,25 +179,25 @@ def shortened(name: str, length: int, cut: str = "…") -> str:
 
 
 def wrapped(words: str, width: int) -> list[str]:
-    """Return *words* in lines; a number stays with its unit."""
+    """Return *words* in lines, with each number on the same line as its unit."""
     tied = _MEASURE.sub("\\1\0\\2", words)
     return [line.replace("\0", " ") for line in textwrap.wrap(tied, width)]
 
 
 def notes(panels: Sequence[tuple[str, Timeline]]) -> list[str]:
-    """Return the notes of all *panels*; a note that not all have says whose it is."""
+    """Return the notes of all *panels*, with the panel's name if not all have it."""
     every = [set(timeline.notes) for _, timeline in panels]
     shared = set.intersection(*every)
-    told = [
+    named = [
         note if note in shared or not name else f"{name}: {note}"
         for name, timeline in panels
         for note in timeline.notes
     ]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(named))
 
 
 def held(timeline: Timeline) -> tuple[Span, ...]:
-    """Return when the loop was held, in order; the label says by what."""
+    """Return when the loop was occupied, in order. The label is the lane's name."""
     spans = [
         Span(span.state, span.start, span.end, lane.name, span.where)
         for lane in timeline.lanes
@@ -205,9 +212,9 @@ def story(
 ) -> str:
     """Return what happened, in *length* characters at most.
 
-    The most important events are chosen first: what held the loop, which tasks waited
-    for it, which were stopped. They are in order of time. A *brief* story has neither a
-    summary nor a note about what it leaves out.
+    It chooses the most important events: which lanes blocked the loop, which waited for
+    it, and which were cancelled or failed. It tells them in order of time. A *brief*
+    story has no summary, and does not say how many events it leaves out.
     """
     if not timeline.lanes:
         return "Nothing was recorded."
@@ -222,10 +229,10 @@ def story(
         if left < 0:
             break
         chosen.append(fact)
-    told = [fact.sentence for fact in sorted(chosen, key=lambda fact: fact.at)]
+    sentences = [fact.sentence for fact in sorted(chosen, key=lambda fact: fact.at)]
     if (rest := len(facts) - len(chosen)) and not brief:
-        told.append(f"And {rest} more {'event' if rest == 1 else 'events'}.")
-    return clip(" ".join(filter(None, [opening, *told])), length)
+        sentences.append(f"And {rest} more {'event' if rest == 1 else 'events'}.")
+    return clip(" ".join(filter(None, [opening, *sentences])), length)
 
 
 @dataclass(frozen=True)
@@ -239,9 +246,11 @@ def _opening(timeline: Timeline) -> str:
     lanes = len(timeline.lanes)
     blocked = [span for span in held(timeline) if span.state is State.BLOCKING]
     text = f"{lanes} {'lane' if lanes == 1 else 'lanes'} in {time(timeline.duration)}"
+    if timeline.headline:
+        text = f"{timeline.headline}. {text}"
     if blocked:
-        return f"{text}; the loop is blocked for {time(_union(blocked))} of it."
-    return f"{text}; nobody blocks the loop."
+        return f"{text}; the event loop is blocked for {time(_union(blocked))}."
+    return f"{text}; the event loop is never blocked."
 
 
 _Where = tuple[Lane, Span]
@@ -251,29 +260,30 @@ def _facts(timeline: Timeline) -> Iterator[_Fact]:
     seen = _Seen(timeline)
     for lane, span in seen.blocking:
         when, code = period(span.start, span.end), _code(span)
-        yield _Fact(0, span.start, f"{lane.name} holds the loop {when}{code}.")
-    yield from _waits(seen.ready, "its turn", "their turn")
-    yield from _waits(seen.queued, "for a thread", "for threads")
+        yield _Fact(0, span.start, f"{lane.name} blocks the event loop {when}{code}.")
+    yield from _waits(seen.ready, EVENT_LOOP)
+    yield from _waits(seen.queued, THREAD)
+    yield from _moments(timeline)
     if len(seen.thread) > _MANY:
         who, when = _names(seen.thread), _whole(seen.thread)
         start = seen.thread[0][1].start
-        yield _Fact(2, start, f"{who} work in threads {when}.")
+        yield _Fact(2, start, f"{who} run in threads {when}.")
     else:
         for lane, span in seen.thread:
             when, code = period(span.start, span.end), _code(span)
             work = lane.name.removeprefix("thread: ")
-            yield _Fact(2, span.start, f"{work} works in a thread {when}{code}.")
+            yield _Fact(2, span.start, f"{work} runs in a thread {when}{code}.")
     yield from _awaits(seen)
     for outcome in (Outcome.FAILED, Outcome.CANCELLED, Outcome.UNFINISHED):
         yield from _ends([it for it in timeline.lanes if it.outcome is outcome])
 
 
 _MANY = 3
-"""More of a kind than this are told of in one sentence."""
+"""More events of one kind than this share one sentence."""
 
 
 class _Seen:
-    """The spans that are worth a word, by what they are."""
+    """The spans that a story can mention, by kind."""
 
     def __init__(self, timeline: Timeline) -> None:
         long = timeline.duration * _SHORT
@@ -302,35 +312,38 @@ class _Seen:
                     (self.queued if threaded else self.ready).append(there)
 
 
-def _waits(waits: list[_Where], its: str, their: str) -> Iterator[_Fact]:
+def _moments(timeline: Timeline) -> Iterator[_Fact]:
+    """Yield the marks of each lane as one fact."""
+    for lane in timeline.lanes:
+        if lane.marks:
+            marks = ", ".join(f"{it.label} at {time(it.at)}" for it in lane.marks)
+            yield _Fact(2, lane.marks[0].at, f"Marks of {lane.name}: {marks}.")
+
+
+def _waits(waits: list[_Where], what: str) -> Iterator[_Fact]:
     if len(waits) > _MANY:
         longest = max(span.end - span.start for _, span in waits)
-        sentence = (
-            f"{_names(waits)} are ready and wait {their}, "
-            f"the longest for {time(longest)}."
-        )
+        sentence = f"{_names(waits)} wait for {what}, the longest one {time(longest)}."
         yield _Fact(1, waits[0][1].start, sentence)
         return
     for lane, span in waits:
-        sentence = (
-            f"{lane.name} is ready at {time(span.start)} "
-            f"and waits {its} until {time(span.end)}."
-        )
+        when = period(span.start, span.end)
+        sentence = f"{lane.name} waits for {what} {when}."
         yield _Fact(1, span.start, sentence)
 
 
 def _awaits(seen: _Seen) -> Iterator[_Fact]:
-    """Tell of waits side by side as one, and of waits in a row as one."""
+    """Yield overlapping waits as one fact, and consecutive waits as one fact."""
     alone: list[_Where] = []
-    # Two that have nobody below them are worth a word, of the others three.
+    # Two overlapping lanes without children are a fact; of other lanes, three.
     for waits, few in ((seen.awaiting, 2), (seen.leaves, 1)):
         left = waits
         while len(together := _most_together(left)) > few:
             when = _whole(together)
             sentence = f"{_names(together)} await at the same time, {when}."
             yield _Fact(2, together[0][1].start, sentence)
-            told = {id(span) for _, span in together}
-            left = [it for it in left if id(it[1]) not in told]
+            used = {id(span) for _, span in together}
+            left = [it for it in left if id(it[1]) not in used]
             few = 2
         alone += left
     for lane, spans in _by_lane(alone):
@@ -349,7 +362,7 @@ def _awaits(seen: _Seen) -> Iterator[_Fact]:
 
 
 def _most_together(waits: list[_Where]) -> list[_Where]:
-    """Return those that last at the moment when most do, the first such."""
+    """Return the waits at the first moment at which the most of them overlap."""
     starts = sorted(span.start for _, span in waits)
     ends = sorted(span.end for _, span in waits)
     moment = max(
@@ -405,7 +418,7 @@ def _code(span: Span) -> str:
 
 
 def _union(spans: Iterable[Span]) -> float:
-    """Return how long at least one of *spans*, sorted by start, lasts."""
+    """Return the total time covered by *spans*, which are sorted by start."""
     total, until = 0.0, 0.0
     for span in spans:
         total += max(0.0, span.end - max(span.start, until))

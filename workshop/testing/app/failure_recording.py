@@ -86,9 +86,7 @@ def recording_as_json() -> dict[str, Any] | None:
 
 
 def _cut(timeline: Timeline) -> Timeline:
-    folded = fold(timeline, _LANES)
-    notes = (*timeline.notes, folded.rest) if folded.rest else timeline.notes
-    return replace(timeline, lanes=folded.lanes, notes=notes)
+    return replace(timeline, lanes=fold(timeline, _LANES))
 
 
 def name_requests(app: Asgi) -> Asgi:

@@ -26,7 +26,7 @@ def test_the_complete_output_is_saved_and_its_file_named(
 
     file = paths.home() / "output" / "90_seats.txt"
     assert (
-        "[... 270 lines left out; all of it: .workshop/output/90_seats.txt ...]" in out
+        "[... 292 lines left out; all of it: .workshop/output/90_seats.txt ...]" in out
     )
     lines = file.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "=== step 1, test_the_free_seats_are_shown: failed ==="

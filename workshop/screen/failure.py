@@ -14,7 +14,7 @@ from rich.text import Text
 from workshop.commands import command
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.screen.pages import short
-from workshop.screen.printed import clip, printed, without_exceptions
+from workshop.screen.printed import OUTPUT_LINES, printed, without_exceptions
 from workshop.timeline import TimelineText
 
 LINES = 24
@@ -181,9 +181,8 @@ def _rows(test: TestVerdict, verdict: LessonVerdict, *, whole: bool) -> Iterator
         yield Row("Never run", forgot)
     said = without_exceptions(test.output, test.raised)
     if said.strip():
-        text = printed(said, verdict.output_file)
-        if not whole:
-            text = clip(text, verdict.output_file, _PRINTED_LINES)
+        limit = OUTPUT_LINES if whole else _PRINTED_LINES
+        text = printed(said, verdict.output_file, limit)
         yield Row("Printed", Text.from_ansi(text), _OUTPUT)
 
 

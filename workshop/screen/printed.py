@@ -13,7 +13,7 @@ from pathlib import Path
 from workshop.screen.pages import short
 from workshop.terminal.control_codes import sanitize
 
-LINES = 30
+OUTPUT_LINES = 30
 """How many lines of an app's output are shown."""
 
 _CHARACTERS = 2_000
@@ -24,15 +24,16 @@ _OTHERS = 3
 _RAISED = re.compile(r"ERROR uvicorn\.error: Exception in (.+)")
 
 
-def printed(text: str, whole: Path | None = None) -> str:
+def printed(text: str, whole: Path | None = None, limit: int = OUTPUT_LINES) -> str:
     """Return *text* with repetitions folded, and its middle omitted if it is long.
 
-    *whole* is the file with the full text; it is named where something is omitted.
+    It has *limit* lines at most, and a note about what was omitted. *whole* is the file
+    with the full text; the note names it.
     """
-    return clip(folded(text), whole)
+    return clip(folded(text), whole, limit)
 
 
-def clip(text: str, whole: Path | None = None, limit: int = LINES) -> str:
+def clip(text: str, whole: Path | None = None, limit: int = OUTPUT_LINES) -> str:
     """Return *text* in *limit* lines and a note about its middle, which is omitted.
 
     *whole* is the file with the full text; the note names it.

@@ -111,6 +111,12 @@ Two seats are free.
 ## Step 2 · Nothing is nowhere
 
 Without a route, FastAPI responds with 404.
+
+## Design
+
+**Goal.**
+You can count seats.
+
 """
 
 VARIANTS = """\

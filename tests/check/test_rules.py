@@ -62,6 +62,7 @@ def test_a_finished_lesson_breaks_no_rule(found: Found) -> None:
         (HINTS, "2. what that means.\n", "", "hints", HINTS),
         (HINTS, "Change the number", 'Say `return {"free": 10}`', "hints", HINTS),
         (REASONS, "## Step 2 · Show 2", "## Step 2 · Show", "reasons", REASONS),
+        (REASONS, "You can ", "Learners can ", "reasons", REASONS),
         (REASONS, "## Copy this into", "## Take this into", "reasons", REASONS),
         (
             TESTS,

@@ -306,10 +306,13 @@ def _read(page: Path) -> str | None:
 
 def lesson_table(lessons: Iterable[Lesson], link: str) -> str:
     """Return the table of lessons; *link* is a link with {} for the name."""
-    rows = ["| lesson | steps | minutes |", "| --- | --- | --- |"]
+    rows = [
+        "| lesson | afterwards you can | steps | minutes |",
+        "| --- | --- | --- | --- |",
+    ]
     rows += [
         f"| [{it.number} · {it.title}]({link.format(it.slug)}) "
-        f"| {len(it.brief.sections)} | {it.minutes} |"
+        f"| {it.goal} | {len(it.brief.sections)} | {it.minutes} |"
         for it in lessons
     ]
     return "\n".join(rows)

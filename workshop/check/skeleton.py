@@ -219,7 +219,7 @@ app = FastAPI()
 ## Design
 
 **Goal.**
-$DRAFT what a learner can do after this lesson.
+You can $DRAFT what a learner can do after this lesson.
 
 **Out of scope.**
 $DRAFT what belongs to other lessons.

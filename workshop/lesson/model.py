@@ -12,6 +12,7 @@ from workshop.lesson.expected import ExpectedTest, read_tests
 from workshop.lesson.text import (
     Brief,
     read_brief,
+    read_goal,
     read_hints,
     read_key_points,
     read_sections,
@@ -258,6 +259,14 @@ class Lesson:
         if step == count:
             return self.solution_file
         return self.solution / "steps" / f"{step}.py"
+
+    @property
+    def goal(self) -> str:
+        """What a learner can do afterwards, as in "You can …"; "" if not said."""
+        try:
+            return read_goal(read(self.solution / "README.md"))
+        except LessonError:
+            return ""
 
     def reason(self, step: int) -> str:
         """Return why the solution of *step* works (Markdown); "" if undocumented."""

@@ -17,6 +17,7 @@ _OTHER_HEADING = re.compile(r"^##? ")
 _MINUTES = re.compile(r"\b(?P<minutes>\d+) minutes\b")
 _HINT = re.compile(r"^\d+\. +")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_GOAL = re.compile(r"^\*\*Goal\.\*\*\s+You can (.+?)\.\s*\n\s*\n", re.M | re.S)
 _WRAP_UP = re.compile(r"^## +Wrap-up\b")
 _ITEM = re.compile(r"^(?:\d+\.|[-*]) +")
 
@@ -83,6 +84,16 @@ def read_hints(body: str) -> tuple[str, ...]:
         elif hints:
             hints[-1].append(line.strip())
     return tuple("\n".join(hint).strip() for hint in hints)
+
+
+def read_goal(solution: str) -> str:
+    """Return what a learner can do after the lesson: `tell which code blocks it`.
+
+    It is the sentence below `**Goal.**`, without "You can" and the full stop; empty if
+    there is no such sentence.
+    """
+    found = _GOAL.search(solution)
+    return " ".join(found[1].split()) if found else ""
 
 
 def read_key_points(page: str) -> tuple[str, ...]:

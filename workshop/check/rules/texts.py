@@ -77,6 +77,15 @@ def reasons(lesson: Lesson, root: Path) -> Iterator[Finding]:
                 _line_of(text, f"## Step {step.number} "),
                 f"Add '## Step {step.number} · {step.title}'.",
             )
+    if not lesson.goal:
+        yield Finding(
+            lesson.slug,
+            "reasons",
+            "does not say what learners can do afterwards",
+            below(path, root),
+            _line_of(text, "**Goal.**"),
+            "Write one sentence below '**Goal.**' that begins with 'You can'.",
+        )
     if f"\n{COPY}\n" not in text:
         yield Finding(
             lesson.slug,

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 00 · The event loop, in a notebook
+# # 00 · The event loop, the notebook
 #
 # **You will see** which code blocks the event loop, which requests wait for it, and how to avoid that.
 # Predict before you run a cell: you learn more from a wrong guess than from none.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 04 · Concurrent operations, in a notebook
+# # 04 · Concurrent operations, the notebook
 #
 # **You will see** when waiting times overlap, what happens to the other tasks when one fails, and what a timeout stops.
 # Predict before you run a cell.

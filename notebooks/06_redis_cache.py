@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 06 · A Redis cache, in a notebook
+# # 06 · A Redis cache, the notebook
 #
 # **You will see** what a real Redis stores, how many connections it has, and what happens if many requests miss at the same time.
 # Predict before you run a cell.

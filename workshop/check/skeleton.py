@@ -353,7 +353,7 @@ $DRAFT which step to leave out when time is short, and which to keep.
 
 _NOTEBOOK = """\
 # %% [markdown]
-# # $number · $title, in the notebook
+# # $number · $title, the notebook
 #
 # $DRAFT what a learner will see here.
 # Predict before you run a cell.

@@ -83,7 +83,12 @@ async def test_all_customers_share_one_connection_to_the_card_company(
         statuses = [each.status_code for each in await asyncio.gather(*orders)]
         statuses.append((await buy(app, "Dan", "B4")).status_code)
         opened = len(world.of(Cards))
-        error = await shut_down(app)
+        world.hold(CLOSE_CARDS)
+        ending = asyncio.ensure_future(app.shutdown())
+        await when_idle(lambda: None)
+        early = ending.done() and CLOSE_CARDS in world.calls
+        world.release()
+        error = await attempt(ending, seconds=2)
     assert opened <= 1, (
         f"The app started and four customers bought a seat. Meanwhile {opened} "
         "connections to the card company were opened, the last one at "
@@ -103,6 +108,11 @@ async def test_all_customers_share_one_connection_to_the_card_company(
         "Ann, Bob, Cid and Dan bought a seat each. Over the connection that startup "
         f"opened, these cards were charged: {', '.join(world.charged) or 'none'}. "
         "Expected: the card of each customer, once."
+    )
+    assert not early or error, (
+        "Shutdown completed while the connection to the card company was still being "
+        "closed. The process ends then, so the connection is never closed. "
+        "Expected: shutdown waits until the connection is closed."
     )
     left = [each for each in world.of(Cards) if each.is_open]
     assert not left or error, (
@@ -130,7 +140,7 @@ async def test_a_failed_charge_does_not_affect_other_customers(
     )
     assert not (at_startup and later), (
         "Startup opened a connection to the card company. Charging Eve's card failed, "
-        f"Dan bought a seat, and meanwhile {later} more were opened. "
+        f"then Dan bought a seat. Connections opened meanwhile: {later}. "
         "Expected: one connection from startup to shutdown."
     )
 
@@ -251,9 +261,15 @@ async def test_two_apps_in_one_process_do_not_mix_their_customers(
                 for app, database in zip(apps, world.of(Database), strict=False)
             ]
             prices = [each.price for each in world.of(Database)]
+            venues = [each.venue for each in world.of(Database)]
             basket = (await buy(apps[1], "Bob", "A1")).status_code
             await leave(*apps)
         story = f"One app for the Opera and one for the {venue} run in one process"
+        assert venues == ["Opera", venue], (
+            f"{story}. They called connect_database() with the venues "
+            f"{' and '.join(map(repr, venues))}. "
+            "Expected: each app connects to the database of its own venue."
+        )
         assert sold == [["Ann"], ["Bob"]], (
             f"{story}. Ann bought seat B1 in the first app, Bob seat B1 in the second. "
             f"Customers in the first database: {names(sold[:1])}; in the second: "

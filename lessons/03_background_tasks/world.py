@@ -34,6 +34,7 @@ from workshop.testing.sync.idle import wait_until_idle
 
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
 CAROL, DAN = "carol@example.com", "dan@example.com"
+OLDER = "older@example.com"
 DECLINED = (BOB, DAN)
 
 LOGGED = (
@@ -218,12 +219,13 @@ async def store_order(database: Database, email: str = ANN) -> int:
 
 
 async def store_older_orders(database: Database, number: int) -> None:
-    """Store orders without a confirmation, older than all others."""
+    """Store orders of one customer without a confirmation, older than all others."""
     await database.execute(
         "with recursive n (i) as (select 1 union all select i + 1 from n where i < ?) "
         "insert into orders (id, seat, email, confirmed) "
-        "select -i, 'Z9', 'older@example.com', false from n",
+        "select -i, 'Z9', ?, false from n",
         number,
+        OLDER,
     )
 
 
@@ -295,7 +297,7 @@ async def closed_well(closing: asyncio.Task[None]) -> None:
 
 @asynccontextmanager
 async def crashed(run_app: RunApp, *customers: str) -> AsyncIterator[None]:
-    """Let each customer get a 201 from an app that crashes at this moment.
+    """Let each customer get a 201 for seat B1 from an app that crashes at this moment.
 
     A process that stops forever is as good as one that has crashed.
     """
@@ -313,7 +315,7 @@ async def crashed(run_app: RunApp, *customers: str) -> AsyncIterator[None]:
     fakes = outside_world(Journal(), send_mail=lost.blocking, tell_venue=lost)
     async with run_app(replace=fakes) as app, released(crash, lost):
         for number, email in enumerate(customers):
-            requests.append(buys(app, email, f"B{number}", probe=die_after(number)))
+            requests.append(buys(app, email, "B1", probe=die_after(number)))
             await happens(lambda number=number: crash.count > number)
         # From here on nothing happens in this process any more.
         yield

@@ -39,7 +39,7 @@ GREETINGS = (
     'From "Bob" \\o/\n\twith love',
     "Good luck,\n\nAnn!",
     "old\rand\r\nnew",
-    "data: x\n\nevent: trouble\ndata: y",
+    "  data: x\n\nevent: trouble\ndata: y\n",
     "Grüße 🎭\u2028und\u0085Küsse",
     "",
 )

@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 04 · Concurrent operations, in the laboratory
+# # 04 · Concurrent operations, in a notebook
 #
-# **You will see** when two waits overlap, what becomes of the others when one fails, and whom a timeout stops.
+# **You will see** when waiting times overlap, what happens to the other tasks when one fails, and what a timeout stops.
 # Predict before you run a cell.
 # The lesson: [04 · Concurrent operations](../docs/lessons/04_concurrent_operations.md). To run this yourself: `make lesson-04 notebook`.
 
@@ -15,8 +15,8 @@ from workshop.timeline import record
 # %% [markdown]
 # ## A programme booklet
 #
-# It has three parts, and each comes from somebody else, who takes a while.
-# The critic has not written yet when `broken` names him.
+# A booklet has three parts, and each comes from another supplier, who takes a while.
+# The part that `broken` names is not ready, so fetching it fails halfway.
 
 # %%
 TAKES = {"cast": 0.1, "photo": 0.2, "review": 0.3}
@@ -31,8 +31,8 @@ async def fetch(part, broken=""):
 
 
 # %% [markdown]
-# **Predict.** Here are two booklets. How long does each customer wait?
-# (`play()` runs a scene in virtual time, so lengths are exact, and nobody has to wait for them.)
+# **Predict.** Here are two ways to fetch two parts. How long does each take?
+# (`play()` runs a scene in virtual time, so the lengths are exact and you do not have to wait.)
 
 
 # %%
@@ -64,19 +64,19 @@ await play(together())
 # <summary>Answer</summary>
 #
 # 300 milliseconds and 200.
-# Calling an `async def` function makes a coroutine, and nothing runs before it is awaited.
-# A task begins by itself at the next turn of the loop, so the waits overlap.
-# `gather()` and `TaskGroup` make tasks for you.
+# Calling an `async def` function creates a coroutine, which does not run until it is awaited.
+# A task starts by itself in the next turn of the event loop, so the waiting times overlap.
+# `gather()` and `TaskGroup` create tasks for you.
 #
 # </details>
 #
-# **Your turn.** In `together()`, put `await cast` right behind the line that makes its task, and run the cell again.
+# **Your turn.** In `together()`, move `await cast` to directly below the line that creates its task, and run the cell again.
 # There are still two tasks. What changes?
 #
 # ## One of them fails
 #
-# **Predict.** The photo fails after 100 milliseconds, the review needs 300.
-# When does the caller of `gather()` hear of it, and what does the review do then?
+# **Predict.** The photo fails after 100 milliseconds, and the review needs 300.
+# When does `gather()` raise the exception, and what does the review do after that?
 
 
 # %%
@@ -87,7 +87,7 @@ async def gathered():
                 fetch("photo", broken="photo"), fetch("review")
             )
         except LookupError as problem:
-            print("heard:", problem)
+            print("raised:", problem)
         await asyncio.sleep(0.1)  # the page is shown meanwhile
     return picture
 
@@ -98,12 +98,12 @@ await play(gathered())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The caller hears at 100 milliseconds, and goes on.
-# The review goes on as well, for nobody: its lane ends in an arrow, as unfinished.
+# `gather()` raises it at 100 milliseconds, and its caller continues.
+# The review keeps running, although its result will be discarded: its lane ends in an arrow, which means unfinished.
 #
 # </details>
 #
-# **Predict.** Now a `TaskGroup`, with a third part that would be quick. What becomes of the two that are well?
+# **Predict.** Now a `TaskGroup`, with a third part that is quick. What happens to the two parts that do not fail?
 
 
 # %%
@@ -122,21 +122,21 @@ await play(grouped())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# The cast is there before anything fails: at 100 milliseconds both are due, and it was first.
-# The review is cancelled, which is the ×.
-# Nobody is left behind, and the error comes out as a group: what does an endpoint make of that?
+# The cast arrives just before the photo fails: both are due at 100 milliseconds, and the cast started first.
+# The review is cancelled, as the × shows.
+# No task is left running, and the exception is raised inside an `ExceptionGroup`. Which status does FastAPI make of that?
 #
 # </details>
 #
-# **Your turn.** Let the `cast` be the broken one, and run the cell again. Who is still well?
+# **Your turn.** Make `cast` the broken part, and run the cell again. Which parts still arrive?
 #
-# ## Whose patience?
+# ## Three timeouts in a row
 #
-# **Predict.** Each part may take 150 milliseconds. How long can the customer wait for the three?
+# **Predict.** Each part may take 150 milliseconds. How long does the customer wait for all three?
 
 
 # %%
-async def patient():
+async def one_by_one():
     for part in ("cast", "photo", "review"):
         try:
             async with asyncio.timeout(0.15):
@@ -145,23 +145,23 @@ async def patient():
             print(part, "is late")
 
 
-async def each_its_own():
-    async with record(title="Patience for each", here=None) as picture:
-        await asyncio.gather(patient())
+async def in_a_row():
+    async with record(title="A timeout each", here=None) as picture:
+        await asyncio.gather(one_by_one())
     return picture
 
 
-await play(each_its_own())
+await play(in_a_row())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# 400 milliseconds, and it grows with every part: one patience for each is no patience for all.
+# 400 milliseconds, and more with every part: timeouts that start one after another add up.
 #
 # </details>
 #
-# **Predict.** This helper means well. When does its customer get an answer?
+# **Predict.** This helper catches its cancellation in order to clean up. When does its caller get a result?
 
 
 # %%
@@ -169,32 +169,32 @@ async def stubborn():
     try:
         await asyncio.sleep(0.2)
     except asyncio.CancelledError:
-        print("asked to stop at 100 ms, and tidying up")
+        print("cancelled at 100 ms, cleaning up")
         await asyncio.sleep(0.3)
     return "late"
 
 
-async def unheard():
+async def ignored():
     async with record(title="Not stopped", here="page") as picture:
         async with asyncio.timeout(0.1):
             print(await asyncio.create_task(stubborn()))
     return picture
 
 
-await play(unheard())
+await play(ignored())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# At 400 milliseconds, and without a `TimeoutError`: a late answer, and nobody knows that it is late.
-# A timeout cancels, and cancelling only asks. Whoever catches `CancelledError` and goes on, refuses.
+# After 400 milliseconds, and without a `TimeoutError`, so the caller does not learn that the result is late.
+# A timeout cancels its block, and a cancellation is only a request. Code that catches `CancelledError` and continues ignores it.
 #
 # </details>
 #
 # ## The same in real time
 #
-# `record()` works at the top of a cell, too. The lengths are real ones, so yours differ a little.
+# `record()` also works at the top level of a cell. These lengths are real, so yours differ a little.
 
 # %%
 async with record(title="In real time", here="you") as real:
@@ -206,8 +206,8 @@ real
 # %% [markdown]
 # ## Three lines to keep
 #
-# - Waits overlap when there are tasks before the first `await`; `async` alone makes nothing concurrent.
-# - After an error, `gather()` leaves the others running, and a `TaskGroup` stops them.
-# - A timeout is one budget. It asks its work to stop, and the work has to do so.
+# - Waiting times overlap if the tasks exist before the first `await`; `async` alone makes nothing concurrent.
+# - After an exception, `gather()` leaves the other tasks running, and a `TaskGroup` cancels them.
+# - Timeouts in a row add up. A timeout cancels its block, and the code in the block has to stop.
 #
 # Now ask five venues: [lesson 04](../docs/lessons/04_concurrent_operations.md), `make lesson-04`.

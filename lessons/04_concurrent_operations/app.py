@@ -1,4 +1,4 @@
-"""The box office: one show, played in five venues.
+"""The box office: shows on tour in five venues.
 
 Start it with `make lesson-04 run`, then open /docs.
 """
@@ -55,19 +55,19 @@ DB = Annotated[AsyncSession, Depends(get_db)]
 app = FastAPI(title="Box office", lifespan=lifespan)
 
 
-# TODO 1: all five venues are asked at the same time.
+# TODO 1: Ask all five venues at the same time.
 @app.get("/shows/{show}/prices")
 async def prices(show: str) -> dict[str, int]:
-    """What a ticket costs in each venue."""
+    """Return the price of a ticket in each venue."""
     calls = [ask_price(venue, show) for venue in VENUES]
     euros = [await call for call in calls]
     return dict(zip(VENUES, euros, strict=True))
 
 
-# TODO 2: a broken venue is named, and the others are shown.
+# TODO 2: Name a broken venue, and still show the others.
 @app.get("/shows/{show}/seats")
 async def seats(show: str):
-    """How many seats are free in each venue."""
+    """Return the number of free seats in each venue."""
     calls = [ask_seats(venue, show) for venue in VENUES]
     free = await asyncio.gather(*calls, return_exceptions=True)
     return {"seats": dict(zip(VENUES, free, strict=True)), "failed": []}
@@ -75,15 +75,15 @@ async def seats(show: str):
 
 class Quotes(BaseModel):
     prices: dict[str, int] = {}
-    late: list[str] = []  # had not answered when we gave up
-    failed: list[str] = []  # gave up by themselves
+    late: list[str] = []  # had not answered in time
+    failed: list[str] = []  # raised an exception
 
 
-# TODO 3: after three seconds the customer is told what is known.
-# TODO 4: a venue that gave up by itself has failed. It is not late.
+# TODO 3: Respond within three seconds with the prices known by then.
+# TODO 4: Do not report a venue that failed as late.
 @app.get("/shows/{show}/quotes")
 async def quotes(show: str, response: Response) -> Quotes:
-    """What a ticket costs, for customers who are in a hurry."""
+    """Return the prices that are known within three seconds."""
     known = Quotes()
     calls = [asyncio.create_task(ask_price(v, show)) for v in VENUES]
     for venue, call in zip(VENUES, calls, strict=True):
@@ -106,10 +106,10 @@ async def pay_part(part: Part) -> None:
         raise HTTPException(402, f"{part.means} declined")
 
 
-# TODO 5: when one part is declined, nothing more is charged.
+# TODO 5: When one part is declined, stop the other charges.
 @app.post("/payments")
 async def pay(parts: list[Part]) -> dict[str, int]:
-    """Pay an order in several parts, all charged at the same time."""
+    """Pay an order in several parts, charged at the same time."""
     await asyncio.gather(*(pay_part(part) for part in parts))
     return {"paid": sum(part.euros for part in parts)}
 
@@ -121,10 +121,10 @@ async def note_price(venue: str, show: str, db: AsyncSession) -> int:
     return euros
 
 
-# TODO 6: every price in the answer is in the price book.
+# TODO 6: Make sure that every price in the response is written.
 @app.post("/shows/{show}/prices")
 async def note_prices(show: str, db: DB) -> dict[str, int]:
-    """Write today's prices into the price book."""
+    """Write the current prices into the price book."""
     notes = (note_price(venue, show, db) for venue in VENUES)
     return dict(zip(VENUES, await asyncio.gather(*notes), strict=True))
 
@@ -143,6 +143,6 @@ async def ask_seats(venue: str, show: str) -> int:
 
 
 async def charge(means: str, euros: int) -> bool:
-    """Take *euros*. A call that is stopped has taken nothing."""
+    """Charge *euros*. A call that is cancelled charges nothing."""
     await asyncio.sleep(euros / 100)
     return means != "expired card"

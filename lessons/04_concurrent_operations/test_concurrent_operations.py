@@ -1,306 +1,434 @@
-"""The facts of lesson 04, one test each.
+"""The tests of lesson 04, in the order of its steps.
 
-The venues and the bank in app.py are replaced by stand-ins that answer when the
-test says so. The clock stands still until the test moves it, and a second
-connection looks into the database. No test measures time.
+Step 1 (prices): one test proves that the calls overlap, for two customers at once, and
+that each of them gets the prices of her own show.
+Step 2 (seats): the first test is about one broken venue, today and the day after, the
+second about every way in which a venue can fail.
+Step 3 (quotes): two customers, of whom one comes later, have three seconds each.
+Step 4 (quotes): failed and late are told apart, whenever and however venues fail.
+Step 5 (payments): one declined part stops the others of that payment, two declined
+parts are one refusal, errors stop the others too, and 200 means that all is charged.
+Step 6 (price book): the committed rows when the response starts, overlapping use of a
+session, and writes or venues that fail.
+
+The stand-ins are in world.py: a venue answers, and a charge ends, when the test says
+so. No test measures time; the clock stands still until the test moves it.
 """
 
 import asyncio
-import json
-import threading
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
-import httpx2
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from workshop.testing import (
-    LIMIT_SECONDS,
-    Clock,
-    Database,
-    Exchange,
-    Gate,
-    Rendezvous,
-    RunningApp,
-    cases,
-    exchange,
-    settle,
-    until_stalled,
+from workshop.testing import Clock, Database, RunningApp, cases, exchange, settle
+
+from .world import (
+    LONG,
+    MOMENT,
+    PRICES,
+    SEATS,
+    Bank,
+    Venues,
+    becomes,
+    clocks_of_the_app,
+    errors,
+    got,
+    is_over,
+    notes_prices,
+    overlaps,
+    parts,
+    price_book,
+    responds,
+    seen,
+    timeout_of_its_own,
+    told,
+    without,
 )
 
-PRICES = {"Apollo": 31, "Bijou": 27, "Corso": 45, "Dome": 38, "Eden": 29}
-# Bijou is sold out. That is an answer, too.
-SEATS = {"Apollo": 120, "Bijou": 0, "Corso": 7, "Dome": 44, "Eden": 310}
 
-Ask = Callable[[str, str], Coroutine[object, object, int]]
+@pytest.fixture
+async def clock(clock: Clock) -> AsyncIterator[Clock]:
+    """The kit's clock, which the module `time` follows in the app."""
+    with clocks_of_the_app():
+        yield clock
+
+
+# ---------------------------------------------------------------- step 1
 
 
 @pytest.mark.step(1)
 @pytest.mark.timeline
 async def test_five_venues_are_asked_at_the_same_time(
-    app: RunningApp, client: httpx2.AsyncClient
+    clock: Clock, app: RunningApp
 ) -> None:
-    """Waits add up when each begins only after the one before it is over."""
-    venues = Rendezvous(5, "venues")
-    tell, served = meeting_at(venues, PRICES), asyncio.get_running_loop()
-    stood_still: list[str] = []
+    """A coroutine runs only while it is awaited; a task runs by itself."""
+    venues = Venues(app, "ask_price", PRICES)
 
-    async def ask_price(venue: str, show: str) -> int:
-        if asyncio.get_running_loop() is served:
-            return await tell(venue, show)
-        if not await is_free(served):
-            stood_still.append(venue)
-            return PRICES[venue]
-        told = asyncio.run_coroutine_threadsafe(tell(venue, show), served)
-        return await asyncio.wrap_future(told)
-
-    app.replace("ask_price", ask_price)
-
-    answer = await client.get("/shows/Hamlet/prices")
-
-    assert answer.status_code == 200, (
-        "Ann asked for the prices in five venues, and every venue has one. She was "
-        f"answered {answer.status_code}: {answer.text}. "
-        "Expected: 200 and five prices."
-    )
-    assert not stood_still, (
-        "Ann asked for the prices in five venues. Until the last of them had "
-        "answered, the whole box office stood still, and nobody else was served. "
-        "Expected: all five are asked, and other customers do not notice."
-    )
-    assert venues.most == 5, (
-        f"Ann asked for the prices in five venues. At most {venues.most} of them "
-        "was working on an answer at any time, so she waited for one after another. "
+    ann = exchange(app, "GET", "/shows/Hamlet/prices")
+    if not (asked := await venues.are_asked("Hamlet")):
+        await venues.answer()  # the recording shows the calls that follow
+        await is_over(ann, clock)
+    assert asked or venues.most["Hamlet"] == 5 or venues.blocked, (
+        f"Ann requested the prices of five venues. At most {venues.most['Hamlet']} of "
+        "five calls was in flight at any time, so she waited for one after another. "
         "Expected: all five are asked before the first has answered."
     )
-    assert said(answer) == PRICES, (
-        f"The prices are {in_words(PRICES)}, and Eden said so first. Ann was "
-        f"answered: {answer.text}. "
-        "Expected: each venue with its own price."
+    assert not venues.blocked, (
+        "Ann requested the prices of five venues. Until the last one had answered, the "
+        "event loop was blocked and no other customer was served. "
+        "Expected: other requests are served while the venues work."
     )
+    bob = exchange(app, "GET", "/shows/Macbeth/prices")
+    assert await venues.serve("Macbeth"), (
+        "The venues were working for Ann when Bob requested the prices of another "
+        "show. No venue was asked for him. "
+        "Expected: Bob's venues are asked while Ann's are still working."
+    )
+    await clock.advance(LONG)
+    await venues.answer("Eden", "Dome", "Bijou", "Apollo", show="Macbeth")
+    await venues.answer("Dome", "Bijou", "Eden", "Apollo", "Corso")
+    await venues.answer("Corso", show="Macbeth")
+    for name, customer, show in (("Bob", bob, "Macbeth"), ("Ann", ann, "Hamlet")):
+        await is_over(customer, clock)
+        assert (customer.status, customer.content) == (200, PRICES[show]), (
+            f"Two customers requested prices, and the venues took {LONG} seconds. "
+            f"The prices of {show} are {PRICES[show]}. {name} got {told(customer)}. "
+            "Expected: 200, and each venue with its own price for that show."
+        )
+
+    venues.at("Corso").fail(ConnectionError("connection refused"))
+    await is_over(exchange(app, "GET", "/shows/Hamlet/prices"), clock)
+    venues.close()
+    venues.numbers = {**PRICES, "Hamlet": {**PRICES["Hamlet"], "Corso": 12}}
+    for show in PRICES:
+        await venues.answer(show=show)
+    both = {show: exchange(app, "GET", f"/shows/{show}/prices") for show in PRICES}
+    for show, customer in both.items():
+        await is_over(customer, clock)
+        assert customer.content == venues.numbers[show], (
+            "Corso failed once. Then it worked again, and two customers requested "
+            f"prices at the same moment. Those of {show} are {venues.numbers[show]}. "
+            f"That customer got {told(customer)}. "
+            "Expected: the prices that the venues say now, for the customer's own show."
+        )
+
+
+# ---------------------------------------------------------------- step 2
 
 
 @pytest.mark.step(2)
 async def test_a_broken_venue_is_named_and_the_others_are_shown(
-    app: RunningApp, client: httpx2.AsyncClient
+    clock: Clock, app: RunningApp
 ) -> None:
-    """An exception that is handed out as a value looks like an answer."""
-    venues = Rendezvous(5, "venues")
-    errors = {"Dome": ConnectionError("the line is dead")}
-    app.replace("ask_seats", meeting_at(venues, SEATS, errors))
+    """With `return_exceptions=True`, an exception is one of the results."""
+    venues = Venues(app, "ask_seats", SEATS)
 
-    answer = await client.get("/shows/Hamlet/seats")
+    ann = exchange(app, "GET", "/shows/Hamlet/seats")
+    assert await venues.are_asked("Hamlet"), (
+        f"Ann requested the seats of five venues. At most {venues.most['Hamlet']} of "
+        "five calls was in flight. Expected: all five are still asked at the same time."
+    )
+    bob = exchange(app, "GET", "/shows/Macbeth/seats")
+    assert await venues.serve("Macbeth"), (
+        "The venues were working for Ann when Bob requested the seats of another show. "
+        "No venue was asked for him. "
+        "Expected: Bob's venues are asked while Ann's are still working."
+    )
+    venues.at("Dome").fail(ConnectionError("connection refused"))
+    await settle()
+    await clock.advance(LONG)
+    await venues.answer("Eden", "Bijou", "Corso", "Apollo", show="Macbeth")
+    await venues.answer("Eden", "Bijou", "Corso", "Apollo")
+    await venues.answer("Dome", show="Macbeth")
+    await is_over(ann, clock)
+    seats = without(SEATS["Hamlet"], "Dome")
+    assert got(ann, "seats", "failed") == (200, seats, ["Dome"]), (
+        f"Dome could not be reached, and {LONG} seconds later the other venues "
+        f"answered {seats}. Ann got {told(ann)}. "
+        'Expected: 200, these four under "seats", and Dome under "failed".'
+    )
+    await is_over(bob, clock)
+    assert got(bob, "seats", "failed") == (200, SEATS["Macbeth"], []), (
+        "Dome could not be reached when it was asked for Ann's show. For Bob's show "
+        f"all five venues answered {SEATS['Macbeth']}. Bob got {told(bob)}. "
+        'Expected: five venues under "seats", and none under "failed".'
+    )
 
-    expected = {"seats": without(SEATS, "Dome"), "failed": ["Dome"]}
-    assert (answer.status_code, said(answer)) == (200, expected), (
-        "Dome could not be reached, the other four venues told their free seats. "
-        f"Ann was answered {answer.status_code}: {answer.text}. "
-        'Expected: 200, four venues under "seats", and Dome under "failed".'
-    )
-    assert venues.most == 5, (
-        f"Dome could not be reached. At most {venues.most} of five venues was "
-        "working on an answer at any time. "
-        "Expected: all five are still asked at the same time."
-    )
+    for day, broken in cases([("next day", []), ("day after", ["Dome"])]):
+        venues.close()
+        for venue in broken:
+            venues.at(venue).fail(ConnectionError("connection refused"))
+        await venues.answer(*without(SEATS["Hamlet"], *broken))
+        await venues.answer(show="Macbeth")
+        eve, _ = (exchange(app, "GET", f"/shows/{show}/seats") for show in SEATS)
+        await is_over(eve, clock)
+        seats = without(SEATS["Hamlet"], *broken)
+        assert got(eve, "seats", "failed") == (200, seats, broken), (
+            f"Dome was repaired. On the {day}, broken venues: {broken or 'none'}. The "
+            f"others answered {seats}. A customer got {told(eve)}. "
+            "Expected: each response depends only on what the venues do then."
+        )
 
 
 @pytest.mark.step(2)
-async def test_every_broken_venue_is_named(
-    app: RunningApp, client: httpx2.AsyncClient
-) -> None:
-    """One failure says nothing about the others, neither good nor bad."""
-    venues = Rendezvous(5, "venues")
-    errors = {
-        "Apollo": ConnectionError("the line is dead"),
-        "Corso": ValueError("that is not a number"),
-        "Eden": TimeoutError("the venue's own computer was too slow"),
-    }
-    app.replace("ask_seats", meeting_at(venues, SEATS, errors))
+async def test_every_broken_venue_is_named(clock: Clock, app: RunningApp) -> None:
+    """Code outside your own can raise exceptions of any class."""
+    venues = Venues(app, "ask_seats", SEATS)
+    names = [*SEATS["Hamlet"]]
+    first = dict(zip(names, errors(), strict=False))
+    second = dict(zip(["Apollo", "Corso", "Eden"], reversed(errors()), strict=False))
+    for broken in cases([first, second]):
+        venues.close()
+        for venue, error in broken.items():
+            venues.at(venue).fail(error)
+        await venues.answer(*without(SEATS["Hamlet"], *broken))
+        ann = exchange(app, "GET", "/shows/Hamlet/seats")
+        await is_over(ann, clock)
+        expected = (200, without(SEATS["Hamlet"], *broken), [*broken])
+        assert got(ann, "seats", "failed") == expected, (
+            f"These venues failed: {broken}. The others answered {expected[1]}. "
+            f'Ann got {told(ann)}. Expected: 200, every broken venue under "failed", '
+            'and the others under "seats".'
+        )
 
-    answer = await client.get("/shows/Hamlet/seats")
-
-    expected = {"seats": without(SEATS, *errors), "failed": [*errors]}
-    assert (answer.status_code, said(answer)) == (200, expected), (
-        "Apollo, Corso and Eden failed, each in its own way. Bijou is sold out and "
-        f"Dome has 44 seats. Ann was answered {answer.status_code}: {answer.text}. "
-        'Expected: 200, Bijou and Dome under "seats", the others under "failed".'
+    venues.close()
+    call_that_was_cancelled = venues.at("Dome")
+    eve = exchange(app, "GET", "/shows/Hamlet/seats")
+    await venues.are_asked()
+    call_that_was_cancelled.fail(asyncio.CancelledError())
+    await venues.answer(*without(SEATS["Hamlet"], "Dome"))
+    await is_over(eve, clock)
+    assert "Dome" not in (got(eve, "seats")[1] or {}), (
+        "The call of Dome was cancelled on Dome's side, so there is no number. Eve got "
+        f'{told(eve)}. Expected: under "seats" there are only numbers of seats.'
     )
+
+
+# ---------------------------------------------------------------- step 3
 
 
 @pytest.mark.step(3)
 @pytest.mark.timeline
-async def test_after_three_seconds_the_customer_is_told_what_is_known(
-    app: RunningApp, clock: Clock
+async def test_every_customer_gets_a_response_within_three_seconds(
+    clock: Clock, app: RunningApp
 ) -> None:
-    """One budget is for all waits together, and ends them all."""
-    venues = gates(PRICES)
-    app.replace("ask_price", asking(venues))
+    """Timeouts that start one after another add up; give all waits one deadline."""
+    venues = Venues(app, "ask_price", PRICES)
 
     ann = exchange(app, "GET", "/shows/Hamlet/quotes")
-    venues["Dome"].open()
-    await clock.advance(2.9)
+    assert await venues.are_asked("Hamlet"), (
+        f"Ann requested quotes. At most {venues.most['Hamlet']} of five calls was in "
+        "flight. Expected: all five are still asked at the same time."
+    )
+    await venues.answer("Dome")
+    await clock.advance(1.5)
+    bob = exchange(app, "GET", "/shows/Macbeth/quotes")
+    assert await venues.are_asked("Macbeth"), (
+        "The venues were working for Ann when Bob requested quotes for another show. "
+        f"At most {venues.most['Macbeth']} of his five calls was in flight. "
+        "Expected: all five are asked at once, because his three seconds have begun."
+    )
+    await clock.advance(1.4)
     assert not ann.complete, (
-        "Dome had answered, four venues were silent. Ann was not left to wait for "
-        f"three seconds. She was answered {ann.status}: {ann.body.decode()}. "
-        "Expected: a venue has three seconds to answer."
+        "Dome had answered, and four venues had not. After 2.9 seconds Ann already had "
+        f"a response, {told(ann)}. Expected: a venue has three seconds to answer."
     )
-    venues["Corso"].open()
+    await venues.answer("Corso")
     await clock.advance(0.2)
-    assert ann.complete, (
-        "Apollo, Bijou and Eden were silent, the others had answered. Three "
-        f"seconds had passed, and Ann was still waiting.{which_clock(app)} "
-        "Expected: after three seconds she has an answer, however many are silent."
+    assert await responds(ann), (
+        "Apollo, Bijou and Eden were silent. Three seconds had passed, and Ann still "
+        "had no response. "
+        "Expected: three seconds after her request, however many venues are silent."
     )
-    expected = quotes("Corso", "Dome", late=["Apollo", "Bijou", "Eden"])
-    assert (ann.status, told(ann)) == (504, expected), (
-        "Corso and Dome had answered within three seconds, the others had not. "
-        f"Ann was answered {ann.status}: {ann.body.decode()}. "
-        'Expected: 504, two prices, and the three silent venues under "late".'
+    known = {"Corso": 45, "Dome": 38}
+    late = ["Apollo", "Bijou", "Eden"]
+    assert got(ann, "prices", "late") == (504, known, late), (
+        "Corso and Dome had answered within three seconds, the other three had not. "
+        f"Ann got {told(ann)}. "
+        f'Expected: 504, {known} under "prices", and the silent venues under "late".'
     )
-    await ann.finished()
+    assert await becomes(lambda: ann.done and not venues.in_flight("Hamlet")), (
+        "Ann has her response. These venues were still being asked for her: "
+        f"{', '.join(venues.in_flight('Hamlet'))}. "
+        "Expected: calls that are given up are cancelled."
+    )
+
+    await venues.answer("Eden", "Apollo", "Dome", "Corso", show="Macbeth")
+    await clock.advance(1.3)
+    assert venues.in_flight("Macbeth") == ["Bijou"], (
+        "Ann's three seconds were over. Bob had come 1.5 seconds after her, and 2.9 "
+        "seconds after his request Bijou was no longer being asked for him. "
+        "Expected: every customer has three seconds."
+    )
+    await clock.advance(0.2)
+    await responds(bob)
+    known = without(PRICES["Macbeth"], "Bijou")
+    assert got(bob, "prices", "late") == (504, known, ["Bijou"]), (
+        "Four venues answered Bob within three seconds, and only Bijou was silent. Bob "
+        f'got {told(bob)}. Expected: 504, {known} under "prices", Bijou under "late".'
+    )
+
+    venues.close()
+    for show in PRICES:
+        await venues.answer(show=show)
+    cleo, _ = (exchange(app, "GET", f"/shows/{show}/quotes") for show in PRICES)
+    await clock.advance(MOMENT)
+    await responds(cleo)
+    assert got(cleo, "prices", "late") == (200, PRICES["Hamlet"], []), (
+        f"All five venues answered Cleo at once. After {MOMENT} seconds she had "
+        f"{told(cleo)}. Expected: 200 and five prices, as soon as all have answered."
+    )
+
+
+# ---------------------------------------------------------------- step 4
+
+
+@pytest.mark.step(4)
+async def test_a_timeout_of_a_venue_is_not_yours(clock: Clock, app: RunningApp) -> None:
+    """Other code raises `TimeoutError` too; ask your own timeout if it has expired."""
+    venues = Venues(app, "ask_price", PRICES)
+
+    ann = exchange(app, "GET", "/shows/Hamlet/quotes")
+    await venues.are_asked("Hamlet")
+    bob = exchange(app, "GET", "/shows/Macbeth/quotes")
+    await venues.are_asked("Macbeth")
+    venues.at("Apollo").fail(timeout_of_its_own())
+    await venues.answer(show="Macbeth")
+    await clock.advance(2.2)
+    venues.at("Eden").fail(timeout_of_its_own())
+    await venues.answer("Corso")
+    await clock.advance(0.7)
+    venues.at("Dome").fail(TimeoutError("Dome waited for its own database"))
     await settle()
-    working = [name for name, venue in venues.items() if venue.waiting]
-    assert not working, (
-        "Ann has been told which venues were late. After that, these were still "
-        f"being asked for her: {', '.join(working)}. "
-        "Expected: what we give up on is stopped."
-    )
-
-    for venue in venues.values():
-        venue.open()
-    bob = exchange(app, "GET", "/shows/Hamlet/quotes")
-    await settle(100)
-    assert (bob.status, told(bob)) == (200, quotes(*PRICES)), (
-        "All five venues answered Bob at once. No time had passed, and by then he "
-        f"was answered {so_far(bob)}. "
-        "Expected: 200 and five prices, as soon as the last venue has answered."
-    )
-
-
-@pytest.mark.step(4)
-async def test_a_venue_that_gave_up_by_itself_is_not_called_late(
-    app: RunningApp, clock: Clock
-) -> None:
-    """A timeout is the message of whoever set it, and it need not be yours."""
-    venues = gates(PRICES)
-    app.replace("ask_price", asking(venues))
-    venues["Apollo"].fail(TimeoutError("Apollo waited for its own database"))
-    for name in without(PRICES, "Apollo"):
-        venues[name].open()
-
-    ann = exchange(app, "GET", "/shows/Hamlet/quotes")
-    await settle(100)
-
-    expected = quotes("Bijou", "Corso", "Dome", "Eden", failed=["Apollo"])
-    assert (ann.status, told(ann)) == (200, expected), (
-        "Apollo gave up by itself at once, because its own database had timed out. "
-        f"The other venues answered. Ann was answered {ann.status}: {summary(ann)}. "
-        'Expected: 200, four prices, and Apollo under "failed". Nobody is late.'
-    )
-
-
-@pytest.mark.step(4)
-async def test_silent_and_broken_venues_are_told_apart(
-    app: RunningApp, clock: Clock
-) -> None:
-    """Whether your own time is up is something that you can ask."""
-    venues = gates(PRICES)
-    app.replace("ask_price", asking(venues))
-    for name in ("Apollo", "Eden"):
-        gave_up = TimeoutError()  # as asyncio.timeout() raises it: no text, but a cause
-        gave_up.__cause__ = asyncio.CancelledError()
-        venues[name].fail(gave_up)
-    for name in ("Corso", "Dome"):
-        venues[name].open()
-
-    ann = exchange(app, "GET", "/shows/Hamlet/quotes")
-    await clock.advance(2.9)
     assert not ann.complete, (
-        "Apollo and Eden gave up by themselves at once, and Bijou was silent. Ann was "
-        f"answered {ann.status} before three seconds had passed. "
-        "Expected: Bijou has three seconds, whatever happens to the others."
+        "Apollo, Dome and Eden failed, and Bijou was silent. After 2.9 seconds Ann "
+        f"already had a response, {told(ann)}. "
+        "Expected: Bijou has three seconds, whatever the other venues do."
     )
     await clock.advance(0.2)
-    expected = quotes("Corso", "Dome", late=["Bijou"], failed=["Apollo", "Eden"])
-    assert (ann.status, told(ann)) == (504, expected), (
-        "Apollo and Eden gave up by themselves at once, and Bijou was silent. After "
-        f"three seconds Ann was answered {ann.status}: {summary(ann)}. "
-        'Expected: 504, two prices, Apollo and Eden under "failed" and Bijou under '
-        '"late".'
+    await responds(ann)
+    failed = ["Apollo", "Dome", "Eden"]
+    assert got(ann, "late", "failed") == (504, ["Bijou"], failed), (
+        "Apollo, Eden and Dome raised TimeoutError after 0, 2.2 and 2.9 seconds, "
+        f"because of time limits of their own. Bijou was silent. Ann got {told(ann)}. "
+        f'Expected: 504, Bijou under "late", and {failed} under "failed".'
     )
+    assert got(ann, "prices") == (504, {"Corso": 45}), (
+        f"Three venues failed, one was silent, and Corso answered 45. Ann got "
+        f'{told(ann)}. Expected: the price of Corso under "prices".'
+    )
+    assert got(bob, "prices") == (200, PRICES["Macbeth"]), (
+        "Venues failed when they were asked for Ann's show. For Bob's show all five "
+        f"answered. He got {told(bob)}. Expected: 200 and five prices."
+    )
+
+
+@pytest.mark.step(4)
+async def test_a_venue_that_failed_is_not_reported_as_late(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A call that has raised an exception of any class has failed and is not late."""
+    venues = Venues(app, "ask_price", PRICES)
+    for error in cases([timeout_of_its_own(), *errors()]):
+        venues.close()
+        venues.at("Apollo").fail(error)
+        await venues.answer("Eden", "Corso", "Bijou", "Dome")
+        ann = exchange(app, "GET", "/shows/Hamlet/quotes")
+        await clock.advance(MOMENT)
+        await responds(ann)
+        expected = (200, without(PRICES["Hamlet"], "Apollo"), [], ["Apollo"])
+        assert got(ann, "prices", "late", "failed") == expected, (
+            f"Apollo raised {error!r} at once, and the other venues answered. After "
+            f"{MOMENT} seconds Ann had {told(ann)}. "
+            'Expected: 200, four prices, and Apollo under "failed". No venue is late.'
+        )
+
+    venues.close()
+    await venues.answer("Bijou", "Corso", "Dome", "Eden")
+    eve = exchange(app, "GET", "/shows/Hamlet/quotes")
+    await becomes(lambda: venues.in_flight() == ["Apollo"])
+    await clock.advance(3.1)
+    await responds(eve)
+    assert got(eve, "late", "failed") == (504, ["Apollo"], []), (
+        "Apollo had failed for other customers. Now it was silent for three seconds. "
+        f'Eve got {told(eve)}. Expected: 504, Apollo under "late", none "failed".'
+    )
+
+
+# ---------------------------------------------------------------- step 5
 
 
 @pytest.mark.step(5)
 @pytest.mark.timeline
 async def test_a_declined_part_stops_the_others(app: RunningApp) -> None:
-    """An error that reaches you does not stop those who work beside it."""
+    """`gather()` raises the first exception and leaves the other tasks running."""
     bank = Bank(app)
+    bob = exchange(app, "POST", "/payments", json=parts("Bob's card", "Bob's bonus"))
+    await bank.is_charging("Bob's card", "Bob's bonus")
 
-    ann = exchange(app, "POST", "/payments", json=parts("card", "bonus", "voucher"))
-    await bank.is_charging("card", "bonus", "voucher")
-    bank.parts["voucher"].open(result=False)
-    await answered(ann, "Ann's voucher was declined")
-    assert ann.status == 402, (
-        "Ann's voucher was declined while her card and her bonus were being "
-        f"charged. She was answered {ann.status}. "
-        "Expected: 402, as for any payment that is declined."
+    names = [("Ann", 2, ""), ("Eve", 0, ""), ("Cleo", 1, ""), ("Dan", 1, "card")]
+    for name, position, charged in cases(names):
+        means = [f"{name}'s {what}" for what in ("card", "bonus", "voucher")]
+        customer = exchange(app, "POST", "/payments", json=parts(*means))
+        assert await bank.is_charging(*means), (
+            f"{name} pays with {', '.join(means)}. Of these, only "
+            f"{bank.charging(*means)} were being charged at the same time. "
+            "Expected: no part waits for another, as before."
+        )
+        if charged:
+            bank.of(f"{name}'s {charged}").open(result=True)
+            await settle()
+        story = f"{name}'s card was charged, then " if charged else ""
+        story += f"{means[position]} was declined while other parts were being charged"
+        bank.of(means[position]).open(result=False)
+        assert await responds(customer) or customer.done, (
+            f"{story}. There was no response as long as they were. "
+            "Expected: a declined part is answered without waiting for the others."
+        )
+        assert customer.status == 402, (
+            f"{story}. {name} got {told(customer)}. "
+            "Expected: 402, as for any payment that is declined."
+        )
+        assert await bank.has_stopped(*means), (
+            f"{story}. {name} got a 402. Still being charged after that: "
+            f"{', '.join(bank.charging(*means))}. "
+            "Expected: the other charges are cancelled."
+        )
+    assert set(bank.charges.values()) == {1}, (
+        f"Calls of charge(), by part: {dict(bank.charges)}. "
+        "Expected: each part is charged at most once."
     )
-    assert bank.charging() == [], (
-        "Ann was told that her payment is declined, because her voucher was. After "
-        f"that her {' and '.join(bank.charging())} were still being charged. "
-        "Expected: when one part is declined, the charging of the others is stopped."
-    )
-
-    bank = Bank(app)
-    eve = exchange(app, "POST", "/payments", json=parts("card", "bonus", "voucher"))
-    await bank.is_charging("card", "bonus", "voucher")
-    bank.parts["card"].open(result=True)
-    await settle()
-    bank.parts["voucher"].open(result=False)
-    await answered(eve, "Eve's card was charged, and then her voucher was declined")
-    assert (eve.status, bank.charging()) == (402, []), (
-        "Eve's card was charged, and then her voucher was declined. She was answered "
-        f"{eve.status}, and still being charged after that: {bank.charging()}. "
-        "Expected: 402, and the charging of the others is stopped."
-    )
-
-    bank = Bank(app)
-    bob = exchange(app, "POST", "/payments", json=parts("card", "bonus"))
-    await bank.is_charging("card", "bonus")
-    bank.parts["card"].open(result=True)
-    await settle()
-    early = bob.complete
-    bank.parts["bonus"].open(result=True)
-    await answered(bob, "Bob's card and bonus were charged")
-    assert (bob.status, told(bob), early) == (200, {"paid": 40}, False), (
-        "Bob paid 20 euros with his card and 20 with his bonus, and nothing was "
-        f"declined. He was answered {bob.status}: {bob.body.decode()}. "
-        'Expected: 200 and {"paid": 40}, when both have been charged.'
+    bank.of("Bob's card").open(result=True)
+    bank.of("Bob's bonus").open(result=True)
+    await is_over(bob)
+    assert (bob.status, bob.content) == (200, {"paid": 40}), (
+        "Parts of other payments were declined while Bob's two parts were being "
+        f"charged. His were accepted. Bob got {told(bob)}. "
+        'Expected: 200 and {"paid": 40}.'
     )
 
 
 @pytest.mark.step(5)
 @pytest.mark.timeline
 async def test_two_parts_declined_at_once_are_one_refusal(app: RunningApp) -> None:
-    """Tasks that run side by side can fail side by side."""
+    """Tasks that run at the same time can fail at the same time."""
     bank = Bank(app)
 
     ann = exchange(app, "POST", "/payments", json=parts("card", "bonus", "voucher"))
     await bank.is_charging("card", "bonus", "voucher")
-    bank.parts["bonus"].open(result=False)
-    bank.parts["voucher"].open(result=False)
-    await answered(ann, "Ann's bonus and voucher were declined")
+    bank.of("bonus").open(result=False)
+    bank.of("voucher").open(result=False)
+    await responds(ann)
     assert ann.status == 402, (
-        "Ann's bonus and her voucher were declined at the same moment. She was "
-        f"answered {ann.status}. "
-        "Expected: 402, one refusal for the whole payment."
+        "Ann's bonus and her voucher were declined at the same moment. She got "
+        f"{told(ann)}. Expected: 402, one refusal for the whole payment."
     )
-    assert bank.charging() == [], (
-        "Ann's bonus and her voucher were declined at the same moment. When she had "
-        "been told so, her card was still being charged. "
-        "Expected: when one part is declined, the charging of the others is stopped."
+    assert await bank.has_stopped("card"), (
+        "Ann's bonus and her voucher were declined at the same moment. She got a 402, "
+        "and her card was still being charged. "
+        "Expected: the other charges are cancelled."
     )
 
 
@@ -309,267 +437,190 @@ async def test_two_parts_declined_at_once_are_one_refusal(app: RunningApp) -> No
 async def test_a_broken_bank_stops_the_others_and_declines_nobody(
     app: RunningApp,
 ) -> None:
-    """Only what you know the meaning of may become an answer to the customer."""
-    ways = [
-        ("The bank hung up", ConnectionError("the bank has hung up")),
-        ("The bank answered in a way that nobody can read", ValueError("no JSON")),
-    ]
-    for what, error in cases(ways):
+    """An error whose meaning you do not know is an error of the server."""
+    for error in cases(errors()):
         bank = Bank(app)
-
         ann = exchange(app, "POST", "/payments", json=parts("card", "bonus"))
         await bank.is_charging("card", "bonus")
-        bank.parts["bonus"].fail(error)
-        await answered(ann, f"{what} when it was asked about Ann's bonus")
-        assert (ann.status or 0) >= 500, (
-            f"{what} when it was asked about Ann's bonus. She was answered "
-            f"{ann.status}. "
-            "Expected: an error of the server, 500 or above. Nobody declined her bonus."
+        bank.of("bonus").fail(error)
+        answered = await is_over(ann)
+        assert answered, (
+            f"charge() raised {error!r} for Ann's bonus. There was no response as long "
+            "as her card was being charged. "
+            "Expected: an error is answered without waiting for the other parts."
         )
-        assert bank.charging() == [], (
-            f"{what} when it was asked about Ann's bonus, and her payment failed with "
-            f"{ann.status}. After that her card was still being charged. "
-            "Expected: when one part fails, the charging of the others is stopped."
+        assert (ann.status or 500) >= 500, (
+            f"charge() raised {error!r} for Ann's bonus. She got {told(ann)}. "
+            "Expected: an error of the server, 500 or above. Her bonus is not declined."
         )
+        assert await bank.has_stopped("card"), (
+            f"charge() raised {error!r} for Ann's bonus. She got {told(ann)}, and her "
+            "card was still being charged. Expected: the other charges are cancelled."
+        )
+
+
+@pytest.mark.step(5)
+async def test_a_payment_is_confirmed_when_every_part_is_charged(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A payment may have no parts, several alike, and take as long as the bank does."""
+    bank = Bank(app)
+    body = [*parts("card", euros=45), *parts("voucher", "voucher")]
+
+    ann = exchange(app, "POST", "/payments", json=body)
+    await bank.is_charging("card", "voucher")
+    bank.of("voucher").open(result=True)
+    await clock.advance(LONG)
+    assert ann.status != 200, (
+        f"Ann's card was still being charged after {LONG} seconds. She got "
+        f"{told(ann)}. Expected: a payment is confirmed when all parts are charged."
+    )
+    bank.of("card").open(result=True)
+    await is_over(ann, clock)
+    charged = {("card", 45): 1, ("voucher", 20): 2}
+    assert bank.charges == charged, (
+        "Ann paid 45 euros by card and 20 by each of two vouchers. Calls of charge(): "
+        f"{dict(bank.charges)}. Expected: every part is charged once."
+    )
+    assert (ann.status or 500) >= 500 or ann.content == {"paid": 85}, (
+        "Ann paid 45 euros by card and 20 by each of two vouchers, and all were "
+        f'charged. She got {told(ann)}. Expected: 200 and {{"paid": 85}}.'
+    )
+    bob = exchange(app, "POST", "/payments", json=[])
+    await is_over(bob, clock)
+    assert (bob.status, bob.content) == (200, {"paid": 0}), (
+        f"Bob's order was free, so his payment had no parts. He got {told(bob)}. "
+        'Expected: 200 and {"paid": 0}, as before.'
+    )
+
+
+# ---------------------------------------------------------------- step 6
 
 
 @pytest.mark.step(6)
-async def test_every_price_that_is_told_is_in_the_price_book(
+async def test_every_price_in_the_response_is_in_the_price_book(
     app: RunningApp, database: Database
 ) -> None:
-    """A session is one conversation: what two tasks say at once is lost."""
-    venues = Rendezvous(5, "venues")
-    app.replace("ask_price", meeting_at(venues, PRICES, together=True))
+    """A session that two tasks use at the same moment may lose what one has added."""
+    venues = Venues(app, "ask_price", PRICES)
 
-    manager = exchange(
-        app, "POST", "/shows/Hamlet/prices", probe=lambda: price_book(database)
-    )
-    await manager.finished()
-
-    _, stored = manager.probed[0]
-    assert (manager.status, told(manager)) == (200, PRICES), (
-        "All five venues told their prices at the same moment. The manager was "
-        f"answered {manager.status}, and {len(stored)} prices are in the price book. "
-        "Expected: 200 and the five prices."
-    )
-    assert stored == sorted(PRICES.items()), (
-        f"The manager was told five prices, {PRICES}. When that answer left, a second "
-        f"connection found in the price book: {stored}. "
-        "Expected: the same five prices, each once."
-    )
-    assert venues.most == 5, (
-        f"At most {venues.most} of five venues was working on a price at any time. "
+    managers = {show: notes_prices(app, show, database) for show in PRICES}
+    assert await venues.are_asked("Hamlet"), (
+        "A manager wanted to write the prices of five venues into the price book. At "
+        f"most {venues.most['Hamlet']} of five calls was in flight. "
         "Expected: all five are still asked at the same time."
     )
+    assert await venues.serve("Macbeth"), (
+        "The venues were working for one manager when another wanted to write the "
+        "prices of Macbeth. No venue was asked for the second one. "
+        "Expected: no manager waits for another."
+    )
+    for show in PRICES:
+        for venue in PRICES[show]:  # all ten at the same moment
+            venues.at(venue, show).open()
+    for show, manager in managers.items():
+        await is_over(manager)
+        prices, stored = PRICES[show], seen(manager)
+        assert (manager.status, manager.content) == (200, prices), (
+            f"All venues answered at the same moment. The manager of {show} got "
+            f"{told(manager)}. Expected: 200 and {prices}."
+        )
+        rows = sorted((show, *price) for price in prices.items())
+        assert [row for row in stored if row[0] == show] == rows, (
+            f"The manager of {show} was sent {prices}. When that response started, a "
+            f"second connection found these rows: {stored}. "
+            "Expected: these five prices are committed before the response starts."
+        )
+
+    venues.numbers = {"Hamlet": {**PRICES["Hamlet"], "Corso": 12}}
+    later = notes_prices(app, "Hamlet", database)
+    await is_over(later)
+    stored = await price_book(database)
+    for show, prices in {**PRICES, **venues.numbers}.items():
+        missing = {(show, *price) for price in prices.items()} - {*stored}
+        assert not missing, (
+            "The prices of Hamlet were written again, and the second manager got "
+            f"{told(later)}. Missing in the price book after that: {missing}. "
+            "Expected: every price of the response, and the other show as before."
+        )
 
 
 @pytest.mark.step(6)
-async def test_one_conversation_is_about_one_thing_at_a_time(
+async def test_a_session_is_used_by_one_task_at_a_time(
     app: RunningApp, database: Database
 ) -> None:
     """Whether a shared session fails is luck: it depends on what the pool has idle."""
-    venues = Rendezvous(5, "venues")
-    app.replace("ask_price", meeting_at(venues, PRICES, together=True))
+    venues = Venues(app, "ask_price", PRICES)
 
-    with watched_conversations() as interruptions:
-        manager = exchange(app, "POST", "/shows/Hamlet/prices")
-        await manager.finished()
+    with overlaps() as found:
+        managers = [notes_prices(app, show, database) for show in PRICES]
+        await venues.are_asked("Hamlet")
+        await venues.serve("Macbeth")
+        for show in PRICES:
+            for venue in PRICES[show]:
+                venues.at(venue, show).open()
+        for manager in managers:
+            await is_over(manager)
 
-    assert not interruptions, (
-        "All five venues told their prices at the same moment. A conversation with "
-        "the database was still busy with one price when another task began to talk "
-        "about the next. Sometimes that works. At other times prices are lost. "
-        "Expected: each conversation with the database is about one thing at a time."
+    assert not found, (
+        "All venues answered at the same moment. One task called "
+        f"{found[0]} while another task was still using the same object. "
+        "Sometimes that works, and at other times prices are lost. "
+        "Expected: each session is used by one task at a time."
     )
-    assert manager.status == 200, (
-        "All five venues told their prices at the same moment. The manager was "
-        f"answered {manager.status}. "
-        "Expected: 200 and the five prices."
+    assert {manager.status for manager in managers} == {200}, (
+        "All venues answered at the same moment. The managers got "
+        f"{' and '.join(map(told, managers))}. Expected: 200 and five prices."
     )
 
 
-def said(answer: httpx2.Response) -> object:
-    """Return what an answer says: its JSON if it is one, else its text."""
-    return readable(answer.content)
-
-
-def told(request: Exchange) -> object:
-    """Return what has been answered so far, with names in alphabetical order."""
-    return readable(request.body)
-
-
-def readable(body: bytes) -> object:
-    """Return *body* as JSON, or as text if it is none."""
-    try:
-        return in_order(json.loads(body))
-    except ValueError:
-        return body.decode(errors="replace")
-
-
-def in_order(value: object) -> object:
-    """Sort the lists of names in *value*: in which order they come is free."""
-    if isinstance(value, dict):
-        return {key: in_order(each) for key, each in value.items()}
-    return sorted(value, key=str) if isinstance(value, list) else value
-
-
-def summary(request: Exchange) -> str:
-    """Return whom a list of quotes calls late and failed, for a message."""
-    body = told(request)
-    if not isinstance(body, dict):
-        return str(body) or "nothing yet"
-    return f"late {body.get('late')}, failed {body.get('failed')}"
-
-
-def so_far(request: Exchange) -> str:
-    """Return status and body of what has been answered, for a message."""
-    if request.status is None:
-        return "nothing"
-    return f"{request.status}: {request.body.decode()}"
-
-
-def in_words(prices: dict[str, int]) -> str:
-    """Return *prices* for a message: "Apollo 31, Bijou 27"."""
-    return ", ".join(f"{venue} {euros}" for venue, euros in prices.items())
-
-
-def which_clock(app: RunningApp) -> str:
-    """Return a warning for those who reckon with a clock that stands still here."""
-    clocks = (time, time.time, time.monotonic, time.perf_counter)
-    if not any(value in clocks for value in vars(app.module).values()):
-        return ""
-    return " (The tests move the event loop's clock, and the module time has others.)"
-
-
-def without(values: dict[str, int], *names: str) -> dict[str, int]:
-    """Return *values* but for *names*."""
-    return {name: value for name, value in values.items() if name not in names}
-
-
-def quotes(
-    *venues: str, late: Sequence[str] = (), failed: Sequence[str] = ()
-) -> object:
-    """Return the quotes of *venues*, as the app should tell them."""
-    prices = {venue: PRICES[venue] for venue in venues}
-    return {"prices": prices, "late": [*late], "failed": [*failed]}
-
-
-def meeting_at(
-    venues: Rendezvous,
-    answers: dict[str, int],
-    errors: Mapping[str, Exception] | None = None,
-    *,
-    together: bool = False,
-) -> Ask:
-    """Return a stand-in whose venues wait for each other.
-
-    Then the last venue answers first, or all of them at the same moment.
-    """
-
-    async def ask(venue: str, show: str) -> int:
-        await venues()
-        if not together:
-            await settle(10 * (5 - sorted(answers).index(venue)))
-        if errors and venue in errors:
-            raise errors[venue]
-        return answers[venue]
-
-    return ask
-
-
-async def is_free(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether *loop* takes work; ask this from a loop in another thread."""
-    turn = threading.Event()
-    loop.call_soon_threadsafe(turn.set)
-    return await asyncio.to_thread(turn.wait, LIMIT_SECONDS / 3)
-
-
-def gates(answers: dict[str, int]) -> dict[str, Gate]:
-    """Return a gate for each venue, which the test opens when it answers."""
-    return {name: Gate(name, result=answer) for name, answer in answers.items()}
-
-
-def asking(venues: dict[str, Gate]) -> Ask:
-    """Return a stand-in that waits at the gate of the venue."""
-
-    async def ask(venue: str, show: str) -> int:
-        answer: int = await venues[venue](venue, show)
-        return answer
-
-    return ask
-
-
-def parts(*means: str) -> list[dict[str, object]]:
-    """Return what a customer sends to POST /payments: 20 euros by each of *means*."""
-    return [{"means": each, "euros": 20} for each in means]
-
-
-class Bank:
-    """Holds every charge until the test says how it ends."""
-
-    def __init__(self, app: RunningApp) -> None:
-        self.parts = {each: Gate(each) for each in ("card", "bonus", "voucher")}
-
-        async def charge(means: str, euros: int) -> bool:
-            return bool(await self.parts[means](means, euros))
-
-        app.replace("charge", charge)
-
-    def charging(self) -> list[str]:
-        """Return what is being charged now."""
-        return [means for means, part in self.parts.items() if part.waiting]
-
-    async def is_charging(self, *means: str) -> None:
-        """Wait until all of *means* are being charged, at the same time."""
-        await until_stalled(
-            asyncio.gather(*(self.parts[each].entered() for each in means)),
-            otherwise=f"Ann pays with {', '.join(means)}. Not all of them were ever "
-            "being charged at the same time. "
-            "Expected: no part has to wait for another, as before.",
-        )
-
-
-async def answered(customer: Exchange, what: str) -> None:
-    """Wait for the answer to *customer*, and for what it sets in motion."""
-    await until_stalled(
-        customer.finished(),
-        otherwise=f"{what}, and there was no answer as long as another part was "
-        "still being charged. "
-        "Expected: the customer is answered at once.",
+@pytest.mark.step(6)
+async def test_a_price_that_was_not_written_is_not_in_the_response(
+    app: RunningApp, database: Database
+) -> None:
+    """Until a commit has succeeded, nothing is written."""
+    venues = Venues(app, "ask_price", PRICES)
+    await venues.answer()
+    first = notes_prices(app, "Hamlet", database)
+    await is_over(first)
+    assert first.status == 200, (
+        f"Venues and database worked. The manager got {told(first)}. Expected: 200."
     )
-    await settle()
+    with suppress(sqlite3.OperationalError):  # the app has not released its lock
+        async with database.failing_writes("prices"):
+            refused = notes_prices(app, "Hamlet", database)
+            await is_over(refused)
+    assert (refused.status or 500) >= 400, (
+        f"The database could not write, and the manager got {told(refused)}. "
+        "Expected: an error status, because these prices are not in the price book."
+    )
 
+    venues.close()
+    new_prices = {venue: euros + 3 for venue, euros in PRICES["Hamlet"].items()}
+    venues.numbers = {**PRICES, "Hamlet": new_prices}
+    venues.at("Dome").fail(ConnectionError("connection refused"))
+    await venues.answer("Eden", "Apollo", "Bijou", "Corso")
+    partial = notes_prices(app, "Hamlet", database)
+    await is_over(partial)
+    rows = set(seen(partial))
+    claimed = partial.content if partial.status == 200 else {}
+    assert all(("Hamlet", *price) in rows for price in claimed.items()), (
+        f"Dome could not be reached. The manager got {told(partial)}. When that "
+        f"response started, the price book had these rows: {rows}. "
+        "Expected: every price in the response is in the price book."
+    )
 
-async def price_book(database: Database) -> list[tuple[str, int]]:
-    """Return the committed prices, in the order of the venues."""
-    rows = await database.fetch("select venue, euros from prices order by venue")
-    return [(row["venue"], row["euros"]) for row in rows]
-
-
-@contextmanager
-def watched_conversations() -> Iterator[list[str]]:
-    """Note each time a session or connection is used while another task uses it."""
-    busy: dict[object, asyncio.Task[object] | None] = {}
-    interruptions: list[str] = []
-
-    def watched(name: str, real: Callable[..., Awaitable[object]]) -> object:
-        async def method(self: object, *args: object, **options: object) -> object:
-            before, now = busy.get(id(self)), asyncio.current_task()
-            if before not in (None, now):
-                interruptions.append(name)
-            busy[id(self)] = now
-            try:
-                return await real(self, *args, **options)
-            finally:
-                busy[id(self)] = before
-
-        return method
-
-    verbs = ("execute", "scalar", "scalars", "get", "flush", "commit", "rollback")
-    more = ("refresh", "merge", "delete", "stream", "connection", "run_sync")
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in (AsyncSession, AsyncConnection):
-            for name in (*verbs, *more):
-                if real := vars(kind).get(name):
-                    patch.setattr(kind, name, watched(name, real))
-        yield interruptions
+    venues.close()
+    await venues.answer(show="Macbeth")
+    later = notes_prices(app, "Macbeth", database)
+    await is_over(later)
+    rows = {(venue, euros) for show, venue, euros in seen(later) if show == "Macbeth"}
+    assert (later.status, rows) == (200, {*PRICES["Macbeth"].items()}), (
+        "The database failed, then a venue, and then both worked again. The next "
+        f"manager got {told(later)}, with {seen(later)} in the price book. "
+        "Expected: 200 and five prices, whatever happened before."
+    )
+    assert await becomes(lambda: database.out == 0), (
+        f"All requests are over, and {database.out} connections were never given back. "
+        "Expected: every session is closed."
+    )

@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 06 · A Redis cache, in the laboratory
+# # 06 · A Redis cache, in a notebook
 #
-# **You will see** what a real Redis keeps, how many connections it has, and what happens when many miss at once.
+# **You will see** what a real Redis stores, how many connections it has, and what happens if many requests miss at the same time.
 # Predict before you run a cell.
 # The lesson: [06 · A Redis cache](../docs/lessons/06_redis_cache.md). To run this yourself: `make lesson-06 notebook`.
 
@@ -17,8 +17,8 @@ from workshop.services import redis_server
 from workshop.timeline import record
 
 # %% [markdown]
-# A real server starts for this notebook, and ends with its last cell.
-# It begins empty.
+# A real server starts for this notebook, and stops in its last cell.
+# It is empty at first.
 
 # %%
 until_the_end = ExitStack()
@@ -33,9 +33,9 @@ def connect(**options):
 # %% [markdown]
 # ## Three kinds of nothing
 #
-# The cloakroom remembers what hangs on a hook: a coat, nothing, or we have not looked yet.
+# A cloakroom stores what is on each hook: a coat, nothing, or no value because we have not looked yet.
 #
-# **Predict.** What does `get()` return for each of the three? And can you tell them apart?
+# **Predict.** What does `get()` return for each of the three, and which of them counts as a hit?
 
 # %%
 async with connect() as redis:
@@ -49,12 +49,12 @@ async with connect() as redis:
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# `'coat'`, `''` and `None`. They are three values, and `if found` makes two of them the same.
-# So an empty hook is looked for again by everybody, for ever.
+# `'coat'`, `''` and `None`. These are three values, but `if found` treats two of them alike.
+# So an empty hook is a miss, and everybody looks at it again.
 #
 # </details>
 #
-# **Predict.** What is kept when Python's `None` is to be remembered?
+# **Predict.** What does Redis hold after you have stored Python's `None`?
 
 # %%
 async with connect() as redis:
@@ -69,48 +69,48 @@ async with connect() as redis:
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# redis-py refuses it. Somebody then writes `str()` around it, and reads a word of four letters ever after.
-# What is written needs a form that can be read back.
+# redis-py rejects `None`. With `str()` around it, Redis holds a text of four letters, and that is what you read back.
+# Store values in a form that can be read back, such as JSON.
 #
 # </details>
 #
-# ## For how long?
+# ## How long is a value kept?
 #
-# **Predict.** The process dies between the two commands. Does what hangs on the hook ever go?
+# **Predict.** The process is stopped between the two commands. Will the value ever expire?
 
 
 # %%
-async def ends(redis):
+async def expires(redis):
     seconds = await redis.ttl("hook:5")
-    return "never" if seconds == -1 else "in a while"
+    return "never" if seconds == -1 else "after a while"
 
 
 async with connect() as redis:
     await redis.set("hook:5", "umbrella")
-    # Here it dies, and this line is never reached:
+    # The process is stopped here, so this line never runs:
     # await redis.expire("hook:5", 30)
-    print("it ends, with two commands:", await ends(redis))
+    print("expires, two commands:", await expires(redis))
     await redis.set("hook:5", "umbrella", ex=30)
-    print("it ends, with one command:", await ends(redis))
+    print("expires, one command:", await expires(redis))
     await redis.set("hook:5", "hat")
-    print("it ends, written again:", await ends(redis))
+    print("expires, stored again:", await expires(redis))
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Never: without an expiry a key stays for ever. One command leaves no moment in between.
-# And a plain `set()` takes the expiry away again.
+# Never, because a key without an expiry stays forever. With one command there is no moment in between.
+# A plain `set()` on an existing key removes its expiry.
 #
 # </details>
 #
-# **Your turn.** Write the hat with `keepttl=True`, and run the cell again. What is the last line now?
+# **Your turn.** Store the hat with `keepttl=True`, and run the cell again. What is the last line now?
 #
 # ## Connections
 #
-# Each connection has a number at the server, which tells it on request.
+# The server numbers its connections, and returns the number on request.
 #
-# **Predict.** Ten visitors ask, one after another. How many connections are there with each of the two?
+# **Predict.** Ten visitors come one after another. How many connections does each of the two functions need?
 
 
 # %%
@@ -134,16 +134,16 @@ for asking in (one_each, one_for_all):
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ten and one. A client has a pool; a new client has a new pool.
-# With ten visitors at the same time, the second one opens more. How many?
+# Ten and one. Each client has a pool of its own.
+# If ten visitors come at the same time, the second function needs more. How many?
 #
 # </details>
 #
-# ## Everybody misses at once
+# ## Three misses at the same time
 #
-# To look at a hook takes 100 milliseconds. Within 20, three visitors ask for the same one.
+# A look at a hook takes 100 milliseconds. Three visitors come within 20 milliseconds and ask for the same hook.
 #
-# **Predict.** How often does somebody look?
+# **Predict.** How many looks are there?
 
 # %%
 looks = []
@@ -179,18 +179,18 @@ async def visitors(asking, title):
     return picture
 
 
-await play(visitors(ask, "Everybody looks"))
+await play(visitors(ask, "Three looks"))
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Three times. Everybody has asked before anybody has written.
-# With a slow database and a popular page, this is how a cache takes a site down when one key expires.
+# Three. All of them have read Redis before the first value is stored.
+# If the database is slow and the page is popular, one expired key is enough to overload the database.
 #
 # </details>
 #
-# **Predict.** Now there is a lock around the look. How often does somebody look, and how long does the last one wait?
+# **Predict.** Now there is a lock around the look. How many looks are there, and how long does the last visitor wait?
 
 # %%
 lock = asyncio.Lock()
@@ -212,19 +212,19 @@ await play(visitors(ask_in_turn, "One after another"))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Three times still, and now one after another: it is worse than before.
-# Who has waited for the lock knows only what was true before it waited.
+# Still three, but now one after another, which is worse than before.
+# After waiting for a lock, a task only knows what was true before the wait.
 #
 # </details>
 #
-# **Your turn.** Let whoever has the lock ask Redis once more before looking, and run the cell again.
-# How many looks are left? Who waits for whom?
+# **Your turn.** Read Redis once more after acquiring the lock, and run the cell again.
+# How many looks are left? Which visitor waits for which?
 #
-# ## When Redis does not answer
+# ## Redis does not reply
 #
-# This server takes calls, and says nothing. Real time, because a socket is waited for.
+# This server accepts connections, but never replies. The cell runs in real time, because it waits for a socket.
 #
-# **Predict.** What does the visitor get, and when would it come without the option?
+# **Predict.** What does the visitor get, and how long would it take without `socket_timeout`?
 
 
 # %%
@@ -240,7 +240,7 @@ async def unanswered():
         port = server.sockets[0].getsockname()[1]
         silent = Redis(port=port, socket_timeout=0.2)
         silent.set_retry(None)
-        async with silent, record(title="Silence") as picture:
+        async with silent, record(title="No reply") as picture:
             try:
                 await silent.get("hook:1")
             except RedisError as problem:
@@ -257,8 +257,8 @@ real
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# A `TimeoutError` of redis-py's own, after 200 milliseconds; without the option after five seconds (redis-py 8.1).
-# A cache is there to save time, so its patience has to be shorter than the work it saves.
+# redis-py's own `TimeoutError`, after 200 milliseconds. Without the option it takes five seconds (redis-py 8.1).
+# A cache should save time, so its timeout has to be shorter than the work that it saves.
 #
 # </details>
 
@@ -266,10 +266,10 @@ real
 until_the_end.close()
 
 # %% [markdown]
-# ## Three lines to keep
+# ## Three points to remember
 #
-# - Missing, empty and `None` are three things, and a truth test makes them one.
-# - A value and its expiry are one command; a client and its pool are one for the process.
-# - Who misses has to find out whether somebody is looking already, after the lock as well as before.
+# - A missing value, an empty one and `None` are three different things, but a truth test treats them alike.
+# - Store a value and its expiry in one command, and use one client and one pool in the whole process.
+# - After a miss, check whether a query is already running. After waiting for a lock, check again.
 #
-# Now keep a site up: [lesson 06](../docs/lessons/06_redis_cache.md), `make lesson-06`.
+# Now repair a cache: [lesson 06](../docs/lessons/06_redis_cache.md), `make lesson-06`.

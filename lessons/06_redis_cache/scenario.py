@@ -1,6 +1,6 @@
 """Who calls the box office when, for `make lesson-06 timeline`.
 
-The outside world is as slow as in app.py, only less so.
+The database is slow here too, but less than in app.py.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from workshop.scenario import Stage
 
 
 async def crowd(stage: Stage) -> None:
-    """Nothing is remembered yet, and four customers come at once."""
+    """Redis is empty, and four customers come at the same time."""
     asked.clear()
     for _ in range(4):
         stage.request("GET", "/shows/2")
     await stage.ended()
     times = "once" if len(asked) == 1 else f"{len(asked)} times"
-    stage.tell(f"the database has been asked {times}")
+    stage.tell(f"the database was queried {times}")
 
 
 asked: list[int] = []

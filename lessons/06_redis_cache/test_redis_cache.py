@@ -1,829 +1,555 @@
-"""The facts of lesson 06, one test each.
+"""The tests of lesson 06, in the order of its steps.
 
-Behind the app stands a real Redis (an embedded Valkey). Where a test has to count
-connections, or to make Redis silent, full or unreachable, a door stands between the
-two: it passes on what is said, unless the test tells it otherwise. free_seats() in
-app.py is replaced, so that a test sees how often the database is asked. No test
-measures time: the clock is moved by hand, so nothing is ever given up because the
-machine is slow.
+Step 1 (closing): no connection is open after the shutdown, whatever happened to the
+requests, and none is left open when opening fails half-way.
+Step 2 (sharing): sixty pages need about as many connections as there are customers at
+the same time, and each customer gets the page of the show that was requested.
+Step 3 (storing): every list, also `[]` and `None`, comes back unchanged; every key has
+an expiry at every moment; reading does not extend it; a value may expire at any moment.
+Step 4 (sharing a query): twenty misses cost one query, however long it takes; an error
+or a cancelled request does not affect the customers who come later.
+Step 5 (without Redis): a page comes in time although Redis stalls (for one customer,
+for twenty, or in the middle of a page), is down, is full, or replies with errors.
+
+A real Redis is behind the app. The door between them, the database and the clock are in
+world.py. No test measures time, because only a test moves the clock.
 """
 
-from __future__ import annotations
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
-
-import httpx2
 import pytest
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
 
-from workshop.testing import (
-    Clock,
-    Exchange,
-    Gate,
-    RedisServer,
-    RunningApp,
-    StartupError,
-    exchange,
-    fail_after,
-    settle,
+from workshop.testing import Clock, RedisServer, StartupError
+from workshop.testing.plugin import RunApp
+
+from .world import (
+    ALLOWED_WHEN_FULL,
+    FULL,
+    GREETINGS,
+    NO_PERMISSION,
+    NO_PRIMARY,
+    BoxOffice,
+    Seats,
+    box_office,
+    told,
 )
 
-RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
-Seats = list[str] | None
-T = TypeVar("T")
+CROWD = [*range(1, 16), 101, 111, 215, 1001, 1111]  # twenty shows
+# What a slow database takes, where the time that it takes must not matter.
+DATABASE_SECONDS = 60
 
-# What a client says to introduce itself, and what it says to write.
-GREETINGS = {"HELLO", "AUTH", "SELECT", "CLIENT"}
-WRITES = {"EXPIRE", "MSET", "PEXPIRE", "PSETEX", "SET", "SETEX", "SETNX"}
-WRITES |= {"EVAL", "EVALSHA", "EXEC", "FCALL", "GETSET", "HSET", "MULTI"}
+
+@pytest.fixture
+async def office(
+    redis: RedisServer, run_app: RunApp, clock: Clock
+) -> AsyncIterator[BoxOffice]:
+    """The running app, with Redis behind a door and a database that is a stand-in."""
+    async with box_office(run_app, redis) as office:
+        yield office
+
+
+# ---------------------------------------------------------------- step 1
 
 
 @pytest.mark.step(1)
-async def test_no_connection_outlives_the_app(
-    redis: RedisServer, run_app: RunApp, clock: Clock
-) -> None:
-    """What opens a connection closes it, on every way out."""
-    database = Database()
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, database) as app,
-        app.client() as client,
-    ):
-        pages = [await client.get(f"/shows/{show}") for show in (1, 2, 3)]
-        assert all(page.status_code == 200 for page in pages), (
-            "Three customers looked at a page each, and were answered "
-            f"{[page.status_code for page in pages]}. "
-            "Expected: 200, all three see their page."
-        )
-        database.error = RuntimeError("the database is being repaired")
-        broken = await client.get("/shows/4")
-        assert broken.status_code == 500, (
-            "The database was being repaired, and nothing was known about show 4. "
-            f"Its page was answered {broken.status_code}. "
-            "Expected: 500, nobody knows which seats are free."
-        )
-        await app.shutdown()
-        await door.wait_for(lambda: door.open == 0)
-        assert door.open == 0, (
-            "Three customers saw a page, a fourth got an error, and the box office "
-            "was shut down. Connections to Redis that were still open: "
-            f"{door.open}. {door.what_was_closed}"
-            "Expected: none, all that were opened have been closed."
-        )
+async def test_no_connection_outlives_the_app(office: BoxOffice) -> None:
+    """Code that opens a connection must close it, however the block is left."""
+    pages = await office.see(1, 2, 3)
+    assert [page.status for page in pages] == [200, 200, 200], (
+        "Three customers each requested a page and got "
+        f"{[page.status for page in pages]}. "
+        "Expected: 200 for all three."
+    )
+    office.database.fails_once(RuntimeError("the database is being repaired"))
+    broken, *_ = await office.see(4)
+    assert broken.status == 500, (
+        "The database failed when it was queried for show 4, and Redis had nothing "
+        f"about it. Its page was {told(broken)}. "
+        "Expected: 500, because nobody knows which seats are free."
+    )
+    office.forget_errors()
+    slow = office.database.hangs(times=1)
+    cancelled = office.visit(5)
+    await office.door.quiet()
+    cancelled.cancel()
+    slow.open()
+    await office.door.quiet()
+
+    await office.shut_down()
+    assert office.door.open == 0, (
+        "Three customers saw a page, one got an error, and one request was "
+        "cancelled. Then the app was shut down. Connections to Redis that were "
+        f"still open: {office.door.open}. {office.opened}"
+        "Expected: none, because the app has closed all that it opened."
+    )
 
 
 @pytest.mark.step(1)
 async def test_an_opening_that_fails_half_way_leaves_nothing_open(
     redis: RedisServer, run_app: RunApp, clock: Clock
 ) -> None:
-    """Who fails to enter a block never exits it: what is open by then stays open."""
-    async with door_of(redis) as door:
-        door.refuse("NOPERM this user has no permission", but=GREETINGS)
-        async with (
-            box_office(run_app, door, Database(), start=False) as app,
-            app.client() as client,
-        ):
-            # It fails when the app starts, or when the first page is asked for.
-            with suppress(StartupError):
-                await moving(clock, redis, app.startup())
-                await moving(clock, redis, client.get("/shows/1"))
-                await app.shutdown()
-            await door.wait_for(lambda: door.open == 0)
-            assert door.open == 0, (
-                "Redis let the box office in, then refused its first command, so "
-                f"nothing came of it. Connections that were left open: {door.open}. "
-                f"{door.what_was_closed}"
-                "Expected: what cannot be opened completely is closed again."
-            )
+    """If `__aenter__` raises, `__aexit__` never runs."""
+    async with box_office(run_app, redis, start=False) as office:
+        office.door.refuse(NO_PERMISSION, but=GREETINGS)
+        # Opening fails at startup, or when the first pages are requested.
+        with suppress(StartupError):
+            await office.app.startup()
+            await office.see(1)
+            await office.see(2)
+            await office.shut_down()
+        await office.door.quiet()
+        assert office.door.open == 0, (
+            "Redis accepted a connection and then refused the first command, so the "
+            "cache could not be opened. Connections that were still open: "
+            f"{office.door.open}. {office.opened}"
+            "Expected: none. If opening fails, close what is open by then."
+        )
+
+
+# ---------------------------------------------------------------- step 2
 
 
 @pytest.mark.step(2)
-async def test_pages_share_their_connections(
-    redis: RedisServer, run_app: RunApp, clock: Clock
-) -> None:
-    """One pool for the process: a page borrows a connection, it does not make one."""
-    database = Database()
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, database) as app,
-        app.client() as client,
-    ):
-        for _ in range(3):
-            pages = await at_once(client.get(f"/shows/{n}") for n in range(20))
-            refused = [page for page in pages if page.status_code != 200]
-            assert not refused, (
-                f"Twenty customers came at once, and {len(refused)} of them got "
-                "an error instead of their page. "
-                "Expected: every customer gets a page, at a busy hour too."
+async def test_pages_share_their_connections(office: BoxOffice) -> None:
+    """One pool for the process: a request borrows a connection and returns it."""
+    for _ in range(3):
+        pages = await office.see(*CROWD)
+        failed = [page for page in pages if page.status != 200]
+        assert not failed, (
+            f"Twenty customers came at the same time, and {len(failed)} of them "
+            f"got no page. One of them, {failed[0].name}, got {told(failed[0])}. "
+            "Expected: 200 for each of them."
+        )
+        for show, page in zip(CROWD, pages, strict=True):
+            assert page.content == office.database.page(show), (
+                "Twenty customers came at the same time, each for another show. "
+                f"The page of show {show} was {told(page)}. "
+                f"Expected: 200: {office.database.page(show)}."
             )
-        assert door.received <= 22, (
-            "Sixty customers came, never more than twenty at once. Redis had to let "
-            f"in {door.received} new connections for them. "
-            "Expected: not many more than there are customers at the same time."
-        )
-        assert len(database.asked) == 20, (
-            "Twenty customers came at once, each for another show. Then they came "
-            "again, and again, for the same shows. The database was asked "
-            f"{times(len(database.asked))}. "
-            "Expected: once for each show, a busy hour is what the cache is for."
-        )
-        await app.shutdown()
-        await door.wait_for(lambda: door.open == 0)
-        assert door.open == 0, (
-            "Sixty customers came, and the box office was shut down. Connections to "
-            f"Redis that were still open: {door.open}. {door.what_was_closed}"
-            "Expected: none, all that were opened have been closed."
-        )
+    assert office.door.received <= len(CROWD) + 2, (
+        "Sixty customers came, never more than twenty at the same time. The app "
+        f"made {office.door.received} connections to Redis for them. "
+        "Expected: about as many as there are customers at the same time."
+    )
+    queries = len(office.database.calls)
+    assert queries == len(CROWD), (
+        "Twenty customers came at the same time, each for another show. They came "
+        f"back twice for the same shows. The database got {queries} queries. "
+        "Expected: 20, one for each show. Later pages come from Redis."
+    )
+    await office.shut_down()
+    assert office.door.open == 0, (
+        "Sixty customers came, and the app was shut down. Connections to Redis "
+        f"that were still open: {office.door.open}. {office.opened}"
+        "Expected: none."
+    )
+
+
+# ---------------------------------------------------------------- step 3
+
+KNOWN: dict[int, tuple[str, Seats]] = {
+    1: ("has free seats", ["C7", "A1", "Box 3, left", "B12"]),
+    2: ("is sold out", []),
+    3: ("is not on sale yet", None),
+    103: ("has one free seat", ["D4"]),
+}
 
 
 @pytest.mark.step(3)
 async def test_sold_out_and_not_on_sale_are_answers_to_remember(
-    app: RunningApp, client: httpx2.AsyncClient, redis: RedisServer, clock: Clock
+    office: BoxOffice,
 ) -> None:
-    """Nothing stored, something empty stored and None stored are three things."""
-    database = Database()
-    app.replace("free_seats", database.free_seats)
-    known: dict[int, tuple[str, Seats]] = {
-        1: ("has free seats", ["A1", "C7"]),
-        2: ("is sold out", []),
-        3: ("is not on sale yet", None),
-    }
-    for show, (what, seats) in known.items():
-        database.seats[show] = seats
-        answers = [said(await client.get(f"/shows/{show}")) for _ in range(3)]
-        assert database.asked.count(show) == 1, (
-            f"Show {show} {what}. Three customers looked at its page, one after "
-            "the other, and the database was asked "
-            f"{times(database.asked.count(show))}. "
-            "Expected: once, the second and third page come from Redis."
+    """No value, an empty list and `None` are three different things."""
+    for show, (what, seats) in KNOWN.items():
+        office.database.seats[show] = seats
+        pages = [(await office.see(show))[0] for _ in range(3)]
+        queries = office.database.asked(show)
+        assert queries == 1, (
+            f"Show {show} {what}. Three customers requested its page, one after "
+            f"the other, and the database was queried {queries} times. "
+            "Expected: once. The second and third page come from Redis."
         )
-        assert answers == [{"show": show, "free": seats}] * 3, (
-            f"Show {show} {what}. Its page said {answers[0]} to the first customer, "
-            f"then {answers[1]} and {answers[2]}. "
-            f"Expected: {{'show': {show}, 'free': {seats}}} each time."
-        )
-    await redis.admin.flushdb()
-    database.seats[2] = ["B5"]
-    returned = said(await client.get("/shows/2"))
-    assert returned == {"show": 2, "free": ["B5"]}, (
-        "Show 2 was sold out. When Redis had forgotten it, seat B5 had been returned. "
-        f"The page said {returned}. "
-        "Expected: what Redis has forgotten is asked of the database again."
+        for page in pages:
+            assert page.content == office.database.page(show), (
+                f"Show {show} {what}. One of three customers who requested its "
+                f"page, one after the other, got {told(page)}. "
+                f"Expected: 200: {office.database.page(show)}, each time."
+            )
+    await office.redis.admin.flushdb()
+    office.database.seats[2] = ["B5"]
+    page, *_ = await office.see(2)
+    assert page.content == office.database.page(2), (
+        "Show 2 was sold out. Then seat B5 was returned, and the value in Redis "
+        f"expired. The page was {told(page)}. "
+        "Expected: if Redis has no value, query the database again."
     )
 
 
 @pytest.mark.step(3)
-async def test_nothing_is_stored_without_its_time_to_expire(
-    redis: RedisServer, run_app: RunApp, clock: Clock
-) -> None:
-    """A program can end between any two commands. Then the second never comes."""
-    database = Database()
-    database.seats = {1: ["A1"], 2: [], 3: None}
-    for_ever: set[str] = set()
+async def test_nothing_is_stored_without_its_time_to_expire(office: BoxOffice) -> None:
+    """A process can be stopped between any two commands."""
+    forever: set[str] = set()
+    kept: dict[int, int] = {}
 
     async def look() -> None:
-        await until_redis_is_idle(redis, 2)
-        for key in await redis.keys():
-            if await redis.admin.pttl(key) == -1:
-                for_ever.add(key)
+        left = await office.milliseconds_left()
+        forever.update(key for key, ms in left.items() if ms == -1)
 
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, database) as app,
-        app.client() as client,
-    ):
-        # Redis has done what it was told, and the app does not know yet.
-        door.after_each_command = door.before_each_answer = look
-        lasts: dict[int, int] = {}
-        for show in (1, 2, 3):
-            await redis.admin.flushdb()
-            await client.get(f"/shows/{show}")
-            await until_redis_is_idle(redis, 12)
-            times_left = [await redis.admin.pttl(key) for key in await redis.keys()]
-            lasts[show] = max(times_left, default=0)
-        assert not for_ever, (
-            "For a moment Redis held the seats of a show with no time to expire. Had "
-            "the box office been stopped then, they would be there for ever. "
-            "Expected: at no moment is there a key that does not expire."
+    # Redis has carried out a command, and the app does not know yet.
+    office.door.before_reply = look
+    for show, (_, seats) in KNOWN.items():
+        office.database.seats[show] = seats
+        await office.redis.admin.flushdb()
+        office.clocks.set_back(15)
+        slow = office.database.hangs(times=1)
+        page = office.visit(show)
+        await office.door.quiet()
+        await office.pass_time(15)
+        slow.open()
+        await office.finish(page)
+        kept[show] = max((await office.milliseconds_left()).values(), default=0)
+    assert not forever, (
+        "For a moment Redis had a key without an expiry. If the app had been "
+        "stopped then, Redis would have kept that key forever. "
+        "Expected: at no moment is there a key that does not expire."
+    )
+    for show, (what, _) in KNOWN.items():
+        assert 25_000 < kept[show] <= 30_000, (
+            f"Show {show} {what}. The database needed 15 seconds for its seats. "
+            f"When the page was complete, Redis had {kept[show]} milliseconds left "
+            "until it forgets them. "
+            "Expected: 30 seconds from the moment when the database responds."
         )
-        kinds = {1: "has free seats", 2: "is sold out", 3: "is not on sale yet"}
-        for show, kind in kinds.items():
-            assert 20_000 < lasts[show] <= 30_000, (
-                f"Show {show} {kind}. Its page was shown, and Redis will have "
-                f"forgotten it in {lasts[show]} milliseconds. "
-                "Expected: what a page shows is kept for 30 seconds."
-            )
 
 
 @pytest.mark.step(3)
-async def test_looking_does_not_make_an_answer_last_longer(
-    app: RunningApp, client: httpx2.AsyncClient, redis: RedisServer, clock: Clock
-) -> None:
-    """An answer grows old from the moment it was given, however many look at it."""
-    database = Database()
-    app.replace("free_seats", database.free_seats)
-    await client.get("/shows/1")
-    await until_redis_is_idle(redis, 12)
-    kept = await redis.keys()
-    for key in kept:
-        await redis.admin.pexpire(key, 5_000)
+async def test_looking_does_not_make_an_answer_last_longer(office: BoxOffice) -> None:
+    """A value gets old from the moment it was computed, however often it is read."""
+    await office.see(1)
+    for key in await office.redis.keys():
+        await office.redis.admin.pexpire(key, 5_000)
     for _ in range(3):
-        await client.get("/shows/1")
-    await until_redis_is_idle(redis, 12)
-    longest = max([await redis.admin.pttl(key) for key in kept], default=0)
-    # Who asks the database again has a new answer, which may be kept anew.
-    assert longest <= 5_000 or len(database.asked) > 1, (
-        "Redis was to forget the seats of show 1 in five seconds. Three more "
-        "customers looked at them there, and after that they were kept for another "
-        f"{longest} milliseconds. A show that somebody always looks at would show "
-        "the same seats for ever. "
-        "Expected: 30 seconds after the database was asked, it is asked again."
+        await office.see(1)
+    longest = max((await office.milliseconds_left()).values(), default=0)
+    # A new answer of the database may be kept for another 30 seconds.
+    assert longest <= 5_000 or office.database.asked(1) > 1, (
+        "In Redis, the seats of show 1 had five seconds left. Three more customers "
+        f"saw them, and then they had {longest} milliseconds left. The page of a "
+        "popular show would never change. "
+        "Expected: reading a value does not extend its expiry."
     )
 
 
 @pytest.mark.step(3)
-async def test_a_value_may_expire_between_two_questions(
-    redis: RedisServer, run_app: RunApp, clock: Clock
-) -> None:
-    """What Redis has told may be true no longer when the next question comes."""
-    database = Database()
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, database) as app,
-        app.client() as client,
-    ):
-        await client.get("/shows/1")
-        kept = await redis.keys()
+async def test_a_value_may_expire_between_two_questions(office: BoxOffice) -> None:
+    """What one command has found may be gone when the next command arrives."""
+    await office.see(1)
+    kept = await office.redis.keys()
 
-        async def expire() -> None:
-            if kept:
-                await redis.admin.delete(*kept)
+    async def expire() -> None:
+        if kept:
+            await office.redis.admin.delete(*kept)
 
-        door.before_each_answer = expire
-        page = await client.get("/shows/1")
-        assert (page.status_code, said(page)) == (200, {"show": 1, "free": ["A1"]}), (
-            "Redis had the seats of show 1. A customer wanted to see them, and they "
-            "expired as soon as Redis had answered its first question about them. "
-            f"The customer was answered {page.status_code}: {said(page)}. "
-            "Expected: 200 and seat A1, from Redis or from the database."
-        )
+    office.door.before_reply = expire
+    page, *_ = await office.see(1)
+    assert (page.status, page.content) == (200, office.database.page(1)), (
+        "Redis had the seats of show 1. A customer requested the page, and the "
+        "value expired when Redis had carried out the first command of that "
+        f"request. The customer got {told(page)}. "
+        f"Expected: 200: {office.database.page(1)}, from Redis or the database."
+    )
+
+
+# ---------------------------------------------------------------- step 4
 
 
 @pytest.mark.step(4)
 @pytest.mark.timeline
 async def test_one_of_twenty_who_miss_at_once_asks_the_database(
-    app: RunningApp, redis: RedisServer, clock: Clock
+    office: BoxOffice,
 ) -> None:
-    """Between a miss and the value being there, everybody misses."""
-    opera = Gate("the free seats of show 7", result=["A1"])
+    """Until the value is stored, every request misses."""
+    slow = office.database.hangs(when=lambda show: show == 7)
+    crowd = [office.visit(7) for _ in range(5)]
+    await office.door.quiet()
+    asked = office.database.asked(7)
+    other = told(*await office.see(8))
+    await office.pass_time(DATABASE_SECONDS)
+    crowd += [office.visit(7) for _ in range(15)]
+    await office.door.quiet()
+    later = office.database.asked(7)
+    slow.open()
+    await office.finish(*crowd)
 
-    async def free_seats(show_id: int) -> Seats:
-        return await opera(show_id) if show_id == 7 else ["B1"]
-
-    app.replace("free_seats", free_seats)
-    crowd = [page_of(app, 7) for _ in range(20)]
-    await opera.entered()
-    await until_redis_is_idle(redis)
-    asked = opera.count
-    other = page_of(app, 8)
-    await pass_time(clock, redis, 1, until=lambda: other.complete)
-    was_answered = other.complete
-    opera.open()
-    await pass_time(clock, redis, 5, until=lambda: all(p.complete for p in crowd))
     assert asked == 1, (
-        "Nothing was known about show 7, and twenty customers came at once. While "
-        "one of them waited for the database, others asked it for the same seats. "
-        "Expected: one customer's question is enough for all twenty."
+        "Redis had nothing about show 7, and five customers came at the same "
+        "time. While the first query was running, there were more of them. "
+        "Expected: one query, whose result all of them get."
     )
-    assert was_answered, (
-        "The database was looking for the seats of show 7. A customer wanted to see "
-        "show 8, whose seats it knew at once, and was not answered meanwhile. "
-        "Expected: who waits for one show does not hold up another."
+    assert other == f"200: {office.database.page(8)}", (
+        "While the database was busy with show 7, a customer requested the page of "
+        f"show 8, and had {other}. "
+        f"Expected: 200: {office.database.page(8)}, without waiting for show 7."
     )
-    assert said(other) == {"show": 8, "free": ["B1"]}, (
-        "The database was looking for the seats of show 7. The page of show 8 said "
-        f"{said(other)}. Expected: {{'show': 8, 'free': ['B1']}}."
+    assert later == 1, (
+        "The query for show 7 took a minute, and then fifteen more customers came. "
+        f"There were {later} queries, although the first was still running. "
+        "Expected: one query, however long it takes."
     )
-    assert all(page.complete for page in crowd), (
-        "The database said which seats of show 7 are free. Of the twenty customers "
-        "who waited for that, some were not answered even then. "
-        "Expected: all twenty see what the database said."
-    )
-    right = {"show": 7, "free": ["A1"]}
-    wrong = [said(page) for page in crowd if said(page) != right]
+    wrong = [page for page in crowd if page.content != office.database.page(7)]
     assert not wrong, (
-        "The database said that seat A1 of show 7 is free. Of the twenty customers "
-        f"who waited, {len(wrong)} were told something else: {wrong[0]}. "
-        "Expected: all twenty see what the database said."
+        "Twenty customers waited for one query, which took a minute and then "
+        f"succeeded. {len(wrong)} of them did not get its result. One got "
+        f"{told(wrong[0])}. Expected: 200: {office.database.page(7)} for all."
     )
-    assert opera.count == 1, (
-        "Twenty customers came at once. When the first had got the seats from the "
-        f"database, others asked it again: {times(opera.count)} in all. "
-        "Expected: one customer's question is enough for all twenty."
+    total = office.database.asked(7)
+    assert total == 1, (
+        "Twenty customers waited for one query. When it had succeeded, others were "
+        f"made for the same seats, {total} in all. "
+        "Expected: one query, whose result all of them get."
     )
-    await redis.admin.flushdb()
-    opera.open(result=["A2"])
-    later = page_of(app, 7)
-    await pass_time(clock, redis, 5, until=lambda: later.complete)
-    assert said(later) == {"show": 7, "free": ["A2"]}, (
-        "Redis had forgotten show 7, and by then seat A2 was free. The page said "
-        f"{said(later)}. "
-        "Expected: an answer is shared with those who wait for it, not kept."
+    await office.redis.admin.flushdb()
+    office.database.seats[7] = ["A2"]
+    (new,) = await office.see(7)
+    assert new.content == office.database.page(7), (
+        "The value in Redis had expired, and only seat A2 was still free. The next "
+        f"page was {told(new)}. Expected: 200: {office.database.page(7)}. Share a "
+        "result with those who wait for it, but keep it only in Redis."
     )
 
 
 @pytest.mark.step(4)
-async def test_a_question_that_failed_is_asked_again(
-    app: RunningApp, redis: RedisServer, clock: Clock
+async def test_a_question_that_failed_is_asked_again(office: BoxOffice) -> None:
+    """An error may be shared like a result, but it must not be kept."""
+    for error in (RuntimeError("restarted"), OSError("no route to host")):
+        slow = office.database.hangs(error=error, when=lambda show: show == 7)
+        crowd = [office.visit(7) for _ in range(5)]
+        await office.door.quiet()
+        asked = len(office.database.in_flight)
+        slow.open()
+        await office.finish(*crowd)
+        assert asked == 1, (
+            "Redis had nothing about show 7, and five customers came at the same "
+            "time. While the first query was running, there were more of them. "
+            "Expected: one query, whose result all five get."
+        )
+        wrong = [page for page in crowd if page.status != 500]
+        assert not wrong, (
+            "Five customers waited for one query, and the database raised "
+            f"{error!r}. One of the customers got {told(wrong[0])}. "
+            "Expected: 500 for all five, and nobody waits forever."
+        )
+        office.database.recovers()
+        office.forget_errors()
+        (again,) = await office.see(7)
+        assert again.content == office.database.page(7), (
+            f"The database raised {error!r} once, and works again. The next "
+            f"customer of that show got {told(again)}. "
+            f"Expected: 200: {office.database.page(7)}."
+        )
+        await office.redis.admin.flushdb()
+
+
+@pytest.mark.step(4)
+async def test_a_cancelled_request_does_not_take_others_with_it(
+    office: BoxOffice,
 ) -> None:
-    """What many wait for can fail for many, but only once."""
-    opera = Gate("the free seats of show 7")
-    app.replace("free_seats", opera)
-    crowd = [page_of(app, 7) for _ in range(5)]
-    await opera.entered()
-    await until_redis_is_idle(redis)
-    asked = opera.count
-    if asked != 1:  # then let them go, before the box office is shut down
-        opera.open()
-        await pass_time(clock, redis, 5, until=lambda: all(p.complete for p in crowd))
-    assert asked == 1, (
-        "Nothing was known about show 7, and five customers came at once. While "
-        "one of them waited for the database, others asked it for the same seats. "
-        "Expected: one customer's question is enough for all five."
+    """Cancelling a request also cancels the task or future that it awaits."""
+    slow = office.database.hangs(when=lambda show: show == 7)
+    first = office.visit(7)
+    await office.door.quiet()
+    others = [office.visit(7) for _ in range(4)]
+    await office.door.quiet()
+    others.pop(0).cancel()
+    await office.door.quiet()
+    lost = [page for page in (first, *others) if page.done]
+    slow.open()
+    await office.finish(first, *others)
+    lost += [it for it in (first, *others) if it.content != office.database.page(7)]
+    assert not lost, (
+        "Five customers waited for one query, and one of their requests was "
+        f"cancelled. Another customer got {told(lost[0])}. "
+        f"Expected: 200: {office.database.page(7)} for the other four."
     )
-    opera.fail(RuntimeError("the database was restarted"))
-    await pass_time(clock, redis, 5, until=lambda: all(p.complete for p in crowd))
-    assert all(page.complete for page in crowd), (
-        "Five customers waited for one answer of the database, which failed. Some "
-        "of them were not answered even then. "
-        "Expected: a failure reaches everybody who waits, or they ask again."
+
+    slow = office.database.hangs(when=lambda show: show == 9)
+    first = office.visit(9)
+    await office.door.quiet()
+    others = [office.visit(9) for _ in range(4)]
+    await office.door.quiet()
+    first.cancel()
+    await office.pass_time(1)
+    slow.open()
+    await office.finish(*others)
+    assert all(page.done for page in others), (
+        "Five customers waited for one query. The request that had made the query "
+        "was cancelled, and the other four are still waiting. "
+        "Expected: they get the page or an error."
     )
-    assert {page.status for page in crowd} == {500}, (
-        "Five customers waited for one answer of the database, which failed. They "
-        f"were answered {sorted({str(page.status) for page in crowd})}. "
-        "Expected: 500, nobody knows which seats are free."
+    (again,) = await office.see(9)
+    assert again.content == office.database.page(9), (
+        "A request was cancelled while others waited for its query. The next "
+        f"customer of that show got {told(again)}. "
+        f"Expected: 200: {office.database.page(9)}."
     )
-    database = Database()
-    database.seats[7] = ["A1"]
-    app.replace("free_seats", database.free_seats)
-    again = page_of(app, 7)
-    await pass_time(clock, redis, 5, until=lambda: again.complete)
-    assert again.complete, (
-        "The database had failed once and works again. The next customer of that "
-        "show was not answered. "
-        "Expected: 200, the database is asked again."
-    )
-    assert said(again) == {"show": 7, "free": ["A1"]}, (
-        "The database had failed once and works again. The next customer of that "
-        f"show was answered {again.status}: {said(again)}. "
-        "Expected: 200, the database is asked again."
-    )
+
+
+# ---------------------------------------------------------------- step 5
 
 
 @pytest.mark.step(5)
-async def test_a_silent_redis_does_not_keep_a_page_waiting(
-    redis: RedisServer, run_app: RunApp, clock: Clock
-) -> None:
-    """A cache is an offer: who has to wait for it has got a second database."""
-    ballet = Gate("the free seats of show 6")
-    opera = Gate("the free seats of show 7", result=["A1"])
+async def test_a_silent_redis_does_not_keep_a_page_waiting(office: BoxOffice) -> None:
+    """A cache is optional: a page may wait for the database, but not for Redis."""
+    slow = office.database.hangs(times=1)
+    page = office.visit(6)
+    await office.door.quiet()
+    office.door.stall()
+    await office.pass_time(DATABASE_SECONDS)
+    asked = office.database.calls, office.database.cancelled
+    assert asked == ([(6,)], []), (
+        "Redis replied, and the database took a minute for show 6. Its query was "
+        "cancelled or made again. "
+        "Expected: the time limit is for Redis, not for the database."
+    )
+    slow.open()
+    await office.finish(page, seconds=2)
+    assert page.content == office.database.page(6), (
+        "Redis replied when the page was requested, but stalled before the "
+        "database had responded. Two seconds after that, the customer had not got "
+        "the page. "
+        "Expected: a page waits two seconds for Redis at most."
+    )
 
-    async def free_seats(show_id: int) -> Seats:
-        seats: Seats = await (opera() if show_id == 7 else ballet())
-        return seats
-
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, free_seats) as app,
-    ):
-        page_of(app, 6)
-        await pass_time(clock, redis, 2, until=lambda: ballet.count > 0)
-        await clock.advance(60)
-        assert (ballet.count, ballet.cancelled) == (1, 0), (
-            "Redis was well, and the database took a minute over show 6. After a "
-            "while it was asked no longer, or asked again. "
-            "Expected: the limit is for Redis, not for the database."
-        )
-        door.silence()
-        page = page_of(app, 7)
-        await pass_time(clock, redis, 2, until=lambda: opera.count > 0)
-        told = (
-            f"she had been answered {page.status}"
-            if page.complete
-            else "she was still waiting"
-        )
-        assert opera.count == 1, (
-            "Redis kept its connections open and said nothing. Ann wanted to see "
-            f"show 7. Two seconds later {told}, and nobody had asked the database "
-            "for her. "
-            "Expected: after two seconds at most, the database is asked instead."
-        )
-        await clock.advance(60)
-        assert opera.cancelled == 0, (
-            "Redis said nothing, so the database was asked, and it was slow that "
-            "day. After a while it was asked no longer, or asked again. "
-            "Expected: the limit is for Redis, not for the database."
-        )
-        opera.open()
-        await pass_time(clock, redis, 2, until=lambda: page.complete)
-        assert page.complete, (
-            "Redis said nothing. The database had told which seats are free, and two "
-            "seconds later Ann still had no page. "
-            "Expected: nobody waits longer than two seconds for Redis."
-        )
-        assert (page.status, opera.count) == (200, 1), (
-            "Redis said nothing, and the database said that seat A1 is free. Ann was "
-            f"answered {page.status}, and the database was asked "
-            f"{times(opera.count)}. "
-            "Expected: 200, and one question to the database."
-        )
-        assert said(page) == {"show": 7, "free": ["A1"]}, (
-            "Redis said nothing, and the database said that seat A1 is free. Ann's "
-            f"page said {said(page)}. "
-            "Expected: her page comes from the database."
-        )
+    slow = office.database.hangs(when=lambda show: show == 7)
+    page = office.visit(7)
+    waited = await office.pass_time(2, until=lambda: office.database.asked(7) > 0)
+    asked = office.database.asked(7)
+    await office.pass_time(DATABASE_SECONDS)
+    in_all = office.database.asked(7)
+    assert (asked, in_all, office.database.cancelled) == (1, 1, []), (
+        "Redis stalled: it accepted connections but never replied. In the first "
+        f"two seconds, the database got {asked} queries for the page; in the "
+        f"minute that it took, {in_all} in all. "
+        "Expected: one query after two seconds at most, without a time limit."
+    )
+    slow.open()
+    waited += await office.pass_time(2, until=lambda: page.complete)
+    assert page.content == office.database.page(7), (
+        "Redis stalled, and the database responded after a minute. Two seconds "
+        f"later, the customer had {told(page)}. "
+        f"Expected: 200: {office.database.page(7)}."
+    )
+    assert waited <= 2, (
+        f"Redis stalled, and a page waited {waited} seconds for it in all. Each "
+        "command waits for its own timeout. "
+        "Expected: two seconds at most for all commands of a page together."
+    )
 
 
 @pytest.mark.step(5)
 async def test_a_silent_redis_keeps_no_queue_of_customers_waiting(
-    redis: RedisServer, run_app: RunApp, clock: Clock
+    office: BoxOffice,
 ) -> None:
-    """Twenty who wait one after the other wait twenty times as long."""
-    database = Database()
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, database) as app,
-    ):
-        early = page_of(app, 7)
-        await pass_time(clock, redis, 2, until=lambda: early.complete)
-        await until_redis_is_idle(redis, 12)  # it may be stored after the page
-        database.seats[7] = ["B2"]
-        door.silence()
-        crowd = [page_of(app, 7) for _ in range(20)]
-        await pass_time(clock, redis, 2, until=lambda: all(p.complete for p in crowd))
-        assert all(page.complete for page in crowd), (
-            "Redis said nothing, and twenty customers wanted to see show 7. The "
-            "database would have answered at once. Two seconds later some of them "
-            "had no page. "
-            "Expected: nobody waits longer than two seconds for Redis."
-        )
-        refused = [page for page in crowd if page.status != 200]
-        assert not refused, (
-            "Redis said nothing, and twenty customers wanted to see show 7. "
-            f"{len(refused)} of them got an error. "
-            "Expected: the page of each comes from the database."
-        )
-        right = {"show": 7, "free": ["B2"]}
-        wrong = [said(page) for page in crowd if said(page) != right]
-        assert not wrong, (
-            "A customer had seen show 7, with seat A1 free. Then A1 was sold, B2 "
-            "was returned, and Redis fell silent. Of the next twenty customers "
-            f"{len(wrong)} did not see seat B2 alone: {wrong[0]}. "
-            "Expected: while Redis says nothing, the page comes from the database."
-        )
+    """Twenty requests that wait one after the other wait twenty times as long."""
+    await office.see(7)
+    office.database.seats[7] = ["B2"]
+    office.door.stall()
+    crowd = await office.see(*[7] * 20, seconds=2)
+    wrong = [page for page in crowd if page.content != office.database.page(7)]
+    assert not wrong, (
+        "One seat of show 7 was sold. Then Redis stalled, and twenty customers "
+        f"requested the page at the same time. Two seconds later, {len(wrong)} of "
+        "them had no page or a wrong one. "
+        f"Expected: 200: {office.database.page(7)}, from the database."
+    )
+    pages = await office.see(*CROWD, seconds=3)
+    late = [page for page in pages if page.status != 200]
+    assert not late, (
+        "Redis stalled, and twenty customers requested the pages of twenty shows "
+        f"at the same time. Three seconds later, {len(late)} had no page. "
+        "Expected: no page waits for the commands of other pages."
+    )
+    await expect_redis_to_be_used_again(office, show=400)
 
 
 @pytest.mark.step(5)
 async def test_a_page_comes_when_redis_is_down_or_full_and_again_after_it(
-    redis: RedisServer,
-    run_app: RunApp,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
+    office: BoxOffice,
 ) -> None:
-    """What a cache cannot do must not become what the box office cannot do."""
-    let_other_clocks_follow(monkeypatch)
-    database = Database()
-    async with (
-        door_of(redis) as door,
-        box_office(run_app, door, database) as app,
-    ):
-
-        async def look_at(show: int) -> tuple[int | None, Any]:
-            """Return what a page is and says after two seconds, if it has come."""
-            page = page_of(app, show)
-            await pass_time(clock, redis, 2, until=lambda: page.complete)
-            return (page.status, said(page)) if page.complete else (None, None)
-
-        await look_at(1)
-        await until_redis_is_idle(redis, 12)  # it may be stored after the page
-        database.seats[1] = ["B2"]
-        await door.shut()
-        down = [await look_at(1), await look_at(2)]
-        assert [status for status, _ in down] == [200, 200], (
-            "Redis was down: it had closed its connections, and nothing listened at "
-            "its address. The database was well. Ann wanted to see show 1, then show "
-            "2, and did not get both pages. "
-            "Expected: within two seconds each page comes from the database."
+    """An error of the cache must not become an error of the page."""
+    await office.see(1)
+    office.database.seats[1] = ["B2"]
+    await office.door.shut()
+    for show in (1, 2):
+        (page,) = await office.see(show, seconds=2)
+        assert page.status == 200, (
+            "Redis was down: it had closed its connections and accepted no new "
+            f"ones. The page of show {show} did not come within two seconds. "
+            "Expected: 200, with the seats that the database returns."
         )
-        assert down[0][1] == {"show": 1, "free": ["B2"]}, (
-            "Ann had seen show 1, with seat A1 free. Then A1 was sold, B2 was "
-            "returned, and Redis went down. Ann looked again, and her page said "
-            f"{down[0][1]}. "
-            "Expected: without Redis a page comes from the database, and from "
-            "nowhere else."
+        assert page.content == office.database.page(show), (
+            "A seat of show 1 was sold after its page had been shown. Then Redis "
+            f"went down, and the page of show {show} was {told(page)}. "
+            f"Expected: 200: {office.database.page(show)}, from the database."
         )
-        database.error = RuntimeError("the database is being repaired")
-        asked = database.asked.count(1)
-        broken, _ = await look_at(1)
-        asked = database.asked.count(1) - asked
-        assert (broken, asked) == (500, 1), (
-            "Redis was down, and the database failed. A page that had been seen "
-            f"before was answered {broken}, and the database was asked "
-            f"{times(asked)}. "
-            "Expected: 500, after one question to the database."
+    await expect_errors_of_the_database_to_stay_errors(office, show=1)
+    office.door.vanish()
+    (page,) = await office.see(1, seconds=2)
+    assert page.status == 200, (
+        "The machine of Redis was down, so connecting took forever. After two "
+        f"seconds, a customer had {told(page)}. "
+        "Expected: 200. A page waits two seconds for Redis at most."
+    )
+    await office.door.up()
+    await expect_redis_to_be_used_again(office, show=400)
+    await expect_errors_of_the_database_to_stay_errors(office, show=5)
+
+    replies = {11: (FULL, ALLOWED_WHEN_FULL), 12: (NO_PRIMARY, GREETINGS)}
+    for show, (words, but) in replies.items():
+        office.door.refuse(words, but=but)
+        (page,) = await office.see(show, seconds=2)
+        result = page.status, office.database.asked(show)
+        assert result == (200, 1), (
+            f"Redis replied to commands with an error: {words!r}. A customer got "
+            f"{told(page)}, and the database was queried {result[1]} times. "
+            "Expected: 200 after one query. A page that cannot be stored can still "
+            "be shown."
         )
-        database.error = None
-        await door.up()
-        await clock.advance(120)
-        for _ in range(3):
-            await look_at(4)
-        asked = database.asked.count(4)
-        assert asked == 1, (
-            "Redis had been down for a moment. Two minutes later three customers "
-            f"looked at show 4, and the database was asked {times(asked)}. "
-            "Expected: once, Redis is used again when it is back."
-        )
-        door.refuse("OOM command not allowed when used memory > 'maxmemory'", WRITES)
-        full, _ = await look_at(5)
-        asked = database.asked.count(5)
-        assert (full, asked) == (200, 1), (
-            "Redis was full: it could be read, and took nothing new. Ann wanted to "
-            f"see show 5 and was answered {full}, and the database was asked "
-            f"{times(asked)}. "
-            "Expected: 200, what cannot be remembered can still be shown, and one "
-            "question to the database."
-        )
+        await expect_redis_to_be_used_again(office, show=400 + show)
 
 
-class Database:
-    """Stands in for free_seats(): says what it is told to, and keeps count."""
-
-    def __init__(self) -> None:
-        self.seats: dict[int, Seats] = {}
-        self.asked: list[int] = []
-        self.error: Exception | None = None
-
-    async def free_seats(self, show_id: int) -> Seats:
-        """Answer as the database would, and remember the question."""
-        self.asked.append(show_id)
-        await settle(3)  # no answer of a database comes in the same instant
-        if self.error is not None:
-            raise self.error
-        return self.seats.get(show_id, ["A1"])
-
-
-class Door:
-    """Stands between the box office and Redis: counts, refuses, or says nothing."""
-
-    def __init__(self, redis: RedisServer) -> None:
-        """Make a door in front of *redis*; nobody gets through before `up`."""
-        self.received = 0
-        self.clients_closed = 0
-        self.pools_closed = 0
-        self.after_each_command: Callable[[], Awaitable[None]] | None = None
-        self.before_each_answer: Callable[[], Awaitable[None]] | None = None
-        self._redis = redis
-        self._to = urlsplit(redis.url)
-        self._refuses: Callable[[str], bool] = lambda command: False
-        self._words = b""
-        self._speaks = asyncio.Event()
-        self._speaks.set()
-        self._inside: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._port = 0
-
-    @property
-    def url(self) -> str:
-        """The address of Redis, by way of this door."""
-        user, at, _ = self._to.netloc.rpartition("@")
-        return self._to._replace(netloc=f"{user}{at}127.0.0.1:{self._port}").geturl()
-
-    @property
-    def open(self) -> int:
-        """How many connections of the box office are open now."""
-        return len(self._inside)
-
-    @property
-    def what_was_closed(self) -> str:
-        """A sentence for whoever closed something, and not what keeps the rest open."""
-        if not self.clients_closed or self.pools_closed:
-            return ""
-        return (
-            f"Something was closed {times(self.clients_closed)}, but not what holds "
-            "the connections. "
-        )
-
-    async def up(self) -> None:
-        """Listen, always at the same address."""
-        self._server = await asyncio.start_server(self._visit, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    async def shut(self) -> None:
-        """Throw everybody out and listen no longer, like a server that died."""
-        if self._server is not None:
-            self._server.close()
-        for writer in list(self._inside):
-            writer.transport.abort()
-        await settle()
-
-    def silence(self) -> None:
-        """Let everybody in, listen to everything, and say nothing any more."""
-        self._speaks.clear()
-
-    def refuse(
-        self, words: str, commands: set[str] | None = None, *, but: Iterable[str] = ()
-    ) -> None:
-        """Answer *commands*, or all *but* some, with an error of these *words*."""
-        self._words = f"-{words}\r\n".encode()
-        self._refuses = lambda command: (
-            command in commands if commands is not None else command not in but
-        )
-
-    async def wait_for(self, happened: Callable[[], bool]) -> None:
-        """Return when it has *happened*, or when all that was on its way is there."""
-        for _ in range(50):
-            if happened():
-                return
-            await until_redis_is_idle(self._redis, 1)
-
-    async def close(self) -> None:
-        """Shut the door for good."""
-        self._speaks.set()
-        await self.shut()
-
-    async def _visit(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.received += 1
-        self._inside.add(writer)
-        answers, redis = await asyncio.open_connection(
-            self._to.hostname, self._to.port or 6379
-        )
-        back = asyncio.create_task(self._bring_back(answers, writer))
-        try:
-            while command := await one_command(reader):
-                await self._speaks.wait()
-                name = command.split(b"\r\n")[2].decode().upper()
-                if self._refuses(name):
-                    writer.write(self._words)
-                else:
-                    redis.write(command)
-                    if self.after_each_command is not None:
-                        await self.after_each_command()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._inside.discard(writer)
-            back.cancel()
-            redis.close()
-            writer.close()
-
-    async def _bring_back(
-        self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        while answer := await answers.read(65536):
-            if self.before_each_answer is not None:
-                await self.before_each_answer()
-            writer.write(answer)
-
-
-async def one_command(reader: asyncio.StreamReader) -> bytes:
-    """Read one command as clients of Redis send it; b"" at the end."""
-    command = await reader.readline()
-    for _ in range(int(command[1:] or 0)):
-        size = await reader.readline()
-        command += size + await reader.readexactly(int(size[1:]) + 2)
-    return command
-
-
-@asynccontextmanager
-async def door_of(redis: RedisServer) -> AsyncIterator[Door]:
-    """Put a door in front of *redis*.
-
-    What the garbage collector closes does not count as closed, so every connection
-    that the app makes is held here as long as the door stands.
-    """
-    held: list[AbstractConnection] = []
-    door = Door(redis)
-    await door.up()
-    with pytest.MonkeyPatch.context() as patch:
-        connect = AbstractConnection.connect
-
-        async def connect_and_hold(self: AbstractConnection) -> None:
-            held.append(self)
-            await connect(self)
-
-        close_client, close_pool = Redis.aclose, ConnectionPool.disconnect
-
-        async def close_client_and_count(self: Redis, *args: Any, **how: Any) -> None:
-            door.clients_closed += 1
-            await close_client(self, *args, **how)
-
-        async def close_pool_and_count(
-            self: ConnectionPool, *args: Any, **how: Any
-        ) -> None:
-            door.pools_closed += 1
-            await close_pool(self, *args, **how)
-
-        patch.setattr(AbstractConnection, "connect", connect_and_hold)
-        patch.setattr(Redis, "aclose", close_client_and_count)
-        patch.setattr(ConnectionPool, "disconnect", close_pool_and_count)
-        try:
-            yield door
-        finally:
-            await door.close()
-            for connection in held:
-                await connection.disconnect(nowait=True)
-
-
-@asynccontextmanager
-async def box_office(
-    run_app: RunApp,
-    door: Door,
-    database: Database | Callable[[int], Awaitable[Seats]],
-    *,
-    start: bool = True,
-) -> AsyncIterator[RunningApp]:
-    """Run the app with Redis behind *door*, and with *database* in its place."""
-    stand_in = database.free_seats if isinstance(database, Database) else database
-    async with run_app(
-        env={"REDIS_URL": door.url}, replace={"free_seats": stand_in}, start=start
-    ) as app:
-        yield app
-
-
-async def at_once(
-    requests: Iterable[Awaitable[httpx2.Response]],
-) -> list[httpx2.Response]:
-    """Send all *requests* together, and return the answers."""
-    return await asyncio.gather(*requests)
-
-
-async def until_redis_is_idle(redis: RedisServer, words: int = 80) -> None:
-    """Return when what was on its way to Redis, or from it, has arrived.
-
-    Redis answers one after the other, so each of our questions is answered after
-    those that were asked before it. *words* is how many each customer may have.
-    """
-    for _ in range(words):
-        await redis.admin.ping()
-        await settle(5)
-
-
-async def pass_time(
-    clock: Clock, redis: RedisServer, seconds: int, *, until: Callable[[], bool]
+async def expect_errors_of_the_database_to_stay_errors(
+    office: BoxOffice, show: int
 ) -> None:
-    """Let *seconds* pass in small steps, at each of which Redis may finish."""
-    for _ in range(10 * seconds + 1):
-        await until_redis_is_idle(redis, 12)
-        if until():
-            return
-        await clock.advance(0.1)
+    """Check that an error of the database is a 500, whatever its class."""
+    for error in (RuntimeError(), ConnectionRefusedError(), TimeoutError()):
+        before = office.database.asked(show)
+        office.database.fails(error)
+        (page,) = await office.see(show, seconds=2)
+        office.database.recovers()
+        queries = office.database.asked(show) - before
+        assert (page.status, queries) == (500, 1), (
+            f"The database raised {error!r} for a page that Redis did not have. The "
+            f"customer got {told(page)} after {queries} queries. "
+            "Expected: 500 after one query. Only errors of Redis may be ignored."
+        )
+        office.forget_errors()
 
 
-async def moving(
-    clock: Clock,
-    redis: RedisServer,
-    awaitable: Awaitable[T],
-    never: str = "It never came to an end.",
-) -> T:
-    """Return the result of *awaitable*, for which time may have to pass."""
-    task = asyncio.ensure_future(awaitable)
-    await pass_time(clock, redis, 5, until=task.done)
-    return await fail_after(task, never)
-
-
-def let_other_clocks_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the clocks of the module time go ahead with the one moved by hand."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-
-    def ahead(real: Callable[[], float]) -> Callable[[], float]:
-        return lambda: real() + loop.time() - start
-
-    for name in ("time", "monotonic", "perf_counter"):
-        monkeypatch.setattr(time, name, ahead(getattr(time, name)))
-
-
-def page_of(app: RunningApp, show: int) -> Exchange:
-    """Ask for the page of a show, and do not wait for it."""
-    return exchange(app, "GET", f"/shows/{show}")
-
-
-def times(count: int) -> str:
-    """Say how often, as one says it."""
-    return "once" if count == 1 else f"{count} times"
-
-
-def said(answer: httpx2.Response | Exchange) -> Any:
-    """What an answer says: its JSON if it is one, else its text."""
-    is_json = answer.headers.get("content-type", "").startswith("application/json")
-    if is_json:
-        return answer.json()
-    return answer.body.decode() if isinstance(answer, Exchange) else answer.text
+async def expect_redis_to_be_used_again(office: BoxOffice, show: int) -> None:
+    """Let Redis recover, and check that it is in use two minutes later."""
+    await office.door.up()
+    await office.pass_time(120)
+    pages = [(await office.see(show))[0] for _ in range(3)]
+    queries = office.database.asked(show)
+    assert queries == 1, (
+        "Redis had failed for a moment. Two minutes later, three customers requested "
+        f"the page of show {show}, and the database was queried {queries} times. "
+        "Expected: once. Redis is used again within two minutes."
+    )
+    for page in pages:
+        assert page.content == office.database.page(show), (
+            "Redis had failed for a moment. Two minutes later, the page of show "
+            f"{show} was {told(page)}. Expected: 200: {office.database.page(show)}."
+        )

@@ -1,4 +1,4 @@
-"""The box office: which seats are free, remembered in Redis.
+"""The box office: which seats are free, cached in Redis.
 
 Start it with `make lesson-06 run`, then open /docs.
 """
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379")
 KEEP_SECONDS = 30
-PATIENCE_SECONDS = 0.5  # by default redis-py waits for 5
+REDIS_SECONDS = 0.5  # for each reply; redis-py's default is 5
 logger = logging.getLogger("uvicorn.error")
 
 # Free seats. Empty: sold out. None: the show is not on sale yet.
@@ -26,39 +26,44 @@ Seats = list[str] | None
 
 
 class RedisCache:
-    """Remembers values for a while. Use it with `async with`."""
+    """Stores values for a while. Use it with `async with`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.looks: dict[int, asyncio.Task[Seats]] = {}
+        self.lookups: dict[int, asyncio.Task[Seats]] = {}
 
     async def __aenter__(self) -> Self:
         self.pool = ConnectionPool.from_url(
             self.url,
-            socket_timeout=PATIENCE_SECONDS,
-            socket_connect_timeout=PATIENCE_SECONDS,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
         )
         self.redis = Redis(connection_pool=self.pool)
         try:
             await self.redis.ping()
         except BaseException:
-            # Nobody else will: who fails to enter never exits.
+            # If __aenter__ raises, __aexit__ never runs.
             await self.pool.aclose()
             raise
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        # The pool was made here, so closing the client leaves it open.
+        # A lookup that goes on would open another connection.
+        lookups = [*self.lookups.values()]
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+        # Closing the client would leave a pool open that it was given.
         await self.pool.aclose()
 
     async def get(self, key: str) -> Seats:
         try:
             stored = await self.redis.get(key)
         except RedisError as error:
-            logger.warning("no answer from the cache: %s", error)
+            logger.warning("cannot read from Redis: %s", error)
             stored = None
         if stored is None:
-            raise KeyError(key)  # as a dict does: missing is no value
+            raise KeyError(key)  # like a dict: missing is not a value
         return json.loads(stored)
 
     async def set(self, key: str, seats: Seats) -> None:
@@ -66,7 +71,7 @@ class RedisCache:
         try:
             await self.redis.set(key, value, ex=KEEP_SECONDS)
         except RedisError as error:
-            logger.warning("not remembered: %s", error)
+            logger.warning("cannot store in Redis: %s", error)
 
 
 @asynccontextmanager
@@ -102,25 +107,25 @@ class ShowPage(BaseModel):
 
 @app.get("/shows/{show_id}")
 async def show_page(show_id: int, cache: Cache) -> ShowPage:
-    # Whoever comes while somebody is looking shares what is found.
-    look = cache.looks.get(show_id)
-    if look is None:
-        look = asyncio.create_task(seats_of(show_id, cache))
-        cache.looks[show_id] = look
-        look.add_done_callback(lambda _: cache.looks.pop(show_id))
-    # Shielded: a customer who gives up must not end the others' look.
-    seats = await asyncio.shield(look)
+    # There is no await between looking into the dict and adding to it.
+    lookup = cache.lookups.get(show_id)
+    if lookup is None:
+        lookup = asyncio.create_task(seats_of(show_id, cache))
+        cache.lookups[show_id] = lookup
+        lookup.add_done_callback(lambda _: cache.lookups.pop(show_id))
+    # If this request is cancelled, the others still need the task.
+    seats = await asyncio.shield(lookup)
     return ShowPage(show=show_id, free=seats)
 
 
 # ----------------------------------------------------------------------
-# The outside world. Leave it as it is: the tests put a stand-in in the
-# place of this function, by its name.
+# The outside world. Leave it as it is: the tests replace this function
+# by a stand-in of the same name.
 # ----------------------------------------------------------------------
 
 
 async def free_seats(show_id: int) -> Seats:
-    """Ask the database, which has to read every order for this."""
+    """Query the database, which has to read every order for this."""
     await asyncio.sleep(2)
     if show_id > 100:
         return None

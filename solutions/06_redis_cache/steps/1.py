@@ -1,4 +1,4 @@
-"""The box office: which seats are free, remembered in Redis.
+"""The box office: which seats are free, cached in Redis.
 
 Start it with `make lesson-06 run`, then open /docs.
 """
@@ -23,7 +23,7 @@ app = FastAPI(title="Box office")
 
 
 class RedisCache:
-    """Remembers values for a while. Use it with `async with`."""
+    """Stores values for a while. Use it with `async with`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -34,28 +34,28 @@ class RedisCache:
         try:
             await self.redis.ping()
         except BaseException:
-            # Nobody else will: who fails to enter never exits.
+            # If __aenter__ raises, __aexit__ never runs.
             await self.pool.aclose()
             raise
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        # The pool was made here, so closing the client leaves it open.
+        # Closing the client would leave a pool open that it was given.
         await self.pool.aclose()
 
-    # TODO 5: a page comes from the database when Redis is in trouble.
+    # TODO 5: if Redis fails, the page comes from the database.
     async def get(self, key: str) -> Seats:
         stored = await self.redis.get(key)
         return json.loads(stored) if stored else None
 
-    # TODO 3: "sold out" and "not on sale yet" are remembered, too;
-    #         nothing is ever stored without its time to expire.
+    # TODO 3: "sold out" and "not on sale yet" come from Redis as well,
+    #         and Redis never has a key without an expiry.
     async def set(self, key: str, seats: Seats) -> None:
         await self.redis.set(key, json.dumps(seats))
         await self.redis.expire(key, KEEP_SECONDS)
 
 
-# TODO 2: a thousand pages need no more connections than ten pages.
+# TODO 2: requests share connections instead of opening their own.
 async def get_cache() -> AsyncIterator[RedisCache]:
     async with RedisCache(REDIS_URL) as cache:
         yield cache
@@ -78,7 +78,7 @@ class ShowPage(BaseModel):
     free: Seats
 
 
-# TODO 4: when twenty customers miss at once, one of them computes.
+# TODO 4: if twenty requests miss at the same time, one query is made.
 @app.get("/shows/{show_id}")
 async def show_page(show_id: int, cache: Cache) -> ShowPage:
     seats = await seats_of(show_id, cache)
@@ -86,13 +86,13 @@ async def show_page(show_id: int, cache: Cache) -> ShowPage:
 
 
 # ----------------------------------------------------------------------
-# The outside world. Leave it as it is: the tests put a stand-in in the
-# place of this function, by its name.
+# The outside world. Leave it as it is: the tests replace this function
+# by a stand-in of the same name.
 # ----------------------------------------------------------------------
 
 
 async def free_seats(show_id: int) -> Seats:
-    """Ask the database, which has to read every order for this."""
+    """Query the database, which has to read every order for this."""
     await asyncio.sleep(2)
     if show_id > 100:
         return None

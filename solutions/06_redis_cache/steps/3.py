@@ -1,4 +1,4 @@
-"""The box office: which seats are free, remembered in Redis.
+"""The box office: which seats are free, cached in Redis.
 
 Start it with `make lesson-06 run`, then open /docs.
 """
@@ -22,7 +22,7 @@ Seats = list[str] | None
 
 
 class RedisCache:
-    """Remembers values for a while. Use it with `async with`."""
+    """Stores values for a while. Use it with `async with`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -33,20 +33,20 @@ class RedisCache:
         try:
             await self.redis.ping()
         except BaseException:
-            # Nobody else will: who fails to enter never exits.
+            # If __aenter__ raises, __aexit__ never runs.
             await self.pool.aclose()
             raise
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        # The pool was made here, so closing the client leaves it open.
+        # Closing the client would leave a pool open that it was given.
         await self.pool.aclose()
 
-    # TODO 5: a page comes from the database when Redis is in trouble.
+    # TODO 5: if Redis fails, the page comes from the database.
     async def get(self, key: str) -> Seats:
         stored = await self.redis.get(key)
         if stored is None:
-            raise KeyError(key)  # as a dict does: missing is no value
+            raise KeyError(key)  # like a dict: missing is not a value
         return json.loads(stored)
 
     async def set(self, key: str, seats: Seats) -> None:
@@ -84,7 +84,7 @@ class ShowPage(BaseModel):
     free: Seats
 
 
-# TODO 4: when twenty customers miss at once, one of them computes.
+# TODO 4: if twenty requests miss at the same time, one query is made.
 @app.get("/shows/{show_id}")
 async def show_page(show_id: int, cache: Cache) -> ShowPage:
     seats = await seats_of(show_id, cache)
@@ -92,13 +92,13 @@ async def show_page(show_id: int, cache: Cache) -> ShowPage:
 
 
 # ----------------------------------------------------------------------
-# The outside world. Leave it as it is: the tests put a stand-in in the
-# place of this function, by its name.
+# The outside world. Leave it as it is: the tests replace this function
+# by a stand-in of the same name.
 # ----------------------------------------------------------------------
 
 
 async def free_seats(show_id: int) -> Seats:
-    """Ask the database, which has to read every order for this."""
+    """Query the database, which has to read every order for this."""
     await asyncio.sleep(2)
     if show_id > 100:
         return None

@@ -346,6 +346,19 @@ async def test_a_venue_that_failed_is_not_reported_as_late(
         )
 
     venues.close()
+    for venue in PRICES["Hamlet"]:
+        venues.at(venue).fail(ConnectionError("connection refused"))
+    cleo = exchange(app, "GET", "/shows/Hamlet/quotes")
+    await clock.advance(MOMENT)
+    await responds(cleo)
+    nothing = (200, {}, [], sorted(PRICES["Hamlet"]))
+    assert got(cleo, "prices", "late", "failed") == nothing, (
+        f"All five venues refused the connection. Cleo got {told(cleo)}. "
+        'Expected: 200, with no prices and the five venues under "failed". No venue is '
+        "late."
+    )
+
+    venues.close()
     await venues.answer("Bijou", "Corso", "Dome", "Eden")
     eve = exchange(app, "GET", "/shows/Hamlet/quotes")
     await becomes(lambda: venues.in_flight() == ["Apollo"])

@@ -53,6 +53,8 @@ NO_PRIMARY = "MASTERDOWN Link with MASTER is down"
 
 # Nothing is under way if nothing has moved for so many turns of the event loop.
 QUIET_TURNS = 40
+# A task that runs in every turn, but does nothing else for so many turns, is polling.
+POLLING_TURNS = 1_000
 # How many times the clock is moved while some time passes.
 MOST_STEPS = 20
 # How often a slow thread or a slow Redis is given another chance: about three seconds.
@@ -116,7 +118,6 @@ class Door:
         self._responds.set()
         self._connections: set[_Connection] = set()
         self._connecting = 0
-        self._traffic = 0
         self._threads = ThreadPool()
         self._server: asyncio.Server | None = None
         self._port = 0
@@ -177,20 +178,24 @@ class Door:
         vars(asyncio.get_running_loop()).pop("create_connection", None)
 
     async def quiet(self) -> None:
-        """Wait until nothing is under way: no command, no thread, no other work."""
-        turns, traffic = 0, self._traffic
+        """Wait until nothing is under way: no command, no thread, no other task."""
+        loop = _manual_loop()
+        quiet = polling = 0
         for _ in range(PATIENCE):
+            scheduled, outside = loop.scheduled, loop.outside
             await asyncio.sleep(0)
             waiting = self._connecting or any(it.pending for it in self._connections)
             if waiting or self._threads.busy:
                 time.sleep(0.0002)  # noqa: ASYNC251 -- threads and Redis need the processor
-                turns = 0
-            elif traffic != self._traffic:
-                turns, traffic = 0, self._traffic
+                quiet = polling = 0
+            elif loop.outside != outside:
+                quiet = polling = 0
+            elif loop.scheduled > scheduled + 1:  # more than this task
+                quiet, polling = 0, polling + 1
             else:
-                turns += 1
-                if turns >= QUIET_TURNS:
-                    return
+                quiet += 1
+            if quiet >= QUIET_TURNS or polling >= POLLING_TURNS:
+                return
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -215,7 +220,6 @@ class Door:
             pass
         finally:
             self._connections.discard(connection)
-            self._traffic += 1
             back.cancel()
             redis.close()
             writer.close()
@@ -223,7 +227,6 @@ class Door:
     async def _pass_on(
         self, command: bytes, connection: _Connection, redis: asyncio.StreamWriter
     ) -> None:
-        self._traffic += 1
         name = command.split(b"\r\n")[2].decode().upper()
         words, refuses = self._refusal
         if words or self.before_reply or connection.is_broken:
@@ -253,12 +256,17 @@ class Door:
                     await self.before_reply()
                 connection.writer.write(connection.instead or reply)
                 connection.instead = b""
-                self._traffic += 1
                 if not reply.startswith(b">"):  # not a reply, but a push
                     connection.pending = max(0, connection.pending - 1)
                     connection.replied.set()
         connection.pending = 0
         connection.writer.close()
+
+
+def _manual_loop() -> ManualClockLoop:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ManualClockLoop)
+    return loop
 
 
 async def _command(reader: asyncio.StreamReader) -> bytes:
@@ -403,14 +411,15 @@ class BoxOffice:
         The clock goes from one timer to the next, in steps that are not too short for
         an app that polls.
         """
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, ManualClockLoop)
+        loop = _manual_loop()
         start = loop.time()
         await self.door.quiet()
         while not until() and loop.time() < start + seconds:
             timer = loop.next_timer() or start + seconds
             soonest = loop.time() + seconds / MOST_STEPS
+            before = loop.time()
             loop.move_to(min(max(timer, soonest), start + seconds))
+            await self._age_what_redis_keeps(loop.time() - before)
             await self.door.quiet()
         return round(loop.time() - start, 3)
 
@@ -424,6 +433,12 @@ class BoxOffice:
     def forget_errors(self) -> None:
         """Do not report an exception that the test itself has caused."""
         self.app.errors.clear()
+
+    async def _age_what_redis_keeps(self, seconds: float) -> None:
+        """Let every key that has an expiry expire earlier: Redis has its own clock."""
+        for key, left in (await self.milliseconds_left()).items():
+            if left >= 0:
+                await self.redis.admin.pexpire(key, left - round(seconds * 1_000))
 
     async def milliseconds_left(self) -> dict[str, int]:
         """Return how long each key in Redis will live; -1 means forever."""

@@ -86,13 +86,14 @@ def send(
 ) -> Exchange:
     """Start a request from *address*, through *proxies*, with *forged* headers.
 
-    The first proxy appends to the last line of X-Forwarded-For, as nginx does. The
-    others add a line of their own, as HAProxy does.
+    The balancer appends to the last line of X-Forwarded-For, as nginx does. The cache
+    adds a line of its own, as HAProxy does.
     """
     headers = list(forged)
     *seen, peer = (address, *proxies)
-    for number, each in enumerate(seen):
-        if number == 0 and headers and headers[-1][0] == "X-Forwarded-For":
+    for each, proxy in zip(seen, proxies, strict=True):
+        appends = proxy == BALANCER and headers
+        if appends and headers[-1][0] == "X-Forwarded-For":
             headers[-1] = ("X-Forwarded-For", f"{headers[-1][1]}, {each}")
         else:
             headers.append(("X-Forwarded-For", each))
@@ -131,8 +132,13 @@ async def guess(
     return await visit(app, "POST", path, address, proxies, forged)
 
 
-async def crowd(app: RunningApp, addresses: Iterable[str]) -> None:
-    """Ask for seats once from each of *addresses*; the responses do not matter."""
+async def crowd(
+    app: RunningApp,
+    addresses: Iterable[str],
+    method: str = "GET",
+    path: str = "/shows/1/seats",
+) -> None:
+    """Call once from each of *addresses*; the responses do not matter."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -143,8 +149,8 @@ async def crowd(app: RunningApp, addresses: Iterable[str]) -> None:
     for address in addresses:
         scope = {
             "type": "http",
-            "method": "GET",
-            "path": "/shows/1/seats",
+            "method": method,
+            "path": path,
             "query_string": b"",
             "headers": [],
             "client": (address, 40_000),
@@ -155,7 +161,8 @@ async def crowd(app: RunningApp, addresses: Iterable[str]) -> None:
 
 def forgeries(separate_line: bool) -> list[Headers]:
     """Return what a scalper writes into the headers of five calls, one list a call."""
-    made_up = ["198.51.100.1", BALANCER, "unknown, ,\xe9", "", "198.51.100.2, 10.0.0.2"]
+    many = ", ".join(f"198.51.100.{n}" for n in range(60))
+    made_up = [many, BALANCER, "unknown, ,\xe9", "", "198.51.100.2, 10.0.0.2"]
     names = ("X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP")
     return [
         [
@@ -206,14 +213,15 @@ def in_memory() -> Iterator[Collection[object]]:
     gc.collect()
     cache = type(lru_cache(int))
     holders = gc.get_objects()
-    seen = {
+    hidden = {
         id(entry)
         for each in holders
         if isinstance(each, cache) and each.cache_parameters()["maxsize"]
         for entry in (each, *gc.get_referents(each))
     }
+    seen = set(hidden)
     for each in holders:
-        if id(each) in seen:
+        if id(each) in hidden:
             continue
         held = gc.get_referents(each)
         yield held
@@ -234,7 +242,7 @@ class TwoWorkers:
     proxy: RedisProxy
     redis: RedisServer
 
-    async def pass_seconds(self, passed: int) -> None:
+    async def pass_seconds(self, passed: float) -> None:
         """Let time pass for both workers, and for every key that will expire."""
         for app in (self.first, self.second):
             moment = app.module.now() + passed
@@ -242,7 +250,8 @@ class TwoWorkers:
         for key in await self.redis.keys():
             left = await self.redis.admin.pttl(key)
             if left > 0:
-                await self.redis.admin.pexpire(key, left - 1000 * passed)
+                begun = -(-left // 1000) * 1000  # without the real time since then
+                await self.redis.admin.pexpire(key, int(begun - 1000 * passed))
 
     async def endless_counts(self) -> list[str]:
         """Return the keys in Redis that never expire."""

@@ -14,6 +14,7 @@ from workshop.testing import (
     exchange,
     settle,
 )
+from workshop.testing.time.clock import ManualClockLoop
 
 APP = '''
 import asyncio
@@ -75,6 +76,23 @@ async def test_time_stands_still_until_it_is_advanced(clock: Clock) -> None:
     await clock.advance(0.001)
     assert sleeping.done()
     assert clock.now == pytest.approx(0.001)
+
+
+async def test_a_task_that_acts_in_the_background_is_seen(clock: Clock) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ManualClockLoop)
+
+    async def scheduled_meanwhile() -> int:
+        before = loop.scheduled
+        await asyncio.sleep(0)
+        return loop.scheduled - before
+
+    alone = await scheduled_meanwhile()
+    acting = asyncio.create_task(settle(5))
+    with_another = await scheduled_meanwhile()
+    await acting
+
+    assert (alone, with_another) == (1, 2)
 
 
 async def test_timers_fire_in_order_each_at_its_own_time(clock: Clock) -> None:

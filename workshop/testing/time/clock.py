@@ -35,10 +35,17 @@ class _PatientSelector(selectors.DefaultSelector):
 
 
 class ManualClockLoop(WatchedLoop, asyncio.SelectorEventLoop):
-    """A loop whose time is a number that only `Clock.advance` changes."""
+    """A loop whose time is a number that only `Clock.advance` changes.
+
+    Attributes:
+        scheduled: how many callbacks have been made ready to run. A task that waits
+            for the loop's next turn adds one in each turn.
+
+    """
 
     def __init__(self) -> None:
         """Start at `START`."""
+        self.scheduled = 0
         self._now = START
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         super().__init__(_PatientSelector())
@@ -46,6 +53,13 @@ class ManualClockLoop(WatchedLoop, asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the loop's time."""
         return self._now
+
+    def call_soon(  # type: ignore[override]  # passed on as they are
+        self, *args: Any, **options: Any
+    ) -> asyncio.Handle:
+        """Count a callback that runs in the next turn."""
+        self.scheduled += 1
+        return super().call_soon(*args, **options)
 
     def call_at(  # type: ignore[override]  # passed on as they are
         self, when: float, callback: Callable[..., object], *args: Any, **options: Any

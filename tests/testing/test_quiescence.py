@@ -1,8 +1,10 @@
 """Detecting that nothing outside the loop can act any more."""
 
 import asyncio
+import hashlib
 import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from workshop.testing import Gate, settle
-from workshop.testing.sync.quiescence import is_quiescent
+from workshop.testing.sync.quiescence import is_quiescent, threads_are_asleep
 from workshop.testing.time.event_loop import owner
 
 Begin = Callable[[Callable[[], object]], threading.Thread]
@@ -126,3 +128,21 @@ async def test_an_app_with_a_timer_is_not_quiescent() -> None:
 
     timer.cancel()
     assert is_quiescent(loop)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_threads_that_wait_are_asleep_and_those_that_compute_are_not() -> None:
+    jobs: queue.Queue[int] = queue.Queue()
+    thread = threading.Thread(
+        target=lambda: hashlib.pbkdf2_hmac("sha256", b"", b"", jobs.get()), daemon=True
+    )
+    thread.start()
+
+    waited = any(threads_are_asleep() for _ in range(100_000))
+    jobs.put(300_000)
+    computed = False
+    while thread.is_alive() and not computed:
+        computed = not threads_are_asleep()
+    thread.join()
+
+    assert (waited, computed) == (True, True)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from workshop.testing.reporting.failures import ENDED_IT, AppExit, Stalled
-from workshop.testing.sync.quiescence import is_quiescent
+from workshop.testing.sync.quiescence import is_quiescent, threads_are_asleep
 from workshop.testing.time.debugging import is_at_prompt
 from workshop.testing.time.event_loop import outside_seen
 from workshop.testing.time.limits import end
@@ -23,6 +23,9 @@ SILENCE_SECONDS = 2.0
 STOPPED_SECONDS = 0.5
 # How many pauses they must have had if it can be seen that all of them only wait.
 PAUSES = 200
+# And how many are enough if, after each of the last ones, the operating system says too
+# that all threads sleep.
+CALM_PAUSES = 15
 
 
 async def until_stalled(
@@ -80,11 +83,11 @@ async def wait_until_idle(
 
     Stopped means: not for *cycles* turns of the loop and, if threads or sockets have
     ever taken part, not for two seconds either. It returns earlier if nothing outside
-    of the loop can act any more; see `is_quiescent`.
+    of the loop can act any more; see `is_quiescent` and `threads_are_asleep`.
     """
     loop = asyncio.get_running_loop()
     seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()
-    pauses, looked = 0, since
+    pauses, calm, looked = 0, 0, since
     while not until():
         await asyncio.sleep(0)
         now = _moment(loop, progress)
@@ -93,17 +96,20 @@ async def wait_until_idle(
             since = looked
         if now != seen:
             seen, remaining, since = now, cycles, time.monotonic()
-            pauses = 0
+            pauses = calm = 0
         remaining -= 1
         if remaining <= 0:
             if not outside_seen(loop) or time.monotonic() - since >= SILENCE_SECONDS:
                 return
-            if pauses and pauses % PAUSES == 0 and is_quiescent(loop):
+            known_to_be_calm = calm >= CALM_PAUSES
+            perhaps_calm = pauses and pauses % PAUSES == 0
+            if (known_to_be_calm or perhaps_calm) and is_quiescent(loop):
                 return
             pauses += 1
             # Give the processor to the threads we wait for. A timer of the loop
             # would not do: under a manual clock it never fires.
             time.sleep(0.001)  # noqa: ASYNC251 -- the pause is for other threads
+            calm = calm + 1 if threads_are_asleep() else 0
 
 
 def _moment(

@@ -12,6 +12,7 @@ import linecache
 import re
 import sys
 import threading
+from pathlib import Path
 from types import CodeType, FrameType
 
 from workshop.private_apis.event_loop import context_of, timers_of
@@ -22,6 +23,9 @@ from workshop.testing.time.watchdog import Watchdog
 # A thread at such a line continues only when another thread gives it something. It has
 # no timeout after which it would continue by itself.
 _WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
+_TASKS = Path("/proc/self/task")
+# After the name of the program, which may contain anything.
+_STATE = re.compile(rb".*\) (\w) ", re.DOTALL)
 _HELD: frozenset[CodeType] = frozenset({Latch.wait.__code__})
 
 
@@ -36,6 +40,27 @@ def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
         and not _has_timer_of_an_app(loop)
         and _threads_are_parked(loop)
     )
+
+
+def threads_are_asleep() -> bool:
+    """Return whether the operating system says that all other threads sleep.
+
+    A thread that has just been given something still stands at the line where it
+    waited for it, but the system has marked it as runnable. False also means: unknown,
+    because only Linux tells.
+    """
+    if not _TASKS.is_dir():
+        return False
+    here = str(threading.get_native_id())
+    try:
+        states = [
+            _STATE.search((task / "stat").read_bytes())
+            for task in _TASKS.iterdir()
+            if task.name != here
+        ]
+    except OSError:
+        return False  # a thread has ended just now
+    return all(state is not None and state[1] == b"S" for state in states)
 
 
 def _has_timer_of_an_app(loop: WatchedLoop) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -121,3 +123,12 @@ def test_a_group_of_verbs_lists_its_subcommands() -> None:
     page = command_line_page({"progress": group}, [Verb("progress", "")])
 
     assert "| `export` | Write it to a file. |" in page
+
+
+def test_verbs_for_which_griffe_is_not_installed_do_not_import_it() -> None:
+    modules = ", ".join(
+        f"workshop.{it}" for it in ("check", "cli.app", "cli.author", "cli.pictures")
+    )
+    code = f"import sys; sys.modules['griffe'] = None; import {modules}"
+
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-import griffe
-
 if TYPE_CHECKING:
     import click
+    import griffe
+
+    # Only authors have griffe installed, so it is imported where it is used.
+    _Documented = griffe.Object | griffe.Alias
 
 _DOUBLED = re.compile(r"``(.+?)``", re.DOTALL)
 _SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
-_Documented = griffe.Object | griffe.Alias
 
 
 class SpokenVerb(Protocol):
@@ -115,6 +116,8 @@ def package_page(package: Path) -> str:
 
 def fixtures_page(plugin: Path) -> str:
     """Return the part that documents the fixtures of the pytest plugin *plugin*."""
+    import griffe
+
     lines = ["| fixture | what a test gets |", "| --- | --- |"]
     module = griffe.visit(
         plugin.stem, filepath=plugin, code=plugin.read_text(encoding="utf-8")
@@ -128,18 +131,20 @@ def fixtures_page(plugin: Path) -> str:
 
 def _named(name: str, module: griffe.Object) -> _Documented:
     """Return what *module* calls *name*: not the submodule that has the same name."""
-    found = cast(_Documented, module[name])
-    return cast(_Documented, found[name]) if found.is_module else found
+    found = cast("_Documented", module[name])
+    return cast("_Documented", found[name]) if found.is_module else found
 
 
 def _load(package: Path) -> griffe.Object:
     """Parse *package*, a folder below the one that imports start from."""
+    import griffe
+
     root = package.parents[1]
     name = ".".join(package.relative_to(root).parts)
     loader = griffe.GriffeLoader(search_paths=[root], allow_inspection=False)
     loaded = loader.load(name, try_relative_path=False)
     loader.resolve_aliases(external=False)
-    return cast(griffe.Object, loaded)
+    return cast("griffe.Object", loaded)
 
 
 def _class(it: _Documented) -> Iterator[str]:
@@ -182,9 +187,11 @@ def _function(it: _Documented, heading: str, of: str = "") -> Iterator[str]:
 
 def _arguments(it: _Documented, *, skip: int) -> str:
     """Return the arguments of *it* without types: names and defaults."""
+    import griffe
+
     words: list[str] = []
     keywords = False
-    for parameter in list(cast(griffe.Function, it).parameters)[skip:]:
+    for parameter in list(cast("griffe.Function", it).parameters)[skip:]:
         match parameter.kind:
             case griffe.ParameterKind.var_positional:
                 keywords = True

@@ -23,8 +23,8 @@ SILENCE_SECONDS = 2.0
 STOPPED_SECONDS = 0.5
 # How many pauses they must have had if it can be seen that all of them only wait.
 PAUSES = 200
-# And how many are enough if, after each of the last ones, the operating system says too
-# that all threads sleep.
+# How many of them take a millisecond if, after each of the last ones, the operating
+# system says too that all threads sleep. The others are only turns of the loop.
 CALM_PAUSES = 15
 
 
@@ -87,7 +87,7 @@ async def wait_until_idle(
     """
     loop = asyncio.get_running_loop()
     seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()
-    pauses, calm, looked = 0, 0, since
+    pauses, calm, hasty, looked = 0, 0, True, since
     while not until():
         await asyncio.sleep(0)
         now = _moment(loop, progress)
@@ -101,11 +101,14 @@ async def wait_until_idle(
         if remaining <= 0:
             if not outside_seen(loop) or time.monotonic() - since >= SILENCE_SECONDS:
                 return
-            known_to_be_calm = calm >= CALM_PAUSES
-            perhaps_calm = pauses and pauses % PAUSES == 0
-            if (known_to_be_calm or perhaps_calm) and is_quiescent(loop):
-                return
+            if pauses and pauses % PAUSES == 0:
+                still = calm < CALM_PAUSES or threads_are_asleep()
+                if still and is_quiescent(loop):
+                    return
+                hasty = False
             pauses += 1
+            if hasty and calm >= CALM_PAUSES:
+                continue  # the threads have had their time, and only wait
             # Give the processor to the threads we wait for. A timer of the loop
             # would not do: under a manual clock it never fires.
             time.sleep(0.001)  # noqa: ASYNC251 -- the pause is for other threads

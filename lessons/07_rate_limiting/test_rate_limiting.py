@@ -162,6 +162,7 @@ async def test_old_customers_are_removed_from_memory(
                 await guess(app, f"198.18.3.{number}")
             others = [f"203.0.113.{number}" for number in range(100, 200)]
             texts: set[str] = set()
+            after: list[dict[int, int]] = []
             for number in range(2):
                 await crowd(app, (f"198.18.0.{number}{last}" for last in range(10)))
                 # A sweep may still hold the customer that it removed last: no scalper.
@@ -170,7 +171,7 @@ async def test_old_customers_are_removed_from_memory(
                 await crowd(app, others)
                 await crowd(app, others, "POST", "/presale/sesame")
                 texts |= remembered("198.18.")
-            after = sizes_in_memory()
+                after.append(sizes_in_memory())
 
     assert statuses == [200, 429], (
         f"Ann was served once at 0 s and twice at 8 s. At 10.5 s {MANY} others came. "
@@ -188,7 +189,8 @@ async def test_old_customers_are_removed_from_memory(
         f"contained the addresses of {once}, {often}, {blocked} and {guessed} of them. "
         "Expected: none. An entry that is older than the window is removed."
     )
-    grown = max(size - before.get(each, size) for each, size in after.items())
+    # In both rounds: another container may have got the identity of one that is gone.
+    grown = max(min(it.get(each, 0) for it in after) - before[each] for each in before)
     assert grown < 300, (
         f"{MANY} scalpers came, and an hour later 100 other customers. The memory "
         f"contains no address of a scalper, but one container in it has {grown} more "

@@ -16,7 +16,15 @@ the test puts the event loop's clock forward.
 
 import pytest
 
-from workshop.testing import Clock, Database, Gate, RunningApp, Serve, fail_after
+from workshop.testing import (
+    Clock,
+    Database,
+    Gate,
+    RunningApp,
+    Serve,
+    fail_after,
+    when_idle,
+)
 
 from .world import (
     Sale,
@@ -428,7 +436,7 @@ async def test_a_slow_reader_holds_no_connection(
     # So many that a generator which runs ahead of the network has to wait.
     await system.sells(*(Sale(n, f"A{n}") for n in range(21, 41)))
     await until(lambda: tunnel.count == 3)
-    assert await until(lambda: database.out == 0), (
+    assert await when_idle(lambda: database.out) == 0, (
         "20 seats had been sold when three passengers opened the board, and then A21 "
         "to A40 were sold. Their train is in a tunnel, and their networks stopped at "
         f"A1, A20 and A21. Database connections in use meanwhile: {database.out}. "

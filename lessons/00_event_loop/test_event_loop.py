@@ -3,7 +3,7 @@
 Step 1 (reports) and step 2 (seat maps): `test_ping_answers_while_…` proves that the
 event loop is free, the second test that requests at the same time get their own
 results, and the third that an error does not affect later requests.
-Step 3 (exports): /health answers although the thread pool is full, the number of
+Step 3 (exports): /health responds although the thread pool is full, the number of
 exports at once has a limit, every venue gets its file, and errors release their place.
 Step 4 (refunds): the entry comes before the confirmation, also for refunds at the same
 time, for errors, and for a slow audit book.
@@ -72,12 +72,12 @@ async def test_ping_answers_while_a_report_is_waiting(
     assert venue.held is None, (
         "A manager asked for a report. Until the venue had answered, the event loop "
         "was blocked and the turnstiles stayed shut. "
-        "Expected: /ping answers while the report is still waiting."
+        "Expected: /ping responds while the report is still waiting."
     )
     blocked = (
         "A manager asked for a report. The venue was asked in another thread, but the "
         "event loop was blocked until that thread was done. "
-        "Expected: /ping answers while the report is still waiting."
+        "Expected: /ping responds while the report is still waiting."
     )
     await settle()
     assert venue.waiting > 0, blocked
@@ -194,12 +194,12 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
     assert pen.held is None, (
         "A customer opened a seat map. Until the last seat was drawn, the event loop "
         "was blocked and the turnstiles stayed shut. "
-        "Expected: /ping answers while the map is still being drawn."
+        "Expected: /ping responds while the map is still being drawn."
     )
     blocked = (
         "A customer opened a seat map. It was drawn in another thread or process, but "
         "the event loop was blocked until the drawing was done. "
-        "Expected: /ping answers while the map is still being drawn."
+        "Expected: /ping responds while the map is still being drawn."
     )
     await settle()
     assert pen.waiting > 0, blocked
@@ -330,12 +330,12 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
     assert archive.held is None, (
         "A venue asked for an export. Until the file was written, the event loop was "
         "blocked and /health was silent. "
-        "Expected: /health answers while exports are being written."
+        "Expected: /health responds while exports are being written."
     )
     blocked = (
         "Venues asked for exports. They were written in other threads, but the event "
         "loop was blocked until those threads were done. "
-        "Expected: /health answers while exports are being written."
+        "Expected: /health responds while exports are being written."
     )
     for show in range(1, threads):
         await settle(3)
@@ -347,7 +347,7 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
     assert health.done() or pool_of_25.waiting == 0, (
         f"Exports took all {threads} threads of the pool, and /health waited in the "
         "queue behind them. The load balancer got no response and restarted the "
-        "server. Expected: /health answers, however many exports are being written."
+        "server. Expected: /health responds, however many exports are being written."
     )
     response = await health
     assert archive.waiting > 0, blocked

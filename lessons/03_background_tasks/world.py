@@ -165,16 +165,16 @@ async def happens(true: Callable[[], bool], clock: Clock | None = None) -> bool:
     that is moved by hand. A busy machine may need twice as long.
     """
     for _ in range(3 if clock else 2):
-        with contextlib.suppress(TimeLimitExceeded):
-            await fail_after(wait_until_idle(lambda: None, until=true), never="")
+        await idle(until=true)
         if clock and not true():
             await clock.advance(2)
     return true()
 
 
-async def idle() -> None:
-    """Wait until the app can do nothing more, or for a few seconds."""
-    await happens(lambda: False)
+async def idle(until: Callable[[], bool] = lambda: False) -> None:
+    """Wait until the app can do nothing more, or for three seconds."""
+    with contextlib.suppress(TimeLimitExceeded):
+        await fail_after(wait_until_idle(lambda: None, until=until), never="")
 
 
 async def arrives(gate: Gate, clock: Clock | None = None) -> bool:
@@ -277,7 +277,7 @@ async def closes_early(
 
     for _ in range(3 if clock else 0):
         await clock.advance(300)
-    await happens(closed)
+    await idle(until=closed)
     return closed()
 
 

@@ -258,11 +258,6 @@ class TwoWorkers:
         keys = await self.redis.keys()
         return [key for key in keys if await self.redis.admin.pttl(key) == -1]
 
-    async def times_asked(self) -> int:
-        """Return how often Redis was asked for its own time, which stands still."""
-        statistics = await self.redis.admin.info("commandstats")
-        return int(statistics.get("cmdstat_time", {}).get("calls", 0))
-
 
 @asynccontextmanager
 async def two_workers(run_app: RunApp, redis: RedisServer) -> AsyncIterator[TwoWorkers]:

@@ -105,7 +105,7 @@ HOSTILE: dict[str, tuple[str, Verdict, str]] = {
     "an await that never ends": (
         handler("await asyncio.Event().wait()", "import asyncio"),
         Verdict.FAILED,
-        "never answered",
+        "never got a response",
     ),
     "a flood of output": (
         handler("while True: print('seat ' * 1000)"),

@@ -1,12 +1,14 @@
 """Detecting that nothing outside the loop can act any more."""
 
 import asyncio
+import gc
 import hashlib
 import queue
 import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -76,6 +78,17 @@ async def test_a_thread_that_waits_for_a_queue_or_an_event_is_quiescent(
     go.set()
 
 
+async def test_a_thread_that_waits_for_another_one_is_quiescent(begin: Begin) -> None:
+    go = threading.Event()
+    other = begin(go.wait)
+    begin(other.join)
+
+    assert eventually_quiescent()
+    begin(lambda: other.join(60))
+    assert never_quiescent()
+    go.set()
+
+
 async def test_a_thread_that_waits_at_a_gate_is_quiescent(begin: Begin) -> None:
     with Gate("the report") as gate:
         begin(gate.blocking)
@@ -102,21 +115,58 @@ async def test_a_thread_that_works_or_will_wake_by_itself_is_not(begin: Begin) -
     patience.set()
 
 
-async def test_a_connection_within_the_loop_is_quiescent_others_are_not() -> None:
+async def test_a_connection_within_the_loop_is_quiescent() -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    loop = asyncio.get_running_loop()
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
         _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        assert is_quiescent(asyncio.get_running_loop())
         writer.close()
         await settle()
-        assert is_quiescent(loop)
 
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
-        _, writer = await asyncio.open_connection(*stranger.getsockname())
+
+async def test_a_server_elsewhere_is_quiescent_once_it_has_answered() -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        reader, writer = await asyncio.open_connection(*server.getsockname())
+        peer, _ = server.accept()
+        looks = [is_quiescent(loop)]
+        for question in (b"first", b"second"):
+            writer.write(question)
+            looks.append(is_quiescent(loop))
+            peer.sendall(b"answer")
+            await reader.read(100)
+            looks.append(is_quiescent(loop))
+        writer.writelines([b"never ", b"answered"])
+        looks.append(is_quiescent(loop))
         writer.close()
-    assert not is_quiescent(loop)
+        peer.close()
+
+    assert looks == [False, False, True, False, True, False]
+    assert is_quiescent(loop)
+
+
+async def test_a_connection_that_fails_or_a_process_is_never_quiescent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
+
+    assert not is_quiescent(asyncio.get_running_loop())
+
+
+async def test_a_connection_to_a_server_elsewhere_is_not_kept_alive() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        reader, writer = await asyncio.open_connection(*server.getsockname())
+        forgotten = weakref.ref(writer.transport)
+        writer.close()
+        await writer.wait_closed()
+        del reader, writer
+        await settle()
+        gc.collect()
+
+    assert forgotten() is None
 
 
 async def test_an_app_with_a_timer_is_not_quiescent() -> None:
@@ -128,6 +178,15 @@ async def test_an_app_with_a_timer_is_not_quiescent() -> None:
 
     timer.cancel()
     assert is_quiescent(loop)
+
+
+@pytest.mark.usefixtures("clock")
+async def test_under_a_manual_clock_a_timer_changes_nothing() -> None:
+    token = owner.set(object())
+    asyncio.get_running_loop().call_later(60, int)
+    owner.reset(token)
+
+    assert is_quiescent(asyncio.get_running_loop())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")

@@ -71,3 +71,14 @@ async def test_a_client_for_each_request_uses_one_connection_each(
         await client.get("/each")
 
     assert (await redis.connections_received(), len(await redis.clients())) == (5, 0)
+
+
+async def test_it_is_counted_how_often_a_command_was_executed(
+    redis: RedisServer,
+) -> None:
+    before = await redis.executed("TIME")
+    await redis.admin.time()
+    await redis.admin.time()
+
+    assert before is not None
+    assert await redis.executed("TIME") == before + 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import Any, TypeVar
@@ -18,10 +20,16 @@ class ObservedLoop(asyncio.BaseEventLoop):
 
     Attributes:
         outside: how often something outside of the loop has taken part.
+        last_read: by file descriptor, what `outside` was when data last came from it.
 
     """
 
     outside = 0
+
+    def __init__(self, *args: Any) -> None:
+        """Make the loop that this is mixed into, with *args*."""
+        self.last_read: dict[int, int] = {}
+        super().__init__(*args)
 
     def stops_for(self, error: BaseException) -> bool:
         """Return whether *error*, raised by a task or a callback, stops the loop."""
@@ -29,7 +37,10 @@ class ObservedLoop(asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: list[Any]) -> None:
         # Each response of a server counts, not only the first connection to it.
-        self.outside += len(event_list)
+        for key, mask in event_list:
+            self.outside += 1
+            if mask & selectors.EVENT_READ:
+                self.last_read[key.fd] = self.outside
         super()._process_events(event_list)  # type: ignore[misc]  # not in typeshed
 
     def _run_once(self) -> None:
@@ -40,6 +51,29 @@ class ObservedLoop(asyncio.BaseEventLoop):
         except (SystemExit, KeyboardInterrupt) as error:
             if self.stops_for(error):
                 raise
+
+
+def ready_callbacks(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how many callbacks *loop* will run before it looks for events again.
+
+    The callback that asks does not count. So 0 means that everything else waits for a
+    timer, a thread or a connection.
+    """
+    return len(loop._ready)  # type: ignore[attr-defined]
+
+
+def await_events(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    """Block this thread until *loop* has an event to process, or for *seconds*.
+
+    Nothing of the loop runs meanwhile. Where the system cannot look at events without
+    taking them, which is so on Windows, it just lets the seconds pass.
+    """
+    selector = getattr(loop, "_selector", None)
+    if isinstance(selector, selectors.DefaultSelector):
+        # Not a method of a subclass, which may have an idea of time of its own.
+        selectors.DefaultSelector.select(selector, seconds)
+    else:
+        time.sleep(seconds)
 
 
 def timers_of(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:

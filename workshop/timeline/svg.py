@@ -12,7 +12,7 @@ import hashlib
 import html
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workshop.terminal.control_codes import plain
 from workshop.timeline.fold import fold
@@ -222,10 +222,12 @@ def _draw_panel(page: _Page, name: str, timeline: Timeline, scale: Scale) -> Non
     top = page.y + 22
     bottom = top + layout.row + sum(heights)
     y = top + layout.row
+    bands = ""
     for number, height in enumerate(heights):
         if number % 2 == 0:
-            page.add(_rect("band", 0, y, layout.width, height))
+            bands += f"M0 {_n(y)}h{_n(layout.width)}v{_n(height)}H0z"
         y += height
+    page.add(f'<path class="band" d="{bands}"/>')
     lines = ""
     for moment, label in scale.ticks(layout.ticks):
         x = _n(scale.at(moment))
@@ -315,7 +317,8 @@ def _draw_name(page: _Page, name: str, end: str, kind: str) -> None:
 def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
     labels: list[str] = []
     on_top: list[str] = []
-    for group in _visible(lane.spans, scale):
+    ticks = ""
+    for group in _visible(_joined(lane.spans), scale):
         first, last = group[0], group[-1]
         # A span at the very end is drawn before it, so that it is in the picture.
         left = min(scale.at(first.start), scale.at(scale.duration) - _LEAST)
@@ -327,6 +330,10 @@ def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
             page.add(_with_title(_filled(bar, "dense"), f"{lane.name} {many}".strip()))
             continue
         page.states.add(first.state)
+        if first.state is State.RUNNING and width <= _LEAST:
+            # Too narrow for a hover text, and often many: one path for all of them.
+            ticks += f"M{_n(left)} {_n(middle - 9)}h{_n(_LEAST)}v{_BAR}h-{_n(_LEAST)}z"
+            continue
         if first.state is State.READY:
             page.waited_for.add(waits_for(lane))
         named = lane if lane.name else Lane(first.label, ())
@@ -335,7 +342,33 @@ def _draw_spans(page: _Page, lane: Lane, scale: Scale, middle: float) -> None:
         (on_top if first.state is State.RUNNING else page.drawn).append(shape)
         if lane.name:
             labels += _label(inside(lane, first), first.state, left, middle, width)
+    if ticks:
+        on_top.append(f'<path class="running" d="{ticks}"/>')
     page.add(*on_top, *labels)
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Return *spans* with those waits as one that go on at the same line.
+
+    The steps in between take no time that could be drawn, but stay.
+    """
+    found: list[Span] = []
+    latest: int | None = None
+    for span in spans:
+        wait = span.state is State.AWAITING
+        if wait and latest is not None and _goes_on(found[latest], span):
+            found[latest] = replace(found[latest], end=span.end)
+            continue
+        if wait:
+            latest = len(found)
+        found.append(span)
+    return found
+
+
+def _goes_on(wait: Span, span: Span) -> bool:
+    return replace(wait, start=0, end=0) == replace(span, start=0, end=0) and (
+        wait.end == span.start
+    )
 
 
 def _visible(spans: Sequence[Span], scale: Scale) -> Iterator[list[Span]]:

@@ -46,6 +46,16 @@ class RedisServer:
             raise LookupError("This Redis does not count connections.")
         return received - self._received
 
+    async def executed(self, command: str) -> int | None:
+        """Return how often the server has ever executed *command*, by any client.
+
+        None: it does not count, as an imitation does not.
+        """
+        statistics = await _statistics(self.admin, "commandstats")
+        if statistics is None:
+            return None
+        return int(statistics.get(f"cmdstat_{command.lower()}", {}).get("calls", 0))
+
     async def keys(self) -> list[str]:
         """Return the names of all keys, sorted, without the workshop's own marker."""
         keys = [str(key) for key in await self.admin.keys("*")]
@@ -91,11 +101,17 @@ def _admin_of(claim: Claim) -> type[Redis]:
 
 async def _received(admin: Redis) -> int | None:
     """Return the server's count of connections; None where it has none."""
+    statistics = await _statistics(admin, "stats")
+    return None if statistics is None else statistics.get("total_connections_received")
+
+
+async def _statistics(admin: Redis, section: str) -> dict[str, Any] | None:
+    """Return a section of what the server counts; None where it counts nothing."""
     from redis import RedisError
 
     try:
-        return int((await admin.info("stats"))["total_connections_received"])
-    except (RedisError, KeyError):
+        return dict(await admin.info(section))
+    except RedisError:
         # An imitation hangs up after a question it does not know: notice it here,
         # not in the next command, which belongs to the test.
         with contextlib.suppress(RedisError):

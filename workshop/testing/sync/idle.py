@@ -7,25 +7,36 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from workshop.private_apis.event_loop import await_events, ready_callbacks
 from workshop.testing.reporting.failures import ENDED_IT, AppExit, Stalled
-from workshop.testing.sync.quiescence import is_quiescent, threads_are_asleep
+from workshop.testing.sync.quiescence import (
+    has_timer_of_an_app,
+    is_quiescent,
+    threads_are_asleep,
+)
 from workshop.testing.time.debugging import is_at_prompt
-from workshop.testing.time.event_loop import outside_seen
+from workshop.testing.time.event_loop import WatchedLoop, outside_seen
 from workshop.testing.time.limits import end
 
 T = TypeVar("T")
 
+# How many turns of the loop a task may take that never waits for anything.
 CYCLES = 400
+# How many turns in a row nothing else was ready to run.
+_QUIET_TURNS = 3
 # Only where threads or sockets have taken part: how long they must have been silent.
 SILENCE_SECONDS = 2.0
 # Two looks are a millisecond apart. If they are this far apart, a debugger or a laptop
 # that slept has stopped this process and its threads.
 STOPPED_SECONDS = 0.5
-# How many pauses they must have had if it can be seen that all of them only wait.
-PAUSES = 200
-# How many of them take a millisecond if, after each of the last ones, the operating
-# system says too that all threads sleep. The others are only turns of the loop.
-CALM_PAUSES = 15
+_PAUSE_SECONDS = 0.001
+# How many pauses in a row must end without an event if it can be seen that all threads
+# only wait, ...
+_PAUSES = 200
+# ... if the operating system says, too, that all threads sleep, ...
+_CALM_PAUSES = 6
+# ... and if a server outside of this loop may still be sending more of its response.
+_CALM_PAUSES_WITH_SERVERS = 50
 
 
 async def until_stalled(
@@ -36,9 +47,9 @@ async def until_stalled(
 ) -> T:
     """Return the result of *awaitable*, or fail if it can never come.
 
-    For code that lives in the loop: *cycles* turns of the loop without a result mean a
-    deadlock. If threads or sockets have taken part in this test, they must also have
-    been silent for two seconds, or all be waiting to be woken.
+    It can never come if nothing in the loop is ready to run, or if *cycles* turns of
+    the loop bring no result. If threads or sockets have taken part in this test, they
+    must also have been silent for two seconds, or be seen to have nothing left to do.
 
     Raises:
         Stalled: with *otherwise* as its message. The awaitable is cancelled.
@@ -81,13 +92,14 @@ async def wait_until_idle(
 ) -> None:
     """Return when *until* holds, or when *progress* has stopped changing.
 
-    Stopped means: not for *cycles* turns of the loop and, if threads or sockets have
-    ever taken part, not for two seconds either. It returns earlier if nothing outside
-    of the loop can act any more; see `is_quiescent` and `threads_are_asleep`.
+    Stopped means: nothing in the loop is ready to run, or what runs has gone on for
+    *cycles* turns. If threads or sockets have ever taken part, they must have been
+    silent for two seconds too, unless it can be seen that none of them will act; see
+    `is_quiescent` and `threads_are_asleep`.
     """
     loop = asyncio.get_running_loop()
-    seen, remaining, since = _moment(loop, progress), cycles, time.monotonic()
-    pauses, calm, hasty, looked = 0, 0, True, since
+    seen, looked = _moment(loop, progress), time.monotonic()
+    since, turns, quiet, pauses, calm = looked, 0, 0, 0, 0
     while not until():
         await asyncio.sleep(0)
         now = _moment(loop, progress)
@@ -95,27 +107,28 @@ async def wait_until_idle(
         if looked - before > STOPPED_SECONDS or is_at_prompt():
             since = looked
         if now != seen:
-            seen, remaining, since = now, cycles, time.monotonic()
-            pauses = calm = 0
-        remaining -= 1
-        if remaining <= 0:
-            if not outside_seen(loop) or time.monotonic() - since >= SILENCE_SECONDS:
-                return
-            if pauses and pauses % PAUSES == 0:
-                still = calm < CALM_PAUSES or threads_are_asleep()
-                if still and is_quiescent(loop):
-                    return
-                hasty = False
-            pauses += 1
-            if hasty and calm >= CALM_PAUSES:
-                continue  # the threads have had their time, and only wait
-            # Give the processor to the threads we wait for. A timer of the loop
-            # would not do: under a manual clock it never fires.
-            time.sleep(0.001)  # noqa: ASYNC251 -- the pause is for other threads
-            calm = calm + 1 if threads_are_asleep() else 0
+            seen, since, turns, quiet, pauses, calm = now, looked, 0, 0, 0, 0
+        turns += 1
+        quiet = 0 if ready_callbacks(loop) else quiet + 1
+        if turns < cycles and (quiet < _QUIET_TURNS or has_timer_of_an_app(loop)):
+            continue
+        if not outside_seen(loop) or looked - since >= SILENCE_SECONDS:
+            return
+        # A timer of the loop would not do: under a manual clock it never fires.
+        await_events(loop, _PAUSE_SECONDS)
+        still = is_quiescent(loop)
+        pauses = pauses + 1 if still else 0
+        calm = calm + 1 if still and quiet and threads_are_asleep() else 0
+        enough = _CALM_PAUSES_WITH_SERVERS if _has_servers(loop) else _CALM_PAUSES
+        if pauses >= _PAUSES or calm >= enough:
+            return
 
 
 def _moment(
     loop: asyncio.AbstractEventLoop, progress: Callable[[], object]
 ) -> tuple[int, object]:
     return outside_seen(loop), progress()
+
+
+def _has_servers(loop: asyncio.AbstractEventLoop) -> bool:
+    return isinstance(loop, WatchedLoop) and bool(loop.connections)

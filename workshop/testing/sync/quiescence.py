@@ -1,8 +1,8 @@
 """Can anything still happen that the event loop does not do by itself?
 
 Waiting for threads or sockets takes patience, unless it is certain that none of them
-will act: every thread waits to be woken, and both ends of every connection are in this
-loop.
+will act: every thread waits to be woken, and for every connection the other end is in
+this loop too, or has already answered.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from types import CodeType, FrameType
 
 from workshop.private_apis.event_loop import context_of, timers_of
 from workshop.testing.sync.latch import Latch
+from workshop.testing.time.clock import ManualClockLoop
 from workshop.testing.time.event_loop import WatchedLoop, owner
 from workshop.testing.time.watchdog import Watchdog
 
 # A thread at such a line continues only when another thread gives it something. It has
 # no timeout after which it would continue by itself.
 _WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
+# What `Thread.join` calls last; that depends on Python's version.
+_JOINS = ("join", "_wait_for_tstate_lock")
 _TASKS = Path("/proc/self/task")
 # After the name of the program, which may contain anything.
 _STATE = re.compile(rb".*\) (\w) ", re.DOTALL)
@@ -37,7 +40,8 @@ def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
     return (
         isinstance(loop, WatchedLoop)
         and not loop.strangers
-        and not _has_timer_of_an_app(loop)
+        and all(connection.owes_nothing for connection in loop.connections)
+        and not has_timer_of_an_app(loop)
         and _threads_are_parked(loop)
     )
 
@@ -63,8 +67,14 @@ def threads_are_asleep() -> bool:
     return all(state is not None and state[1] == b"S" for state in states)
 
 
-def _has_timer_of_an_app(loop: WatchedLoop) -> bool:
-    return any(context_of(it).get(owner) is not None for it in timers_of(loop))
+def has_timer_of_an_app(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether an app will be woken by the time alone.
+
+    Under a manual clock only the test lets time pass.
+    """
+    return not isinstance(loop, ManualClockLoop) and any(
+        context_of(it).get(owner) is not None for it in timers_of(loop)
+    )
 
 
 def _threads_are_parked(loop: WatchedLoop) -> bool:
@@ -82,7 +92,17 @@ def _is_parked(frame: FrameType | None) -> bool:
     if frame is None:
         return False
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-    return bool(_WAITS.search(line)) or _is_held(frame)
+    return bool(_WAITS.search(line)) or _joins(frame) or _is_held(frame)
+
+
+def _joins(frame: FrameType) -> bool:
+    """Return whether the thread waits for the end of another one, without a timeout."""
+    code = frame.f_code
+    return (
+        code.co_filename == threading.__file__
+        and code.co_name in _JOINS
+        and frame.f_locals.get("timeout") in (None, -1)
+    )
 
 
 def _is_held(frame: FrameType | None) -> bool:

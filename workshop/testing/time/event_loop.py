@@ -11,7 +11,7 @@ import asyncio
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,44 @@ else:
 owner: ContextVar[object | None] = ContextVar("owner", default=None)
 
 
+class ForeignConnection:
+    """A connection to a server outside of this loop: who has to speak next?
+
+    It keeps nothing alive, so a forgotten connection is closed when it is collected.
+    """
+
+    def __init__(self, loop: ObservedLoop, transport: asyncio.Transport) -> None:
+        """Observe what is written to *transport* from now on."""
+        self._loop = loop
+        self._transport = weakref.ref(transport)
+        self._fd = transport.get_extra_info("socket").fileno()
+        self._written = loop.outside
+        for name in ("write", "writelines"):
+            setattr(transport, name, self._observed(getattr(type(transport), name)))
+
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether the server has answered what was written last, at least in part."""
+        transport = self._transport()
+        answered = self._loop.last_read.get(self._fd, 0) > self._written
+        return answered or transport is None or transport.is_closing()
+
+    def _observed(self, write: Callable[[Any, Any], None]) -> Callable[[Any], None]:
+        def observed(data: Any) -> None:
+            self._loop.outside += 1
+            self._written = self._loop.outside
+            write(self._transport(), data)
+
+        return observed
+
+
 class WatchedLoop(ObservedLoop):
     """What the test kit adds to a loop; see the module. Mix it into a real loop.
 
     Attributes:
         outside: how often a thread, a process or a connection has taken part.
-        strangers: whether one of them is not part of this process.
+        strangers: how many of them cannot be observed, such as a process.
+        connections: those to servers that are not part of this process.
         threads_before: the threads that were alive before this loop.
         tasks: every task made by a test or an app, as long as it lives.
         owners: the app on whose behalf a task was made, for those that have one.
@@ -43,7 +75,8 @@ class WatchedLoop(ObservedLoop):
 
     def __init__(self, *args: Any) -> None:
         """Make the loop that this is mixed into, with *args*."""
-        self.strangers = False
+        self.strangers = 0
+        self.connections: list[ForeignConnection] = []
         self._own_ports: set[int] = set()
         self.threads_before = weakref.WeakSet(threading.enumerate())
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -87,11 +120,13 @@ class WatchedLoop(ObservedLoop):
         return super().run_in_executor(*args)
 
     async def create_connection(self, *args: Any, **options: Any) -> Any:
-        """Count a connection."""
-        self.outside += 1
+        """Count a connection, and observe it if the server is not part of this loop."""
         port = args[2] if len(args) > 2 else options.get("port")
-        self.strangers |= port not in self._own_ports
-        return await super().create_connection(*args, **options)
+        connecting = super().create_connection(*args, **options)
+        if port in self._own_ports:
+            self.outside += 1
+            return await connecting
+        return await self._observed(connecting)
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """Count a listening socket."""
@@ -101,22 +136,29 @@ class WatchedLoop(ObservedLoop):
         return server
 
     async def create_unix_connection(self, *args: Any, **options: Any) -> Any:
-        """Count a connection."""
-        self.outside += 1
-        self.strangers = True
-        return await super().create_unix_connection(*args, **options)
+        """Count a connection, and observe it."""
+        return await self._observed(super().create_unix_connection(*args, **options))
 
     async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
         """Count a process."""
         self.outside += 1
-        self.strangers = True
+        self.strangers += 1
         return await super().subprocess_exec(*args, **options)
 
     async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
         """Count a process."""
         self.outside += 1
-        self.strangers = True
+        self.strangers += 1
         return await super().subprocess_shell(*args, **options)
+
+    async def _observed(self, connecting: Coroutine[Any, Any, Any]) -> Any:
+        self.outside += 1
+        # Until it is connected, and for ever if that fails, all is possible.
+        self.strangers += 1
+        transport, protocol = await connecting
+        self.connections.append(ForeignConnection(self, transport))
+        self.strangers -= 1
+        return transport, protocol
 
     def stops_for(self, error: BaseException) -> bool:
         """Return whether *error* is for the test runner rather than for `on_exit`."""

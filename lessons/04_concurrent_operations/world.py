@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 
 import httpx2
 import pytest
@@ -24,10 +24,9 @@ from workshop.testing import (
     Exchange,
     Gate,
     RunningApp,
-    Stalled,
+    eventually,
     exchange,
     settle,
-    until_stalled,
 )
 from workshop.testing.time.event_loop import owner
 
@@ -175,14 +174,7 @@ def parts(*means: str, euros: int = 20) -> list[dict[str, object]]:
 
 async def becomes(true: Callable[[], bool]) -> bool:
     """Wait until *true* holds, or until nothing can make progress any more."""
-
-    async def wait() -> None:
-        while not true():
-            await settle(1)
-
-    with suppress(Stalled):
-        await until_stalled(wait())
-    return true()
+    return await eventually(true)
 
 
 async def responds(request: Exchange) -> bool:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from workshop.testing import Stalled, settle, until_stalled
+from workshop.testing import Stalled, eventually, settle, until_stalled
 from workshop.testing.sync import idle
 
 
@@ -73,3 +73,12 @@ async def test_a_stall_is_noticed_after_threads_were_used() -> None:
     await asyncio.to_thread(int)
     with pytest.raises(Stalled):
         await until_stalled(asyncio.Event().wait())
+
+
+async def test_a_condition_that_a_thread_makes_true_is_waited_for() -> None:
+    made: list[int] = []
+    work = asyncio.create_task(asyncio.to_thread(made.append, 1))
+
+    assert await eventually(lambda: bool(made))
+    await work
+    assert not await eventually(lambda: len(made) > 1)

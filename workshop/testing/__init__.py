@@ -23,7 +23,7 @@ from workshop.testing.reporting.failures import (
 from workshop.testing.reporting.source import Held, SourceLine
 from workshop.testing.services.fake_service import FakeService
 from workshop.testing.sync.gate import Gate
-from workshop.testing.sync.idle import until_stalled, when_idle
+from workshop.testing.sync.idle import eventually, until_stalled, when_idle
 from workshop.testing.sync.journal import Journal
 from workshop.testing.sync.rendezvous import Rendezvous
 from workshop.testing.sync.spy import Spy
@@ -70,6 +70,7 @@ __all__ = [
     "cancelled_at_each_turn",
     "cases",
     "content_of",
+    "eventually",
     "exchange",
     "fail_after",
     "settle",

@@ -70,6 +70,12 @@ async def until_stalled(
         raise AppExit(f"app.py {ENDED_IT}.") from exc
 
 
+async def eventually(condition: Callable[[], bool]) -> bool:
+    """Wait until *condition* holds; False: nothing is left that could make it so."""
+    await wait_until_idle(lambda: None, until=condition)
+    return condition()
+
+
 async def when_idle(look: Callable[[], T]) -> T:
     """Return `look()` when nothing that is under way can make progress any more.
 

@@ -193,3 +193,18 @@ def test_leftover_processes_do_not_delay_the_verdict_or_survive(
 
     refused(f"left behind: {name}", "ended", "with the run; none is left")
     assert graded.passed, [t.message for t in graded.steps[0].tests]
+
+
+def test_a_coroutine_used_like_its_result_is_named(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    body = "plan = asyncio.sleep(0, 'free')\nplan.upper()"
+    source = handler(body, "import asyncio")
+
+    graded = grade(lesson, answer(source), limits=LIMITS)
+
+    first = graded.steps[0].tests[0]
+    line = 1 + source.splitlines().index("    plan = asyncio.sleep(0, 'free')")
+    assert not graded.passed
+    assert [it.partition(" in app.py")[0] for it in first.forgot] == ["sleep() made"]
+    assert f"app.py:{line} " in first.forgot[0]

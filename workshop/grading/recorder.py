@@ -85,11 +85,11 @@ class Recorder:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Wait for the signal to start, and for the tests to run here."""
         self._changed = self._watch(session)
+        # The present objects are permanent. Garbage collection need not visit them, and
+        # so write to their pages, which a forked process would copy.
+        gc.collect()
+        gc.freeze()
         if self.waits and self.control is not None:
-            # The present objects are permanent. Garbage collection need not visit them
-            # and so write to their pages, which a forked process would copy.
-            gc.collect()
-            gc.freeze()
             wanted = self.control.wait_for_start()
             session.items[:] = [
                 it for it in session.items if it.name in wanted or _is_control(it)

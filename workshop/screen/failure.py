@@ -164,6 +164,7 @@ def _rows(test: TestVerdict, verdict: LessonVerdict, *, whole: bool) -> Iterator
     if by_exception:
         yield from _raised(test)
         yield from _line(test)
+        yield from _not_awaited(test)
     yield Row("Seen", test.seen)
     if test.expected:
         yield Row("Expected", test.expected)
@@ -177,8 +178,8 @@ def _rows(test: TestVerdict, verdict: LessonVerdict, *, whole: bool) -> Iterator
         yield from _raised(test)
     if test.verdict is Verdict.STOPPED and test.line:
         yield Row("To use it", command("test", verdict.lesson.number, "--debug"))
-    for forgot in test.forgot:
-        yield Row("Never run", forgot)
+    if not by_exception:
+        yield from _not_awaited(test)
     said = without_exceptions(test.output, test.raised)
     if said.strip():
         limit = OUTPUT_LINES if whole else _PRINTED_LINES
@@ -190,6 +191,11 @@ def _raised(test: TestVerdict) -> Iterator[Row]:
     place = f" ({test.line.partition('  ')[0]})"
     for raised in test.raised:
         yield Row("Raised", raised.removesuffix(place))
+
+
+def _not_awaited(test: TestVerdict) -> Iterator[Row]:
+    for forgot in test.forgot:
+        yield Row("No await", forgot)
 
 
 def _line(test: TestVerdict) -> Iterator[Row]:

@@ -32,6 +32,7 @@ from workshop.testing.app.failure_recording import (
 from workshop.testing.app.leaks import Leaks
 from workshop.testing.reporting.exception_groups import full_name, in_its_group, leaves
 from workshop.testing.reporting.failures import AppExit
+from workshop.testing.reporting.never_awaited import unawaited_in
 from workshop.testing.reporting.shortened import counted
 from workshop.testing.reporting.source import line_of_error
 from workshop.testing.sync.gate import first_held, forget_gates, open_all_gates
@@ -99,6 +100,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if any(item.get_closest_marker("step") for item in session.items):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            gc.unfreeze()
             gc.collect()
 
 
@@ -327,7 +329,10 @@ def _app_properties() -> list[tuple[str, object]]:
         properties += [("app_traceback", text) for text in counted(wholes, _MOST)]
         # SQLAlchemy's refusal to wait leaves a coroutine of its own behind.
         if not any("MissingGreenlet" in str(error) for error in app.errors):
-            made = [it for it in app.forgotten.coroutines if " made in " in it]
+            known = list(app.forgotten.coroutines)
+            for error in raised:
+                known += [it for leaf in leaves(error) for it in unawaited_in(leaf)]
+            made = [it for it in known if " made in " in it]
             properties += [("app_forgot", it) for it in dict.fromkeys(made)]
     return properties
 

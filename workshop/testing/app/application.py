@@ -324,11 +324,8 @@ async def running(
     loop = asyncio.get_running_loop()
     codes: dict[str, CodeType] = {}
     before = set(getattr(loop, "tasks", ()))
-    with (
-        _environment(env or {}),
-        _young_garbage_only(),
-        forgotten_things(codes) as forgotten,
-    ):
+    _ignore_older_garbage()
+    with _environment(env or {}), forgotten_things(codes) as forgotten:
         app = RunningApp(file)
         app.forgotten, app._codes = forgotten, codes
         app._before = before
@@ -477,21 +474,14 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-@contextlib.contextmanager
-def _young_garbage_only() -> Iterator[None]:
-    """Make the garbage collector ignore objects that are older than the app.
+def _ignore_older_garbage() -> None:
+    """Make the garbage collector ignore, from now on, what is older than the app.
 
     A test asks for it several times, and each time it would otherwise go through every
     module that was ever imported.
     """
-    if _running:
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+    if not _running:
+        gc.freeze()
 
 
 def _nothing() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import CodeType
-from typing import TextIO
+from types import CodeType, CoroutineType
+from typing import Any, TextIO
 
 from workshop.private_apis.interpreter import current_warning_output
 from workshop.testing.reporting.source import SourceLine, is_learner_file, line_of_code
@@ -79,6 +81,30 @@ def forgotten_things(codes: dict[str, CodeType]) -> Iterator[Forgotten]:
             yield found
         finally:
             sys.set_coroutine_origin_tracking_depth(depth)
+
+
+def unawaited_in(error: BaseException) -> list[str]:
+    """Describe the coroutines that variables of the learner's code still refer to.
+
+    The traceback of *error* keeps them alive, so Python gives no warning yet. The usual
+    case is a missing `await`, noticed when the coroutine is used like its result.
+    """
+    return [
+        _described(value)
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if is_learner_file(frame.f_code.co_filename)
+        for value in frame.f_locals.values()
+        if inspect.iscoroutine(value)
+        and inspect.getcoroutinestate(value) == inspect.CORO_CREATED
+    ]
+
+
+def _described(coroutine: CoroutineType[Any, Any, Any]) -> str:
+    short = coroutine.__qualname__.rpartition("<locals>.")[2]
+    for file, line, function in coroutine.cr_origin or ():
+        if is_learner_file(file):
+            return f"{short}() made in {SourceLine(file, line, function)}"
+    return f"{short}()"
 
 
 def _describe(name: str, text: str, codes: dict[str, CodeType]) -> str:

@@ -22,7 +22,7 @@ Seats = list[str] | None
 app = FastAPI(title="Box office")
 
 
-# TODO 1: close each connection, also when opening the cache fails.
+# TODO 1: close each connection, even if opening the cache fails.
 class RedisCache:
     """Stores values for a while. Use it with `async with`."""
 

@@ -15,8 +15,8 @@ from inspect import isawaitable
 from fastapi import FastAPI, HTTPException, Request
 from redis.asyncio import Redis
 
-LIMIT = 3  # calls of one customer ...
-WINDOW = 10  # ... in so many seconds
+LIMIT = 3  # calls per customer
+WINDOW = 10  # seconds
 PROXIES = ["10.0.0.1", "10.0.0.2"]  # our load balancer, our cache
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379")
 

@@ -114,6 +114,16 @@ def test_it_keeps_every_authoring_rule(lesson: Lesson) -> None:
 
 
 @every_lesson
+def test_the_reason_for_a_repair_ends_before_the_alternatives(lesson: Lesson) -> None:
+    for step in lesson.steps:
+        reason = lesson.reason(step.number)
+
+        assert reason.startswith("**Why it works.**")
+        assert "**Other" not in reason
+        assert "**When not" not in reason
+
+
+@every_lesson
 def test_its_starter_is_unedited_where_lessons_are_published(
     lesson: Lesson,
 ) -> None:

@@ -388,7 +388,8 @@ def test_the_change_of_a_named_step_is_shown_with_its_reason(
 ) -> None:
     (lesson.solution / "README.md").write_text(
         "# Solution · 90 · Seats\n\n## Step 2 · Nothing is nowhere\n\n"
-        "**Why it works.**\nNobody answers.\n\n**Other right answers.**\n\n- Many.\n",
+        "**Why it works.**\nNobody answers.\n\n"
+        "**Other correct solutions.**\n\n- Many.\n",
         encoding="utf-8",
     )
 

@@ -1,4 +1,4 @@
-"""What a learner can do: the command line and both faces of watch mode call it."""
+"""What a learner can do: the command line and both interfaces of watch mode call it."""
 
 from __future__ import annotations
 

@@ -153,8 +153,8 @@ def _notebook_list(pages: Mapping[str, str]) -> str:
     lines = [
         "# Notebooks",
         "",
-        "Experiments on the patterns: predict, run, change one thing, and look at the",
-        "loop. The outputs on these pages were printed by the notebooks themselves.",
+        "Experiments with the patterns: predict, run, change one thing, and watch the",
+        "event loop. The outputs on these pages were printed by the notebooks.",
         "`make notebooks` opens your own copies, without the outputs.",
         "",
     ]

@@ -197,7 +197,7 @@ _SOLUTION_STEP = """
 **Why it works.**
 $DRAFT why the repair of step $step works.
 
-**Other right answers.**
+**Other correct solutions.**
 
 - $DRAFT another way to repair step $step, and what it costs.
 

@@ -133,7 +133,7 @@ def install_dev() -> int:
 @click.option(
     "--everywhere",
     is_flag=True,
-    help="All, and on the oldest and newest Python what may differ there.",
+    help="Everything, and what may differ on the oldest and newest Python.",
 )
 def selftest(everything: bool, everywhere: bool) -> int:
     """Run linters, type checker and the project's own tests (make test).

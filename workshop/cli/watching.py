@@ -61,7 +61,7 @@ def watch_in_lines(lesson: Lesson, database: Choice | None) -> bool:
 def _actions_and_sessions(
     lesson: Lesson, database: Choice | None
 ) -> Iterator[tuple[LearnerActions, OpenSession]]:
-    """Yield what both faces are put together from, and end it all afterwards."""
+    """Yield what both interfaces are put together from, and end it all afterwards."""
     actions = LearnerActions(database)
     sessions = WatchSessions(actions, lesson)
     try:

@@ -112,8 +112,10 @@ def fastapi() -> Finding:
 
     answer = asyncio.run(ask())
     if answer.json() != "pong":
-        return problem(f"FastAPI answered {answer.status_code} to a small request.")
-    return ok(f"FastAPI {metadata.version('fastapi')} answers")
+        return problem(
+            f"FastAPI responded to a small request with {answer.status_code}."
+        )
+    return ok(f"FastAPI {metadata.version('fastapi')} responds")
 
 
 def sqlite() -> Finding:
@@ -144,7 +146,7 @@ def redis() -> Finding:
     try:
         with redis_server() as service, Redis.from_url(service.url) as client:
             client.ping()
-            return ok(f"Redis answers: {service.description}")
+            return ok(f"Redis responds: {service.description}")
     except ServiceError as error:
         return problem(str(error))
 
@@ -162,7 +164,7 @@ def postgres() -> Finding:
         with database_server("postgres") as service:
             if asyncio.run(ask(service.url)) != 1:
                 return problem(f"{service.description} cannot compute SELECT 1.")
-            return ok(f"PostgreSQL answers: {service.description}")
+            return ok(f"PostgreSQL responds: {service.description}")
     except ServiceError as error:
         return problem(str(error))
 

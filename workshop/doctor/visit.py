@@ -83,6 +83,6 @@ def _inside(environment: Environment) -> Iterator[Finding]:
     if ended.returncode:
         last = ended.stderr.strip().splitlines()[-1:] or [f"code {ended.returncode}"]
         yield problem(
-            f"The packages could not be tried ({last[0]}). Remove "
+            f"The packages could not be checked ({last[0]}). Remove "
             f"{environment.place}; the next verb creates it again."
         )

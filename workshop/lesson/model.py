@@ -275,7 +275,7 @@ class Lesson:
         except (ValueError, LessonError):
             return ""
         bodies = (section.body for section in sections if section.number == step)
-        return next(bodies, "").partition("**Other right answers.**")[0].strip()
+        return next(bodies, "").partition("**Other correct solutions.**")[0].strip()
 
     @property
     def fixtures(self) -> frozenset[str]:

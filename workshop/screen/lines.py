@@ -224,7 +224,7 @@ class Lines:
     def show_list(self) -> None:
         """Print all lessons."""
         print_list(self._actions.lessons(), self._controller.progress)
-        self.say("To go to one: l and its number, like l 03.")
+        self.say("To go to one: l and its number, such as l 03.")
 
     def show_timeline(self) -> None:
         """Print the timelines of all scenes."""

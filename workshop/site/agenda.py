@@ -163,6 +163,6 @@ def _tables(lessons: Sequence[Lesson], plan: Plan) -> Iterator[str]:
 
 def _words(plan: Plan) -> str:
     return (
-        f"{plan.words} Each lesson has {plan.pace:g} times the minutes that it takes "
-        "alone."
+        f"{plan.words} Each lesson gets {plan.pace:g} times the minutes that it takes "
+        "to do it alone."
     )

@@ -93,7 +93,7 @@ class Face(Protocol):
 
 
 class WatchController:
-    """Carries out the keys of watch mode, and keeps what both faces show.
+    """Carries out the keys of watch mode, and keeps what both interfaces show.
 
     Attributes:
         now: the state of the lesson.

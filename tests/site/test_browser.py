@@ -147,6 +147,28 @@ def test_search_finds_pages(way: str, page: Page, home: str, site: Path) -> None
     assert notes.visit.said == []
 
 
+@pytest.mark.parametrize(
+    "word", ["timeout", "session", "lifespan", "cancel", "blocking", "stream"]
+)
+def test_search_finds_a_lesson_first(word: str, page: Page, home: str) -> None:
+    page.goto(f"{home}/index.html")
+
+    page.keyboard.press("/")
+    page.keyboard.type(word)
+    first = page.locator(f".md-search-result__link[href*='h={word}']").first
+
+    assert f"{home}/lessons/" in (first.get_attribute("href") or "")
+
+
+def test_search_still_finds_the_reference_of_a_function(page: Page, home: str) -> None:
+    page.goto(f"{home}/index.html")
+
+    page.keyboard.press("/")
+    page.keyboard.type("until_stalled")
+
+    page.locator(".md-search-result__link[href*='reference/test_kit']").first.wait_for()
+
+
 def test_the_search_index_is_loaded_on_first_search(page: Page, home: str) -> None:
     notes = Notes(page)
     page.goto(f"{home}/index.html", wait_until="networkidle")

@@ -1,4 +1,4 @@
-"""The code from which the pictures of docs/timeline.md are recorded.
+"""The code from which the pictures of docs/reference/reading_timelines.md are recorded.
 
 `make pictures` runs each public function of this file in virtual time, and
 draws it as `state-NAME.svg`. The first line of its docstring is the title.

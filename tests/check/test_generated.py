@@ -26,7 +26,7 @@ def test_one_is_one():
 PARTS = (
     ("README.md", "lessons"),
     ("docs/reference/facts.md", "facts"),
-    ("docs/teaching/agendas.md", "agendas"),
+    ("docs/teach/agendas.md", "agendas"),
 )
 
 # The pages, and the checksums of the tests.
@@ -88,8 +88,8 @@ def test_a_fact_without_a_docstring_is_an_error(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("docs/teaching/agendas.md", b"No marks.\n", "There is no <!-- agendas -->"),
-        ("docs/teaching/agendas.md", b"\xff\n", "agendas.md cannot be read"),
+        ("docs/teach/agendas.md", b"No marks.\n", "There is no <!-- agendas -->"),
+        ("docs/teach/agendas.md", b"\xff\n", "agendas.md cannot be read"),
         ("tests/facts/test_numbers.py", b"def (", "test_numbers.py cannot be read"),
         ("docs/lessons/90_seats.md", b"\xff\n", "90_seats.md cannot be read"),
     ],

@@ -147,6 +147,28 @@ def test_search_finds_pages(way: str, page: Page, home: str, site: Path) -> None
     assert notes.visit.said == []
 
 
+@pytest.mark.parametrize(
+    "word", ["timeout", "session", "lifespan", "cancel", "blocking", "stream"]
+)
+def test_search_finds_a_lesson_first(word: str, page: Page, home: str) -> None:
+    page.goto(f"{home}/index.html")
+
+    page.keyboard.press("/")
+    page.keyboard.type(word)
+    first = page.locator(f".md-search-result__link[href*='h={word}']").first
+
+    assert f"{home}/lessons/" in (first.get_attribute("href") or "")
+
+
+def test_search_still_finds_the_reference_of_a_function(page: Page, home: str) -> None:
+    page.goto(f"{home}/index.html")
+
+    page.keyboard.press("/")
+    page.keyboard.type("until_stalled")
+
+    page.locator(".md-search-result__link[href*='reference/test_kit']").first.wait_for()
+
+
 def test_the_search_index_is_loaded_on_first_search(page: Page, home: str) -> None:
     notes = Notes(page)
     page.goto(f"{home}/index.html", wait_until="networkidle")
@@ -156,6 +178,36 @@ def test_the_search_index_is_loaded_on_first_search(page: Page, home: str) -> No
 
     with page.expect_response("**/search/search_index.json"):
         page.locator(".md-search__input").focus()
+
+
+@pytest.mark.parametrize("way", ["served", "opened as a file"])
+def test_each_folder_is_a_tab(way: str, page: Page, home: str, site: Path) -> None:
+    root = home if way == "served" else site.as_uri()
+    page.goto(f"{root}/{LESSON}")
+    tabs = page.locator(".md-tabs__link")
+    assert tabs.all_inner_texts() == [
+        *("Start here", "Lessons", "Notebooks", "Reference", "Teach")
+    ]
+
+    for tab, heading in [("Notebooks", "Notebooks"), ("Reference", "Command line")]:
+        page.locator(".md-tabs").get_by_text(tab, exact=True).click()
+        page.get_by_role("heading", level=1, name=heading).wait_for()
+        assert page.locator(".md-tabs__item--active").inner_text() == tab
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_lesson_is_twice_in_a_menu(width: int, page: Page, home: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{home}/{LESSON}")
+    if width == 390:
+        page.locator(".md-header [for=__drawer]").click()
+
+    # On a phone, the page itself is a label that opens its table of contents.
+    links = page.locator(".md-nav--primary .md-nav__item > .md-nav__link:visible")
+    titles = [it for it in links.all_inner_texts() if it[:1].isdecimal()]
+    numbers = [it.split()[0] for it in titles]
+    assert len(numbers) > 7
+    assert sorted(set(numbers)) == numbers
 
 
 def test_a_chosen_tab_stays_chosen(page: Page, home: str) -> None:
@@ -252,7 +304,7 @@ def test_everything_is_readable_without_javascript(
         page.goto(f"{home}/{LESSON}")
         assert page.get_by_text("What to cut.").is_visible()
 
-        page.goto(f"{home}/teaching/agendas.html")
+        page.goto(f"{home}/teach/agendas.html")
         assert page.locator(".run-sheet td").first.inner_text() == "0:00"
         assert not page.locator(".run-sheet-settings").is_visible()
 
@@ -260,7 +312,7 @@ def test_everything_is_readable_without_javascript(
 def test_a_run_sheet_shows_clock_times_and_prints_the_chosen_agenda(
     page: Page, home: str
 ) -> None:
-    page.goto(f"{home}/teaching/agendas.html")
+    page.goto(f"{home}/teach/agendas.html")
     page.get_by_label("Starts at").fill("13:30")
     page.locator("select[name=agenda]").select_option(label="Half a day")
 

@@ -41,6 +41,8 @@ def root(tmp_path: Path) -> Path:
     config = config.replace("workshop.site.extension", here)
     config = re.sub(r"^theme:\n(?: .*\n|\n)+", "theme: mkdocs\n", config, flags=re.M)
     config = config.replace("  - offline\n", "")
+    hooks = (ROOT / "workshop" / "site").as_posix()
+    config = config.replace("- workshop/site/", f"- {hooks}/")
     for path, text in (
         ("mkdocs.yml", config),
         ("app.py", SOURCE),

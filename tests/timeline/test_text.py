@@ -92,7 +92,8 @@ def test_similar_lanes_of_a_crowd_share_a_line_with_their_count() -> None:
 
 
 def test_the_page_on_timelines_explains_these_characters() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "timeline.md"
+    root = Path(__file__).resolve().parents[2]
+    page = root / "docs" / "reference" / "reading_timelines.md"
     rows = [row for row in page.read_text(encoding="utf-8").splitlines() if "|" in row]
     table = "".join(rows)
     for ascii_only in (False, True):

@@ -99,11 +99,11 @@ def parts(root: Path) -> list[Part]:
             lambda: _package(root, "timeline"),
         ),
         Part(
-            docs / "teaching" / "agendas.md",
+            docs / "teach" / "agendas.md",
             "agendas",
             lambda: agenda_tables(shown),
         ),
-        Part(docs / "teaching" / "index.md", "cuts", lambda: cut_table(shown)),
+        Part(docs / "teach" / "index.md", "cuts", lambda: cut_table(shown)),
     ]
     if lessons:
         path = root / "lessons" / CHECKSUMS

@@ -45,7 +45,7 @@ def print_timeline(
         chosen = "" if scene == scenes[0] else f" --scene {scene.name}"
         beside = command("timeline", lesson.number, f"--compare{chosen}")
         rows.insert(0, ("Compare:", beside))
-    rows.append(("How to read it:", "docs/timeline.md"))
+    rows.append(("How to read it:", "docs/reference/reading_timelines.md"))
     width = max(len(name) for name, _ in rows) + 1
     for name, text in rows:
         console.print(f"{name:<{width}}{text}", soft_wrap=True)

@@ -150,7 +150,9 @@ def timeline(
         TimelineText([("", recorded)], title=title),
         Text(),
         Text(f"Scene {number} of {scenes}, with your file.{more}"),
-        Text("A save records it again. How to read it: docs/timeline.md"),
+        Text(
+            "A save records it again. How to read it: docs/reference/reading_timelines.md"
+        ),
     )
 
 

@@ -208,7 +208,7 @@ def table() -> str:
     lines = [f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows]
     return "\n".join(
         [
-            "Learn async FastAPI by repairing small real applications.",
+            "Learn async FastAPI by repairing broken apps.",
             "",
             *lines,
             "",

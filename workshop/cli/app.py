@@ -33,7 +33,7 @@ def command_line() -> click.Group:
 
     group = click.Group(
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Learn async FastAPI by repairing small real applications.",
+        help="Learn async FastAPI by repairing broken apps.",
     )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),

@@ -62,7 +62,7 @@ def wanted_port(host: str, port: int | None) -> int:
         return free_port(host)
     if is_taken(host, port):
         raise click.UsageError(
-            f"Port {port} is in use by another program. Leave out --port to use a "
+            f"Port {port} is taken by another program. Leave out --port to use a "
             "free one."
         )
     return port

@@ -65,7 +65,7 @@ def show(lesson: tuple[str, ...]) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--traceback", is_flag=True, help="Also show tracebacks.")
 @click.option("--all", "every_step", is_flag=True, help="Show every step in full.")
-@click.option("--step", type=int, help="Only this step decides.")
+@click.option("--step", type=int, help="Judge only this step.")
 @click.option(
     "--debug",
     is_flag=True,

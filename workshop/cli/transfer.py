@@ -27,10 +27,10 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
 def progress(ctx: click.Context) -> int:
     """Move your progress to another machine or clone.
 
-    `progress export FILE` writes it, `progress import FILE` adds it there; with
-    make, `make progress ARGS="export FILE"`. An import never lowers your progress, and
-    adds that of another learner only with `--merge`.
-    Without either, the verb shows your progress, as `list` does.
+    `progress export FILE` writes it to a file, and `progress import FILE` adds it
+    there; with make, `make progress ARGS="export FILE"`. An import never lowers your
+    progress, and adds another learner's progress only with `--merge`. Without either,
+    the verb shows your progress, as `list` does.
     """
     if ctx.invoked_subcommand is not None:
         return PASSED

@@ -37,7 +37,7 @@ from workshop.update.update import Update
 def update(
     check: bool, given: str | None, branch: str | None, overwrite: bool, undo: bool
 ) -> int:
-    """Get the latest version of the course. Your app.py and all your own files stay.
+    """Get the latest version of the course. Your app.py and your own files stay.
 
     Your lessons are copied first. If a merge has ended in conflicts, it is completed
     with your version of each app.py.

@@ -134,7 +134,7 @@ async def test_two_reports_wait_side_by_side(app: RunningApp) -> None:
         await finish(report)
         assert said(report) == {"show": show, "sold": 1000 + show}, (
             "Two managers asked for reports at the same time. After five seconds the "
-            f"venue answered {1000 + show} for show {show}. That manager got "
+            f"venue returned {1000 + show} for show {show}. That manager got "
             f"{told(report)}. Expected: each report has the number of its own show."
         )
 
@@ -476,12 +476,12 @@ async def test_a_confirmed_refund_is_in_the_audit_book(
     else:
         why = ""
     assert len(book.of(2041)) == len(book.entries) == 1, (
-        "The customer was told that order 2041 is refunded. The auditor looked it up "
+        "The customer got a confirmation for order 2041. The auditor looked it up "
         f"in the book and found {len(book.of(2041))} entries.{why} "
         "Expected: exactly one entry, which names the order."
     )
     assert not too_early, (
-        "The customer was told that order 2041 is refunded while its entry was still "
+        "The customer got a confirmation for order 2041 while its entry was still "
         "being written. A crash in between would leave a refund without an entry. "
         "Expected: the response is sent only after the entry is written."
     )
@@ -708,7 +708,7 @@ async def all_finished(requests: list[Exchange]) -> None:
 
 
 def blocked_the_loop(gate: Gate) -> bool:
-    """Return whether calls at this closed gate have ended: nobody could open it."""
+    """Return whether calls at this closed gate have ended: nothing could open it."""
     arrived = gate.count  # read first, because a thread may be arriving just now
     left = arrived - gate.waiting
     return gate.held is not None or gate.waiting == 0 or left > 1

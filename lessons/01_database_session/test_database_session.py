@@ -438,7 +438,7 @@ async def test_every_response_returns_its_connection(
     await ann.finished()
     assert in_use == 0, (
         "Ann has her response, and the mail to her was being sent. Until the mail "
-        "server answered, a connection to the database was in use. "
+        "server responded, a connection to the database was in use. "
         "Expected: no connection is in use while the mail is sent."
     )
     for story, path, body, charged in (
@@ -471,7 +471,7 @@ async def test_every_response_returns_its_connection(
 async def test_a_database_error_returns_the_connection(
     app: RunningApp, client: httpx2.AsyncClient, database: Database
 ) -> None:
-    """An error that nobody expected must not keep a connection from the pool."""
+    """An unexpected error must not keep a connection from the pool."""
     await store_orders(database, "ann-1")
     app.replace("charge_card", always_charged)
     await database.execute("alter table orders rename to orders_in_repair")

@@ -89,7 +89,7 @@ async def test_other_customers_can_buy_while_a_confirmation_is_sent(
         assert mail.held is None, (
             "Ann had bought seat A1, and her confirmation was passed to the mail "
             "server. Until the mail server was done, the event loop was blocked and "
-            "nobody else could buy. "
+            "no other customer could buy. "
             "Expected: other customers can buy while a confirmation is being sent."
         )
         await responded(
@@ -147,7 +147,7 @@ async def test_an_order_is_confirmed_once_its_mail_is_sent(
         assert database.out == 0, (
             "Ann's confirmation was being sent, and the task held a database "
             "connection meanwhile. With fifteen mails under way the pool is exhausted, "
-            "and nobody can buy. "
+            "and no customer can buy. "
             "Expected: no connection is in use while the mail server is busy."
         )
         confirmed = await database.count("orders", confirmed=True)
@@ -288,7 +288,7 @@ async def test_a_declined_card_gets_a_402_and_its_owner_a_warning(
         await happens(lambda: eve.complete)
         assert (warning.held, eve.status) == (None, 201), (
             "Bob's card was declined. Until the mail server had taken the warning for "
-            "him, nobody else could buy. "
+            "him, no other customer could buy. "
             "Expected: other customers can buy while a warning is being sent."
         )
         warning.open()

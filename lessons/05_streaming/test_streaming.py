@@ -1,7 +1,7 @@
 """The tests of lesson 05, in the order of its steps.
 
 Step 1 (streaming): a sale reaches the board before the next one is made. Every board
-shows all sales of its own show, after a quiet hour and on a slow network, too.
+shows all sales of its own show, after a quiet hour and even on a slow network.
 Step 2 (events): a browser's rules are applied to what was sent.
 Step 3 (closed tabs): each board closes its own subscription and no other, when the tab
 is closed while it waits or in a rush, and when the board ends, even with an error.

@@ -140,7 +140,7 @@ async def test_retry_after_is_the_time_until_the_next_call_is_served(
 async def test_old_customers_are_removed_from_memory(
     run_app: RunApp, clock: Clock
 ) -> None:
-    """An entry for each customer must end, also if that customer never returns."""
+    """An entry for each customer must end, even if that customer never returns."""
 
     async def on_blocklist(address: str) -> bool:
         return address.startswith("198.18.2.")
@@ -262,7 +262,7 @@ async def test_a_forged_header_changes_nothing(app: RunningApp, clock: Clock) ->
     assert status == 200, (
         "A scalper called three times through our balancer, with the address of "
         f"another customer in X-Forwarded-For. That customer's first call got {status}."
-        " Expected: 200, nobody can use up the calls of another customer."
+        " Expected: 200, because no customer can use up the calls of another customer."
     )
     for path, way, through in (
         ("/shows/…/seats", (BALANCER,), "through our balancer"),
@@ -352,7 +352,7 @@ async def test_a_burst_gets_no_more_than_three_calls(
 async def test_a_call_that_fails_or_is_cancelled_blocks_no_later_call(
     app: RunningApp, clock: Clock
 ) -> None:
-    """Release what a call holds, also when its wait ends with an exception."""
+    """Release what a call holds, even when its wait ends with an exception."""
     open_the_box_office(app, clock)
     first = Gate("the blocklist's answer", result=False)
     app.replace("on_blocklist", first.__call__)
@@ -423,8 +423,8 @@ async def test_printing_a_ticket_does_not_block_the_event_loop(
         "Expected: her ticket, as print_ticket() returns it."
     )
     assert printer.held is None, (
-        "While Ann's ticket was being printed, the event loop was blocked, so nobody "
-        "else got a response. "
+        "While Ann's ticket was being printed, the event loop was blocked, so no "
+        "other customer got a response. "
         "Expected: others are served while a ticket is being printed."
     )
     bob = await seats(app, BOB)
@@ -612,7 +612,7 @@ async def test_every_count_expires_and_a_broken_connection_is_no_500(
 async def test_a_silent_redis_is_no_500(
     run_app: RunApp, redis: RedisServer, clock: Clock
 ) -> None:
-    """A timeout has an exception of its own, which is not a ConnectionError."""
+    """A timeout has a separate exception, which is not a ConnectionError."""
 
     async def until_done(call: asyncio.Task[object]) -> None:
         while not call.done():

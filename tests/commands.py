@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from workshop.commands import BY_NAME, HELP
-from workshop.entry.goals import UnclearGoalsError, translate
+from workshop.goals import UnclearGoalsError, translate
 
 _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _MAKE = re.compile(r"(?:^|&&|\|\|)\s*(?:\w+=\S*\s+)*make +([^\n&|;#]+)", re.MULTILINE)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.checkouts import Checkout, Ended
-from workshop.entry.goals import UnclearGoalsError, translate
+from workshop.goals import UnclearGoalsError, translate
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from rich.console import Console
 
+from tests.screen.stage import PREDICT
 from tests.tiny import GOOD, STARTER
 from workshop.actions.learner import LearnerActions
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
@@ -104,6 +105,19 @@ def typed(lesson: Lesson) -> Callable[..., str]:
 
 
 Typed = Callable[..., str]
+
+
+def test_p_prints_the_question_and_then_the_answer(
+    typed: Typed, lesson: Lesson, failed: Engine
+) -> None:
+    lesson.page.write_text(f"# 90 · Seats\n\n{PREDICT}", encoding="utf-8")
+
+    once = typed(failed, "p")
+    twice = typed(failed, "p", "predict")
+
+    assert "Who gets it?" in once
+    assert "409" not in once
+    assert "The second one gets a 409." in twice.partition("Who gets it?")[2]
 
 
 @pytest.fixture

@@ -7,7 +7,13 @@ import pytest
 from tests.tiny import write_lesson
 from workshop.lesson import Catalogue, Lesson, LessonError, UnknownLessonError
 from workshop.lesson.expected import read_tests
-from workshop.lesson.text import read_brief, read_hints, read_key_points
+from workshop.lesson.text import (
+    read_brief,
+    read_hints,
+    read_key_points,
+    read_prediction,
+)
+from workshop.paths import ROOT
 
 README = """\
 # 07 · Seats
@@ -206,3 +212,20 @@ def test_the_key_points_are_the_first_list_of_the_wrap_up() -> None:
 
     assert read_key_points(page) == ("One seat. It is `A1`.", "Two seats.")
     assert read_key_points("# 01 · Seats\n\n- not this\n") == ()
+
+
+def test_every_lesson_has_a_prediction_with_an_answer() -> None:
+    for lesson in Catalogue(ROOT).lessons():
+        prediction = lesson.prediction
+        assert prediction is not None
+        assert prediction.question
+        assert "<" not in prediction.answer.partition("`")[0]
+        assert prediction.answer not in prediction.question
+
+
+def test_a_question_without_an_answer_is_no_prediction() -> None:
+    folded = "<details>\n<summary>Answer</summary>\n\nB.\n</details>\n"
+
+    assert read_prediction("## Predict\n\nWho?\n") is None
+    assert read_prediction(f"## Predict\n\nWho?\n\n## Run\n\n{folded}") is None
+    assert read_prediction(f"# 90\n\n{folded}") is None

@@ -26,13 +26,30 @@ from workshop.timeline import State as TimelineState
 from workshop.watch import Event, Finished, Reported, Started, Watching
 
 PASSED, FAILED = Verdict.PASSED, Verdict.FAILED
+PREDICT = """\
+## Predict
+
+Two customers ask for A1. Who gets it?
+
+- **A.** Both.
+- **B.** One of them.
+
+<details>
+<summary>Answer</summary>
+
+**B.** The *second* one gets a 409.
+
+</details>
+"""
 WRAP_UP = "## Wrap-up\n\nOne thing to keep:\n\n1. Seats are\n   counted.\n"
 
 
 def write_lessons(root: Path) -> list[Lesson]:
     """Write two lessons, 90 and 91, and return them."""
     lessons = [write_lesson(root), write_lesson(root, name="91_halls")]
-    lessons[0].page.write_text(f"# 90 · Seats\n\n{WRAP_UP}", encoding="utf-8")
+    lessons[0].page.write_text(
+        f"# 90 · Seats\n\n{PREDICT}\n{WRAP_UP}", encoding="utf-8"
+    )
     readme = lessons[1].folder / "README.md"
     text = readme.read_text(encoding="utf-8").replace("# 90 · Seats", "# 91 · Halls")
     readme.write_text(text, encoding="utf-8")

@@ -187,6 +187,52 @@ async def test_hints_come_one_by_one_and_then_the_change_on_request(
     assert set(stage.actions.state().of("90_seats").shown) == {1}
 
 
+async def test_p_asks_for_a_prediction_and_then_shows_the_answer(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        verdict = await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+        asked = await stage.press("p")
+        answered = await stage.press("p")
+        closed = await stage.press("p")
+
+    assert " p  predict" in verdict
+    assert "Who gets it?" in asked
+    assert "Both." in asked
+    assert "409" not in asked
+    assert "The second one gets a 409." in answered
+    assert "Both." in answered  # the answer may name the others by their letter
+    assert "Two seats were lost." in closed
+
+
+async def test_a_closed_question_is_asked_again_before_its_answer(
+    tmp_path: Path,
+) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.press("p", "escape")
+        again = await stage.press("p")
+
+    assert "Who gets it?" in again
+    assert "409" not in again
+
+
+async def test_the_next_verdict_is_not_covered_by_the_question(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(FAILED, FAILED)
+        await stage.press("p")
+        text = await stage.save(FAILED, FAILED, seen="Two seats were lost.")
+
+    assert "Two seats were lost." in text
+
+
+async def test_a_lesson_without_a_question_says_so(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        (tmp_path / "docs" / "lessons" / "90_seats.md").unlink()
+        text = await stage.press("p")
+
+    assert "does not ask for a prediction" in text
+
+
 async def test_seen_hints_open_before_a_new_one_is_shown(
     tmp_path: Path,
 ) -> None:

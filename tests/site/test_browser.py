@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import re
+import shlex
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.exceptions import MissingParameter, NoArgsIsHelpError
 
 from tests.site.chromium import ROOT, MissingToolError, browser, served
 from tests.site.visit import Notes, Visit, page_names, visit_all
+from workshop.cli.app import command_line
 from workshop.site.build import build
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 LIMIT = 400_000
+_BLOCK = re.compile(r"<pre\b.*?<code>(.*?)</code></pre>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
 LESSON = "lessons/04_concurrent_operations.html"
 FIGURE = """
 document.querySelector(".md-content__inner").insertAdjacentHTML("afterbegin",
@@ -208,6 +216,27 @@ def test_no_lesson_is_twice_in_a_menu(width: int, page: Page, home: str) -> None
     numbers = [it.split()[0] for it in titles]
     assert len(numbers) > 7
     assert sorted(set(numbers)) == numbers
+
+
+def test_every_block_for_make_has_a_twin_for_windows_that_exists(site: Path) -> None:
+    verbs = command_line().commands
+    found = 0
+    for name in page_names(site):
+        html = (site / name).read_text(encoding="utf-8")
+        blocks = [unescape(_TAG.sub("", it)) for it in _BLOCK.findall(html)]
+        for block, following in itertools.pairwise([*blocks, ""]):
+            if not re.search(r"^make ", block, re.MULTILINE):
+                continue
+            found += 1
+            assert "make " not in following
+            twins = re.findall(r"^py -m workshop (.+)$", following, re.MULTILINE)
+            assert twins, f"{name}: {block}"
+            for twin in twins:
+                verb, *arguments = shlex.split(re.sub(r"[\[\]]", "", twin))
+                # Some of them need a name or a verb of their own as well.
+                with contextlib.suppress(NoArgsIsHelpError, MissingParameter):
+                    verbs[verb].make_context(verb, arguments)
+    assert found > 30
 
 
 def test_a_chosen_tab_stays_chosen(page: Page, home: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree.ElementTree import Element, fromstring
 
 import markdown
 import pytest
 
+from workshop.goals import UnclearGoalsError
 from workshop.site.picture import PictureError
 from workshop.site.quote import QuoteError
+from workshop.site.twin import SYSTEMS
 
 pytest.importorskip("pymdownx", reason="pymdown-extensions needs Python 3.11.5")
 
@@ -39,6 +42,7 @@ EXTENSIONS = [
     "toc",
     "pymdownx.highlight",
     "pymdownx.superfences",
+    "pymdownx.tabbed",
     "workshop.site.extension",
 ]
 
@@ -61,6 +65,11 @@ def html_of(page: str, root: Path) -> str:
             "workshop.site.extension": {"root": str(root)},
         },
     )
+
+
+def blocks(html: str) -> list[Element]:
+    """Return the text of each block of code in *html*."""
+    return list(fromstring(f"<page>{html}</page>").iter("code"))
 
 
 def test_a_quote_is_shown_with_its_file_and_highlighted_line(root: Path) -> None:
@@ -95,12 +104,36 @@ def test_command_output_looks_like_a_terminal(root: Path) -> None:
 
 
 def test_prompts_are_not_part_of_a_command(root: Path) -> None:
-    html = html_of("```console\n$ make learn\n$ make list\n```\n", root)
+    html = html_of("```console\n$ git status\n$ git diff\n```\n", root)
 
     assert 'class="typed highlight"' in html
     assert "$" not in html
     session = html_of("```console\n$ make learn\nReady.\n```\n", root)
     assert "$" in session
+
+
+def test_a_command_for_make_has_a_twin_for_windows(root: Path) -> None:
+    command = 'make lesson-04 test ARGS="--step 3"'
+    html = html_of(f"1. Type\n\n    ```console\n    $ {command}\n    ```\n", root)
+
+    texts = ["".join(it.itertext()).strip() for it in blocks(html)]
+    assert texts == [command, "py -m workshop test 04 --step 3"]
+    assert all(it in html for it in SYSTEMS)
+
+
+def test_a_reference_that_shows_both_forms_gives_each_system_its_own(
+    root: Path,
+) -> None:
+    both = "make [lesson-01] undo\npython -m workshop undo [01]"
+    html = html_of(f"```sh\n{both}\n```\n", root)
+
+    twin = "".join(blocks(html)[1].itertext())
+    assert twin.strip() == "py -m workshop undo [01]"
+
+
+def test_a_goal_that_make_does_not_have_stops_the_build(root: Path) -> None:
+    with pytest.raises(UnclearGoalsError, match="no `lern`"):
+        html_of("```sh\nmake lern\n```\n", root)
 
 
 def test_a_picture_is_embedded_in_the_page(root: Path) -> None:

@@ -55,7 +55,7 @@ def _enter_and_tell(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["--goals"]:
-        from workshop.entry import goals
+        from workshop import goals
 
         cut = arguments.index("--") if "--" in arguments else len(arguments)
         try:

@@ -11,10 +11,12 @@ from workshop import conflicts
 from workshop.lesson.expected import ExpectedTest, read_tests
 from workshop.lesson.text import (
     Brief,
+    Prediction,
     read_brief,
     read_goal,
     read_hints,
     read_key_points,
+    read_prediction,
     read_sections,
 )
 
@@ -242,6 +244,14 @@ class Lesson:
             return read_key_points(read(self.page))
         except LessonError:
             return ()
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The question of its page, with the answer; None without a page."""
+        try:
+            return read_prediction(read(self.page))
+        except LessonError:
+            return None
 
     def state_file(self, step: int) -> Path:
         """Return the app after *step* steps are repaired.

@@ -19,6 +19,8 @@ _HINT = re.compile(r"^\d+\. +")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _GOAL = re.compile(r"^\*\*Goal\.\*\*\s+You can (.+?)\.\s*\n\s*\n", re.M | re.S)
 _WRAP_UP = re.compile(r"^## +Wrap-up\b")
+_PREDICT = re.compile(r"^## +Predict\b.*?\n(.*?)(?=^## |\Z)", re.M | re.S)
+_DETAILS = re.compile(r"<details\b[^>]*>\s*<summary>.*?</summary>(.*?)</details>", re.S)
 _ITEM = re.compile(r"^(?:\d+\.|[-*]) +")
 
 
@@ -29,6 +31,14 @@ class Section:
     number: int
     title: str
     body: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a lesson's page asks before the first run, and the answer it folds away."""
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,16 @@ def read_key_points(page: str) -> tuple[str, ...]:
         elif points or _OTHER_HEADING.match(line):
             break
     return tuple(" ".join(point) for point in points)
+
+
+def read_prediction(page: str) -> Prediction | None:
+    """Return the question below `## Predict`; None if there is none with an answer."""
+    section = _PREDICT.search(page)
+    folded = _DETAILS.search(section[1]) if section else None
+    if section is None or folded is None:
+        return None
+    question = section[1].replace(folded[0], "")
+    return Prediction(question.strip(), folded[1].strip())
 
 
 def _split_title(text: str) -> tuple[str, str, str]:

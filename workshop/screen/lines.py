@@ -159,8 +159,8 @@ class Lines:
         self.say(f"{question} Type y for yes.")
 
     def is_open(self, what: str) -> bool:
-        """Whether *what* continues: only hints do, other texts are printed again."""
-        return what == "hint"
+        """Whether *what* continues. Any other text is printed again."""
+        return what in ("hint", "predict")
 
     def read(self, what: str, title: str, text: RenderableType) -> None:
         """Print a text."""

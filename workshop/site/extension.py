@@ -2,6 +2,7 @@
 
 - Blocks with `from="…"` must match that file, or the build stops; `hl="…"` highlights
   lines by their text.
+- Commands for make stand in a tab beside those for Windows.
 - Images in `pictures/` that end in `.svg` become figures inside the page.
 - A list of `[ ]` is a list of boxes.
 - The section "For the instructor" can be folded, and the glossary's terms are explained
@@ -26,6 +27,7 @@ from workshop.site.fence import Fence, replace_fences
 from workshop.site.glossary import abbreviations
 from workshop.site.picture import figure, is_drawn, without_repeats
 from workshop.site.quote import QuoteError, highlighted, quote
+from workshop.site.twin import has_make, tabs
 
 FOR_INSTRUCTORS = "For the instructor"
 _BOX = "[ ] "
@@ -76,7 +78,10 @@ class _Blocks(Preprocessor):
     def show(self, fence: Fence) -> str:
         if fence.language == "console" and _is_typed(fence.body):
             # The prompt is added by a style, so that it is not copied.
-            return _with_info(fence, "{.sh .typed}", _PROMPT.sub("", fence.body)).text
+            fence = _with_info(fence, "{.sh .typed}", _PROMPT.sub("", fence.body))
+            return tabs(fence) if has_make(fence) else fence.text
+        if has_make(fence):
+            return tabs(fence)
         if not fence.source:
             return _with_info(fence, _output_info(fence)).text
         wanted = quote(self.root, fence.source, fence.options.get("lines", ""))

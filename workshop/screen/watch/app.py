@@ -259,9 +259,10 @@ class WatchApp(App[None]):
             # A hint closes when its step passes, so that the verdict is visible.
             moved = before.verdict is not None and _current(before) != _current(now)
             ended = self.is_open("hint") and moved
-            # A brief closes when the verdict on the next save arrives.
+            # What is read before a run closes when the next verdict arrives.
             covers = self._view.has_class("narrow") and before.verdict is not None
-            read = self.is_open("brief") and (now.passed or covers)
+            reads = any(map(self.is_open, ("brief", "predict", "answer")))
+            read = reads and (now.passed or covers)
             if ended or read:
                 self._close_text()
             elif self.is_open("timeline"):

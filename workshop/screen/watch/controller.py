@@ -119,6 +119,8 @@ class WatchController:
         self._open_session = open_session
         self._session: WatchSession | None = None
         self._entered = ""
+        self._asked = ""
+        """The lesson whose prediction was shown last."""
         self._face = face
 
     def press(self, action: str) -> None:
@@ -253,6 +255,19 @@ class WatchController:
             self._face.say(f"Opened in your browser: {address}")
         else:
             self.toggle("docs", "Page", lambda: texts.page(lesson))
+
+    def predict(self) -> None:
+        """Show what the lesson's page asks first; the answer if that is open."""
+        prediction = self.now.lesson.prediction
+        if prediction is None:
+            self._face.say("This lesson does not ask for a prediction.")
+        elif self._face.is_open("answer"):
+            self._face.close()
+        elif self._asked == self.now.lesson.slug and self._face.is_open("predict"):
+            self._face.read("answer", "Answer", texts.answer(prediction))
+        else:
+            self._asked = self.now.lesson.slug
+            self._face.read("predict", "Predict", texts.question(prediction))
 
     def hint(self) -> None:
         """Show the hints seen so far; one more if they are open already."""

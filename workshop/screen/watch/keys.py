@@ -22,6 +22,7 @@ KEYS = (
     Key("a", "app", "serve", "Serve the app and show its address; again to stop it."),
     Key("d", "docs", "docs", "The page that explains this lesson."),
     Key("b", "brief", "brief", "What customers see, and what your step asks for."),
+    Key("p", "predict", "predict", "The question to answer first; then its answer."),
     Key("l", "list", "list", "All lessons, to go to any of them."),
     Key("x", "reset", "reset", "Back to the starter. Asks first; keeps your file."),
     Key("c", "catch up", "catch_up", "The solution up to your step. Keeps your file."),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from workshop.actions.results import Comparison, Hints
 from workshop.lesson import Lesson, Step
+from workshop.lesson.text import Prediction
 from workshop.screen.pages import difference, short
 from workshop.screen.watch.keys import KEYS, OTHERS
 from workshop.timeline import Timeline, TimelineText
@@ -44,6 +45,25 @@ def brief(lesson: Lesson, step: Step) -> RenderableType:
         Text("The scene", "bold"),
         Padding(prose(lesson.brief.scene), (0, 0, 1, 2)),
         _where(("Edit", short(lesson.app_file)), ("Explained", short(lesson.page))),
+    )
+
+
+def question(prediction: Prediction) -> RenderableType:
+    """Return what the lesson's page asks before the first run."""
+    return Group(
+        Text("Before you run anything", "bold"),
+        Padding(prose(_for_terminal(prediction.question)), (0, 0, 1, 2)),
+        Text.assemble("Choose, then ", ("p", "bold"), " shows the answer."),
+    )
+
+
+def answer(prediction: Prediction) -> RenderableType:
+    """Return the answer to the prediction, with the question below it."""
+    return Group(
+        Text("The answer", "bold"),
+        Padding(prose(_for_terminal(prediction.answer)), (0, 0, 1, 2)),
+        Text("The question", "bold"),
+        Padding(prose(_for_terminal(prediction.question)), (0, 0, 1, 2)),
     )
 
 
@@ -95,16 +115,23 @@ def solution(found: Comparison) -> RenderableType:
 def page(lesson: Lesson) -> RenderableType:
     """Return the lesson's page for the terminal.
 
-    Folded sections, mostly answers to predictions, stay folded.
+    Folded sections stay folded, and so does the answer to the prediction.
     """
     try:
         text = lesson.page.read_text(encoding="utf-8")
     except OSError as problem:
         return Text(f"The page cannot be read: {problem}.")
-    text = text.partition("\n## For the instructor")[0]
-    text = _IMAGE.sub(r"*(A picture: \g<what>)*", text)
+    text = _for_terminal(text.partition("\n## For the instructor")[0])
+    if lesson.prediction is not None:
+        # It is the first of the page.
+        text = _DETAILS.sub("*(p shows the question again, then its answer)*", text, 1)
     folded = f"*(\\g<what>: folded away, in {short(lesson.page)})*"
     return prose(_COMMENT.sub("", _DETAILS.sub(folded, text)))
+
+
+def _for_terminal(text: str) -> str:
+    """Return Markdown without pictures, which a terminal cannot show."""
+    return _IMAGE.sub(r"*(A picture: \g<what>)*", text)
 
 
 def key_table() -> RenderableType:
@@ -150,9 +177,8 @@ def timeline(
         TimelineText([("", recorded)], title=title),
         Text(),
         Text(f"Scene {number} of {scenes}, with your file.{more}"),
-        Text(
-            "A save records it again. How to read it: docs/reference/reading_timelines.md"
-        ),
+        Text("A save records it again."),
+        Text("How to read it: docs/reference/reading_timelines.md"),
     )
 
 

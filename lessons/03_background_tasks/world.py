@@ -130,8 +130,8 @@ async def released(*gates: Gate) -> AsyncIterator[None]:
         with contextlib.suppress(TimeLimitExceeded):
             for request in _in_flight:
                 await request.finished()
-            if _shutdowns:
-                await fail_after(asyncio.wait(_shutdowns), never="")
+            if any(not shutdown.done() for shutdown in _shutdowns):
+                await idle(until=lambda: all(it.done() for it in _shutdowns))
 
 
 def buys(
@@ -283,10 +283,9 @@ async def closes_early(
 
 async def closed_well(closing: asyncio.Task[None]) -> None:
     """Wait for the end of the shutdown, which must not fail."""
-    await fail_after(
-        asyncio.wait({closing}),
-        never="The server was told to stop, and all jobs were finished, but the app's "
-        "shutdown never ended. Expected: it ends when the last job is finished.",
+    assert await happens(closing.done), (
+        "The server was told to stop, and all jobs were finished, but the app's "
+        "shutdown never ended. Expected: it ends when the last job is finished."
     )
     error = closing.exception()
     assert error is None, (

@@ -26,6 +26,7 @@ from workshop.testing import (
 )
 from workshop.testing.app.application import running
 from workshop.testing.sync.idle import wait_until_idle
+from workshop.testing.time import limits
 
 APP = '''
 import asyncio
@@ -314,6 +315,22 @@ async def test_an_endless_shutdown_fails_with_a_message(write_app: WriteApp) -> 
     with ExitStack() as started, pytest.raises(TimeLimitExceeded, match=never_finished):
         async with running(write_app(text)):
             started.enter_context(shortened())
+
+
+@pytest.mark.parametrize("forever", ["asyncio.Event().wait()", "asyncio.sleep(0)"])
+async def test_a_shutdown_that_nothing_can_end_is_reported_before_the_limit(
+    write_app: WriteApp, monkeypatch: pytest.MonkeyPatch, forever: str
+) -> None:
+    text = STARTUP_FAILS.replace("    yield\n", "").replace(
+        '    raise ConnectionError("no database")',
+        f"    yield\n    import asyncio\n    while True: await {forever}",
+    )
+    passed: list[object] = []
+    monkeypatch.setattr(limits, "_resolve", passed.append)
+    with pytest.raises(TimeLimitExceeded, match=r"^app.py never finished its shutdown"):
+        async with running(write_app(text)):
+            pass
+    assert passed == []
 
 
 async def ask_for(app: RunningApp, path: str) -> str:

@@ -38,6 +38,7 @@ from workshop.testing.reporting.never_awaited import Forgotten, forgotten_things
 from workshop.testing.reporting.source import SourceLine, line_of_code, line_of_error
 from workshop.testing.sync.gate import let_go_at_gates, open_all_gates
 from workshop.testing.sync.idle import wait_until_idle
+from workshop.testing.sync.quiescence import is_quiescent
 from workshop.testing.sync.rendezvous import let_go_at_meetings, release_all_meetings
 from workshop.testing.sync.spy import Spy
 from workshop.testing.time.event_loop import owner, settle
@@ -385,7 +386,7 @@ async def _finish(app: RunningApp) -> None:
     end_recording()
     let_go(app)
     try:
-        await app.shutdown()
+        await _shut_down(app)
     finally:
         stubborn = await _end_tasks(app)
         app.unload()
@@ -396,6 +397,16 @@ async def _finish(app: RunningApp) -> None:
             f"{stubborn[0]} never ended, although it was cancelled. "
             "Either it swallows CancelledError, or it waits for a thread."
         )
+
+
+async def _shut_down(app: RunningApp) -> None:
+    """Shut *app* down; if nothing can end its shutdown, do not wait for the limit."""
+    shutdown = asyncio.ensure_future(app.shutdown())
+    await wait_until_idle(lambda: None, until=shutdown.done)
+    if not shutdown.done() and is_quiescent(asyncio.get_running_loop()):
+        await end(shutdown)
+        raise TimeLimitExceeded(f"{app.file.name} never finished its shutdown.")
+    await shutdown
 
 
 async def _end_tasks(app: RunningApp) -> list[str]:

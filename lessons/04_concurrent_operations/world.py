@@ -28,6 +28,7 @@ from workshop.testing import (
     exchange,
     settle,
 )
+from workshop.testing.time.clock import ManualClockLoop
 from workshop.testing.time.event_loop import owner
 
 VENUES = ("Apollo", "Bijou", "Corso", "Dome", "Eden")
@@ -41,10 +42,16 @@ SEATS: Numbers = {
     "Hamlet": {"Apollo": 120, "Bijou": 0, "Corso": 7, "Dome": 44, "Eden": 310},
     "Macbeth": {"Apollo": 8, "Bijou": 15, "Corso": 0, "Dome": 212, "Eden": 33},
 }
-# Longer than any time limit that an app may have added, in seconds.
+# Long enough for an app that sleeps between two looks, in seconds.
 LONG = 61
+# Longer than any time limit that an app may have added.
+DAY = 24 * 60 * 60
 # "At once", for an app that looks several times a second.
 MOMENT = 0.2
+
+
+# A customer each comes for these shows, all at the same time.
+CROWD = [f"Show {number}" for number in range(1, 11)]
 
 
 class NoConnectionError(Exception):
@@ -82,15 +89,18 @@ class Venues:
 
     def __init__(self, app: RunningApp, function: str, numbers: Numbers) -> None:
         self.numbers = numbers
+        self._app = app
         self.most: Counter[str] = Counter()
-        self.blocked = False
+        self.blocked = self._in_threads = False
         self._gates: dict[tuple[str, str], Gate] = {}
         self._loop = asyncio.get_running_loop()
 
         async def ask(venue: str, show: str) -> int:
-            if asyncio.get_running_loop() is not self._loop and not await self._free():
-                self.blocked = True
-                return self.numbers[show][venue]
+            if asyncio.get_running_loop() is not self._loop:
+                self._in_threads = True
+                if not await self._free():
+                    self.blocked = True
+                    return self._number(venue, show)
             await settle(3)  # no remote call answers in the same turn of the loop
             self.most[show] = max(self.most[show], len(self.in_flight(show)) + 1)
             number: int = await self.at(venue, show)(venue, show)
@@ -101,7 +111,7 @@ class Venues:
     def at(self, venue: str, show: str = "Hamlet") -> Gate:
         """Return the gate at which calls of *venue* for *show* wait."""
         if (venue, show) not in self._gates:
-            gate = Gate(venue).results(lambda venue, show: self.numbers[show][venue])
+            gate = Gate(venue).results(self._number)
             self._gates[venue, show] = gate
         return self._gates[venue, show]
 
@@ -120,6 +130,22 @@ class Venues:
         """
         return await becomes(lambda: bool(self.in_flight(show)))
 
+    async def serve_crowd(self, path: str, method: str = "GET") -> list[str]:
+        """Let a crowd come; return the shows for which no venue is ever asked.
+
+        How many calls can wait in threads depends on the machine, so none come then.
+        """
+        if self._in_threads:
+            return []
+        for show in CROWD:
+            exchange(self._app, method, path.format(show))
+        await becomes(lambda: all(self.in_flight(show) for show in CROWD))
+        waiting = [show for show in CROWD if not self.in_flight(show)]
+        for show in CROWD:
+            for venue in VENUES:
+                self.at(venue, show).open()
+        return waiting
+
     async def answer(self, *venues: str, show: str = "Hamlet") -> None:
         """Let *venues* answer one after the other, by default the last one first."""
         for venue in venues or reversed(VENUES):
@@ -129,6 +155,9 @@ class Venues:
     def close(self) -> None:
         """Let the calls that follow wait again."""
         self._gates.clear()
+
+    def _number(self, venue: str, show: str) -> int:
+        return self.numbers[show][venue] if show in self.numbers else len(venue + show)
 
     async def _free(self) -> bool:
         """Return whether the app's event loop is free; asked in another thread."""
@@ -190,6 +219,13 @@ async def is_over(request: Exchange, clock: Clock | None = None) -> bool:
         if not await becomes(lambda: request.done):
             await clock.advance(LONG)
     return await becomes(lambda: request.done)
+
+
+def a_day_passes() -> None:
+    """Move the clock at once; every timer that is due by then is late."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ManualClockLoop), "the `clock` fixture sets up its loop"
+    loop.move_to(loop.time() + DAY)
 
 
 def told(request: Exchange) -> str:

@@ -50,6 +50,7 @@ GREETINGS = (
     "  data: x\n\nevent: trouble\ndata: y\n",
     "Grüße 🎭\u2028und\u0085Küsse",
     "",
+    "Bravo! 🎭 " * 500,
 )
 
 
@@ -193,8 +194,9 @@ async def test_a_browser_can_read_every_event(
             event = (str(sale.number), {"seat": sale.seat, "greeting": sale.greeting})
             found = next((it for it in read if it[0] == event[0]), None)
             assert found == event, (
-                f"Sale {sale.number} of seat {sale.seat}, greeting {sale.greeting!r}, "
-                f"was sent to the board. The browser read {found or tab.read}. "
+                f"Sale {sale.number} of seat {sale.seat}, greeting "
+                f"{repr(sale.greeting)[:80]}, was sent to the board. The browser read "
+                f"{found or tab.read!s:.400}. "
                 f"Expected: an event 'sale' with id '{sale.number}' whose data is a "
                 "JSON object with the seat and the greeting."
             )

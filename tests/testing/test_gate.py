@@ -1,14 +1,17 @@
 """The gate."""
 
 import asyncio
+import math
 import pickle
+import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
 from tests.testing.conftest import WriteApp
 from workshop.testing import Gate, RunningApp, TimeLimitExceeded, settle
+from workshop.testing.sync import gate as gate_module
 
 APP = '''
 import asyncio
@@ -119,6 +122,16 @@ def test_a_thread_at_a_gate_that_never_opens_is_released() -> None:
         match=r"Waiting for the mainframe held up everything else",
     ):
         Gate("the mainframe").blocking()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+async def test_a_thread_that_the_loop_waits_for_is_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate_module, "_THREAD_LIMIT_SECONDS", math.inf)
+    never = pytest.raises(TimeLimitExceeded, match="held up everything else")
+    with ThreadPoolExecutor() as threads, Gate("the mainframe") as gate, never:
+        threads.submit(gate.blocking).result()
 
 
 async def test_a_thread_with_its_own_loop_waits_like_any_other() -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.testing.reporting.failures import TimeLimitExceeded
 from workshop.testing.reporting.source import Held, held_here
-from workshop.testing.sync.condition import Condition, on_event_loop
+from workshop.testing.sync.condition import Condition, on_event_loop, running_loop
 from workshop.testing.sync.latch import Latch
+from workshop.testing.sync.quiescence import is_deadlocked
 from workshop.testing.time.debugging import real_seconds
+from workshop.testing.time.event_loop import WatchedLoop
 from workshop.testing.time.limits import LIMIT_SECONDS
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ _gates: weakref.WeakSet[Gate] = weakref.WeakSet()
 
 # A thread at a gate that never opens must not outlive the test for long.
 _THREAD_LIMIT_SECONDS = 2 * LIMIT_SECONDS
+# How soon it looks whether the event loop waits for it, how rarely at last, and how
+# many looks in a row must find that.
+_LOOK_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+_LOOKS = 3
 
 _UNSET: Any = object()
 
@@ -53,6 +60,7 @@ class Gate:
         self._lock = threading.Lock()
         self._condition = Condition()
         self._latch = Latch(self._condition)
+        self._home = running_loop()
         _gates.add(self)
 
     @property
@@ -86,7 +94,8 @@ class Gate:
         """Wait in a thread until the gate opens, then return the result.
 
         Raises:
-            TimeLimitExceeded: if the test has not opened the gate within six seconds.
+            TimeLimitExceeded: if the test has not opened the gate within six seconds,
+                or never can because the event loop waits for this call.
 
         """
         if on_event_loop() and not self._latch.opens_for_me()():
@@ -96,7 +105,7 @@ class Gate:
             return self._answer(args, kwargs)
         self._arrive(args, kwargs)
         try:
-            if not self._latch.wait(real_seconds(_THREAD_LIMIT_SECONDS)):
+            if not self._opens_in_time(real_seconds(_THREAD_LIMIT_SECONDS)):
                 raise TimeLimitExceeded(
                     f"Waiting for {self.what} held up everything else. "
                     "Expected: other work goes on meanwhile."
@@ -161,6 +170,20 @@ class Gate:
         with self._lock:
             self._remote = self._remote or RemoteFunction(self.blocking)
         return self._remote.handle
+
+    def _opens_in_time(self, seconds: float | None) -> bool:
+        """Wait in a thread; return whether the caller may pass."""
+        loop, waited, looks, pause = self._home, 0.0, 0, _LOOK_SECONDS
+        if seconds is None or not isinstance(loop, WatchedLoop):
+            return self._latch.wait(seconds)
+        while waited < seconds and looks < _LOOKS:
+            if self._latch.wait(pause):
+                return True
+            waited += pause
+            looks = looks + 1 if is_deadlocked(loop) else 0
+            # Many threads that wake often would look as if they were at work.
+            pause = _LOOK_SECONDS if looks else min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        return False
 
     def _arrive(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:

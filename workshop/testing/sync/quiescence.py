@@ -46,6 +46,20 @@ def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
     )
 
 
+def is_deadlocked(loop: WatchedLoop) -> bool:
+    """Return whether only the calling thread can ever let *loop* go on.
+
+    Call it from another thread than the loop's. True means: the loop's thread waits for
+    a thread, and so do all others. False means: perhaps something else can happen.
+    """
+    return (
+        not loop.strangers
+        and _is_parked(sys._current_frames().get(threading.main_thread().ident or 0))
+        and _threads_are_parked(loop)
+        and threads_are_asleep()
+    )
+
+
 def threads_are_asleep() -> bool:
     """Return whether the operating system says that all other threads sleep.
 

@@ -11,7 +11,7 @@ import pytest
 from workshop.goals import UnclearGoalsError
 from workshop.site.picture import PictureError
 from workshop.site.quote import QuoteError
-from workshop.site.twin import SYSTEMS
+from workshop.site.windows_commands import SYSTEMS
 
 pytest.importorskip("pymdownx", reason="pymdown-extensions needs Python 3.11.5")
 

@@ -27,7 +27,7 @@ from workshop.site.fence import Fence, replace_fences
 from workshop.site.glossary import abbreviations
 from workshop.site.picture import figure, is_drawn, without_repeats
 from workshop.site.quote import QuoteError, highlighted, quote
-from workshop.site.twin import has_make, tabs
+from workshop.site.windows_commands import has_make, tabs
 
 FOR_INSTRUCTORS = "For the instructor"
 _BOX = "[ ] "

@@ -88,6 +88,52 @@ def test_without_process_events_a_wait_for_a_server_would_count_as_a_hang() -> N
         assert runner.run(main()) == 1
 
 
+def test_events_of_windows_which_are_futures_count_too() -> None:
+    class Windows(asyncio.BaseEventLoop):
+        """Does with them what the loop of Windows does."""
+
+        def _process_events(self, event_list: list[Any]) -> None:
+            pass
+
+    class WindowsLoop(event_loop.ObservedLoop, Windows):
+        pass
+
+    loop = WindowsLoop()
+    loop._process_events([loop.create_future(), loop.create_future()])
+    loop.close()
+
+    assert (loop.outside, loop.last_read) == (2, {})
+
+
+def test_without_the_ready_queue_idleness_would_take_hundreds_of_turns() -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)
+        counts = [event_loop.ready_callbacks(loop)]
+        loop.call_soon(int)
+        loop.call_soon(int)
+        return [*counts, event_loop.ready_callbacks(loop)]
+
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        assert runner.run(main()) == [0, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it can only sleep")
+def test_without_the_selector_a_wait_for_a_thread_would_take_all_its_time() -> None:
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        done: list[str] = []
+        loop.call_soon_threadsafe(done.append, "called")
+        for _ in range(2):  # looking at the event does not take it away
+            event_loop.await_events(loop, 3600)
+        done.append("looked")
+        await asyncio.sleep(0)
+        return done
+
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        assert runner.run(main()) == ["looked", "called"]
+
+
 def test_without_the_list_of_timers_a_wait_for_one_would_count_as_a_hang() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()

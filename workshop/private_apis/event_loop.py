@@ -37,10 +37,11 @@ class ObservedLoop(asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: list[Any]) -> None:
         # Each response of a server counts, not only the first connection to it.
-        for key, mask in event_list:
+        for event in event_list:
             self.outside += 1
-            if mask & selectors.EVENT_READ:
-                self.last_read[key.fd] = self.outside
+            # On Windows it is the future of an operation, of which no more is known.
+            if isinstance(event, tuple) and event[1] & selectors.EVENT_READ:
+                self.last_read[event[0].fd] = self.outside
         super()._process_events(event_list)  # type: ignore[misc]  # not in typeshed
 
     def _run_once(self) -> None:

@@ -120,10 +120,10 @@ async def test_five_venues_are_asked_at_the_same_time(
 
 
 def expect_no_wait(shows: list[str]) -> None:
-    """Check that of a crowd nobody waits for the customers who came before."""
+    """Check that no customer in a crowd waits for the customers before them."""
     assert not shows, (
         "Two customers were still waiting for their venues when ten others came, each "
-        f"for another show. No venue was asked for {', '.join(shows)}. "
+        f"for a different show. No venue was asked for {', '.join(shows)}. "
         "Expected: no customer waits for the venues of another one."
     )
 

@@ -48,9 +48,7 @@ LONG = 61
 DAY = 24 * 60 * 60
 # "At once", for an app that looks several times a second.
 MOMENT = 0.2
-
-
-# A customer each comes for these shows, all at the same time.
+# For each of these shows one customer comes, all at the same time.
 CROWD = [f"Show {number}" for number in range(1, 11)]
 
 
@@ -133,7 +131,8 @@ class Venues:
     async def serve_crowd(self, path: str, method: str = "GET") -> list[str]:
         """Let a crowd come; return the shows for which no venue is ever asked.
 
-        How many calls can wait in threads depends on the machine, so none come then.
+        If the app calls venues in threads, no crowd comes: how many calls can wait in
+        threads depends on the machine.
         """
         if self._in_threads:
             return []

@@ -26,13 +26,13 @@ from workshop.testing import Clock, Database, RunningApp, cases, exchange, settl
 
 from .world import (
     CROWD,
+    DAY,
     LONG,
     MOMENT,
     PRICES,
     SEATS,
     Bank,
     Venues,
-    a_day_passes,
     becomes,
     clocks_of_the_app,
     errors,
@@ -90,7 +90,7 @@ async def test_five_venues_are_asked_at_the_same_time(
     )
     expect_no_wait(await venues.serve_crowd("/shows/{}/prices"))
     await clock.advance(LONG)
-    a_day_passes()
+    clock.jump(DAY)
     await venues.answer("Eden", "Dome", "Bijou", "Apollo", show="Macbeth")
     await venues.answer("Dome", "Bijou", "Eden", "Apollo", "Corso")
     await venues.answer("Corso", show="Macbeth")
@@ -153,7 +153,7 @@ async def test_a_broken_venue_is_named_and_the_others_are_shown(
     venues.at("Dome").fail(ConnectionError("connection refused"))
     await settle()
     await clock.advance(LONG)
-    a_day_passes()
+    clock.jump(DAY)
     await settle()
     await venues.answer("Eden", "Bijou", "Corso", "Apollo", show="Macbeth")
     await venues.answer("Eden", "Bijou", "Corso", "Apollo")

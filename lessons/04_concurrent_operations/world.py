@@ -28,7 +28,6 @@ from workshop.testing import (
     exchange,
     settle,
 )
-from workshop.testing.time.clock import ManualClockLoop
 from workshop.testing.time.event_loop import owner
 
 VENUES = ("Apollo", "Bijou", "Corso", "Dome", "Eden")
@@ -218,13 +217,6 @@ async def is_over(request: Exchange, clock: Clock | None = None) -> bool:
         if not await becomes(lambda: request.done):
             await clock.advance(LONG)
     return await becomes(lambda: request.done)
-
-
-def a_day_passes() -> None:
-    """Move the clock at once; every timer that is due by then is late."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, ManualClockLoop), "the `clock` fixture sets up its loop"
-    loop.move_to(loop.time() + DAY)
 
 
 def told(request: Exchange) -> str:

@@ -34,7 +34,6 @@ from .world import (
     before_sales_are_read,
     begun,
     collected,
-    put_forward,
     until,
 )
 
@@ -131,7 +130,7 @@ async def test_a_board_outlasts_a_quiet_hour(
     await system.is_heard_by(ann)
     for number, quiet in ((1, 5 * 60), (2, QUIET_SECONDS)):
         await clock.advance(60)
-        put_forward(quiet)
+        clock.jump(quiet)
         await system.sells(Sale(number, f"A{number}"))
         await ann.shows(
             *("A1", "A2")[:number],

@@ -28,7 +28,6 @@ from workshop.testing import (
 )
 from workshop.testing.app.exchange import Asgi, Message, Receive, Send
 from workshop.testing.sync.idle import wait_until_idle
-from workshop.testing.time.clock import ManualClockLoop
 
 SEAT = re.compile(r"\b([A-Z]\d+)\b")
 Hook = Callable[[], Awaitable[None]]
@@ -359,13 +358,6 @@ async def until(
     with suppress(Stalled):
         await until_stalled(wait())
     return true()
-
-
-def put_forward(seconds: float) -> None:
-    """Move the clock at once; every timer that is due by then is late."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, ManualClockLoop), "the `clock` fixture sets up its loop"
-    loop.move_to(loop.time() + seconds)
 
 
 async def collected() -> None:

@@ -113,6 +113,23 @@ async def test_timers_fire_in_order_each_at_its_own_time(clock: Clock) -> None:
     await ticking
 
 
+async def test_after_a_jump_a_timer_is_late_and_sees_the_time_after_it(
+    clock: Clock,
+) -> None:
+    seen: list[float] = []
+
+    async def wake() -> None:
+        await asyncio.sleep(5)
+        seen.append(clock.now)
+
+    task = asyncio.create_task(wake())
+    await settle()
+    clock.jump(60)
+    await task
+
+    assert seen == [60]
+
+
 async def test_a_cancelled_timer_does_not_fire(clock: Clock) -> None:
     journal = Journal()
     handle = asyncio.get_running_loop().call_later(1, journal.record, "rung")

@@ -119,6 +119,11 @@ class Clock:
         loop.move_to(target)
         await settle(_CYCLES)
 
+    def jump(self, seconds: float) -> None:
+        """Let *seconds* pass at once: every timer that is due by then is late."""
+        loop = _loop()
+        loop.move_to(loop.time() + seconds)
+
 
 def _loop() -> ManualClockLoop:
     loop = asyncio.get_running_loop()

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from workshop.testing import Gate, settle
-from workshop.testing.sync.quiescence import is_quiescent, threads_are_asleep
-from workshop.testing.time.event_loop import owner
+from workshop.testing.sync.quiescence import activity, is_quiescent, threads_are_asleep
+from workshop.testing.time.event_loop import WatchedLoop, owner
 
 Begin = Callable[[Callable[[], object]], threading.Thread]
 
@@ -113,6 +113,36 @@ async def test_a_thread_that_works_or_will_wake_by_itself_is_not(begin: Begin) -
     begin(lambda: patience.wait(60))
     assert never_quiescent()
     patience.set()
+
+
+async def test_a_thread_between_two_lines_is_not_quiescent(begin: Begin) -> None:
+    # Code that the compiler added has no line number, and a thread may be there.
+    lock = threading.Lock()
+    lock.acquire()
+
+    def waits() -> None:
+        lock.acquire()
+        lock.release()
+
+    begin(waits)
+    assert eventually_quiescent()
+    waits.__code__ = waits.__code__.replace(co_linetable=b"")
+    begin(waits)
+    assert never_quiescent()
+    lock.release()
+
+
+async def test_a_loop_is_active_if_it_turns_or_computes() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, WatchedLoop)
+    before = activity(loop)
+
+    await settle(1)
+    after = activity(loop)
+    assert after[0] > before[0]
+
+    hashlib.sha512(bytes(1_000_000)).digest()
+    assert (activity(loop) > after) is hasattr(time, "pthread_getcpuclockid")
 
 
 async def test_a_connection_within_the_loop_is_quiescent() -> None:

@@ -13,7 +13,7 @@ AnyHandle = TypeVar("AnyHandle", bound=asyncio.Handle)
 
 
 class ObservedLoop(asyncio.BaseEventLoop):
-    """Counts I/O events, and asks before `SystemExit` stops the loop.
+    """Counts turns and I/O events, and asks before `SystemExit` stops the loop.
 
     Mix it into a real loop, in front of it. It replaces two methods that asyncio calls
     in every turn of the loop, rather than adding calls of its own.
@@ -21,10 +21,12 @@ class ObservedLoop(asyncio.BaseEventLoop):
     Attributes:
         outside: how often something outside of the loop has taken part.
         last_read: by file descriptor, what `outside` was when data last came from it.
+        turns: how often the loop has looked for events and run what was ready.
 
     """
 
     outside = 0
+    turns = 0
 
     def __init__(self, *args: Any) -> None:
         """Make the loop that this is mixed into, with *args*."""
@@ -47,6 +49,7 @@ class ObservedLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         # asyncio lets SystemExit and KeyboardInterrupt of any task or callback leave
         # run_forever(). What is ready stays ready, so the loop can go on.
+        self.turns += 1
         try:
             super()._run_once()  # type: ignore[misc]  # not in typeshed
         except (SystemExit, KeyboardInterrupt) as error:

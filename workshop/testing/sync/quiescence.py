@@ -12,6 +12,7 @@ import linecache
 import re
 import sys
 import threading
+import time
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -51,6 +52,10 @@ def is_deadlocked(loop: WatchedLoop) -> bool:
 
     Call it from another thread than the loop's. True means: the loop's thread waits for
     a thread, and so do all others. False means: perhaps something else can happen.
+
+    It is true at some moments of a loop that goes on, too: while its thread starts
+    another one, or has been woken and waits for the interpreter. Only a loop that has
+    not gone on between several looks is deadlocked; see `activity`.
     """
     return (
         not loop.strangers
@@ -58,6 +63,17 @@ def is_deadlocked(loop: WatchedLoop) -> bool:
         and _threads_are_parked(loop)
         and threads_are_asleep()
     )
+
+
+def activity(loop: WatchedLoop) -> tuple[int, float]:
+    """Return how often *loop* has turned, and the seconds its thread has computed.
+
+    The seconds are 0 where the system does not tell them, which is so on Windows.
+    """
+    loops_thread = threading.main_thread().ident
+    if not hasattr(time, "pthread_getcpuclockid") or loops_thread is None:
+        return loop.turns, 0.0
+    return loop.turns, time.clock_gettime(time.pthread_getcpuclockid(loops_thread))
 
 
 def threads_are_asleep() -> bool:
@@ -103,10 +119,17 @@ def _threads_are_parked(loop: WatchedLoop) -> bool:
 
 
 def _is_parked(frame: FrameType | None) -> bool:
-    if frame is None:
+    number = None if frame is None else _line_number(frame)
+    if frame is None or number is None:
         return False
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    line = linecache.getline(frame.f_code.co_filename, number)
     return bool(_WAITS.search(line)) or _joins(frame) or _is_held(frame)
+
+
+def _line_number(frame: FrameType) -> int | None:
+    # Typeshed says `int`. It is None while a thread that has just been started, or is
+    # about to call, is between two lines: code that the compiler added has no line.
+    return frame.f_lineno
 
 
 def _joins(frame: FrameType) -> bool:

@@ -20,10 +20,10 @@ from workshop.check.gate import (
 from workshop.check.generated import check_generated
 from workshop.check.rules import broken_rules
 from workshop.check.serving import serving_problem
-from workshop.check.variants import Variant, misjudged, read_variants
+from workshop.check.variants import Variant, read_variants
 from workshop.cli.app import command_line
 from workshop.cli.outputs import check_outputs, verb_parts
-from workshop.grading import LessonVerdict, Verdict, grade
+from workshop.grading import Verdict, grade
 from workshop.lesson import Catalogue, Lesson
 from workshop.services import database_server
 from workshop.services.imitation import imitation_of_redis
@@ -64,7 +64,7 @@ class AnswersByLesson:
         self._at_once = at_once
         self._opened = ExitStack()
         self._answers: dict[str, Answers] = {}
-        self._graded: dict[tuple[str, str], Future[LessonVerdict]] = {}
+        self._judged: dict[tuple[str, str], Future[str]] = {}
 
     def to(self, lesson: Lesson) -> Answers:
         """Return what grades answers to *lesson*, and close that of the last one."""
@@ -76,20 +76,20 @@ class AnswersByLesson:
             self._answers[lesson.slug] = answers
         return self._answers[lesson.slug]
 
-    def verdict(self, variant: Variant) -> LessonVerdict:
-        """Return the verdict on *variant*, and have its lesson's next ones graded."""
+    def problem(self, variant: Variant) -> str:
+        """Return how *variant* is misjudged, and have its lesson's next ones judged."""
         answers = self.to(next(it for it in LESSONS if it.slug == variant.lesson))
-        if (variant.lesson, variant.name) not in self._graded:
+        if (variant.lesson, variant.name) not in self._judged:
             for it in self._asked:
                 if it.lesson == variant.lesson:
-                    self._graded[it.lesson, it.name] = answers.submit(it.source)
-        return self._graded[variant.lesson, variant.name].result()
+                    self._judged[it.lesson, it.name] = answers.submit_variant(it)
+        return self._judged[variant.lesson, variant.name].result()
 
     def close(self) -> None:
         """Stop grading, also what has not begun: nobody will look at it."""
         self._opened.close()
         self._answers.clear()
-        self._graded.clear()
+        self._judged.clear()
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_it_works_on_the_redis_imitation_for_windows(lesson: Lesson) -> None:
 def test_a_variant_is_judged_as_declared(
     variant: Variant, answers: AnswersByLesson
 ) -> None:
-    assert misjudged(variant, answers.verdict(variant)) == ""
+    assert answers.problem(variant) == ""
 
 
 @every_lesson

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from workshop.grading import LessonVerdict, Limits, grade
-from workshop.grading.engine import WORKER, make_job, put_together, run_job
+from workshop.check.variants import Variant, misjudged, spared
+from workshop.grading import LessonVerdict, Limits, TestVerdict, grade
+from workshop.grading.engine import WORKER, Part, make_job, put_together, run_job
 from workshop.lesson import Lesson
 from workshop.processes.environment import environment_of_tests
 from workshop.processes.temporary import temporary_folder
@@ -19,6 +20,8 @@ from workshop.sandbox.cores import cores
 from workshop.sandbox.markers import RUN_ID
 from workshop.sandbox.process import ForkServer
 from workshop.sandbox.worker_process import WorkerProcess
+
+T = TypeVar("T")
 
 AT_ONCE = 2 * cores()
 """How many answers are graded side by side: a wrong one mostly waits in vain."""
@@ -62,17 +65,25 @@ class Answers:
 
     def submit(self, source: str) -> Future[LessonVerdict]:
         """Grade the text *source* as soon as its turn comes."""
-        return self._pool.submit(self._grade, source)
+        return self._pool.submit(self._with_slot, lambda slot: slot.grade(source))
+
+    def submit_variant(self, variant: Variant) -> Future[str]:
+        """Return, in words, how *variant* is judged otherwise than declared, or "".
+
+        A right one gets the whole verdict. On a wrong one only the tests run that it
+        names, which takes a third of the time: those of later steps fail in any case.
+        """
+        return self._pool.submit(self._with_slot, lambda slot: slot.judge(variant))
 
     def close(self) -> None:
         """Stop, without grading what has not begun."""
         self._pool.shutdown(cancel_futures=True)
         self._resources.close()
 
-    def _grade(self, source: str) -> LessonVerdict:
+    def _with_slot(self, work: Callable[[_Slot], T]) -> T:
         slot = self._slots.get()
         try:
-            return slot.grade(source)
+            return work(slot)
         finally:
             self._slots.put(slot)
 
@@ -105,21 +116,43 @@ class _Slot:
 
     def grade(self, source: str) -> LessonVerdict:
         """Grade the text *source*."""
+        parts = self._parts(source, None)
+        return self._alone() if parts is None else put_together(self._lesson, parts)
+
+    def judge(self, variant: Variant) -> str:
+        """Return how *variant* is judged otherwise than declared, or ""."""
+        if variant.is_right:
+            return misjudged(variant, self.grade(variant.source))
+        parts = self._parts(variant.source, variant.refused_by)
+        if parts is None:
+            return misjudged(variant, self._alone())
+        judged: dict[str, TestVerdict] = {}
+        for part in parts:
+            judged.update(part.judged)
+        problem = spared(variant, judged)
+        # Whether other tests refuse it makes a difference to the author.
+        passes = problem and self.grade(variant.source).passed
+        return "a wrong answer passes" if passes else problem
+
+    def _parts(self, source: str, tests: Collection[str] | None) -> list[Part] | None:
+        """Return what a fork of the server found; None if there is no such server."""
         self._file.write_text(source, encoding="utf-8")
-        job = make_job(self._lesson, self._file, limits=PATIENT)
-        server = self._fit_server(job)
-        if server is not None:
-            with WorkerProcess(
-                WORKER, self._environment, job=job, fork_server=server
-            ) as worker:
-                parts = run_job(worker, job, self._lesson, self._file, limits=PATIENT)
-            if not worker.is_lost:
-                return put_together(self._lesson, parts)
+        job = make_job(self._lesson, self._file, tests=tests, limits=PATIENT)
+        server = self._fit_server()
+        if server is None:
+            return None
+        with WorkerProcess(
+            WORKER, self._environment, job=job, fork_server=server
+        ) as worker:
+            parts = run_job(worker, job, self._lesson, self._file, limits=PATIENT)
+        return None if worker.is_lost else parts
+
+    def _alone(self) -> LessonVerdict:
         return grade(
             self._lesson, self._file, environment=self._environment, limits=PATIENT
         )
 
-    def _fit_server(self, job: Mapping[str, Any]) -> ForkServer | None:
+    def _fit_server(self) -> ForkServer | None:
         old = self._server
         if old is not None and not old.is_fit:
             # One that was killed is replaced. One that could not fork never can.
@@ -128,6 +161,8 @@ class _Slot:
         if self._server is None and self._forks:
             own = {RUN_ID: uuid.uuid4().hex}
             environment = environment_of_tests({**self._environment, **own})
+            # It prepares all tests. Each fork is then told which ones to run.
+            job = make_job(self._lesson, self._file, limits=PATIENT)
             self._server = ForkServer(WORKER, environment, job)
         return self._server
 

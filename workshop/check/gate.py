@@ -13,7 +13,7 @@ from workshop.check.finding import Finding
 from workshop.check.load import busy_cores
 from workshop.check.rules import broken_rules
 from workshop.check.serving import serving_problem
-from workshop.check.variants import VariantError, misjudged, read_variants
+from workshop.check.variants import VariantError, read_variants
 from workshop.grading import LessonVerdict, Verdict
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
@@ -164,11 +164,11 @@ def check_variants(lesson: Lesson, root: Path, answers: Answers) -> Iterator[Fin
     except VariantError as error:
         yield Finding(lesson.slug, "variants", str(error))
         return
-    graded = [answers.submit(variant.source) for variant in variants]
-    for variant, verdict in zip(variants, graded, strict=True):
-        problem = misjudged(variant, verdict.result())
-        if problem:
-            yield Finding(lesson.slug, "variants", f"{variant.name!r}: {problem}")
+    judged = [answers.submit_variant(variant) for variant in variants]
+    for variant, problem in zip(variants, judged, strict=True):
+        if problem.result():
+            told = f"{variant.name!r}: {problem.result()}"
+            yield Finding(lesson.slug, "variants", told)
 
 
 def _messages(verdict: LessonVerdict, number: int) -> list[str]:

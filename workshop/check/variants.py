@@ -7,11 +7,12 @@ format.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.grading import LessonVerdict, Verdict
+from workshop.grading import LessonVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 
 _KEYS = {
@@ -124,21 +125,25 @@ def _build(lesson: Lesson, entry: dict[str, Any], where: str) -> str:
 
 def misjudged(variant: Variant, verdict: LessonVerdict) -> str:
     """Return how *verdict* differs from what *variant* declares; "" if it agrees."""
-    by_id = {test.test.id: test for step in verdict.steps for test in step.tests}
-    if variant.is_right:
-        bad = [t for t in by_id.values() if t.verdict is not Verdict.PASSED]
-        if not bad and verdict.passed:
-            return ""
-        return "a right answer is refused: " + "; ".join(
-            f"{t.test.id} {t.verdict} ({t.message})" for t in bad
-        )
-    if verdict.passed:
-        return "a wrong answer passes"
-    missed = [
-        f"{name} says {by_id[name].verdict} ({by_id[name].message})"
-        for name in variant.refused_by
-        if by_id[name].verdict is not variant.verdict
-    ]
-    if not missed:
+    judged = verdict.by_test
+    if not variant.is_right:
+        return "a wrong answer passes" if verdict.passed else spared(variant, judged)
+    bad = [it for it in judged.values() if it.verdict is not Verdict.PASSED]
+    if not bad and verdict.passed:
         return ""
-    return f"should be '{variant.verdict}': " + "; ".join(missed)
+    return "a right answer is refused: " + "; ".join(
+        f"{it.test.id} {it.verdict} ({it.message})" for it in bad
+    )
+
+
+def spared(variant: Variant, judged: Mapping[str, TestVerdict]) -> str:
+    """Return which tests of a wrong *variant* do not refuse it as declared, or "".
+
+    Only the tests that it names have to be in *judged*.
+    """
+    missed = [
+        f"{name} says {judged[name].verdict} ({judged[name].message})"
+        for name in variant.refused_by
+        if judged[name].verdict is not variant.verdict
+    ]
+    return f"should be '{variant.verdict}': " + "; ".join(missed) if missed else ""

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,16 +84,17 @@ def make_job(
     lesson: Lesson,
     answer: Path,
     *,
+    tests: Collection[str] | None = None,
     rounds: int = 1,
     seed: int | None = None,
     limits: Limits = _DEFAULT,
 ) -> dict[str, Any]:
-    """Return the job for a worker that runs *lesson*'s tests on *answer*."""
+    """Return the job for a worker: run *tests*, or all of *lesson*, on *answer*."""
     return {
         "root": str(ROOT),
         "test_file": str(lesson.test_file),
         "app_file": str(answer.resolve()),
-        "tests": [test.id for test in lesson.tests],
+        "tests": [it.id for it in lesson.tests if tests is None or it.id in tests],
         "rounds": rounds,
         "seed": seed,
         "test_seconds": limits.test_seconds,

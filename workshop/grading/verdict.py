@@ -133,6 +133,11 @@ class LessonVerdict:
     output_file: Path | None = None
 
     @property
+    def by_test(self) -> dict[str, TestVerdict]:
+        """The verdicts on all tests, by the test's ID."""
+        return {it.test.id: it for step in self.steps for it in step.tests}
+
+    @property
     def counts(self) -> bool:
         """Whether the tests are the published ones, so that the verdict counts.
 

@@ -1,6 +1,6 @@
 """How long is it from saving a file to the verdict on the screen?
 
-    python -m benchmarks.watch [--json] [--lesson 00] [--saves 30]
+    python -m benchmarks.watch [--json] [--lesson 00 | --all-lessons] [--saves 30]
 
 Any Python will do: the workshop's environment is set up if need be. Saves an
 answer that passes and one that fails every step, in turn, each time with
@@ -12,7 +12,13 @@ whole terminal, and beside it, one after the other in the same minutes:
 - `pytest`, started anew.
 
 Each works on a copy of its own. What counts is the time from before the write
-to the verdict written (or the end of the process that was started anew).
+to the verdict written (or the end of the process that was started anew). Watch
+mode tells the verdict on the current step first, which has a figure of its own.
+
+With --all-lessons, --json prints one object with a key for each lesson. Its
+figures are medians in milliseconds: `step_ms` and `lesson_ms` of an answer that
+passes, `failing_step_ms` and `failing_lesson_ms` of one that fails every step,
+and `warm_limit_ms`, `pytest_watcher_ms` and `cold_pytest_ms` of the first.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +51,9 @@ VERDICT = re.compile(
     rb"(Passed|Failed|Error|Timed out|Crashed): (\x1b\[[\d;]*m)*(all )?\d"
 )
 SUMMARY = re.compile(rb"(passed|failed|error)\S* in [\d.]+s")
+STEP = re.compile(rb"Checking the others|" + VERDICT.pattern)
 NAMES = {
+    "step": "watch mode, the current step",
     "ours": "watch mode, in lines",
     "screen": "watch mode, on the whole terminal",
     "warm_limit": "the limit: a warm process",
@@ -234,10 +242,12 @@ def watching(
     *,
     terminal: bool = False,
     deaf: bool = False,
+    steps: list[float] | None = None,
 ) -> Iterator[Save]:
     """Yield how to save under a tool that watches; its first verdict is awaited.
 
-    One that is *deaf* does not hear of a save until the last run is all over.
+    One that is *deaf* does not hear of a save until the last run is all over. The
+    milliseconds until the current step is judged are added to *steps*.
     """
     copy = copies.make(name)
     program = Program(command, copy, terminal=terminal)
@@ -250,6 +260,9 @@ def watching(
         program.forget()
         began = time.perf_counter()
         answer.write_text(text, encoding="utf-8")
+        if steps is not None:
+            program.read(STEP)
+            steps.append(1000 * (time.perf_counter() - began))
         program.read(pattern)
         return 1000 * (time.perf_counter() - began)
 
@@ -327,7 +340,8 @@ def measure(lesson: Lesson, saves: int) -> dict[str, dict[str, list[float]]]:
     ):
         copies = Copies(Path(name), lesson.slug)
         tools: dict[str, Save] = {}
-        lines = watching([*ours, "--plain"], copies, "lines", VERDICT)
+        steps: list[float] = []
+        lines = watching([*ours, "--plain"], copies, "lines", VERDICT, steps=steps)
         tools["ours"] = stack.enter_context(lines)
         if sys.platform != "win32":
             screen = watching(ours, copies, "screen", VERDICT, terminal=True)
@@ -342,6 +356,8 @@ def measure(lesson: Lesson, saves: int) -> dict[str, dict[str, list[float]]]:
                     time.sleep(PAUSE)
                     figures = found[state].setdefault(tool, [])
                     figures.append(save(f"{text}\n# Save {number}.\n"))
+                    if tool == "ours":
+                        found[state].setdefault("step", []).append(steps.pop())
                     told(f"save {number + 1} of {saves}")
     told("")
     return found
@@ -362,6 +378,32 @@ def measure_start(lesson: Lesson, command: list[str]) -> list[float]:
             figures.append(1000 * (time.perf_counter() - began))
             program.close()
     return figures
+
+
+SHORT = {
+    ("", "step"): "step_ms",
+    ("", "ours"): "lesson_ms",
+    ("failing_", "step"): "failing_step_ms",
+    ("failing_", "ours"): "failing_lesson_ms",
+    ("", "warm_limit"): "warm_limit_ms",
+    ("", "pytest_watcher"): "pytest_watcher_ms",
+    ("", "cold_pytest"): "cold_pytest_ms",
+}
+
+
+def measure_all(lessons: Iterable[Lesson], saves: int, *, as_json: bool) -> None:
+    """Measure every lesson, and print the medians."""
+    found = {}
+    for lesson in lessons:
+        each = measure(lesson, saves)
+        found[lesson.slug] = {
+            key: round(statistics.median(each[state][tool]), 1)
+            for (state, tool), key in SHORT.items()
+        }
+        if not as_json:
+            print(lesson.slug, *(f"{k} {v:.0f}" for k, v in found[lesson.slug].items()))
+    if as_json:
+        print(json.dumps(found))
 
 
 def told(text: str) -> None:
@@ -401,6 +443,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", dest="as_json")
     parser.add_argument("--lesson", default="00")
+    parser.add_argument("--all-lessons", action="store_true")
     parser.add_argument("--saves", type=int, default=30)
     here = HERE in sys.argv
     parser.add_argument(HERE, action="store_true", help="do not set anything up")
@@ -408,6 +451,9 @@ def main() -> None:
     chosen = parser.parse_args()
     from workshop.course import catalogue
 
+    if chosen.all_lessons:
+        measure_all(catalogue().lessons(), chosen.saves, as_json=chosen.as_json)
+        return
     lesson = catalogue().find(chosen.lesson)
     command = [sys.executable, *(["-c", COMMAND] if here else ["-m", "workshop"])]
     start = measure_start(lesson, command)

@@ -23,7 +23,7 @@ from workshop.scenario import Scene
 from workshop.screen.watch.app import WatchApp
 from workshop.timeline import Lane, Span, Timeline
 from workshop.timeline import State as TimelineState
-from workshop.watch import Event, Finished, Reported, Started, Watching
+from workshop.watch import Event, Finished, Reported, Started, StepJudged, Watching
 
 PASSED, FAILED = Verdict.PASSED, Verdict.FAILED
 PREDICT = """\
@@ -234,6 +234,15 @@ class Stage:
         event = {"event": "start", "id": "any"}
         slug = self.session.lesson.slug
         return await self.tell(Reported(slug, self.session.runs, event))
+
+    async def judge_step(
+        self, number: int, word: Verdict, *, seen: str = "Seen."
+    ) -> str:
+        """Judge one step while the others run."""
+        lesson = self.session.lesson
+        steps = [word if it.number == number else PASSED for it in lesson.steps]
+        step = verdict_on(lesson, *steps, seen=seen).steps[number - 1]
+        return await self.tell(StepJudged(lesson.slug, self.session.runs, step))
 
     async def finish(self, *steps: Verdict, seen: str = "Seen.") -> str:
         """Finish the run with a verdict."""

@@ -73,6 +73,23 @@ async def test_the_last_verdict_stays_during_a_run(
     assert "✓ Step 1 passed." in after
 
 
+async def test_the_current_step_is_shown_while_the_others_run(tmp_path: Path) -> None:
+    async with raised(tmp_path) as stage:
+        await stage.save(PASSED, FAILED, seen="Two seats were lost.")
+        await stage.begin()
+        failed = await stage.judge_step(2, FAILED, seen="Three seats were lost.")
+        after = await stage.finish(PASSED, FAILED, seen="Four seats were lost.")
+        await stage.begin()
+        passed = await stage.judge_step(2, PASSED)
+
+    assert "Three seats were lost." in failed
+    assert "Two seats were lost." not in failed
+    assert "Step 2: failed" in status(failed)
+    assert "Four seats were lost." in after
+    assert "Step 2: passed" in status(passed)
+    assert "Four seats were lost." in passed
+
+
 async def test_a_step_that_no_longer_passes_is_reported(tmp_path: Path) -> None:
     async with raised(tmp_path) as stage:
         await stage.save(PASSED, FAILED)

@@ -23,6 +23,7 @@ from workshop.watch import (
     Missing,
     Reported,
     Started,
+    StepJudged,
     Trouble,
     Watching,
     session,
@@ -31,6 +32,12 @@ from workshop.watch.session import ASKED, BY_KEY, SUPERSEDED
 from workshop.watch.watcher import POLLING
 from workshop.watch.worker_pool import FORKS
 
+OCCUPIED = """
+@app.get("/nothing")
+async def nothing():
+    while True:
+        pass
+"""
 ENDLESS = "import sys\nprint('here I hang', flush=True)\nwhile True: pass\n"
 
 
@@ -130,6 +137,23 @@ def test_a_save_during_a_run_ends_it_and_the_newer_content_is_graded(
     assert told.verdict.passed
     assert told.run == run.run + 1
     assert len(watched.all(Finished)) == 1
+
+
+@pytest.mark.parametrize("free", [2, 3])
+def test_the_current_step_is_judged_before_the_others(
+    free: int, watched: Watched
+) -> None:
+    watched.save(STARTER)
+    current = watched.verdict().verdict.current
+    assert current is not None
+    watched.save(GOOD.replace("2", str(free)) + OCCUPIED)
+    told = watched.next(StepJudged)
+    watched.save()
+
+    assert told.step.number == current.number == 1
+    assert told.step.passed is (free == 2)
+    assert watched.verdict().verdict.passed
+    assert len(watched.all(Finished)) == 2
 
 
 def test_a_run_can_be_ended_and_the_next_save_is_graded(watched: Watched) -> None:

@@ -91,9 +91,10 @@ class Recorder:
         gc.freeze()
         if self.waits and self.control is not None:
             wanted = self.control.wait_for_start()
-            session.items[:] = [
-                it for it in session.items if it.name in wanted or _is_control(it)
-            ]
+            place = {name: number for number, name in enumerate(wanted)}
+            controls = [it for it in session.items if _is_control(it)]
+            tests = [it for it in session.items if it.name in place]
+            session.items[:] = sorted(tests, key=lambda it: place[it.name]) + controls
         if self.number == 0:
             audit.watch(
                 tests=[self._files[0], self._files[0].with_name("world.py")],

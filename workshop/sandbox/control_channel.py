@@ -41,13 +41,13 @@ class ControlChannel:
             self._end_with_the_pipe()
         return job
 
-    def wait_for_start(self) -> set[str]:
-        """Wait for the start command and return the names of the tests to run."""
+    def wait_for_start(self) -> list[str]:
+        """Wait for the start command; return the names of the tests, in their order."""
         self.channel.send("ready")
         order = json.loads(self._line())
         self.channel.sign_with(order["key"])
         self._end_with_the_pipe()
-        return set(order["tests"])
+        return list(order["tests"])
 
     def _line(self) -> str:
         line = self._control.readline()
@@ -94,7 +94,7 @@ class ForkingControlChannel(ControlChannel):
         job: dict[str, Any] = json.loads(message)
         return job
 
-    def wait_for_start(self) -> set[str]:
+    def wait_for_start(self) -> list[str]:
         """Return the names of the tests to run, in each forked process; never here."""
         if sys.platform != "linux":
             raise NotImplementedError

@@ -33,6 +33,7 @@ from workshop.watch import (
     Finished,
     Missing,
     Started,
+    StepJudged,
     Trouble,
     Watching,
 )
@@ -195,6 +196,13 @@ class Lines:
                 self.say(f"Watching {short(path)}{way}")
             case Started(number_of_tests=tests):
                 self.say(f"Checking {tests} tests …")
+            case StepJudged(step=step):
+                if self._controller.now is not before:
+                    word = str(step.verdict)
+                    self.say(
+                        f"{mark(word)} Step {step.number} · {step.title}: {word}. "
+                        "Checking the others …"
+                    )
             case Finished():
                 if self._controller.now is not before:
                     self._print_verdict(event)

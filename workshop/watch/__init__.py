@@ -11,6 +11,7 @@ from workshop.watch.events import (
     Missing,
     Reported,
     Started,
+    StepJudged,
     Trouble,
     Watching,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Reported",
     "Session",
     "Started",
+    "StepJudged",
     "Trouble",
     "Watching",
 ]

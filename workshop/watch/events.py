@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.grading import LessonVerdict
+from workshop.grading import LessonVerdict, StepVerdict
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,17 @@ class Reported(Event):
 
     run: int
     event: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StepJudged(Event):
+    """All tests of the current step have reported, while others still run.
+
+    Only `Finished` counts: whether the app interfered with its tests is known then.
+    """
+
+    run: int
+    step: StepVerdict
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from typing import Any
 
 from workshop.grading import Limits
 from workshop.grading.engine import Part, put_together, run_job
-from workshop.lesson import Lesson, LessonError
+from workshop.grading.events import events_of_tests
+from workshop.grading.verdict import Ending, StepVerdict, decide
+from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import content_hash
 from workshop.sandbox.worker_process import WorkerProcess
 from workshop.watch.events import (
@@ -22,6 +24,7 @@ from workshop.watch.events import (
     Missing,
     Reported,
     Started,
+    StepJudged,
     Trouble,
     Watching,
 )
@@ -47,11 +50,17 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(eq=False)
 class _Run:
-    """A run in progress: its number, the content it grades, and its workers."""
+    """A run in progress.
+
+    It has its number, the content it grades, its workers, and the step whose tests
+    run first, if there is one.
+    """
 
     number: int
     content: str
     workers: list[WorkerProcess]
+    current: Step | None
+    reports: list[dict[str, Any]] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
 
@@ -90,6 +99,8 @@ class Session:
         self._trouble: Trouble | None = None
         self._tests = ""
         self._losses = 0
+        # The current step at the last verdict: the learner most likely works on it.
+        self._current: int | None = None
         # How long each test took when it was last run, by name.
         self._seconds: dict[str, float] = {}
         # What the last run was about; None asks for a run whatever is there.
@@ -121,6 +132,7 @@ class Session:
         def go_over() -> None:
             self._shut(OTHER_LESSON)
             self._lesson, self._environment = lesson, environment
+            self._current = None
             self._open()
 
         self._inbox.put(go_over)
@@ -260,11 +272,13 @@ class Session:
         self._content = content
         self._runs += 1
         workers = self._pool.take()
-        run = self._run = _Run(self._runs, content, workers)
+        steps = {step.number: step for step in self._lesson.steps}
+        current = steps.get(self._current or 0)
+        run = self._run = _Run(self._runs, content, workers, current)
         names = self._pool.job["tests"]
-        for worker, tests in zip(
-            workers, partition(names, self._seconds, len(workers)), strict=True
-        ):
+        first = [test.id for test in current.tests] if current else []
+        shares = partition(names, self._seconds, len(workers), first)
+        for worker, tests in zip(workers, shares, strict=True):
             job = {**self._pool.job, "tests": tests}
             thread = threading.Thread(
                 target=self._grade, args=(run, worker, job, self._lesson), daemon=True
@@ -292,8 +306,27 @@ class Session:
         self._inbox.put(lambda: self._finish(run, part))
 
     def _take(self, run: _Run, event: dict[str, Any]) -> None:
-        if run is self._run:
-            self._listen(Reported(self._lesson.slug, run.number, event))
+        if run is not self._run:
+            return
+        self._listen(Reported(self._lesson.slug, run.number, event))
+        if event["event"] == "report":
+            run.reports.append(event)
+        if event.get("when") == "teardown":
+            self._judge_current(run, event["id"])
+
+    def _judge_current(self, run: _Run, test: str) -> None:
+        """Tell the verdict on the current step, if *test* was its last to report."""
+        over = {it["id"] for it in run.reports if it["when"] == "teardown"}
+        step = run.current
+        names = {it.id for it in step.tests} if step else set()
+        all_over = len(over) == len(self._lesson.tests)
+        if step is None or test not in names or not names <= over or all_over:
+            return
+        events = events_of_tests(run.reports)
+        judged = decide(step.tests, events, Ending("done"), {})
+        tests = tuple(judged[it.id] for it in step.tests)
+        verdict = StepVerdict(step.number, step.title, tests)
+        self._listen(StepJudged(self._lesson.slug, run.number, verdict))
 
     def _finish(self, run: _Run, part: Part) -> None:
         if run is not self._run:
@@ -311,6 +344,7 @@ class Session:
         else:
             self._losses = 0
             verdict = put_together(self._lesson, run.parts)
+            self._current = (verdict.current or verdict.steps[-1]).number
             slug = self._lesson.slug
             self._listen(Finished(slug, run.number, verdict, run.content))
             self._put_aside()

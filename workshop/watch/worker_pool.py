@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from workshop.grading.engine import WORKER, make_job
 from workshop.lesson import Lesson
@@ -89,21 +89,33 @@ class WorkerPool:
 
 
 def partition(
-    tests: Sequence[str], seconds: Mapping[str, float], count: int
+    tests: Sequence[str],
+    seconds: Mapping[str, float],
+    count: int,
+    first: Collection[str] = (),
 ) -> list[list[str]]:
     """Divide *tests* among *count* workers so that all end at about the same time.
 
     *seconds* holds how long tests took before, as far as that is known. Each worker
-    keeps the tests in their order.
+    begins with those in *first*, which are divided in the same way, and keeps the
+    tests in their order otherwise.
 
     >>> partition(["a", "b", "c"], {"a": 3, "b": 1, "c": 1}, 2)
     [['a'], ['b', 'c']]
+    >>> partition(["a", "b", "c"], {"a": 3, "b": 1, "c": 1}, 2, first=["b", "c"])
+    [['b', 'a'], ['c']]
     """
     usual = sum(seconds.values()) / len(seconds) if seconds else 1.0
     loads = [0.0] * count
-    shared: list[set[str]] = [set() for _ in range(count)]
-    for test in sorted(tests, key=lambda it: -seconds.get(it, usual)):
-        least = loads.index(min(loads))
-        loads[least] += seconds.get(test, usual)
-        shared[least].add(test)
-    return [[test for test in tests if test in part] for part in shared]
+    shared: list[list[str]] = [[] for _ in range(count)]
+    for group in (
+        [test for test in tests if test in first],
+        [test for test in tests if test not in first],
+    ):
+        worker_of = {}
+        for test in sorted(group, key=lambda it: -seconds.get(it, usual)):
+            worker_of[test] = loads.index(min(loads))
+            loads[worker_of[test]] += seconds.get(test, usual)
+        for test in group:
+            shared[worker_of[test]].append(test)
+    return shared

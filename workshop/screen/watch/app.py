@@ -20,6 +20,7 @@ from textual.widget import AwaitMount
 from workshop.actions.learner import LearnerActions
 from workshop.actions.sessions import OpenSession
 from workshop.commands import command
+from workshop.grading import Verdict
 from workshop.lesson import Lesson
 from workshop.progress import State
 from workshop.screen.console import mark
@@ -197,6 +198,8 @@ class WatchApp(App[None]):
     def _verdict(self) -> RenderableType:
         now = self._controller.now
         verdict = now.verdict
+        if now.step is not None and now.step.verdict is not Verdict.PASSED:
+            return words.report_on_step(now.lesson, now.step)
         if verdict is None and self.is_open("brief"):
             return Text("The verdict on your file will appear here.")
         if verdict is None:

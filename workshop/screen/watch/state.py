@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workshop.grading import LessonVerdict, Verdict
+from workshop.grading import LessonVerdict, StepVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.watch import (
     Ended,
@@ -14,6 +14,7 @@ from workshop.watch import (
     Missing,
     Reported,
     Started,
+    StepJudged,
     Trouble,
     Watching,
 )
@@ -26,6 +27,7 @@ class WatchState:
 
     Attributes:
         verdict: The last verdict. It is `stale` if the file was saved since.
+        step: The verdict of the run in progress on the current step, which comes first.
         run: The number of the run in progress, 0 if there is none.
         test: The number of the run's current test, 0 before the first.
         gained: The steps that now pass but did not in the verdict before.
@@ -34,6 +36,7 @@ class WatchState:
 
     lesson: Lesson
     verdict: LessonVerdict | None = None
+    step: StepVerdict | None = None
     stale: bool = False
     run: int = 0
     test: int = 0
@@ -72,6 +75,7 @@ def apply(now: WatchState, event: Event) -> WatchState:
             return replace(
                 now,
                 run=run,
+                step=None,
                 test=0,
                 tests=tests,
                 stale=now.verdict is not None,
@@ -82,6 +86,8 @@ def apply(now: WatchState, event: Event) -> WatchState:
         case Reported(run=run, event=report) if run == now.run:
             if report.get("event") == "start":
                 return replace(now, test=now.test + 1)
+        case StepJudged(run=run, step=step) if run == now.run:
+            return replace(now, step=step)
         case Finished(run=run, verdict=verdict) if run == now.run:
             new = _passed(verdict)
             old = _passed(now.verdict) if now.verdict else new
@@ -89,14 +95,16 @@ def apply(now: WatchState, event: Event) -> WatchState:
                 now,
                 run=0,
                 verdict=verdict,
+                step=None,
                 stale=False,
                 gained=() if verdict.passed else tuple(sorted(new - old)),
                 lost=tuple(sorted(old & _failed(verdict))),
             )
         case Ended(run=run, reason=reason) if run == now.run and reason != SUPERSEDED:
-            return replace(now, run=0, ended=reason)
+            return replace(now, run=0, step=None, ended=reason)
         case Missing(path=path):
-            return replace(now, run=0, missing=path, stale=now.verdict is not None)
+            stale = now.verdict is not None
+            return replace(now, run=0, step=None, missing=path, stale=stale)
         case Trouble(text=text):
             return replace(now, trouble=text)
     return now

@@ -165,10 +165,10 @@ class WatchView(Vertical):
         Scroll to its beginning only if it is about another step.
         """
         verdict = now.verdict
-        shown = (now.lesson.slug, verdict, verdict is None and self.reading)
+        shown = (now.lesson.slug, verdict, now.step, verdict is None and self.reading)
         if shown == self._shown:
             return
-        step = verdict.current if verdict else None
+        step = now.step or (verdict.current if verdict else None)
         place = (now.lesson.slug, verdict is None, step and step.number)
         self.verdict.put(text(), anew=place != self._place)
         self._shown, self._place = shown, place

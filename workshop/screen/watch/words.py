@@ -52,6 +52,8 @@ def steps(now: WatchState, passed: Sequence[int], *, tall: bool) -> list[Text]:
     current = now.verdict.current if now.verdict else None
     judged = now.verdict.steps if now.verdict else ()
     known = {step.number: str(step.verdict) for step in judged}
+    if now.step is not None:
+        known[now.step.number] = str(now.step.verdict)
     found = []
     for step in now.lesson.steps:
         unknown = "passed" if step.number in passed else "not tried"
@@ -74,7 +76,9 @@ def status(now: WatchState) -> Text:
     if now.running:
         what = f"test {now.test} of {now.tests}" if now.test else "starting the tests"
         text = Text.assemble(("… Checking: ", "bold"), what)
-        if now.stale:
+        if now.step is not None:
+            text.append(f". Step {now.step.number}: {now.step.verdict}.")
+        elif now.stale:
             text.append(". Until then, the last verdict stays.")
         return text
     if now.missing is not None:
@@ -195,6 +199,12 @@ def heading(step: StepVerdict) -> Text:
         (f"{mark(word)} Step {step.number} · {step.title}: ", "bold"),
         (word, style(word)),
     )
+
+
+def report_on_step(lesson: Lesson, step: StepVerdict) -> RenderableType:
+    """Return the report on *step*, which has not passed, while the others run."""
+    verdict = LessonVerdict(lesson, (step,), 0.0)
+    return Group(heading(step), FailingStep(step, verdict, indent=2))
 
 
 def report(verdict: LessonVerdict) -> RenderableType:

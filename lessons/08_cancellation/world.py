@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -37,6 +38,7 @@ DAY = 24 * 60 * 60
 NATIVE = "task.cancel()"
 TWICE = "task.cancel(), twice"
 SCOPE = "an anyio cancel scope"
+DISCONNECT = "its client, which disconnected"
 
 
 def errors() -> list[Exception]:
@@ -162,11 +164,15 @@ def running_tasks(app: RunningApp) -> list[str]:
 
 
 class Call:
-    """A call of the outside world that is in flight until its gate opens."""
+    """A call of the outside world that is in flight until its gate opens.
 
-    def __init__(self, name: str, result: Any) -> None:
+    A call that is cancelled ends when *ending* opens, however often it is cancelled.
+    """
+
+    def __init__(self, name: str, result: Any, ending: Gate) -> None:
         self.name = name
         self.gate = Gate(name, result=result)
+        self.ending = ending
         self.over = False
 
     async def wait(self) -> Any:
@@ -174,11 +180,11 @@ class Call:
         try:
             return await self.gate(self.name)
         except asyncio.CancelledError:
-            for _ in range(5):
-                try:
-                    await asyncio.sleep(0)
-                except asyncio.CancelledError:  # noqa: PERF203 -- it ends all the same
-                    continue
+            turns = 5
+            while turns or not self.ending.is_open:
+                with suppress(asyncio.CancelledError):
+                    await (asyncio.sleep(0) if self.ending.is_open else self.ending())
+                turns = max(0, turns - 1)
             raise
         finally:
             self.over = True
@@ -197,9 +203,11 @@ class Drawings:
         self.all: list[Call] = []
         self.most = 0
         self.error: Exception | None = None
+        at_once = Gate("the pens")
+        at_once.open()
 
         async def draw_report(show: str) -> dict[str, int]:
-            drawing = Call(show, {"seats": 100 + len(show)})
+            drawing = Call(show, {"seats": 100 + len(show)}, at_once)
             self.all.append(drawing)
             self.most = max(self.most, len(self.under_way))
             if self.error is not None:
@@ -286,7 +294,8 @@ class Bank:
     Attributes:
         declines: the customers whose charges are declined.
         error: what `charge()` raises.
-        ledger: who was written into the ledger, in order.
+        charged: the customers and amounts that were charged.
+        ledger: the customers and amounts that were written into the ledger.
     """
 
     def __init__(self, app: RunningApp) -> None:
@@ -299,7 +308,7 @@ class Bank:
         async def charge(customer: str, euros: int) -> bool:
             accepted = customer not in self.declines and self.error is None
             if accepted:
-                self.charged.append(customer)
+                self.charged.append(f"{customer} {euros}")
             await self.at("charge", customer)(customer, euros)
             if self.error is not None:
                 raise self.error
@@ -307,7 +316,7 @@ class Bank:
 
         async def record(customer: str, euros: int) -> None:
             await self.at("record", customer)(customer, euros)
-            self.ledger.append(customer)
+            self.ledger.append(f"{customer} {euros}")
 
         app.replace("charge", charge)
         app.replace("record", record)
@@ -331,13 +340,18 @@ class Bank:
 
 
 class Venues:
-    """Stands in for `find_seat()`; each call waits at a gate of its own."""
+    """Stands in for `find_seat()`; each call waits at a gate of its own.
+
+    Attributes:
+        ending: calls that are cancelled end when it opens.
+    """
 
     def __init__(self, app: RunningApp) -> None:
+        self.ending = Gate("the end of a call")
         self.all: list[tuple[str, Call]] = []
 
         async def find_seat(venue: str, show: str) -> str:
-            call = Call(venue, f"{venue[0]}{len(show)}")
+            call = Call(venue, f"{venue[0]}{len(show)}", self.ending)
             self.all.append((show, call))
             seat: str = await call.wait()
             return seat
@@ -355,6 +369,14 @@ class Venues:
     def of(self, venue: str, show: str = "Hamlet") -> Gate:
         """Return the gate of the last call of *venue* for *show*."""
         return [c.gate for s, c in self.all if (s, c.name) == (show, venue)][-1]
+
+    async def end(self, sent: Sent, clock: Clock) -> bool:
+        """Wait for the end of a request, and let calls end that it has to wait for."""
+        await sent.over(clock)
+        self.ending.open()
+        over = await sent.over(clock)
+        self.ending = Gate("the end of a call")
+        return over
 
 
 def told(request: Exchange) -> str:

@@ -62,7 +62,7 @@ async def ask_until_answered(show: str) -> int:
             await asyncio.sleep(pause)
             return await ask_price(show)
         except Exception as error:
-            log.warning("no price of %s: %r", show, error)
+            log.warning("no price: %s", type(error).__name__)
             pause = 0.2
 
 

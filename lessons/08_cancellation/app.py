@@ -20,7 +20,7 @@ app = FastAPI(title="Box office")
 
 
 @app.middleware("http")
-async def name_the_office(request: Request, call_next: Next) -> Response:
+async def name_office(request: Request, call_next: Next) -> Response:
     response = await call_next(request)
     response.headers["X-Box-Office"] = "Main Street"
     return response

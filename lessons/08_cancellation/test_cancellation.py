@@ -111,35 +111,15 @@ async def test_a_report_stops_when_its_client_disconnects(
 
 
 @pytest.mark.step(1)
-async def test_a_closed_connection_stops_its_report(
-    app: RunningApp, serve: Serve
-) -> None:
-    """When a connection closes, a server only puts a message into a queue."""
-    drawings = Drawings(app)
-    async with serve(app) as server:
-        _, writer = await asyncio.open_connection(server.host, server.port)
-        writer.write(b"GET /shows/Hamlet/report HTTP/1.1\r\nhost: box-office\r\n\r\n")
-        await drawings.are("Hamlet")
-        writer.close()
-        await writer.wait_closed()
-        stopped = await eventually(lambda: all(it.over for it in drawings.all))
-        assert drawings.all, "Ann's report was not begun. Expected: it is drawn."
-        assert stopped, (
-            "Ann closed her connection to a real server. Her report was still being "
-            "drawn. Expected: her report stops when she disconnects."
-        )
-
-
-@pytest.mark.step(1)
 async def test_a_desk_is_free_however_a_report_ends(
-    clock: Clock, app: RunningApp
+    app: RunningApp, serve: Serve
 ) -> None:
     """What is acquired has to be released on every way out of a block."""
     drawings = Drawings(app)
     for error in cases(errors()):
         drawings.error = error
         ann = send(app, "GET", "/shows/Hamlet/report")
-        await ann.over(clock)
+        await ann.over()
         as_if_drawn = ann.request.content == {"seats": 106}
         assert (ann.request.done, as_if_drawn) == (True, False), (
             f"draw_report() raised {error!r}. Ann got {told(ann.request)}. "
@@ -153,14 +133,15 @@ async def test_a_desk_is_free_however_a_report_ends(
         await settle()
         await cleo.cancel(how)
         await ann.cancel(how)
-        await ann.over(clock)
+        await ann.over()
         assert await drawings.are("Hamlet"), (
             f"Two reports were being drawn. Ann's request was cancelled by {how}, and "
             f"Cleo's too, who waited for a desk. Being drawn: {drawings.under_way}. "
             "Expected: only Bob's report."
         )
         drawings.finish()
-        await bob.over(clock)
+        await bob.over()
+    await closes_a_real_connection(app, serve, drawings)
     before = len(drawings.all)
     for _ in "ab":
         exchange(app, "GET", "/shows/Lear/report")
@@ -169,6 +150,25 @@ async def test_a_desk_is_free_however_a_report_ends(
         "Earlier reports failed or were cancelled. Then two clients requested reports, "
         f"and {len(drawings.all) - before} of them had a desk. Expected: both have one."
     )
+
+
+async def closes_a_real_connection(
+    app: RunningApp, serve: Serve, drawings: Drawings
+) -> None:
+    """Check that a report stops when a client of a real server disconnects."""
+    async with serve(app) as server:
+        _, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"GET /shows/Lear/report HTTP/1.1\r\nhost: box-office\r\n\r\n")
+        assert await drawings.are("Lear"), (
+            "Eve requested a report from a real server. Being drawn: "
+            f"{drawings.under_way}. Expected: her report."
+        )
+        writer.close()
+        await writer.wait_closed()
+        assert await drawings.are(), (
+            "Eve closed her connection to a real server, and her report was still "
+            "being drawn. Expected: her report stops when she disconnects."
+        )
 
 
 # ---------------------------------------------------------------- step 2
@@ -369,7 +369,7 @@ async def test_a_charge_is_recorded_before_its_request_is_over(
 async def test_charged_and_recorded_or_neither(clock: Clock, app: RunningApp) -> None:
     """Each await is a place where a request can be cancelled."""
     for how in cases([NATIVE, SCOPE]):
-        for turn in range(60):
+        for turn in range(80):
             bank = Bank(app)
             bank.open("Ann")
             ann = send(app, "POST", "/orders", json={"customer": "Ann"}, look=bank.look)

@@ -309,12 +309,14 @@ class Bank:
             accepted = customer not in self.declines and self.error is None
             if accepted:
                 self.charged.append(f"{customer} {euros}")
+            await settle(15)  # longer than it takes a request to end
             await self.at("charge", customer)(customer, euros)
             if self.error is not None:
                 raise self.error
             return accepted
 
         async def record(customer: str, euros: int) -> None:
+            await settle(15)
             await self.at("record", customer)(customer, euros)
             self.ledger.append(f"{customer} {euros}")
 

@@ -1,76 +1,187 @@
 # %% [markdown]
-# # 08 · Cancellation, the notebook
+# # 08 · Cancellation and disconnects, the notebook
 #
-# DRAFT: what a learner will see here.
+# **You will see** what a cancellation does to an `await`, how two kinds of it differ, and which tasks it reaches.
 # Predict before you run a cell.
-# The lesson: [08 · Cancellation](../docs/lessons/08_cancellation.md). To run this yourself: `make lesson-08 notebook`.
+# The lesson: [08 · Cancellation and disconnects](../docs/lessons/08_cancellation.md). To run this yourself: `make lesson-08 notebook`.
 
 # %%
 import asyncio
+
+import anyio
 
 from workshop.notebooks import play
 from workshop.timeline import record
 
 # %% [markdown]
-# ## Two customers
+# ## A baker who does not want to stop
 #
-# DRAFT: the lesson's pattern in another small example, never a line of the solution.
-# `play()` runs a scene in virtual time, so that its picture is always the same.
+# A loaf takes 200 milliseconds. This baker takes every interruption for a failed loaf, and begins again.
 
 
 # %%
-async def customer(name, seconds):
-    await asyncio.sleep(seconds)
-    print(name, "has a ticket")
-
-
-async def in_turn():
-    async with record(title="In turn", here=None) as picture:
-        await customer("Ann", 0.2)
-        await customer("Ben", 0.1)
-    return picture
-
-
-async def side_by_side():
-    async with record(title="Side by side", here=None) as picture:
-        ann, ben = customer("Ann", 0.2), customer("Ben", 0.1)
-        await asyncio.gather(ann, ben)
-    return picture
+async def stubborn(interruptions, attempts=3):
+    for attempt in range(1, attempts + 1):
+        try:
+            await asyncio.sleep(0.2)
+            return f"loaf {attempt}"
+        except BaseException as problem:
+            interruptions.append(type(problem).__name__)
+            if attempt == attempts:
+                raise
 
 
 # %% [markdown]
-# **Predict.** One after the other: who has a ticket first?
+# **Predict.** The customer waits for at most 100 milliseconds. What is printed, and when does each block end?
+
 
 # %%
-await play(in_turn())
+async def native():
+    seen = []
+    async with record(title="asyncio.timeout", here="customer") as picture:
+        try:
+            async with asyncio.timeout(0.1):
+                print("got", await stubborn(seen))
+        except TimeoutError:
+            print("gave up")
+    print("interrupted", len(seen), "times")
+    return picture
+
+
+await play(native())
+
+
+# %%
+async def scope():
+    seen = []
+    async with record(title="anyio.fail_after", here="customer") as picture:
+        try:
+            with anyio.fail_after(0.1):
+                print("got", await stubborn(seen))
+        except TimeoutError:
+            print("gave up")
+    print("interrupted", len(seen), "times")
+    return picture
+
+
+await play(scope())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ann: Ben's turn begins when hers is over.
+# `asyncio.timeout()` calls `task.cancel()` once, at 100 milliseconds. The baker swallows that, and the second loaf is complete at 300 milliseconds.
+# There is no `TimeoutError`, so the customer does not learn that the loaf is late.
+#
+# `anyio.fail_after()` cancels a scope, and every `await` in a cancelled scope is interrupted.
+# So three attempts end at 100 milliseconds, and the customer gives up in time.
 #
 # </details>
 #
-# **Predict.** And side by side?
+# **Your turn.** Set `attempts` to a thousand. What changes in each cell?
+# (With an endless loop the second cell would never end.)
+#
+# ## A shield has two sides
+#
+# A delivery is loaded, then noted. Both belong together.
+
 
 # %%
-await play(side_by_side())
+async def deliver(log):
+    await asyncio.sleep(0.05)
+    log.append("loaded")
+    await asyncio.sleep(0.05)
+    log.append("noted")
+
+
+async def cancelled_after_70(work):
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0.07)
+    task.cancel()
+    await asyncio.wait({task})
+
+
+# %% [markdown]
+# **Predict.** The task that waits is cancelled after 70 milliseconds. What is in the log when it has ended, and what 50 milliseconds later?
+
+
+# %%
+async def shielded():
+    log = []
+
+    async def wait():
+        await asyncio.shield(deliver(log))
+
+    async with record(title="shield", here="driver") as picture:
+        await cancelled_after_70(wait())
+        print("at its end:", log)
+        await asyncio.sleep(0.05)
+        print("later:     ", log)
+    return picture
+
+
+await play(shielded())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ben: his wait is shorter, and both wait at the same time.
+# First `['loaded']`, then `['loaded', 'noted']`.
+# `shield()` puts the delivery into a task of its own and keeps the cancellation away from it, but the task that waits is cancelled at once.
+# From then on nothing waits for the delivery. If the program ended now, the note would be missing.
 #
 # </details>
 #
-# **Your turn.** DRAFT: one thing to change, and what to look for.
+# ## Who is cancelled with whom?
+#
+# **Predict.** A task waits for two loaves, and is cancelled after 70 milliseconds. In which of these cases do the loaves end with it?
+
+
+# %%
+async def loaf(log, name):
+    await asyncio.sleep(0.1)
+    log.append(name)
+
+
+async def by_gather(log):
+    await asyncio.gather(loaf(log, "rye"), loaf(log, "oat"))
+
+
+async def by_wait(log):
+    tasks = [asyncio.create_task(loaf(log, name)) for name in ("rye", "oat")]
+    await asyncio.wait(tasks)
+
+
+async def by_group(log):
+    async with asyncio.TaskGroup() as group:
+        for name in ("rye", "oat"):
+            group.create_task(loaf(log, name))
+
+
+async def who():
+    async with record(title="Cancelled", here="bakery") as picture:
+        for way in (by_gather, by_wait, by_group):
+            log = []
+            await cancelled_after_70(way(log))
+            await asyncio.sleep(0.05)
+            print(way.__name__, log)
+    return picture
+
+
+await play(who())
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# With `gather()` and with `TaskGroup`. `asyncio.wait()` cancels nothing: both loaves are baked for nobody.
+#
+# </details>
 #
 # ## Three lines to keep
 #
-# - DRAFT: the first.
-# - DRAFT: the second.
-# - DRAFT: the third.
+# - `task.cancel()` interrupts one `await`; a scope of anyio interrupts every `await` until it has been left.
+# - `shield()` protects what is inside it, and not the code that waits for it.
+# - `gather()` and `TaskGroup` take their tasks along; `wait()`, `as_completed()` and `shield()` leave them running.
 #
-# Now repair a box office: [lesson 08](../docs/lessons/08_cancellation.md), `make lesson-08`.
+# Now let a client disconnect: [lesson 08](../docs/lessons/08_cancellation.md), `make lesson-08`.

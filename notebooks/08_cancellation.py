@@ -29,6 +29,7 @@ async def stubborn(interruptions, attempts=3):
             interruptions.append(type(problem).__name__)
             if attempt == attempts:
                 raise
+    return "no loaf"
 
 
 # %% [markdown]
@@ -38,7 +39,9 @@ async def stubborn(interruptions, attempts=3):
 # %%
 async def native():
     seen = []
-    async with record(title="asyncio.timeout", here="customer") as picture:
+    async with record(
+        title="asyncio.timeout", here="customer"
+    ) as picture:
         try:
             async with asyncio.timeout(0.1):
                 print("got", await stubborn(seen))
@@ -54,7 +57,9 @@ await play(native())
 # %%
 async def scope():
     seen = []
-    async with record(title="anyio.fail_after", here="customer") as picture:
+    async with record(
+        title="anyio.fail_after", here="customer"
+    ) as picture:
         try:
             with anyio.fail_after(0.1):
                 print("got", await stubborn(seen))
@@ -148,16 +153,19 @@ async def by_gather(log):
 
 
 async def by_wait(log):
-    tasks = [asyncio.create_task(loaf(log, name)) for name in ("rye", "oat")]
+    tasks = [
+        asyncio.create_task(loaf(log, name)) for name in ("rye", "oat")
+    ]
     await asyncio.wait(tasks)
 
 
 async def by_group(log):
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as bakers:
         for name in ("rye", "oat"):
-            group.create_task(loaf(log, name))
+            bakers.create_task(loaf(log, name))
 
 
+# %%
 async def who():
     async with record(title="Cancelled", here="bakery") as picture:
         for way in (by_gather, by_wait, by_group):

@@ -11,10 +11,12 @@ from workshop.scenario.transport import App, StreamingTransport
 
 async def test_a_caller_that_is_cancelled_has_disconnected() -> None:
     seen = list[str]()
+    begun = asyncio.Event()
 
     async def app(scope: object, receive: object, send: object) -> None:
         while (message := await receive())["type"] != "http.disconnect":  # type: ignore[operator]
             seen.append(message["type"])
+            begun.set()
         seen.append(message["type"])
         await send({"type": "http.response.start", "status": 200})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b"late"})  # type: ignore[operator]
@@ -24,8 +26,7 @@ async def test_a_caller_that_is_cancelled_has_disconnected() -> None:
     transport = StreamingTransport(served)
     async with httpx2.AsyncClient(transport=transport, base_url="http://app") as client:
         call = asyncio.create_task(client.get("/"))
-        while not seen:
-            await asyncio.sleep(0)
+        await begun.wait()
         call.cancel()
         await transport.empty()
 

@@ -137,7 +137,7 @@ await play(shielded())
 #
 # </details>
 #
-# ## Who is cancelled with whom?
+# ## Which tasks are cancelled, too?
 #
 # **Predict.** A task waits for two loaves, and is cancelled after 70 milliseconds. In which of these cases do the loaves end with it?
 
@@ -182,7 +182,7 @@ await play(who())
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# With `gather()` and with `TaskGroup`. `asyncio.wait()` cancels nothing: both loaves are baked for nobody.
+# With `gather()` and with `TaskGroup`. `asyncio.wait()` cancels nothing: both loaves are baked, although nothing waits for them.
 #
 # </details>
 #

@@ -102,7 +102,8 @@ async def test_an_http_middleware_turns_a_cancellation_into_that_of_a_scope() ->
 @fact("anyio", topic=TOPIC)
 async def test_only_a_scope_cancels_again(clock: Clock) -> None:
     """If code swallows the cancellation of `asyncio.timeout`, its late result is
-    returned without a `TimeoutError`. `anyio.fail_after` also cancels the next `await`."""
+    returned without a `TimeoutError`. `anyio.fail_after` cancels the next `await`
+    as well."""
 
     async def swallows() -> str:
         for _ in range(2):

@@ -41,9 +41,17 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
         self._requests: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send *request*, and return when its response begins."""
+        """Send *request*, and return when its response begins.
+
+        A caller that is cancelled before that has disconnected.
+        """
         await request.aread()
-        return await self.enter(request).begun
+        run = self.enter(request)
+        try:
+            return await run.begun
+        except asyncio.CancelledError:
+            await run.aclose()
+            raise
 
     def enter(self, request: httpx2.Request, sent: float | None = None) -> RequestRun:
         """Serve *request*, which has been read, in a new task.
@@ -151,6 +159,8 @@ class RequestRun(httpx2.AsyncByteStream):
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self.begun.done():  # the client has disconnected
+                return
             headers = message.get("headers", [])
             self.begun.set_result(
                 httpx2.Response(message["status"], headers=headers, stream=self)

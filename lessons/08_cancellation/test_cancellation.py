@@ -1,0 +1,548 @@
+"""The tests of lesson 08, in the order of its steps.
+
+Step 1 (reports): a client disconnects while its report is drawn, while it waits for a
+desk, and before anything has begun; once over a real connection. Reports of others go
+on, and a desk is free however a report ends.
+Step 2 (prices): three seconds, also with a library that swallows cancellations, and no
+task that goes on when the client of a stream has disconnected.
+Step 3 (orders): the ledger has what the bank has charged when a request is over,
+wherever and however that request was cancelled.
+Step 4 (seats): no call and no task is left when a request is over.
+
+The stand-ins are in world.py. No test measures time; the clock stands still until the
+test moves it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from workshop.testing import (
+    Clock,
+    RunningApp,
+    Serve,
+    cases,
+    eventually,
+    exchange,
+    settle,
+)
+
+from .world import (
+    DAY,
+    DISCONNECT,
+    NATIVE,
+    SCOPE,
+    TWICE,
+    Bank,
+    Dome,
+    Drawings,
+    Venues,
+    errors,
+    send,
+    told,
+)
+
+# ---------------------------------------------------------------- step 1
+
+
+@pytest.mark.step(1)
+async def test_a_report_stops_when_its_client_disconnects(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A disconnect does not cancel a handler; it is a message to be received."""
+    drawings = Drawings(app)
+    ann, bob = (exchange(app, "GET", "/shows/Hamlet/report") for _ in "ab")
+    assert await drawings.are("Hamlet", "Hamlet"), (
+        "Two desks were free, and two clients requested a report. Being drawn: "
+        f"{drawings.under_way}. Expected: both reports are drawn at the same time."
+    )
+    cleo = exchange(app, "GET", "/shows/Othello/report")
+    await settle()
+    dan = exchange(app, "GET", "/shows/Macbeth/report")
+    await settle()
+
+    ann.disconnect()
+    await eventually(lambda: drawings.all[0].over)
+    await clock.advance(2)
+    assert drawings.all[0].over, (
+        "Ann closed her browser. Two seconds later her report was still being drawn, "
+        "and it occupied a desk. Expected: her report stops when she disconnects."
+    )
+    assert not drawings.all[1].over, (
+        "Ann and Bob were waiting for a report on the same show. Ann disconnected, and "
+        "Bob's report was stopped. Expected: his report goes on."
+    )
+    assert await drawings.are("Hamlet", "Othello"), (
+        "Both desks were in use, and Cleo was waiting for one. Ann disconnected. Being "
+        f"drawn after that: {drawings.under_way}. Expected: Cleo's report has her desk."
+    )
+
+    eve = exchange(app, "GET", "/shows/Lear/report")
+    await settle()
+    eve.disconnect()
+    await clock.advance(2)
+    cleo.disconnect()
+    await eventually(lambda: drawings.all[2].over)
+    await clock.advance(2)
+    await drawings.are("Hamlet", "Macbeth")
+    clock.jump(DAY)
+    drawings.finish()
+    for name, request, show in (("Bob", bob, "Hamlet"), ("Dan", dan, "Macbeth")):
+        await eventually(lambda request=request: request.complete)
+        await clock.advance(1)
+        assert (request.status, request.content) == (200, {"seats": 100 + len(show)}), (
+            f"Other clients disconnected, and {name} waited for a day. {name} got "
+            f"{told(request)}. Expected: 200 and the report on {show}."
+        )
+        assert request.headers.get("x-box-office") == "Main Street", (
+            f"{name}'s response had these headers: {request.headers}. "
+            "Expected: every response still has the header X-Box-Office."
+        )
+    drawn = [drawing.name for drawing in drawings.all]
+    assert "Lear" not in drawn, (
+        "Eve disconnected while she was waiting for a desk. Later a desk was free, and "
+        "her report was drawn. Expected: no report is drawn for a client that has left."
+    )
+    assert drawings.most == 2, (
+        f"There are two desks, and {drawings.most} reports were drawn at the same "
+        "time. Expected: a desk is free when the drawing at it has ended."
+    )
+
+
+@pytest.mark.step(1)
+async def test_a_desk_is_free_however_a_report_ends(
+    app: RunningApp, serve: Serve
+) -> None:
+    """What is acquired has to be released on every way out of a block."""
+    drawings = Drawings(app)
+    for error in cases(errors()):
+        drawings.error = error
+        ann = send(app, "GET", "/shows/Hamlet/report")
+        await ann.over()
+        as_if_drawn = ann.request.content == {"seats": 106}
+        assert (ann.request.done, as_if_drawn) == (True, False), (
+            f"draw_report() raised {error!r}. Ann got {told(ann.request)}. "
+            "Expected: the request ends with an error."
+        )
+    drawings.error = None
+    for how in cases([NATIVE, SCOPE]):
+        ann, bob = (send(app, "GET", "/shows/Hamlet/report") for _ in "ab")
+        await drawings.are("Hamlet", "Hamlet")
+        cleo = send(app, "GET", "/shows/Othello/report")
+        await settle()
+        await cleo.cancel(how)
+        await ann.cancel(how)
+        await ann.over()
+        assert await drawings.are("Hamlet"), (
+            f"Two reports were being drawn. Ann's request was cancelled by {how}, and "
+            f"Cleo's too, who waited for a desk. Being drawn: {drawings.under_way}. "
+            "Expected: only Bob's report."
+        )
+        drawings.finish()
+        await bob.over()
+    await closes_a_real_connection(app, serve, drawings)
+    before = len(drawings.all)
+    for _ in "ab":
+        exchange(app, "GET", "/shows/Lear/report")
+    await drawings.are("Lear", "Lear")
+    assert len(drawings.all) == before + 2, (
+        "Earlier reports failed or were cancelled. Then two clients requested reports, "
+        f"and {len(drawings.all) - before} of them had a desk. Expected: both have one."
+    )
+
+
+async def closes_a_real_connection(
+    app: RunningApp, serve: Serve, drawings: Drawings
+) -> None:
+    """Check that a report stops when a client of a real server disconnects."""
+    async with serve(app) as server:
+        _, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"GET /shows/Lear/report HTTP/1.1\r\nhost: box-office\r\n\r\n")
+        assert await drawings.are("Lear"), (
+            "Eve requested a report from a real server. Being drawn: "
+            f"{drawings.under_way}. Expected: her report."
+        )
+        writer.close()
+        await writer.wait_closed()
+        assert await drawings.are(), (
+            "Eve closed her connection to a real server, and her report was still "
+            "being drawn. Expected: her report stops when she disconnects."
+        )
+
+
+# ---------------------------------------------------------------- step 2
+
+
+@pytest.mark.step(2)
+async def test_a_price_takes_at_most_three_seconds(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A cancellation is only a request, and code inside may swallow it."""
+    for library in cases(Dome.LIBRARIES):
+        dome = Dome(app)
+        dome.library = library
+        story = {
+            "quotes": "The Dome was silent.",
+            "retries": "The Dome was silent. Its library took cancellations for "
+            "failures and tried again, three times in all.",
+            "wraps": "The Dome was silent. Its library took cancellations for failures "
+            "and raised ConnectionError after the third one.",
+        }[library]
+        ann = send(app, "GET", "/shows/Hamlet/price", look=lambda d=dome: +d.in_flight)
+        await dome.is_asked("Hamlet")
+        await clock.advance(1.5)
+        bob = exchange(app, "GET", "/shows/Macbeth/price")
+        await dome.is_asked("Macbeth")
+        await clock.advance(1.4)
+        assert (ann.request.complete, dome.in_flight["Hamlet"]) == (False, 1), (
+            f"{story} After 2.9 seconds Ann had {told(ann.request)}, and "
+            f"{dome.in_flight['Hamlet']} calls were under way for her. "
+            "Expected: the Dome has three seconds to answer."
+        )
+        await clock.advance(0.6)
+        assert await eventually(lambda r=ann.request: r.complete), (
+            f"{story} Three seconds and a half had passed, and Ann had no response. "
+            "Expected: a response three seconds after her request."
+        )
+        assert ann.request.status == 504, (
+            f"{story} Ann got {told(ann.request)}. Expected: 504."
+        )
+        over = await ann.over(clock)
+        assert (over, (ann.saw or dome.in_flight)["Hamlet"]) == (True, 0), (
+            f"{story} Ann got a 504, and the Dome was still being asked for her. "
+            "Expected: that call has ended when her request is over."
+        )
+        await clock.advance(0.9)
+        dome.at("Macbeth").open()
+        await eventually(lambda r=bob: r.complete)
+        assert (bob.status, bob.content) == (200, {"euros": 27}), (
+            "Bob came 1.5 seconds after Ann. The Dome answered him after 2.9 seconds. "
+            f"He got {told(bob)}. Expected: 200 and his price."
+        )
+
+
+@pytest.mark.step(2)
+async def test_a_failed_call_is_made_again(clock: Clock, app: RunningApp) -> None:
+    """An error is a reason to try again; a cancellation is a reason to stop."""
+    dome = Dome(app)
+    ann = exchange(app, "GET", "/shows/Hamlet/price")
+    for error in cases(errors()):
+        await dome.is_asked("Hamlet")
+        gate = dome.at("Hamlet")
+        dome.close()
+        gate.fail(error)
+        await settle()
+        await clock.advance(0.3)
+    dome.at("Hamlet").open()
+    await clock.advance(0.3)
+    await eventually(lambda: ann.complete)
+    assert (ann.status, ann.content) == (200, {"euros": 26}), (
+        f"The Dome raised {len(errors())} different errors within two seconds, and "
+        f"then it answered. Ann got {told(ann)}. "
+        "Expected: 200 and her price, as before."
+    )
+    dome.at("Macbeth").fail(ConnectionError("connection refused"))
+    bob = exchange(app, "GET", "/shows/Macbeth/price")
+    await clock.advance(2.9)
+    early = bob.complete
+    await clock.advance(0.6)
+    await eventually(lambda: bob.complete)
+    asked = dome.asked["Macbeth"]
+    await clock.advance(10)
+    assert (early, bob.status, dome.asked["Macbeth"]) == (False, 504, asked), (
+        f"The Dome refused every connection. Bob got {told(bob)}; it was asked for him "
+        f"{asked} times within 3.5 seconds and {dome.asked['Macbeth']} times after 13. "
+        "Expected: 504 after three seconds, and then it is not asked any more."
+    )
+
+
+@pytest.mark.step(2)
+async def test_a_ticker_ends_when_its_client_disconnects(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A scope of anyio cancels again and again; code that swallows that spins."""
+    for library in cases(Dome.LIBRARIES):
+        dome = Dome(app)
+        dome.library = library
+        ann, bob = (
+            exchange(app, "GET", f"/shows/{show}/ticker")
+            for show in ("Hamlet", "Macbeth")
+        )
+        await dome.is_asked("Hamlet")
+        await dome.is_asked("Macbeth")
+        await clock.advance(60)
+        first = dome.at("Hamlet")
+        dome.close()
+        first.open()
+        await dome.is_asked("Hamlet")
+        assert (ann.content, ann.done) == (26, False), (
+            f"The Dome answered after a minute. Ann's ticker had {told(ann)}. "
+            "Expected: a line with that price, and the stream goes on."
+        )
+        ann.disconnect()
+        await clock.advance(1)
+        ended = await eventually(lambda r=ann: r.done)
+        assert (ended, dome.in_flight["Hamlet"]) == (True, 0), (
+            "Ann closed her ticker while the Dome was being asked. Her request "
+            f"{'ended' if ended else 'did not end'}, and calls for her that had not "
+            f"ended: {dome.in_flight['Hamlet']}. "
+            "Expected: the request ends, and the Dome is not asked any more."
+        )
+        assert not bob.done, (
+            "Ann closed her ticker, and Bob's ticker ended. Expected: it goes on."
+        )
+        bob.disconnect()
+        await clock.advance(1)
+
+
+@pytest.mark.step(2)
+async def test_a_cancelled_price_ends(clock: Clock, app: RunningApp) -> None:
+    """Servers and middleware cancel requests in one of two ways; both have to work."""
+    dome = Dome(app)
+    for how, library in cases(
+        [(NATIVE, "quotes"), (SCOPE, "quotes"), (SCOPE, "wraps")]
+    ):
+        dome.library = library
+        ann = send(app, "GET", "/shows/Hamlet/price", look=lambda: +dome.in_flight)
+        await dome.is_asked("Hamlet")
+        await ann.cancel(how)
+        ended = await ann.over(clock)
+        asked = (ann.saw or dome.in_flight)["Hamlet"]
+        assert (ended, ann.was_cancelled, asked) == (True, True, 0), (
+            f"Ann's request was cancelled by {how} while the Dome was being asked. It "
+            f"{'ended' if ended else 'went on'}, the response was "
+            f"{told(ann.request)}, and calls that had not ended: {asked}. "
+            "Expected: the request ends as cancelled, and so does the call."
+        )
+
+
+# ---------------------------------------------------------------- step 3
+
+
+@pytest.mark.step(3)
+async def test_a_charge_is_recorded_before_its_request_is_over(
+    clock: Clock, app: RunningApp
+) -> None:
+    """`asyncio.shield()` protects the task inside, but not the code after it."""
+    for where in ("charge", "record"):
+        for how in cases([NATIVE, TWICE, SCOPE, DISCONNECT]):
+            bank = Bank(app)
+            bank.open("Bob")
+            ann = send(app, "POST", "/orders", json={"customer": "Ann"}, look=bank.look)
+            assert await bank.reached("charge", "Ann"), (
+                "Ann ordered, and charge() was not called. Expected: she is charged."
+            )
+            if where == "record":
+                bank.at("charge", "Ann").open()
+                await bank.reached("record", "Ann")
+            orders = [{"customer": "Bob", "euros": euros} for euros in (30, 45)]
+            bob, _ = (exchange(app, "POST", "/orders", json=o) for o in orders)
+            await eventually(lambda r=bob: r.complete)
+            if how == DISCONNECT:
+                ann.request.disconnect()
+            else:
+                await ann.cancel(how)
+            await settle()
+            await clock.advance(10)
+            clock.jump(DAY)
+            bank.open("Ann")
+            await ann.over(clock)
+            charged, ledger = ann.saw or bank.look()
+            assert ledger == charged == ["Ann 20", "Bob 30", "Bob 45"], (
+                f"Ann's request was ended by {how} during {where}(). The bank was "
+                f"slow. When her request was over, charged: {', '.join(charged)}; "
+                f"in the ledger: {', '.join(ledger)}. "
+                "Expected: every charge is in the ledger when its request is over."
+            )
+            assert ann.was_cancelled or how not in (NATIVE, TWICE), (
+                f"Ann's request was ended by {how}. It went on as if nothing had "
+                f"happened, and she got {told(ann.request)}. "
+                "Expected: after the charge is recorded, the request ends as cancelled."
+            )
+            assert (bob.status, bob.content) == (201, {"sold": "Bob"}), (
+                "Bob ordered twice while Ann's charge was under way. He got "
+                f"{told(bob)}. Expected: 201, without waiting for her."
+            )
+
+
+@pytest.mark.step(3)
+async def test_charged_and_recorded_or_neither(clock: Clock, app: RunningApp) -> None:
+    """Each await is a place where a request can be cancelled."""
+    for how in cases([NATIVE, SCOPE]):
+        for turn in range(80):
+            bank = Bank(app)
+            bank.open("Ann")
+            ann = send(app, "POST", "/orders", json={"customer": "Ann"}, look=bank.look)
+            await settle(turn)
+            if ann.request.done:
+                break
+            await ann.cancel(how)
+            await ann.over(clock)
+            charged, ledger = ann.saw
+            assert charged == ledger, (
+                f"Ann's request was cancelled by {how} after {turn} turns of the event "
+                f"loop. Charged: {charged}; in the ledger: {ledger}. "
+                "Expected: charged and recorded, or neither."
+            )
+
+
+@pytest.mark.step(3)
+async def test_what_was_not_charged_is_not_recorded(
+    clock: Clock, app: RunningApp
+) -> None:
+    """Work that has to be finished can also fail, before or after a cancellation."""
+    for how in cases(["", NATIVE, SCOPE]):
+        for error in (None, *errors()):
+            bank = Bank(app)
+            bank.declines, bank.error = {"Ann"}, error
+            ann = send(app, "POST", "/orders", json={"customer": "Ann"}, look=bank.look)
+            await bank.reached("charge", "Ann")
+            if how:
+                await ann.cancel(how)
+            bank.open("Ann")
+            await ann.over(clock)
+            result = f"raised {error!r}" if error else "declined"
+            assert (ann.request.done, bank.ledger) == (True, []), (
+                f"The bank {result}. Ann got {told(ann.request)}, and in the ledger: "
+                f"{bank.ledger}. Expected: nothing is recorded, and the request ends."
+            )
+            wanted = 500 if error else 402
+            assert how or (ann.request.status or 500) == wanted, (
+                f"The bank {result}. Ann got {told(ann.request)}. Expected: {wanted}."
+            )
+
+
+# ---------------------------------------------------------------- step 4
+
+
+@pytest.mark.step(4)
+async def test_the_other_calls_end_with_the_request(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A task runs until it has ended, whether or not anything awaits it."""
+    venues = Venues(app)
+    bob = exchange(app, "GET", "/shows/Macbeth/seat")
+    await venues.are_asked("Macbeth")
+    for venue in cases(["Bijou", "Corso", "Apollo"]):
+        ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
+        assert await venues.are_asked(), (
+            f"Ann requested a seat. Being asked: {', '.join(venues.in_flight())}. "
+            "Expected: all venues are asked at the same time."
+        )
+        venues.of(venue).open()
+        await venues.end(ann, clock)
+        seat = {"venue": venue, "seat": f"{venue[0]}6"}
+        assert (ann.request.status, ann.request.content) == (200, seat), (
+            f"{venue} was the first to answer. Ann got {told(ann.request)}. "
+            f"Expected: 200 and {seat}, without waiting for the others."
+        )
+        assert ann.saw == [], (
+            f"{venue} answered first, and Ann got {told(ann.request)}. When her "
+            f"request was over, still being asked for her: {', '.join(ann.saw)}. "
+            "Expected: the other calls have ended before the request is over."
+        )
+    await clock.advance(10)
+    clock.jump(DAY)
+    assert venues.in_flight("Macbeth") == ["Apollo", "Bijou", "Corso"], (
+        "Ann's other calls were stopped. Being asked for Bob after that: "
+        f"{venues.in_flight('Macbeth')}. Expected: all venues, as long as it takes."
+    )
+    venues.of("Corso", "Macbeth").open()
+    await eventually(lambda: bob.complete)
+    assert bob.content == {"venue": "Corso", "seat": "C7"}, (
+        f"Corso answered Bob first. He got {told(bob)}. Expected: the seat in Corso."
+    )
+
+
+@pytest.mark.step(4)
+async def test_calls_end_with_a_request_that_is_cancelled(
+    clock: Clock, app: RunningApp
+) -> None:
+    """Cancelling a task is a request; it has ended when it has been awaited."""
+    for how in cases([NATIVE, SCOPE]):
+        venues = Venues(app)
+        ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
+        await venues.are_asked()
+        bob = exchange(app, "GET", "/shows/Macbeth/seat")
+        await venues.are_asked("Macbeth")
+        await ann.cancel(how)
+        over = await venues.end(ann, clock)
+        assert (over, ann.was_cancelled) == (True, True), (
+            f"Ann's request was cancelled by {how}. She got {told(ann.request)}. "
+            "Expected: the request ends as cancelled."
+        )
+        assert ann.saw == [], (
+            f"Ann's request was cancelled by {how}. When it was over, still being "
+            f"asked for her: {', '.join(ann.saw)}. "
+            "Expected: her calls have ended before the request is over."
+        )
+        venues.of("Apollo", "Macbeth").open()
+        await eventually(lambda r=bob: r.complete)
+        assert bob.content == {"venue": "Apollo", "seat": "A7"}, (
+            f"Ann's request was cancelled. Bob got {told(bob)}. "
+            "Expected: his calls go on."
+        )
+
+
+@pytest.mark.step(4)
+async def test_a_venue_that_fails_is_not_the_first(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A helper task reports its failure as a value, so that the others can go on."""
+    venues = Venues(app)
+    for error in cases(errors()):
+        ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
+        await venues.are_asked()
+        venues.of("Apollo").fail(error)
+        await settle()
+        await clock.advance(10)
+        venues.of("Corso").open()
+        await venues.end(ann, clock)
+        assert (ann.request.content, ann.saw) == (
+            {"venue": "Corso", "seat": "C6"},
+            [],
+        ), (
+            f"Apollo raised {error!r}, and ten seconds later Corso answered. Ann got "
+            f"{told(ann.request)}. Still being asked: {ann.saw}. "
+            "Expected: the seat in Corso, and the call of Bijou has ended."
+        )
+    bob = exchange(app, "GET", "/shows/Macbeth/seat")
+    await venues.are_asked("Macbeth")
+    for venue in ("Corso", "Apollo", "Bijou"):
+        venues.of(venue, "Macbeth").fail(ConnectionError("connection refused"))
+    await eventually(lambda: bob.complete)
+    assert bob.status == 502, (
+        f"All venues failed. Bob got {told(bob)}. Expected: 502, as before."
+    )
+
+
+@pytest.mark.step(4)
+async def test_no_task_outlives_its_request(clock: Clock, app: RunningApp) -> None:
+    """What a handler starts, it has to end, on every way out."""
+    drawings, dome, venues = Drawings(app), Dome(app), Venues(app)
+    venues.ending.open()
+
+    def answer() -> None:
+        drawings.finish()
+        dome.at("Hamlet").open()
+        for _, call in venues.all:
+            call.gate.open()
+
+    begun: dict[str, Callable[[], bool]] = {
+        "seat": lambda: bool(venues.in_flight()),
+        "report": lambda: bool(drawings.under_way),
+        "price": lambda: dome.at("Hamlet").waiting > 0,
+    }
+    for route, has_begun in begun.items():
+        for how in cases(["an answer", NATIVE, SCOPE]):
+            dome.close()
+            ann = send(app, "GET", f"/shows/Hamlet/{route}")
+            await eventually(has_begun)
+            answer() if how == "an answer" else await ann.cancel(how)
+            await ann.over(clock)
+            assert (ann.request.done, ann.left) == (True, []), (
+                f"A request of the {route} was ended by {how}. Tasks that were still "
+                f"running when it was over: {'; '.join(ann.left)}. "
+                "Expected: the tasks of a request have ended when it is over."
+            )

@@ -18,6 +18,7 @@ import pytest
 from workshop.testing import (
     Clock,
     Exchange,
+    Gate,
     RunningApp,
     cases,
     eventually,
@@ -30,6 +31,7 @@ from .world import (
     BUFFER,
     DAY,
     LIMIT,
+    MOMENT,
     PATIENCE,
     PLACES,
     SHOWS,
@@ -97,11 +99,10 @@ async def test_a_slow_venue_occupies_only_its_own_places(
 ) -> None:
     """A limit shared by all partners lets the slowest one use all of it."""
     venues = Venues(app)
-    slow = ["Dome", "Corso"]
-    crowds = {v: venues.request(v, *SHOWS[:PLACES]) for v in slow[:1]}
+    crowds = {"Dome": venues.request("Dome", *SHOWS[:PLACES])}
     await when_idle(lambda: None)
-    others = {v: venues.request(v, "Hamlet") for v in ("Apollo", "Bijou", "Eden")}
-    for venue, (customer,) in others.items():
+    for venue in ("Apollo", "Bijou", "Eden", "Corso"):
+        (customer,) = venues.request(venue, "Hamlet")
         assert await venues.are_working(venue, 1), (
             "Three customers were waiting for the Dome, which does not answer. Another "
             f"customer requested a price of {venue}. {venue} was not asked. "
@@ -111,27 +112,27 @@ async def test_a_slow_venue_occupies_only_its_own_places(
         await are_over([customer])
         expect_prices(venue, [customer], ["Hamlet"], "The Dome was silent.")
 
-    crowds["Corso"] = venues.request("Corso", *SHOWS[:6])
     crowds["Dome"] += venues.request("Dome", *SHOWS[PLACES:6])
+    for venue in ("Corso", "Apollo", "Bijou", "Eden"):
+        crowds[venue] = venues.request(venue, *SHOWS[:6])
     await clock.advance(DAY)
-    for venue in slow:
+    for venue in crowds:
         calls = await when_idle(lambda venue=venue: len(venues.in_flight(venue)))
         assert calls == PLACES, (
-            f"Six customers requested prices of {venue}, each for another show. "
-            f"{calls} calls to {venue} were in flight at the same time. "
+            "Every venue was slow. Six customers requested prices of "
+            f"{venue}, each for another show. {calls} calls to it were in flight. "
             f"Expected: {PLACES} calls to each venue, counted over all requests."
         )
-    for show in SHOWS[:6]:
-        for venue in slow:
+    for venue, crowd in crowds.items():
+        for show in SHOWS[:6]:
             venues.answer(venue, show)
-        await settle()
-    for venue in slow:
-        await are_over(crowds[venue])
+            await settle()
+        await are_over(crowd)
         assert venues.most[venue] == PLACES, (
             f"{venue} answered one customer after another. Up to {venues.most[venue]} "
             f"calls were in flight at the same time. Expected: {PLACES} at most."
         )
-        expect_prices(venue, crowds[venue], SHOWS, "The venues answered after a day.")
+        expect_prices(venue, crowd, SHOWS, "The venues answered after a day.")
 
 
 # ---------------------------------------------------------------- step 2
@@ -164,6 +165,19 @@ async def test_a_place_is_released_when_a_call_fails(
         venues.answer("Dome", "Hamlet")
         await are_over([later])
     await expect_three_calls(venues, f"{3 * len(errors(app))} calls had failed.")
+
+    venues.forget()
+    crowd = venues.request("Dome", *SHOWS[:6])
+    await when_idle(lambda: None)
+    venues.at("Dome", SHOWS[0]).fail(ValueError("that is not a number"))
+    calls = await when_idle(lambda: len(venues.in_flight("Dome")))
+    assert calls == PLACES, (
+        "Three calls to the Dome were in flight and three requests were waiting. One "
+        f"call failed. Then {calls} calls were in flight. "
+        "Expected: one request takes the place of the one that failed."
+    )
+    venues.answer("Dome")
+    await are_over(crowd)
 
 
 @pytest.mark.step(2)
@@ -219,7 +233,7 @@ async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> 
     for before in cases(["It was noon.", "Errors and cancelled requests followed."]):
         venues.forget()
         crowd = venues.request("Dome", *SHOWS[:12])
-        refused = [it for it in crowd[PLACES + WAITING :]]
+        refused = crowd[PLACES + WAITING :]
         await eventually(lambda: all(it.complete for it in refused))
         statuses = [request.status for request in crowd]
         assert statuses == [None] * (PLACES + WAITING) + [503] * 4, (
@@ -252,6 +266,7 @@ async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> 
         venues.at("Dome", SHOWS[6]).fail(ValueError("that is not a number"))
         venues.answer("Dome", SHOWS[7])
         served = [*crowd[:4], crowd[7]]
+        await clock.advance(MOMENT)
         await are_over([*crowd, ann])
         expect_prices("Dome", served, [*SHOWS[:4], SHOWS[7]], before)
 
@@ -269,8 +284,9 @@ async def test_clients_that_have_left_are_not_served(
         await clock.advance(DAY)
         for number in left:
             crowd[number].disconnect()
-        await when_idle(lambda: None)
+        await clock.advance(MOMENT)  # for an app that looks from time to time
         venues.answer("Dome")
+        await clock.advance(MOMENT)
         await are_over(crowd)
         gone = [SHOWS[number] for number in left]
         asked = [show for _, show in venues.asked]
@@ -281,7 +297,9 @@ async def test_clients_that_have_left_are_not_served(
         )
         stayed = [n for n in range(len(crowd)) if n not in left]
         expect_prices(
-            "Dome", [crowd[n] for n in stayed], [SHOWS[n] for n in stayed],
+            "Dome",
+            [crowd[n] for n in stayed],
+            [SHOWS[n] for n in stayed],
             f"{len(left)} waiting clients had left.",
         )
     await expect_three_calls(venues, "Clients that waited had left.")
@@ -396,7 +414,11 @@ async def test_retries_end_with_the_three_seconds(
         request = seat_map.request(what, *script)
         for _ in range(8 * PATIENCE):
             await clock.advance(0.125)
-        done, calls = await when_idle(lambda r=request: r.complete), seat_map.calls[what]
+        await clock.advance(0.01)  # clocks differ in their last digits
+        done, calls = (
+            await when_idle(lambda r=request: r.complete),
+            seat_map.calls[what],
+        )
         assert done, (
             f"Ann requested free seats, and {what}. Three seconds after her request "
             "she had no response. Expected: a response within three seconds."
@@ -406,7 +428,7 @@ async def test_retries_end_with_the_three_seconds(
             f"Expected: {status}."
         )
         await clock.advance(DAY)
-        assert seat_map.running == 0 and max(calls) <= start + PATIENCE, (
+        assert seat_map.running == 0 and max(calls) < start + PATIENCE + 0.01, (
             f"Ann requested free seats, and {what}. Later, {seat_map.running} calls "
             f"were in flight; the calls began {[t - start for t in calls]} seconds "
             "after her request. Expected: no call goes on without her."
@@ -419,13 +441,13 @@ async def test_only_lost_connections_are_repeated(
 ) -> None:
     """The same call fails the same way, unless the cause was temporary."""
     seat_map = SeatMap(app, clock, [])
-    unexpected = [error for error in errors(app)[1:-1]]
+    unexpected = errors(app)[1:-1]
     for number, error in cases([*enumerate(unexpected)]):
         show = f"show {number}"
         request = seat_map.request(show, (0, error), (0, 5))
         await clock.advance(PATIENCE)
         await are_over([request])
-        assert (request.status or 500, len(seat_map.calls[show])) >= (500, 1), (
+        assert (request.status or 500) >= 500, (
             f"The seat map raised {error!r}. The customer got {told(request)}. "
             "Expected: 500 or above."
         )
@@ -455,7 +477,7 @@ async def test_a_plan_passes_through_a_small_buffer(
 ) -> None:
     """A body that is read at once is in memory at once, however large it is."""
     storage = Storage(app)
-    storage.gate = type(storage.gate)("the storage")
+    storage.gate = Gate("the storage")
     uploads = {
         "Dome": Upload(app, "Dome", chunks_of(LIMIT, b"d")),
         "Eden": Upload(app, "Eden", chunks_of(LIMIT // 2, b"e"), length=LIMIT // 2),
@@ -562,7 +584,7 @@ async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> 
     )
     expect_yesterdays_plan(storage, "The disk was full.")
 
-    storage.gate = type(storage.gate)("the storage")
+    storage.gate = Gate("the storage")
     storage.gate.open()
     later = Upload(app, "Dome", chunks_of(LIMIT, b"n"))
     await are_over([later.request])

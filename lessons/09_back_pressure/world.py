@@ -32,6 +32,8 @@ BUFFER = 128 * 1024
 CHUNK = 32 * 1024
 # Longer than any time limit that an app may have added, in seconds.
 DAY = 24 * 60 * 60
+# For an app that looks from time to time, in seconds.
+MOMENT = 5
 SHOWS = [f"Show {letter}" for letter in "ABCDEFGHIJKLMNOP"]
 
 
@@ -91,7 +93,9 @@ class Venues:
     def in_flight(self, venue: str) -> list[str]:
         """Return the shows about which *venue* is being asked now."""
         return [
-            show for (at, show), gate in self._gates.items() if at == venue
+            show
+            for (at, show), gate in self._gates.items()
+            if at == venue
             for _ in range(gate.waiting)
         ]
 
@@ -179,7 +183,9 @@ class SeatMap:
         app.replace("count_seats", count_seats)
         app.replace("random_pause", lambda: self.pauses.pop(0) if self.pauses else 0.25)
 
-    def request(self, show: str, *script: tuple[float, int | BaseException]) -> Exchange:
+    def request(
+        self, show: str, *script: tuple[float, int | BaseException]
+    ) -> Exchange:
         """Send a request for the seats of *show*, whose calls follow *script*."""
         self.scripts[show] = [*script]
 

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ PATIENCE = 3  # seconds that a customer waits for free seats
 ATTEMPTS = 3  # calls that the seat map gets for one request
 LIMIT = 1024 * 1024  # bytes of a floor plan
 
+Call = Callable[..., Awaitable[int]]
 app = FastAPI(title="Box office")
 places = {v: asyncio.Semaphore(PLACES) for v in get_args(Venue)}
 
@@ -34,7 +35,7 @@ async def price(venue: Venue, show: str) -> dict[str, int]:
     return {"euros": euros}
 
 
-async def repeat(call: Callable[..., Awaitable[int]], *args: Any) -> int:
+async def repeat(call: Call, *args: object) -> int:
     """Call again when a call has failed."""
     for attempt in range(ATTEMPTS):
         try:
@@ -78,7 +79,7 @@ async def upload(venue: Venue, request: Request) -> dict[str, int]:
 
 
 class Unavailable(Exception):  # noqa: N818 -- a state, not a mistake
-    """The other side did not answer, but it may answer the next call."""
+    """No answer came, but one may come to the next call."""
 
 
 async def ask_price(venue: str, show: str) -> int:
@@ -115,9 +116,12 @@ class Plan:
         self.size += len(data)
 
 
+PLANS: dict[str, Plan] = {}
+
+
 @asynccontextmanager
 async def open_plan(venue: str) -> AsyncIterator[Plan]:
     """Keep what is written, unless the block raises an exception."""
     plan = Plan()
     yield plan
-    print(f"{venue}: a floor plan of {plan.size} bytes is kept.")
+    PLANS[venue] = plan

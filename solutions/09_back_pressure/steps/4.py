@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import BaseModel
@@ -19,11 +19,12 @@ PATIENCE = 3  # seconds that a customer waits for free seats
 ATTEMPTS = 3  # calls that the seat map gets for one request
 LIMIT = 1024 * 1024  # bytes of a floor plan
 
+Call = Callable[..., Awaitable[int]]
 app = FastAPI(title="Box office")
 
 
 class Line:
-    """The requests for one venue: those at a place, and those waiting."""
+    """The requests for one venue: at a place, or waiting."""
 
     def __init__(self) -> None:
         self.places = asyncio.Semaphore(PLACES)
@@ -60,7 +61,7 @@ async def price(venue: Venue, show: str) -> dict[str, int]:
     return {"euros": await ask_price(venue, show)}
 
 
-async def repeat(call: Callable[..., Awaitable[int]], *args: Any) -> int:
+async def repeat(call: Call, *args: object) -> int:
     """Call again while the other side is unavailable."""
     for _ in range(ATTEMPTS - 1):
         try:
@@ -93,7 +94,7 @@ async def pay(order: Order) -> dict[str, int]:
         # Not repeated: a call that failed may have charged the card.
         return {"receipt": await charge(order.number, order.euros)}
     except Unavailable:
-        raise HTTPException(502, "ask your bank before you retry") from None
+        raise HTTPException(502, "ask your bank first") from None
 
 
 # TODO 5: Store a plan piece by piece, and refuse one that is too large.
@@ -112,7 +113,7 @@ async def upload(venue: Venue, request: Request) -> dict[str, int]:
 
 
 class Unavailable(Exception):  # noqa: N818 -- a state, not a mistake
-    """The other side did not answer, but it may answer the next call."""
+    """No answer came, but one may come to the next call."""
 
 
 async def ask_price(venue: str, show: str) -> int:
@@ -149,9 +150,12 @@ class Plan:
         self.size += len(data)
 
 
+PLANS: dict[str, Plan] = {}
+
+
 @asynccontextmanager
 async def open_plan(venue: str) -> AsyncIterator[Plan]:
     """Keep what is written, unless the block raises an exception."""
     plan = Plan()
     yield plan
-    print(f"{venue}: a floor plan of {plan.size} bytes is kept.")
+    PLANS[venue] = plan

@@ -32,6 +32,7 @@ BUFFER = 128 * 1024
 CHUNK = 32 * 1024
 # Longer than any time limit that an app may have added, in seconds.
 DAY = 24 * 60 * 60
+SILENT = 10 * DAY
 # For an app that looks from time to time, in seconds.
 MOMENT = 5
 SHOWS = [f"Show {letter}" for letter in "ABCDEFGHIJKLMNOP"]
@@ -126,6 +127,13 @@ async def are_over(requests: Iterable[Exchange]) -> bool:
     """Wait until all *requests* have ended, or never will."""
     waiting = [*requests]
     return await eventually(lambda: all(request.done for request in waiting))
+
+
+async def a_day_passes(clock: Clock) -> None:
+    """Let a day pass, in which an app that looks from time to time looks twice."""
+    await clock.advance(MOMENT)
+    clock.jump(DAY)
+    await clock.advance(MOMENT)
 
 
 def told(request: Exchange) -> str:

@@ -48,6 +48,56 @@ await play(evening(5, asyncio.Semaphore(2), "Two hooks"))
 #
 # </details>
 #
+# ## One limit for two counters
+#
+# The bar has become part of the cloakroom: both may serve two visitors at once, together. A drink takes 10 milliseconds.
+#
+# **Predict.** Three visitors bring coats, and one orders a drink right after them. When does she get it?
+# And if each counter has a limit of its own?
+
+
+# %%
+async def order_drink(barkeepers):
+    async with barkeepers:
+        await asyncio.sleep(0.01)
+    print("the drink is ready")
+
+
+async def two_counters(hooks, barkeepers, title):
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    async with record(title=title, here=None) as picture:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(hang_up(hooks))
+            drink = group.create_task(order_drink(barkeepers))
+            await drink
+            waited = 1000 * (loop.time() - start)
+    print(f"after {waited:.0f} ms")
+    return picture
+
+
+both = asyncio.Semaphore(2)
+await play(two_counters(both, both, "One limit for both"))
+
+# %%
+await play(
+    two_counters(
+        asyncio.Semaphore(2),
+        asyncio.Semaphore(2),
+        "A limit for each",
+    )
+)
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# After 110 milliseconds: two coats first. The bar was idle all the time.
+# With limits of their own, after 10 milliseconds.
+#
+# </details>
+#
 # ## Hooks that come back
 #
 # A visitor takes a hook, and three different people put it back.
@@ -150,12 +200,17 @@ def times(pause):
 
 
 def busiest(arrivals):
-    return max(sum(t <= other < t + 0.1 for other in arrivals) for t in arrivals)
+    return max(
+        sum(t <= other < t + 0.1 for other in arrivals)
+        for t in arrivals
+    )
 
 
 dice = random.Random(8)
-print("equal pauses: ", busiest(times(lambda most: most)), "at once")
-print("random pauses:", busiest(times(lambda most: dice.uniform(0, most))), "at once")
+equal = times(lambda most: most)
+spread = times(lambda most: dice.uniform(0, most))
+print("equal pauses: ", busiest(equal), "at once")
+print("random pauses:", busiest(spread), "at once")
 
 # %% [markdown]
 # <details markdown="1">

@@ -367,6 +367,11 @@ async def test_calls_are_repeated_after_random_pauses(
         f"It was called at these seconds: {times}. "
         "Expected: at most three calls for each customer."
     )
+    first = [calls[0] for calls in times.values()]
+    assert first == [0, 0], (
+        f"Two customers requested free seats at second 0. Their first calls began at "
+        f"{first}. Expected: no customer waits for the retries of another one."
+    )
     gaps = sorted(b - a for t in times.values() for a, b in pairwise(t))
     assert gaps == pauses, (
         f"random_pause() returned {pauses}. The seat map was called at these "
@@ -487,6 +492,10 @@ async def test_a_plan_passes_through_a_small_buffer(
     assert max(held.values()) <= BUFFER, (
         f"The storage was busy, and {held} bytes of two floor plans had been received. "
         f"Expected: at most {BUFFER} bytes of a plan wait in memory."
+    )
+    assert min(held.values()) > 0, (
+        f"Two floor plans were uploaded at once, and {held} bytes had been received. "
+        "Expected: one upload does not wait for the end of another one."
     )
     storage.gate.open()
     most = 0

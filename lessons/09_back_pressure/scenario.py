@@ -11,7 +11,7 @@ from workshop.scenario import Stage, external_call
 
 
 async def prices(stage: Stage) -> None:
-    """The Dome is slow; Dora asks for a price of Apollo."""
+    """The Dome is slow; Dora requests a price from Apollo."""
     stage.headline(lambda: stage.wait_of("Dora"))
     for customer in ("Ann", "Bob", "Carl"):
         stage.request("GET", "/venues/Dome/prices/hamlet", customer=customer)

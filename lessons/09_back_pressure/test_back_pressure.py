@@ -66,14 +66,14 @@ async def expect_three_calls(venues: Venues, before: str) -> None:
     crowd = venues.request("Dome", *SHOWS[:6])
     calls = await when_idle(lambda: len(venues.in_flight("Dome")))
     assert calls == PLACES, (
-        f"{before} Then six customers requested prices of the Dome, "
+        f"{before} Then six customers requested prices from the Dome, "
         f"and {calls} calls were in flight at the same time. "
         f"Expected: {PLACES}, whatever happened before."
     )
     venues.answer("Dome")
     await are_over(crowd)
     assert venues.most["Dome"] == PLACES, (
-        f"{before} Then six customers requested prices of the Dome, and up to "
+        f"{before} Then six customers requested prices from the Dome, and up to "
         f"{venues.most['Dome']} calls were in flight. Expected: {PLACES} at most."
     )
     expect_prices("Dome", crowd, SHOWS, before)
@@ -107,7 +107,7 @@ async def test_a_slow_venue_occupies_only_its_own_places(
         (customer,) = venues.request(venue, "Hamlet")
         assert await venues.are_working(venue, 1), (
             "Three customers were waiting for the Dome, which does not answer. Another "
-            f"customer requested a price of {venue}. {venue} was not asked. "
+            f"customer requested a price from {venue}. {venue} was not asked. "
             "Expected: a slow venue delays only its own customers."
         )
         venues.answer(venue, "Hamlet")
@@ -121,7 +121,7 @@ async def test_a_slow_venue_occupies_only_its_own_places(
     for venue in crowds:
         calls = await when_idle(lambda venue=venue: len(venues.in_flight(venue)))
         assert calls == PLACES, (
-            "Every venue was slow. Six customers requested prices of "
+            "Every venue was slow. Six customers requested prices from "
             f"{venue}, each for another show. {calls} calls to it were in flight. "
             f"Expected: {PLACES} calls to each venue, counted over all requests."
         )
@@ -161,7 +161,7 @@ async def test_a_place_is_released_when_a_call_fails(
         asked = await venues.are_working("Dome", 1)
         assert asked, (
             f"Three calls to the Dome raised {error!r}. Then another customer "
-            "requested a price of the Dome, and it was not asked. "
+            "requested a price from the Dome, and it was not asked. "
             "Expected: a call that has failed does not keep its place."
         )
         venues.answer("Dome", "Hamlet")
@@ -239,7 +239,7 @@ async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> 
         refused = [it for it in crowd.values() if it.complete]
         statuses = [request.status for request in refused]
         assert statuses == [503] * 4, (
-            f"{before} Twelve customers requested prices of the Dome, which was "
+            f"{before} Twelve customers requested prices from the Dome, which was "
             f"silent. {len(refused)} of them got a response: {statuses}. Expected: "
             "three calls are in flight, five requests wait, and four get a 503 at once."
         )
@@ -251,7 +251,7 @@ async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> 
             )
         (ann,) = venues.request("Apollo", "Hamlet")
         assert await venues.are_working("Apollo", 1), (
-            f"The line for the Dome was full. Ann requested a price of Apollo and got "
+            f"The line for the Dome was full. Ann requested a price from Apollo and got "
             f"{told(ann)}. Expected: each venue has a line of its own."
         )
         venues.answer("Apollo", "Hamlet")
@@ -394,7 +394,7 @@ async def test_calls_are_repeated_after_random_pauses(
 async def test_retries_end_with_the_three_seconds(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A retry that starts later than anybody waits only adds load."""
+    """A retry that starts after the customer has left only adds load."""
     lost = app.module.Unavailable("connection lost")
     seat_map = SeatMap(app, clock, [])
     situations = {

@@ -7,7 +7,7 @@ arguments, so that one customer's response cannot pass for another's.
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -110,7 +110,7 @@ class Venues:
             self.at(venue, show).open()
 
     def forget(self) -> None:
-        """Let the calls that follow wait again, and forget who was asked."""
+        """Let the calls that follow wait again, and forget which calls were made."""
         self._gates.clear()
         self.asked.clear()
         self.most.clear()
@@ -312,9 +312,9 @@ def clocks_of_the_app() -> Iterator[None]:
     """Let `time.time()` and `time.monotonic()` follow the event loop in the app."""
     loop, begin = asyncio.get_running_loop(), asyncio.get_running_loop().time()
 
-    def following(real: object) -> object:
-        start = real()  # type: ignore[operator]  # a clock
-        return lambda: start + loop.time() - begin if owner.get() else real()  # type: ignore[operator]
+    def following(real: Callable[[], float]) -> Callable[[], float]:
+        start = real()
+        return lambda: start + loop.time() - begin if owner.get() else real()
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("time", "monotonic"):

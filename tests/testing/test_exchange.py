@@ -13,6 +13,7 @@ from workshop.testing import (
     exchange,
     settle,
 )
+from workshop.testing.app.exchange import Receive
 
 APP = '''
 import asyncio
@@ -154,6 +155,22 @@ async def test_an_app_is_notified_when_the_client_leaves(app: RunningApp) -> Non
     await order.finished()
 
     assert order.messages == [], "what is sent after the customer left is dropped"
+
+
+async def test_an_app_that_listens_late_learns_only_that_the_client_has_left() -> None:
+    received: list[str] = []
+    gate = Gate("the venue")
+
+    async def asgi(scope: object, receive: Receive, send: object) -> None:
+        await gate()
+        received.append((await receive())["type"])
+
+    request = exchange(asgi, "GET", "/late")
+    await settle()
+    request.disconnect()
+    gate.open()
+    await request.finished()
+    assert received == ["http.disconnect"]
 
 
 async def test_an_exception_is_kept_and_the_client_gets_a_500(

@@ -210,7 +210,7 @@ class Exchange:
             self.error = exc
 
     async def _receive(self) -> Message:
-        if not self._asked:
+        if not self._asked and not self._gone:
             self._asked = True
             return {"type": "http.request", "body": self._body, "more_body": False}
         await self._condition.until(lambda: self._gone or self.complete)

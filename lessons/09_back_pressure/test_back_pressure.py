@@ -1,0 +1,603 @@
+"""The tests of lesson 09, in the order of its steps.
+
+Steps 1 to 3 (prices): each customer asks for a show of her own, so the tests release
+one call at a time. A crowd waits for the Dome while others ask other venues.
+Step 4 (seats and payments): the clock stands still until the test moves it, and the
+stand-in of `random_pause()` gives each pause a length of its own.
+Step 5 (floor plans): a client sends the next chunk when the server asks for it.
+
+The stand-ins are in world.py. No test measures time.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from itertools import chain, pairwise, repeat
+
+import anyio
+import pytest
+
+from workshop.testing import (
+    Clock,
+    Exchange,
+    Gate,
+    RunningApp,
+    cases,
+    eventually,
+    exchange,
+    settle,
+    when_idle,
+)
+
+from .world import (
+    BUFFER,
+    LIMIT,
+    MOMENT,
+    PATIENCE,
+    PLACES,
+    SHOWS,
+    SILENT,
+    WAITING,
+    SeatMap,
+    Storage,
+    Upload,
+    Venues,
+    a_day_passes,
+    are_over,
+    chunks_of,
+    clocks_of_the_app,
+    endless,
+    errors,
+    in_cancel_scope,
+    price_of,
+    told,
+)
+
+
+@pytest.fixture
+async def clock(clock: Clock) -> AsyncIterator[Clock]:
+    """The kit's clock, which the module `time` follows in the app."""
+    with clocks_of_the_app():
+        yield clock
+
+
+async def expect_three_calls(venues: Venues, before: str) -> None:
+    """Check that the Dome gets three calls at once, neither fewer nor more."""
+    venues.forget()
+    crowd = venues.request("Dome", *SHOWS[:6])
+    calls = await when_idle(lambda: len(venues.in_flight("Dome")))
+    assert calls == PLACES, (
+        f"{before} Then six customers requested prices from the Dome, "
+        f"and {calls} calls were in flight at the same time. "
+        f"Expected: {PLACES}, whatever happened before."
+    )
+    venues.answer("Dome")
+    await are_over(crowd)
+    assert venues.most["Dome"] == PLACES, (
+        f"{before} Then six customers requested prices from the Dome, and up to "
+        f"{venues.most['Dome']} calls were in flight. Expected: {PLACES} at most."
+    )
+    expect_prices("Dome", crowd, SHOWS, before)
+
+
+def expect_prices(
+    venue: str, requests: list[Exchange], shows: list[str], before: str
+) -> None:
+    """Check that each customer got the price of her own show."""
+    for request, show in zip(requests, shows, strict=False):
+        euros = {"euros": price_of(venue, show)}
+        assert (request.status, request.content) == (200, euros), (
+            f"{before} {venue} answered {euros} for {show}. "
+            f"That customer got {told(request)}. Expected: 200 and that price."
+        )
+
+
+# ---------------------------------------------------------------- step 1
+
+
+@pytest.mark.step(1)
+@pytest.mark.timeline
+async def test_a_slow_venue_occupies_only_its_own_places(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A limit shared by all partners lets the slowest one use all of it."""
+    venues = Venues(app)
+    crowds = {"Dome": venues.request("Dome", *SHOWS[:PLACES])}
+    await when_idle(lambda: None)
+    for venue in ("Apollo", "Bijou", "Eden", "Corso"):
+        (customer,) = venues.request(venue, "Hamlet")
+        assert await venues.are_working(venue, 1), (
+            "Three customers were waiting for the Dome, which does not answer. Another "
+            f"customer requested a price from {venue}. {venue} was not asked. "
+            "Expected: a slow venue delays only its own customers."
+        )
+        venues.answer(venue, "Hamlet")
+        await are_over([customer])
+        expect_prices(venue, [customer], ["Hamlet"], "The Dome was silent.")
+
+    crowds["Dome"] += venues.request("Dome", *SHOWS[PLACES:6])
+    for venue in ("Corso", "Apollo", "Bijou", "Eden"):
+        crowds[venue] = venues.request(venue, *SHOWS[:6])
+    await a_day_passes(clock)
+    for venue in crowds:
+        calls = await when_idle(lambda venue=venue: len(venues.in_flight(venue)))
+        assert calls == PLACES, (
+            "Every venue was slow. Six customers requested prices from "
+            f"{venue}, each for another show. {calls} calls to it were in flight. "
+            f"Expected: {PLACES} calls to each venue, counted over all requests."
+        )
+    for venue, crowd in crowds.items():
+        for show in SHOWS[:6]:
+            venues.answer(venue, show)
+            await settle()
+        await are_over(crowd)
+        assert venues.most[venue] == PLACES, (
+            f"{venue} answered one customer after another. Up to {venues.most[venue]} "
+            f"calls were in flight at the same time. Expected: {PLACES} at most."
+        )
+        expect_prices(venue, crowd, SHOWS, "The venues answered after a day.")
+
+
+# ---------------------------------------------------------------- step 2
+
+
+@pytest.mark.step(2)
+async def test_a_place_is_released_when_a_call_fails(
+    clock: Clock, app: RunningApp
+) -> None:
+    """Code after a call does not run if the call raises an exception."""
+    venues = Venues(app)
+    for error in errors(app):
+        venues.forget()
+        for show in SHOWS[:PLACES]:
+            venues.at("Dome", show).fail(error)
+        failed = venues.request("Dome", *SHOWS[:PLACES])
+        await are_over(failed)
+        statuses = [request.status or 500 for request in failed]
+        assert min(statuses) >= 500, (
+            f"The calls to the Dome raised {error!r}, and the customers got "
+            f"{[told(request) for request in failed]}. Expected: 500 or above."
+        )
+        (later,) = venues.request("Dome", "Hamlet")
+        asked = await venues.are_working("Dome", 1)
+        assert asked, (
+            f"Three calls to the Dome raised {error!r}. Then another customer "
+            "requested a price from the Dome, and it was not asked. "
+            "Expected: a call that has failed does not keep its place."
+        )
+        venues.answer("Dome", "Hamlet")
+        await are_over([later])
+    await expect_three_calls(venues, f"{3 * len(errors(app))} calls had failed.")
+
+    venues.forget()
+    crowd = venues.request("Dome", *SHOWS[:6])
+    await when_idle(lambda: None)
+    venues.at("Dome", SHOWS[0]).fail(ValueError("that is not a number"))
+    calls = await when_idle(lambda: len(venues.in_flight("Dome")))
+    assert calls == PLACES, (
+        "Three calls to the Dome were in flight and three requests were waiting. One "
+        f"call failed. Then {calls} calls were in flight. "
+        "Expected: one request takes the place of the one that failed."
+    )
+    venues.answer("Dome")
+    await are_over(crowd)
+
+
+@pytest.mark.step(2)
+async def test_a_place_is_released_when_a_request_is_cancelled(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A cancelled request may hold a place, wait for one, or be about to get one."""
+    venues = Venues(app)
+    requests = venues.request("Dome", *SHOWS[:5])
+    await when_idle(lambda: None)
+    for request in reversed(requests):
+        request.cancel()
+    await are_over(requests)
+    await expect_three_calls(
+        venues, "Three requests at the Dome and two that waited were cancelled."
+    )
+
+    scopes: list[anyio.CancelScope] = []
+    for turns in (0, 1, 2, 4, 50):
+        venues.forget()
+        asgi = in_cancel_scope(app, scopes)
+        path = "/venues/Dome/prices/{}"
+        requests = [exchange(asgi, "GET", path.format(show)) for show in SHOWS[:5]]
+        await settle(turns)
+        for scope in reversed(scopes):
+            scope.cancel()
+        await are_over(requests)
+    await expect_three_calls(venues, "Five requests were cancelled by their timeout.")
+
+    for turn in range(12):
+        venues.forget()
+        requests = venues.request("Dome", *SHOWS[:5])
+        await when_idle(lambda: None)
+        venues.answer("Dome", SHOWS[0])
+        await settle(turn)
+        requests[3].cancel()
+        await settle(turn % 3)
+        requests[4].cancel()
+        venues.answer("Dome")
+        await are_over(requests)
+    await expect_three_calls(
+        venues, "Requests were cancelled at the moment when a place became free."
+    )
+
+
+# ---------------------------------------------------------------- step 3
+
+
+@pytest.mark.step(3)
+async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> None:
+    """A queue without a limit accepts requests that it cannot serve in time."""
+    venues = Venues(app)
+    for before in cases(["It was noon.", "Errors and cancelled requests followed."]):
+        venues.forget()
+        crowd = dict(zip(SHOWS, venues.request("Dome", *SHOWS[:12]), strict=False))
+        await when_idle(lambda: None)
+        refused = [it for it in crowd.values() if it.complete]
+        statuses = [request.status for request in refused]
+        assert statuses == [503] * 4, (
+            f"{before} Twelve customers requested prices from the Dome, which was "
+            f"silent. {len(refused)} of them got a response: {statuses}. Expected: "
+            "three calls are in flight, five requests wait, and four get a 503 at once."
+        )
+        for customer in refused:
+            seconds = customer.headers.get("retry-after", "")
+            assert re.fullmatch("[1-9][0-9]*", seconds), (
+                f"A customer got {told(customer)}, with Retry-After {seconds!r}. "
+                "Expected: a number of seconds that is above zero."
+            )
+        (ann,) = venues.request("Apollo", "Hamlet")
+        assert await venues.are_working("Apollo", 1), (
+            f"The line for the Dome was full. Ann requested a price from Apollo and got "
+            f"{told(ann)}. Expected: each venue has a line of its own."
+        )
+        venues.answer("Apollo", "Hamlet")
+        await a_day_passes(clock)
+        asked = [show for venue, show in venues.asked if venue == "Dome"]
+        assert len(asked) == PLACES, (
+            f"The Dome was silent for a day, and {len(asked)} calls were made. "
+            f"Expected: {PLACES}, because a refused request calls no venue."
+        )
+        accepted = {show: it for show, it in crowd.items() if it not in refused}
+        cancelled, left, failed, *served = accepted
+        accepted[cancelled].cancel()
+        accepted[left].disconnect()
+        venues.at("Dome", failed).fail(ValueError("that is not a number"))
+        venues.answer("Dome", left, *served)
+        await clock.advance(MOMENT)
+        await are_over([*accepted.values(), ann])
+        expect_prices("Dome", [accepted[show] for show in served], served, before)
+
+
+@pytest.mark.step(3)
+async def test_clients_that_have_left_are_not_served(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A server does not stop a waiting endpoint when its client disconnects."""
+    venues = Venues(app)
+    for left in cases([[1, 3], [0, 1, 2, 3, 4], [4]]):
+        venues.forget()
+        shows = SHOWS[: PLACES + WAITING]
+        crowd = dict(zip(shows, venues.request("Dome", *shows), strict=True))
+        await when_idle(lambda: None)
+        await a_day_passes(clock)
+        waiting = [show for show in shows if show not in venues.in_flight("Dome")]
+        gone = [waiting[number] for number in left]
+        for show in gone:
+            crowd[show].disconnect()
+        await clock.advance(MOMENT)  # for an app that looks from time to time
+        venues.answer("Dome")
+        await clock.advance(MOMENT)
+        await are_over(crowd.values())
+        asked = [show for _, show in venues.asked]
+        assert not (wrong := set(gone) & set(asked)), (
+            f"Five requests were waiting for the Dome. {len(gone)} of their clients "
+            f"disconnected. Then the Dome was asked for {sorted(wrong)} all the same. "
+            "Expected: no venue is asked on behalf of a client that has left."
+        )
+        stayed = [show for show in shows if show not in gone]
+        before = f"{len(gone)} waiting clients had left."
+        expect_prices("Dome", [crowd[show] for show in stayed], stayed, before)
+    await expect_three_calls(venues, "Clients that waited had left.")
+
+
+# ---------------------------------------------------------------- step 4
+
+
+@pytest.mark.step(4)
+async def test_a_payment_is_never_repeated(clock: Clock, app: RunningApp) -> None:
+    """After a lost connection, nobody knows whether the call has had its effect."""
+    SeatMap(app, clock, pauses=[])
+    charged: list[tuple[int, int]] = []
+    outcomes = dict(enumerate(errors(app)[:-1], 1))
+
+    async def charge(number: int, euros: int) -> int:
+        charged.append((number, euros))
+        await anyio.sleep(60)
+        if number in outcomes:
+            raise outcomes[number]
+        return number * euros
+
+    app.replace("charge", charge)
+    orders = [{"number": n, "euros": 20 + n} for n in range(1, len(outcomes) + 2)]
+    payments = [exchange(app, "POST", "/payments", json=order) for order in orders]
+    await a_day_passes(clock)
+    await are_over(payments)
+    for order, payment in zip(orders, payments, strict=True):
+        number, euros = order["number"], order["euros"]
+        error = outcomes.get(number)
+        calls = charged.count((number, euros))
+        assert calls == 1, (
+            f"Ann's payment of {euros} euros took a minute and then raised {error!r}. "
+            f"The bank was called {calls} times, so it may have charged her as often. "
+            "Expected: one call, because a charge is not safe to repeat."
+        )
+        right = (
+            (payment.status or 0) >= 500
+            if error
+            else (payment.status, payment.content) == (200, {"receipt": number * euros})
+        )
+        assert right, (
+            f"A payment {f'raised {error!r}' if error else 'succeeded'} after a "
+            f"minute. The customer got {told(payment)}. Expected: "
+            f"{'500 or above' if error else f'200 and receipt {number * euros}'}."
+        )
+
+
+@pytest.mark.step(4)
+async def test_calls_are_repeated_after_random_pauses(
+    clock: Clock, app: RunningApp
+) -> None:
+    """Equal pauses send all customers back at the same moment."""
+    lost = app.module.Unavailable("connection lost")
+    pauses = [0.25, 0.5, 0.75, 1.0]
+    seat_map = SeatMap(app, clock, [*pauses])
+    ann = seat_map.request("Hamlet", (0, lost), (0, lost), (0, 7))
+    bob = seat_map.request("Macbeth", (0, lost), (0, lost), (0, lost), (0, 9))
+    for _ in range(40):
+        await clock.advance(0.125)
+    await are_over([ann, bob])
+    times = dict(seat_map.calls)
+    counts = {show: len(calls) for show, calls in times.items()}
+    assert counts == {"Hamlet": 3, "Macbeth": 3}, (
+        "The seat map was unavailable for each call but Ann's third. "
+        f"It was called at these seconds: {times}. "
+        "Expected: at most three calls for each customer."
+    )
+    first = [calls[0] for calls in times.values()]
+    assert first == [0, 0], (
+        f"Two customers requested free seats at second 0. Their first calls began at "
+        f"{first}. Expected: no customer waits for the retries of another one."
+    )
+    gaps = sorted(b - a for t in times.values() for a, b in pairwise(t))
+    assert gaps == pauses, (
+        f"random_pause() returned {pauses}. The seat map was called at these "
+        f"seconds: {times}. Expected: each new call comes one such pause after the "
+        "call before it has failed."
+    )
+    assert (ann.status, ann.content) == (200, {"free": 7}), (
+        f"Ann's third call returned 7. She got {told(ann)}. "
+        "Expected: 200 and 7 free seats."
+    )
+    last = times["Macbeth"][-1]
+    assert (bob.status, seat_map.ended["Macbeth"]) == (503, last), (
+        f"Bob's third call failed after {last} seconds. He got {told(bob)} after "
+        f"{seat_map.ended['Macbeth']} seconds. "
+        "Expected: a 503 at once, because no call follows."
+    )
+
+
+@pytest.mark.step(4)
+async def test_retries_end_with_the_three_seconds(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A retry that starts after the customer has left only adds load."""
+    lost = app.module.Unavailable("connection lost")
+    seat_map = SeatMap(app, clock, [])
+    situations = {
+        "one call took 2.75 s": ([(2.75, 5)], [], 200),
+        "a call was lost after 0.5 s, and the next took 2 s": (
+            [(0.5, lost), (2, 5)], [0.25], 200,
+        ),
+        "the first call got no answer": ([(SILENT, 5)], [], 503),
+        "a call was lost after 1 s, and the next got no answer": (
+            [(1, lost), (SILENT, 5)], [0.5], 503,
+        ),
+        "a call was lost after 2.5 s, and the pause was 1 s": (
+            [(2.5, lost), (0, 5)], [1.0], 503,
+        ),
+        "two calls were lost after 1.25 s each, and the third took 1 s": (
+            [(1.25, lost), (1.25, lost), (1, 5)], [0.25, 0.125], 503,
+        ),
+    }  # fmt: skip
+    for what, (script, pauses, status) in cases([*situations.items()]):
+        seat_map.pauses[:], start = pauses, clock.now
+        request = seat_map.request(what, *script)
+        for _ in range(8 * PATIENCE):
+            await clock.advance(0.125)
+        await clock.advance(0.01)  # clocks differ in their last digits
+        done, calls = (
+            await when_idle(lambda r=request: r.complete),
+            seat_map.calls[what],
+        )
+        assert done, (
+            f"Ann requested free seats, and {what}. Three seconds after her request "
+            "she had no response. Expected: a response within three seconds."
+        )
+        assert request.status == status, (
+            f"Ann requested free seats, and {what}. She got {told(request)}. "
+            f"Expected: {status}."
+        )
+        await a_day_passes(clock)
+        late = [t for t in calls if t > start + PATIENCE + 0.01]
+        assert (seat_map.running, late) == (0, []), (
+            f"Ann requested free seats, and {what}. Later, {seat_map.running} calls "
+            f"were in flight; the calls began {[t - start for t in calls]} seconds "
+            "after her request. Expected: no call goes on without her."
+        )
+
+
+@pytest.mark.step(4)
+async def test_only_lost_connections_are_repeated(
+    clock: Clock, app: RunningApp
+) -> None:
+    """The same call fails the same way, unless the cause was temporary."""
+    seat_map = SeatMap(app, clock, [])
+    unexpected = errors(app)[1:-1]
+    for number, error in cases([*enumerate(unexpected)]):
+        show = f"show {number}"
+        request = seat_map.request(show, (0, error), (0, 5))
+        await clock.advance(PATIENCE)
+        await are_over([request])
+        assert (request.status or 500) >= 500, (
+            f"The seat map raised {error!r}. The customer got {told(request)}. "
+            "Expected: 500 or above."
+        )
+        assert len(seat_map.calls[show]) == 1, (
+            f"The seat map raised {error!r}, and was called "
+            f"{len(seat_map.calls[show])} times. "
+            "Expected: one call, because only Unavailable is worth another."
+        )
+    lost = app.module.Unavailable("connection lost")
+    seat_map.pauses[:] = [0.5]
+    request = seat_map.request("Hamlet", (0, lost), (0, 5))
+    await clock.advance(0.25)
+    request.cancel()
+    await a_day_passes(clock)
+    assert len(seat_map.calls["Hamlet"]) == 1, (
+        "A request was cancelled while it paused, and the seat map was called again. "
+        "Expected: a cancelled request makes no more calls."
+    )
+
+
+# ---------------------------------------------------------------- step 5
+
+
+@pytest.mark.step(5)
+async def test_a_plan_passes_through_a_small_buffer(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A body that is read at once is in memory at once, however large it is."""
+    storage = Storage(app)
+    storage.gate = Gate("the storage")
+    uploads = {
+        "Dome": Upload(app, "Dome", chunks_of(LIMIT, b"d")),
+        "Eden": Upload(app, "Eden", chunks_of(LIMIT // 2, b"e"), length=LIMIT // 2),
+    }
+    held = {v: await when_idle(lambda u=u: u.taken) for v, u in uploads.items()}
+    await a_day_passes(clock)
+    assert max(held.values()) <= BUFFER, (
+        f"The storage was busy, and {held} bytes of two floor plans had been received. "
+        f"Expected: at most {BUFFER} bytes of a plan wait in memory."
+    )
+    assert min(held.values()) > 0, (
+        f"Two floor plans were uploaded at once, and {held} bytes had been received. "
+        "Expected: one upload does not wait for the end of another one."
+    )
+    storage.gate.open()
+    most = 0
+
+    def all_over() -> bool:
+        nonlocal most
+        gaps = (u.taken - storage.written[v] for v, u in uploads.items())
+        most = max(most, *gaps)
+        return all(u.request.done for u in uploads.values())
+
+    await eventually(all_over)
+    assert most <= BUFFER, (
+        f"Two floor plans were uploaded, and {most} bytes of one were received but not "
+        f"yet written. Expected: at most {BUFFER} bytes wait in memory."
+    )
+    for venue, size, letter in (("Dome", LIMIT, b"d"), ("Eden", LIMIT // 2, b"e")):
+        request = uploads[venue].request
+        assert (request.status, request.content) == (200, {"bytes": size}), (
+            f"{venue} sent a plan of {size} bytes and got {told(request)}. "
+            f"Expected: 200 and {size} bytes, because {LIMIT} bytes are allowed."
+        )
+        assert storage.kept.get(venue) == letter * size, (
+            f"{venue} sent a plan of {size} bytes. The storage has "
+            f"{len(storage.kept.get(venue, b''))} bytes for it. "
+            "Expected: all bytes, in order."
+        )
+
+
+@pytest.mark.step(5)
+async def test_a_plan_that_is_too_large_is_refused_early(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A chunked request has no Content-Length, and need not ever end."""
+    storage = Storage(app)
+    storage.kept["Dome"] = b"yesterday's plan"
+    for name, chunks, length in cases([
+        ("chunks without end", endless(), None),
+        ("one byte too much", chunks_of(LIMIT + 1), None),
+        ("a Content-Length that is too large", endless(), 50 * LIMIT),
+        ("one large chunk", chain([b"x" * (LIMIT + 1)], repeat(b"x")), None),
+    ]):  # fmt: skip
+        upload = Upload(app, "Dome", chunks, then="waits", length=length)
+        # Such a client would never stop, so only a few megabytes are allowed.
+        responded = await eventually(
+            lambda u=upload: u.request.complete or u.taken > 4 * LIMIT
+        )
+        status, taken = upload.request.status, upload.taken
+        upload.request.cancel()
+        assert (status, responded) == (413, True), (
+            f"The Dome sent {name}. After {taken} bytes it got "
+            f"{told(upload.request)}. Expected: 413 as soon as more than {LIMIT} bytes "
+            "have come, without waiting for the rest."
+        )
+        assert taken <= LIMIT + BUFFER, (
+            f"The Dome sent {name} and got a 413 after {taken} bytes. "
+            f"Expected: a 413 as soon as more than {LIMIT} bytes have come."
+        )
+        await are_over([upload.request])
+        expect_yesterdays_plan(storage, f"A plan was refused: {name}.")
+
+
+def expect_yesterdays_plan(storage: Storage, before: str) -> None:
+    """Check that a broken upload leaves nothing behind."""
+    kept = storage.kept.get("Dome", b"")
+    assert kept == b"yesterday's plan", (
+        f"{before} The storage has now kept {len(kept)} bytes of it. "
+        "Expected: an incomplete plan does not replace the one from yesterday."
+    )
+    assert storage.open == 0, (
+        f"{before} {storage.open} plans are still open. Expected: none."
+    )
+
+
+@pytest.mark.step(5)
+async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> None:
+    """A client may disconnect in the middle, and a write may fail."""
+    storage = Storage(app)
+    storage.kept["Dome"] = b"yesterday's plan"
+    left = Upload(app, "Dome", chunks_of(LIMIT // 2), then="leaves")
+    await are_over([left.request])
+    expect_yesterdays_plan(storage, "A client disconnected in the middle of a plan.")
+
+    cancelled = Upload(app, "Dome", chunks_of(LIMIT // 2), then="waits")
+    await when_idle(lambda: None)
+    cancelled.request.cancel()
+    await are_over([cancelled.request])
+    expect_yesterdays_plan(storage, "An upload was cancelled.")
+
+    storage.gate.fail(OSError("the disk is full"))
+    failed = Upload(app, "Dome", chunks_of(LIMIT // 2))
+    await are_over([failed.request])
+    assert (failed.request.status or 500) >= 500, (
+        f"The disk was full, and the client got {told(failed.request)}. "
+        "Expected: 500 or above, because the plan is not kept."
+    )
+    expect_yesterdays_plan(storage, "The disk was full.")
+
+    storage.gate = Gate("the storage")
+    storage.gate.open()
+    later = Upload(app, "Dome", chunks_of(LIMIT, b"n"))
+    await are_over([later.request])
+    assert (later.request.status, storage.kept["Dome"]) == (200, b"n" * LIMIT), (
+        "Three uploads failed, and then the Dome sent a whole plan. It got "
+        f"{told(later.request)}. Expected: 200, and the new plan is kept."
+    )

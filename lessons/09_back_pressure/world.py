@@ -1,0 +1,322 @@
+"""What the tests of lesson 09 put in the place of venues, seat map, bank and storage.
+
+A venue answers when the test says so, for one show at a time. Results depend on all
+arguments, so that one customer's response cannot pass for another's.
+"""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+import anyio
+import httpx2
+import pytest
+
+from workshop.testing import (
+    Clock,
+    Exchange,
+    Gate,
+    RunningApp,
+    eventually,
+    exchange,
+    settle,
+)
+from workshop.testing.app.exchange import Message, Receive, Send
+from workshop.testing.time.event_loop import owner
+
+PLACES, WAITING, PATIENCE, LIMIT = 3, 5, 3, 1024 * 1024
+BUFFER = 128 * 1024
+CHUNK = 32 * 1024
+# Longer than any time limit that an app may have added, in seconds.
+DAY = 24 * 60 * 60
+SILENT = 10 * DAY
+# For an app that looks from time to time, in seconds.
+MOMENT = 5
+SHOWS = [f"Show {letter}" for letter in "ABCDEFGHIJKLMNOP"]
+
+
+class UnexpectedError(Exception):
+    """The error of a client that has classes of its own."""
+
+
+def errors(app: RunningApp) -> list[BaseException]:
+    """Return what an outside call may raise, the expected and the unexpected."""
+    return [
+        app.module.Unavailable("connection lost"),
+        ConnectionError("connection refused"),
+        httpx2.ReadTimeout("no response in time"),
+        TimeoutError(),
+        ValueError("that is not a number"),
+        UnexpectedError(),
+        asyncio.CancelledError(),
+    ]
+
+
+def price_of(venue: str, show: str) -> int:
+    """Return a price that no other venue or show has."""
+    return sum(ord(letter) * place for place, letter in enumerate(venue + show, 1))
+
+
+class Venues:
+    """Stands in for `ask_price()`: a call waits until its show is released.
+
+    Attributes:
+        asked: venue and show of each call, in order.
+        most: how many calls were in flight at a venue at the same time, at most.
+
+    """
+
+    def __init__(self, app: RunningApp) -> None:
+        self._app = app
+        self._gates: dict[tuple[str, str], Gate] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.most: Counter[str] = Counter()
+
+        async def ask_price(venue: str, show: str) -> int:
+            self.asked.append((venue, show))
+            await settle(3)  # no remote call answers in the same turn of the loop
+            now = len(self.in_flight(venue)) + 1
+            self.most[venue] = max(self.most[venue], now)
+            price: int = await self.at(venue, show)(venue, show)
+            return price
+
+        app.replace("ask_price", ask_price)
+
+    def at(self, venue: str, show: str) -> Gate:
+        """Return the gate at which calls of *venue* for *show* wait."""
+        if (venue, show) not in self._gates:
+            self._gates[venue, show] = Gate(venue).results(price_of)
+        return self._gates[venue, show]
+
+    def in_flight(self, venue: str) -> list[str]:
+        """Return the shows about which *venue* is being asked now."""
+        return [
+            show
+            for (at, show), gate in self._gates.items()
+            if at == venue
+            for _ in range(gate.waiting)
+        ]
+
+    async def are_working(self, venue: str, calls: int) -> bool:
+        """Wait until *calls* are in flight at *venue*, or never will be."""
+        return await eventually(lambda: len(self.in_flight(venue)) >= calls)
+
+    def answer(self, venue: str, *shows: str) -> None:
+        """Let *venue* answer about *shows*, by default about all."""
+        for show in shows or SHOWS:
+            self.at(venue, show).open()
+
+    def forget(self) -> None:
+        """Let the calls that follow wait again, and forget which calls were made."""
+        self._gates.clear()
+        self.asked.clear()
+        self.most.clear()
+
+    def request(self, venue: str, *shows: str) -> list[Exchange]:
+        """Send a request for the price of each of *shows*."""
+        return [
+            exchange(self._app, "GET", f"/venues/{venue}/prices/{show}")
+            for show in shows
+        ]
+
+
+async def are_over(requests: Iterable[Exchange]) -> bool:
+    """Wait until all *requests* have ended, or never will."""
+    waiting = [*requests]
+    return await eventually(lambda: all(request.done for request in waiting))
+
+
+async def a_day_passes(clock: Clock) -> None:
+    """Let a day pass, in which an app that looks from time to time looks twice."""
+    await clock.advance(MOMENT)
+    clock.jump(DAY)
+    await clock.advance(MOMENT)
+
+
+def told(request: Exchange) -> str:
+    """Return the response in words, for a message."""
+    if not request.started:
+        return "no response"
+    return f"{request.status}: {str(request.content)[:200]}"
+
+
+def in_cancel_scope(app: RunningApp, scopes: list[anyio.CancelScope]) -> object:
+    """Return *app* inside an anyio scope, as some middleware runs it."""
+
+    async def asgi(scope: Message, receive: Receive, send: Send) -> None:
+        with anyio.CancelScope() as cancel:
+            scopes.append(cancel)
+            await app.asgi(scope, receive, send)
+
+    return asgi
+
+
+class SeatMap:
+    """Stands in for `count_seats()` and `random_pause()`.
+
+    Each call for a show follows the next entry of its script: the seconds that the
+    call takes, and what it returns or raises.
+
+    Attributes:
+        calls: when `count_seats()` was called, by show.
+        ended: when the response to a request was complete, by show.
+        running: how many calls are in flight.
+
+    """
+
+    def __init__(self, app: RunningApp, clock: Clock, pauses: list[float]) -> None:
+        self._app, self._clock = app, clock
+        self.calls: dict[str, list[float]] = defaultdict(list)
+        self.ended: dict[str, float] = {}
+        self.running = 0
+        self.scripts: dict[str, list[tuple[float, int | BaseException]]] = {}
+        self.pauses = pauses
+
+        async def count_seats(show: str) -> int:
+            script = self.scripts[show]
+            seconds, result = script.pop(0) if len(script) > 1 else script[0]
+            self.calls[show].append(clock.now)
+            self.running += 1
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self.running -= 1
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+        app.replace("count_seats", count_seats)
+        app.replace("random_pause", lambda: self.pauses.pop(0) if self.pauses else 0.25)
+
+    def request(
+        self, show: str, *script: tuple[float, int | BaseException]
+    ) -> Exchange:
+        """Send a request for the seats of *show*, whose calls follow *script*."""
+        self.scripts[show] = [*script]
+
+        def look() -> None:
+            self.ended[show] = self._clock.now
+
+        return exchange(self._app, "GET", f"/shows/{show}/seats", look=look)
+
+
+class Storage:
+    """Stands in for `open_plan()`: keeps plans, unless the block raises.
+
+    Attributes:
+        kept: the plans that are kept, by venue.
+        written: how many bytes have been written, by venue.
+        gate: each write waits here.
+        open: how many plans are being written.
+
+    """
+
+    def __init__(self, app: RunningApp) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.written: Counter[str] = Counter()
+        self.gate = Gate("the storage")
+        self.gate.open()
+        self.open = 0
+        app.replace("open_plan", lambda venue: _PlanFile(self, venue))
+
+
+class _PlanFile:
+    def __init__(self, storage: Storage, venue: str) -> None:
+        self._storage, self._venue, self._data = storage, venue, b""
+
+    async def __aenter__(self) -> "_PlanFile":
+        await settle(2)
+        self._storage.open += 1
+        return self
+
+    async def write(self, data: bytes) -> None:
+        await self._storage.gate(self._venue)
+        self._data += data
+        self._storage.written[self._venue] += len(data)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._storage.open -= 1
+        if kind is None:
+            self._storage.kept[self._venue] = self._data
+
+
+class Upload:
+    """A client that sends a floor plan in chunks, each when the server asks for it.
+
+    Attributes:
+        taken: how many bytes the app has received so far.
+        request: the request in flight.
+
+    """
+
+    def __init__(
+        self,
+        app: RunningApp,
+        venue: str,
+        chunks: Iterable[bytes],
+        *,
+        then: str = "ends",
+        length: int | None = None,
+    ) -> None:
+        """Start the upload. After *chunks* the client `ends`, `leaves` or `waits`."""
+        self.taken = 0
+        remaining = iter(chunks)
+        headers = [("content-type", "image/svg+xml")]
+        headers += [("content-length", str(length))] if length is not None else []
+        if length is None:
+            headers.append(("transfer-encoding", "chunked"))
+
+        async def asgi(scope: Message, receive: Receive, send: Send) -> None:
+            async def take() -> Message:
+                await settle(2)  # a network takes a moment
+                chunk = next(remaining, None)
+                if chunk is not None:
+                    self.taken += len(chunk)
+                    return {"type": "http.request", "body": chunk, "more_body": True}
+                if then == "leaves":
+                    return {"type": "http.disconnect"}
+                if then == "waits":
+                    await asyncio.Event().wait()
+                return await receive()  # the last, empty chunk, and later the end
+
+            await app.asgi(scope, take, send)
+
+        self.request = exchange(asgi, "PUT", f"/venues/{venue}/plan", headers=headers)
+
+
+def chunks_of(size: int, letter: bytes = b"x") -> Iterator[bytes]:
+    """Return *size* bytes in chunks whose lengths vary."""
+    lengths = [CHUNK, 1, 1000, 2 * CHUNK - 7]
+    while size > 0:
+        lengths.append(lengths.pop(0))
+        yield letter * min(lengths[-1], size)
+        size -= lengths[-1]
+
+
+def endless() -> Iterator[bytes]:
+    """Return chunks without end, as from a client that never stops sending."""
+    while True:
+        yield b"x" * CHUNK
+
+
+@contextmanager
+def clocks_of_the_app() -> Iterator[None]:
+    """Let `time.time()` and `time.monotonic()` follow the event loop in the app."""
+    loop, begin = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+
+    def following(real: Callable[[], float]) -> Callable[[], float]:
+        start = real()
+        return lambda: start + loop.time() - begin if owner.get() else real()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("time", "monotonic"):
+            patch.setattr(time, name, following(getattr(time, name)))
+        yield

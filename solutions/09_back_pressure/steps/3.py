@@ -1,0 +1,153 @@
+"""The box office: venues that answer slowly, and customers who wait.
+
+Start it with `make lesson-09 run`, then open /docs.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Literal, get_args
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from pydantic import BaseModel
+
+Venue = Literal["Apollo", "Bijou", "Corso", "Dome", "Eden"]
+PLACES = 3  # calls that a venue can take at the same time
+WAITING = 5  # requests that may wait for a place at a venue
+PATIENCE = 3  # seconds that a customer waits for free seats
+ATTEMPTS = 3  # calls that the seat map gets for one request
+LIMIT = 1024 * 1024  # bytes of a floor plan
+
+Call = Callable[..., Awaitable[int]]
+app = FastAPI(title="Box office")
+
+
+class Line:
+    """The requests for one venue: at a place, or waiting."""
+
+    def __init__(self) -> None:
+        self.places = asyncio.Semaphore(PLACES)
+        self.length = 0
+
+
+lines = {venue: Line() for venue in get_args(Venue)}
+
+
+async def place(venue: Venue, request: Request) -> AsyncIterator[None]:
+    """Hold one of the venue's places while the endpoint runs."""
+    line = lines[venue]
+    if line.length >= PLACES + WAITING:
+        retry = {"Retry-After": "5"}
+        raise HTTPException(503, f"{venue} is busy", retry)
+    line.length += 1
+    try:
+        async with line.places:
+            # The client may have left while this request waited.
+            if await request.is_disconnected():
+                raise HTTPException(499, "client has left")
+            yield
+    finally:
+        line.length -= 1
+
+
+# Released when the endpoint returns, not when a slow client has read.
+Place = Depends(place, scope="function")
+
+
+@app.get("/venues/{venue}/prices/{show}", dependencies=[Place])
+async def price(venue: Venue, show: str) -> dict[str, int]:
+    """Return the price of a ticket, as the venue says it."""
+    return {"euros": await ask_price(venue, show)}
+
+
+async def repeat(call: Call, *args: object) -> int:
+    """Call again when a call has failed."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return await call(*args)
+        except Exception:
+            await asyncio.sleep(2**attempt)
+    raise HTTPException(503, "try again later")
+
+
+# TODO 4: Repeat only what is safe to repeat, within three seconds.
+@app.get("/shows/{show}/seats")
+async def seats(show: str) -> dict[str, int]:
+    """Return the number of free seats."""
+    return {"free": await repeat(count_seats, show)}
+
+
+class Order(BaseModel):
+    number: int = 1
+    euros: int = 20
+
+
+@app.post("/payments")
+async def pay(order: Order) -> dict[str, int]:
+    """Charge the customer's card."""
+    return {"receipt": await repeat(charge, order.number, order.euros)}
+
+
+# TODO 5: Store a plan piece by piece, and refuse one that is too large.
+@app.put("/venues/{venue}/plan")
+async def upload(venue: Venue, request: Request) -> dict[str, int]:
+    """Store the venue's floor plan."""
+    body = await request.body()
+    if len(body) > LIMIT:
+        raise HTTPException(413, "the floor plan is too large")
+    async with open_plan(venue) as plan:
+        await plan.write(body)
+    return {"bytes": len(body)}
+
+
+# --- The outside world, slow and remote. Leave it as it is. ---------
+
+
+class Unavailable(Exception):  # noqa: N818 -- a state, not a mistake
+    """No answer came, but one may come to the next call."""
+
+
+async def ask_price(venue: str, show: str) -> int:
+    await asyncio.sleep(60 if venue == "Dome" else 0.2)
+    return 20 + len(venue + show)
+
+
+async def count_seats(show: str) -> int:
+    await asyncio.sleep(0.2)
+    if random.random() < 0.5:
+        raise Unavailable("connection lost")
+    return 100 * len(show)
+
+
+def random_pause() -> float:
+    """Return how many seconds to wait before the next call."""
+    return random.uniform(0.1, 1)
+
+
+async def charge(number: int, euros: int) -> int:
+    """Charge *euros* and return the number of the receipt."""
+    await asyncio.sleep(0.5)
+    if random.random() < 0.5:
+        raise Unavailable("connection lost after the bank had charged")
+    return 1000 + number
+
+
+class Plan:
+    def __init__(self) -> None:
+        self.size = 0
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.sleep(len(data) / 1_000_000)
+        self.size += len(data)
+
+
+PLANS: dict[str, Plan] = {}
+
+
+@asynccontextmanager
+async def open_plan(venue: str) -> AsyncIterator[Plan]:
+    """Keep what is written, unless the block raises an exception."""
+    plan = Plan()
+    yield plan
+    PLANS[venue] = plan

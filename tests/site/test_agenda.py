@@ -11,7 +11,7 @@ from workshop.site.agenda import PLANS, Plan, agenda, agenda_tables, room_minute
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = Catalogue(ROOT).lessons()
-HALF, DAY, TWO = PLANS
+HALF, DAY, TWO, THREE = PLANS
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda it: it.title)
@@ -39,8 +39,14 @@ def test_every_lesson_is_on_the_agenda_or_listed_for_another_day(plan: Plan) -> 
     assert placed
 
 
-def test_two_days_have_room_for_everything() -> None:
+def test_two_days_have_room_for_the_seven_patterns() -> None:
     _, left = agenda(LESSONS, TWO)
+
+    assert not [it for it in left if it.number <= "07"]
+
+
+def test_three_days_have_room_for_everything() -> None:
+    _, left = agenda(LESSONS, THREE)
 
     assert left == []
 

@@ -35,8 +35,9 @@ class Plan:
 
 PLANS = (
     Plan("Half a day", 1, 240, 1.25, "The lessons that every service needs."),
-    Plan("A day", 1, 480, 1.25, "Nearly everything, at a brisk pace."),
-    Plan("Two days", 2, 450, 1.25, "Everything, with time for questions."),
+    Plan("A day", 1, 480, 1.25, "The first lessons, at a brisk pace."),
+    Plan("Two days", 2, 450, 1.25, "The seven patterns, with time for questions."),
+    Plan("Three days", 3, 450, 1.25, "Everything, with time for questions."),
 )
 
 

@@ -251,7 +251,7 @@ async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> 
             )
         (ann,) = venues.request("Apollo", "Hamlet")
         assert await venues.are_working("Apollo", 1), (
-            f"The line for the Dome was full. Ann requested a price from Apollo and got "
+            f"The Dome's line was full. Ann requested a price from Apollo and got "
             f"{told(ann)}. Expected: each venue has a line of its own."
         )
         venues.answer("Apollo", "Hamlet")

@@ -1,12 +1,25 @@
-"""Which of many similar tests the quick tier runs: those that are not marked `slow`."""
+"""Which of many similar tests the quick tier runs, and how much is graded at once."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
+from workshop.check.answers import AT_ONCE
+
+
+def answers_at_once() -> int:
+    """Return how many answers this process may have graded at the same time.
+
+    Where several processes share the tests, they share the cores, too. More at once
+    are not faster, and a test that waits for a thread then waits for its turn.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1, AT_ONCE // processes)
 
 
 def sampled(cases: Sequence[Any], every: int = sys.maxsize) -> list[Any]:

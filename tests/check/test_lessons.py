@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -11,7 +10,8 @@ from typing import cast
 
 import pytest
 
-from workshop.check.answers import AT_ONCE, Answers, answers_to
+from tests.tiers import answers_at_once
+from workshop.check.answers import Answers, answers_to
 from workshop.check.gate import (
     check_published_starter,
     check_solution,
@@ -101,9 +101,7 @@ def answers(request: pytest.FixtureRequest) -> Iterator[AnswersByLesson]:
         if isinstance(item, pytest.Function)
         and item.function.__name__ == "test_a_variant_is_judged_as_declared"
     ]
-    # Where several processes share the tests, they share the cores, too.
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    by_lesson = AnswersByLesson(asked, max(2, AT_ONCE // processes))
+    by_lesson = AnswersByLesson(asked, answers_at_once())
     yield by_lesson
     by_lesson.close()
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.testing.nested import Told, run_lesson
-from tests.tiers import sampled
-from workshop.check.answers import AT_ONCE
+from tests.tiers import answers_at_once, sampled
 from workshop.grading import Limits
 from workshop.grading.engine import WORKER, make_job, run_job
 from workshop.lesson import Catalogue, Lesson
@@ -239,7 +238,7 @@ def test_recording_changes_no_verdict_and_no_message(lesson: Lesson) -> None:
     alone = {"WORKSHOP_REDIS_URL": ""}
     answers = (lesson.state_file(0), lesson.solution_file)
     runs = [(it, env) for it in answers for env in (alone, off(alone))]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(answers_at_once()) as pool:
         told = list(pool.map(lambda run: _verdicts(lesson, *run), runs))
 
     for recorded, plain in (told[:2], told[2:]):

@@ -28,13 +28,14 @@ from workshop.testing import (
     eventually,
     exchange,
     settle,
+    when_idle,
 )
 from workshop.testing.app.exchange import Asgi, Message, Receive, Send
 from workshop.testing.app.tasks import describe
 
 VENUES = ("Apollo", "Bijou", "Corso")
 # Longer than any time limit that an app may have added, in seconds.
-DAY = 24 * 60 * 60
+MINUTE, DAY = 60, 24 * 60 * 60
 NATIVE = "task.cancel()"
 TWICE = "task.cancel(), twice"
 SCOPE = "an anyio cancel scope"
@@ -50,6 +51,14 @@ def errors() -> list[Exception]:
         ValueError("that is not a number"),
         ExceptionGroup("both addresses", [OSError("refused"), OSError("timed out")]),
     ]
+
+
+async def at_rest() -> None:
+    """Wait until nothing can go on before the test does something or time passes.
+
+    An app may use threads, so a number of turns of the event loop proves nothing.
+    """
+    await when_idle(lambda: None)
 
 
 class Sent:
@@ -88,6 +97,15 @@ class Sent:
         if clock is not None and not await eventually(lambda: self.request.done):
             await clock.advance(1)
         return await eventually(lambda: self.request.done)
+
+    @property
+    def outcome(self) -> str:
+        """How the request ended, in words, for a message."""
+        if not self.request.done:
+            return "It went on"
+        if self.was_cancelled:
+            return "It ended as cancelled"
+        return f"It ended with {told(self.request)}, not as cancelled"
 
 
 _sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
@@ -194,6 +212,7 @@ class Drawings:
     """Stands in for `draw_report()`; each drawing waits at a gate of its own.
 
     Attributes:
+        ending: drawings that are cancelled end when it opens; it is open at first.
         all: every drawing that was begun, the oldest first.
         most: how many were under way at the same time, at most.
         error: what drawings that begin now raise.
@@ -203,11 +222,11 @@ class Drawings:
         self.all: list[Call] = []
         self.most = 0
         self.error: Exception | None = None
-        at_once = Gate("the pens")
-        at_once.open()
+        self.ending = Gate("the pens")
+        self.ending.open()
 
         async def draw_report(show: str) -> dict[str, int]:
-            drawing = Call(show, {"seats": 100 + len(show)}, at_once)
+            drawing = Call(show, {"seats": 100 + len(show)}, self.ending)
             self.all.append(drawing)
             self.most = max(self.most, len(self.under_way))
             if self.error is not None:
@@ -237,7 +256,8 @@ class Dome:
 
     Attributes:
         library: "quotes" leaves a cancellation alone, "retries" takes two of them for
-            failures, and "wraps" raises an error of its own after the third.
+            failures, and "wraps" raises an error of its own after the third. With
+            "answers", the try after a cancellation is answered at once.
     """
 
     LIBRARIES = ("quotes", "retries", "wraps")
@@ -278,6 +298,8 @@ class Dome:
             except asyncio.CancelledError:
                 if self.library == "quotes":
                     raise
+                if self.library == "answers":
+                    self.at(show).open()
         try:
             return int(await self.at(show)(show))
         except asyncio.CancelledError as error:

@@ -69,12 +69,20 @@ async def ask_until_answered(show: str) -> int:
 @app.get("/shows/{show}/price")
 async def price(show: str) -> dict[str, int]:
     """Return the price that the Dome asks for a ticket."""
+    prices: list[int] = []
+
+    async def ask() -> None:
+        prices.append(await ask_until_answered(show))
+
     try:
-        # It cancels again and again, until the call has ended.
         with anyio.fail_after(PATIENCE):
-            return {"euros": await ask_until_answered(show)}
+            # It cancels the call again and again, until it has ended,
+            # also if only the route is cancelled, and only once.
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
     except TimeoutError:
         raise HTTPException(504, "the Dome is silent") from None
+    return {"euros": prices[0]}
 
 
 @app.get("/shows/{show}/ticker")

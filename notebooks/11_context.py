@@ -1,76 +1,153 @@
 # %% [markdown]
-# # 11 · Context, the notebook
+# # 11 · Context and middleware, the notebook
 #
-# DRAFT: what a learner will see here.
+# **You will see** who copies a context, what a reset does not reach, and why a worker knows nobody.
 # Predict before you run a cell.
-# The lesson: [11 · Context](../docs/lessons/11_context.md). To run this yourself: `make lesson-11 notebook`.
+# The lesson: [11 · Context and middleware](../docs/lessons/11_context.md). To run this yourself: `make lesson-11 notebook`.
 
 # %%
 import asyncio
+import contextvars
 
-from workshop.notebooks import play
-from workshop.timeline import record
+badge = contextvars.ContextVar("badge", default="nobody")
 
 # %% [markdown]
-# ## Two customers
+# ## Three visitors at the cloakroom
 #
-# DRAFT: the lesson's pattern in another small example, never a line of the solution.
-# `play()` runs a scene in virtual time, so that its picture is always the same.
+# Each visitor puts on a badge, waits for a moment, and reads it.
+#
+# **Predict.** Which three names are printed? And with a variable of the module instead?
 
 
 # %%
-async def customer(name, seconds):
-    await asyncio.sleep(seconds)
-    print(name, "has a ticket")
+async def visit(name):
+    badge.set(name)
+    await asyncio.sleep(0.01)
+    print(name, "reads", badge.get())
 
 
-async def in_turn():
-    async with record(title="In turn", here=None) as picture:
-        await customer("Ann", 0.2)
-        await customer("Ben", 0.1)
-    return picture
+async def evening():
+    await asyncio.gather(visit("Ann"), visit("Bob"), visit("Cleo"))
+    print("the house reads", badge.get())
 
 
-async def side_by_side():
-    async with record(title="Side by side", here=None) as picture:
-        ann, ben = customer("Ann", 0.2), customer("Ben", 0.1)
-        await asyncio.gather(ann, ben)
-    return picture
-
-
-# %% [markdown]
-# **Predict.** One after the other: who has a ticket first?
-
-# %%
-await play(in_turn())
+await evening()
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ann: Ben's turn begins when hers is over.
+# Each reads her own name, and the house reads "nobody".
+# `gather()` makes a task of each coroutine, and each task has a copy of the context.
+# With a variable of the module, all three would read "Cleo".
 #
 # </details>
 #
-# **Predict.** And side by side?
+# **Your turn.** Replace the `gather()` by three lines `await visit(…)`. What does the house read now? Why?
+#
+# ## Two kinds of threads
+#
+# **Predict.** Ann wears a badge. Which name does each thread read?
+
 
 # %%
-await play(side_by_side())
+async def threads():
+    badge.set("Ann")
+    print("to_thread:", await asyncio.to_thread(badge.get))
+    loop = asyncio.get_running_loop()
+    name = await loop.run_in_executor(None, badge.get)
+    print("run_in_executor:", name)
+    await asyncio.to_thread(badge.set, "Bob")
+    print("afterwards:", badge.get())
+
+
+await asyncio.create_task(threads())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ben: his wait is shorter, and both wait at the same time.
+# "Ann" and "nobody": only `to_thread()` copies the context. What a thread sets in its copy stays there.
 #
 # </details>
 #
-# **Your turn.** DRAFT: one thing to change, and what to look for.
+# ## A worker
 #
-# ## Three lines to keep
+# One porter brings all coats. He has started before the first visitor came.
 #
-# - DRAFT: the first.
-# - DRAFT: the second.
-# - DRAFT: the third.
+# **Predict.** Which names does he read?
+
+
+# %%
+async def porter(coats):
+    while True:
+        coat = await coats.get()
+        print("the porter brings", coat, "for", badge.get())
+        coats.task_done()
+
+
+async def send_for(coats, name):
+    badge.set(name)
+    await coats.put(f"the coat of {name}")
+
+
+async def cloakroom():
+    coats = asyncio.Queue()
+    worker = asyncio.create_task(porter(coats))
+    await asyncio.gather(send_for(coats, "Ann"), send_for(coats, "Bob"))
+    await coats.join()
+    worker.cancel()
+
+
+await cloakroom()
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
 #
-# Now repair a box office: [lesson 11](../docs/lessons/11_context.md), `make lesson-11`.
+# "nobody", twice. The context of the porter was copied when his task was created.
+#
+# </details>
+#
+# **Your turn.** Put the name into the queue together with the coat, and let the porter call `badge.set()`.
+#
+# ## A reset that comes too late
+#
+# Ann asks the doorkeeper to open the door again, and then gives her badge back.
+#
+# **Predict.** Which name does the next visitor read?
+
+
+# %%
+async def ann_and_the_next():
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def open_door():
+        print("the next visitor reads", badge.get())
+        done.set()
+
+    token = badge.set("Ann")
+    loop.call_soon(open_door)
+    badge.reset(token)
+    print("Ann reads", badge.get())
+    await done.wait()
+
+
+await asyncio.create_task(ann_and_the_next())
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# "Ann": `call_soon()` has copied the context before the reset.
+# A server that goes on reading a socket during a request does the same, and starts the next request there.
+#
+# </details>
+#
+# ## Three points to remember
+#
+# - A task, a callback and `to_thread()` copy the context when they are created.
+# - What is set in a copy is not seen outside.
+# - A copy keeps its values, whatever is reset later.
+#
+# Now find the right name for each line: [lesson 11](../docs/lessons/11_context.md), `make lesson-11`.

@@ -1,7 +1,7 @@
 """What the tests of lesson 11 put in the place of venues, log file and server.
 
-The log keeps each line with the name in front of it. A connection stands in for uvicorn:
-it writes the same lines, and it starts a request in the context that uvicorn would use.
+The log keeps each line with the name in front of it. A connection stands in for
+uvicorn: it writes the same lines, and starts a request in the context that uvicorn uses.
 """
 
 import asyncio
@@ -71,6 +71,10 @@ class Log:
             for name, text in self.lines
             if all(word in text for word in words)
         ]
+
+    def begin(self, text: str) -> list[str]:
+        """Return the names in front of the lines that begin with *text*."""
+        return [name for name, line in self.lines if line.startswith(text)]
 
     def names(self, *words: str) -> list[str]:
         """Return the names in front of the lines that contain all *words*."""
@@ -153,10 +157,13 @@ class Connection:
         await task
 
     async def _run(self, scope: Message, receive: Receive, send: Send) -> None:
+        large = False
+
         async def take() -> Message:
+            nonlocal large
             message = await receive()
             if len(message.get("body", b"")) > HIGH_WATER_LIMIT:
-                self._context = contextvars.copy_context()
+                large, self._context = True, contextvars.copy_context()
             return message
 
         async def send_and_log(message: Message) -> None:
@@ -169,7 +176,10 @@ class Connection:
                     message["status"],
                 )
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body"):
+            over = message["type"] == "http.response.body" and not message.get(
+                "more_body"
+            )
+            if over and not large:
                 self._context = contextvars.copy_context()
 
         try:

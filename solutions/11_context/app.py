@@ -5,6 +5,7 @@ Start it with `make lesson-11 run`, then open /docs.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,7 +38,7 @@ def current_customer() -> str:
 
 
 class NameCustomers:
-    """Remember who sends a request, and forget who sent the last one."""
+    """Remember who sends a request, and forget who sent the last."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -213,9 +214,11 @@ async def board(socket: WebSocket, show: str) -> None:
 
 
 # What uvicorn runs. FastAPI calls the handler of `Exception` outside of
-# all middleware that it was given, so these two go around FastAPI.
+# all middleware that was added, so these two go around FastAPI.
 app = NameCustomers(
-    CORSMiddleware(api, allow_origins=[SHOP], allow_headers=["X-Customer"])
+    CORSMiddleware(
+        api, allow_origins=[SHOP], allow_headers=["X-Customer"]
+    )
 )
 
 
@@ -247,7 +250,7 @@ async def find_order(number: int) -> str | None:
 
 def write_line(name: str, text: str) -> None:
     """Write a line into the log."""
-    print(f"[{name}] {text}", flush=True)
+    sys.stderr.write(f"[{name}] {text}\n")
 
 
 class LogFile(logging.Handler):
@@ -260,4 +263,3 @@ class LogFile(logging.Handler):
 for logger in map(logging.getLogger, LOGS):
     logger.handlers = [LogFile()]
     logger.setLevel(logging.INFO)
-    logger.propagate = False

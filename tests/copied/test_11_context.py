@@ -42,7 +42,11 @@ async def test_each_line_has_the_id_of_its_request(service: Load) -> None:
         assert await eventually(lambda: all(request.done for request in requests))
     finally:
         log.removeHandler(lines)
-    assert lines.lines == [("a", "stock of 1"), ("-", "stock of 2"), ("-", "stock of 13")]
+    assert lines.lines == [
+        ("a", "stock of 1"),
+        ("-", "stock of 2"),
+        ("-", "stock of 13"),
+    ]
     assert requests[0].json() == {"stock": 10}
 
 

@@ -5,6 +5,7 @@ Start it with `make lesson-11 run`, then open /docs.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ def current_customer() -> str:
 
 # TODO 1: Write the name of its own customer in front of each line.
 # TODO 2: Write "nobody" if a request has no name.
-def identify(x_customer: Annotated[str, Header()] = "") -> None:
+async def identify(x_customer: Annotated[str, Header()] = "") -> None:
     """Remember who sends this request."""
     if x_customer:
         customer.set(x_customer)
@@ -226,7 +227,7 @@ async def find_order(number: int) -> str | None:
 
 def write_line(name: str, text: str) -> None:
     """Write a line into the log."""
-    print(f"[{name}] {text}", flush=True)
+    sys.stderr.write(f"[{name}] {text}\n")
 
 
 class LogFile(logging.Handler):
@@ -239,4 +240,3 @@ class LogFile(logging.Handler):
 for logger in map(logging.getLogger, LOGS):
     logger.handlers = [LogFile()]
     logger.setLevel(logging.INFO)
-    logger.propagate = False

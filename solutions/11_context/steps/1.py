@@ -5,6 +5,7 @@ Start it with `make lesson-11 run`, then open /docs.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -224,7 +225,7 @@ async def find_order(number: int) -> str | None:
 
 def write_line(name: str, text: str) -> None:
     """Write a line into the log."""
-    print(f"[{name}] {text}", flush=True)
+    sys.stderr.write(f"[{name}] {text}\n")
 
 
 class LogFile(logging.Handler):
@@ -237,4 +238,3 @@ class LogFile(logging.Handler):
 for logger in map(logging.getLogger, LOGS):
     logger.handlers = [LogFile()]
     logger.setLevel(logging.INFO)
-    logger.propagate = False

@@ -5,6 +5,7 @@ Start it with `make lesson-11 run`, then open /docs.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ def current_customer() -> str:
 
 
 class NameCustomers:
-    """Remember who sends a request, and forget who sent the last one."""
+    """Remember who sends a request, and forget who sent the last."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -51,8 +52,13 @@ class NameCustomers:
             # Set in any case: the server may have started this request
             # in the context of an earlier one.
             name = Headers(scope=scope).get("x-customer")
-            customer.set(name or NOBODY)
-        await self.app(scope, receive, send)
+            token = customer.set(name or NOBODY)
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                customer.reset(token)
+        else:
+            await self.app(scope, receive, send)
 
 
 tickets: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -200,7 +206,8 @@ async def board(socket: WebSocket, show: str) -> None:
     await socket.close()
 
 
-app = NameCustomers(api)  # what uvicorn runs
+api.add_middleware(NameCustomers)
+app = api  # what uvicorn runs
 
 
 # --- The outside world, slow and remote. Leave it as it is. ---------
@@ -231,7 +238,7 @@ async def find_order(number: int) -> str | None:
 
 def write_line(name: str, text: str) -> None:
     """Write a line into the log."""
-    print(f"[{name}] {text}", flush=True)
+    sys.stderr.write(f"[{name}] {text}\n")
 
 
 class LogFile(logging.Handler):
@@ -244,4 +251,3 @@ class LogFile(logging.Handler):
 for logger in map(logging.getLogger, LOGS):
     logger.handlers = [LogFile()]
     logger.setLevel(logging.INFO)
-    logger.propagate = False

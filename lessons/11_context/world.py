@@ -1,7 +1,7 @@
 """What the tests of lesson 11 put in the place of venues, log file and server.
 
 The log keeps each line with the name in front of it. A connection stands in for
-uvicorn: it writes the same lines, and starts a request in the context that uvicorn uses.
+uvicorn: it writes the same lines, and starts a request in the context uvicorn uses.
 """
 
 import asyncio

@@ -9,6 +9,9 @@
 import asyncio
 import contextvars
 
+from workshop.notebooks import play
+from workshop.timeline import record
+
 badge = contextvars.ContextVar("badge", default="nobody")
 
 # %% [markdown]
@@ -27,11 +30,13 @@ async def visit(name):
 
 
 async def evening():
-    await asyncio.gather(visit("Ann"), visit("Bob"), visit("Cleo"))
+    async with record(title="Three visitors", here=None) as picture:
+        await asyncio.gather(visit("Ann"), visit("Bob"), visit("Cleo"))
     print("the house reads", badge.get())
+    return picture
 
 
-await evening()
+await play(evening())
 
 # %% [markdown]
 # <details markdown="1">
@@ -82,24 +87,30 @@ await asyncio.create_task(threads())
 async def porter(coats):
     while True:
         coat = await coats.get()
+        await asyncio.sleep(0.05)
         print("the porter brings", coat, "for", badge.get())
         coats.task_done()
 
 
 async def send_for(coats, name):
     badge.set(name)
+    await asyncio.sleep(0.01)
     await coats.put(f"the coat of {name}")
 
 
 async def cloakroom():
     coats = asyncio.Queue()
-    worker = asyncio.create_task(porter(coats))
-    await asyncio.gather(send_for(coats, "Ann"), send_for(coats, "Bob"))
-    await coats.join()
-    worker.cancel()
+    async with record(title="A porter", here=None) as picture:
+        worker = asyncio.create_task(porter(coats))
+        await asyncio.gather(
+            send_for(coats, "Ann"), send_for(coats, "Bob")
+        )
+        await coats.join()
+        worker.cancel()
+    return picture
 
 
-await cloakroom()
+await play(cloakroom())
 
 # %% [markdown]
 # <details markdown="1">

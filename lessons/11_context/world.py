@@ -63,6 +63,8 @@ class Log:
             self.lines.append((name, text))
 
         app.replace("write_line", write_line)
+        for name in LOGS:  # or pytest would show each line again
+            logging.getLogger(name).propagate = False
 
     def about(self, *words: str) -> list[tuple[str, str]]:
         """Return the lines that contain all *words*, with their names."""

@@ -61,7 +61,12 @@ async def check_lines(
     ]
     await eventually(lambda: len(log.begin(lines[0])) == 3)
     venues.answer()
-    await eventually(lambda: all(len(log.begin(line)) == 3 for line in lines))
+    await eventually(
+        lambda: (
+            all(len(log.begin(line)) == 3 for line in lines)
+            and all(request.done for request in requests)
+        )
+    )
     for (name, show), request in zip(shows.items(), requests, strict=True):
         for line in lines:
             found = log.begin(f"{line} {show}")
@@ -69,7 +74,7 @@ async def check_lines(
                 f"{name}, and two others at the same time, sent {method} "
                 f"{path.format(show)}. {story} In front of '{line} {show}' stood "
                 f"{found or 'nothing, because it was not logged'}; {name} got "
-                f"{told(request)}. Expected: ['{name}']."
+                f"{told(request)}. Expected: only the name '{name}'."
             )
 
 

@@ -98,6 +98,7 @@ async def send_for(coats, name):
     await coats.put(f"the coat of {name}")
 
 
+# %%
 async def cloakroom():
     coats = asyncio.Queue()
     async with record(title="A porter", here=None) as picture:

@@ -1,0 +1,447 @@
+"""The tests of lesson 11, in the order of its steps.
+
+Step 1 (names): three customers at once, and each line of a handler, a thread, a
+background task and the printer begins with the name of its own customer.
+Step 2 (nobody): on one connection, a request without a name follows one that has one.
+Step 3 (errors): the lines about an error have the name, and a browser may read the 500.
+Step 4 (middleware): what the handler does and sees is the same as without middleware.
+
+The stand-ins are in world.py. Only one test has a real server.
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from workshop.testing import (
+    RunningApp,
+    Serve,
+    cases,
+    eventually,
+    exchange,
+)
+
+from .world import (
+    POSTER,
+    SHOP,
+    Connection,
+    Log,
+    Socket,
+    Venues,
+    errors,
+    loggers_restored,
+    told,
+)
+
+ANN, BOB, CLEO = "Ann", "Bob", "Cleo"
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """Restore the loggers that the app configures."""
+    with loggers_restored():
+        yield
+
+
+def names_of(log: Log, show: str) -> str:
+    """Return the lines about *show*, for a message."""
+    return "\n".join(f"  [{name}] {text}" for name, text in log.about(show)) or "  none"
+
+
+async def check_lines(
+    app: RunningApp, method: str, path: str, lines: list[str], story: str
+) -> None:
+    """Check that *lines* are logged for three customers at once, each by its name."""
+    log, venues = Log(app), Venues(app)
+    shows = {ANN: "Hamlet", BOB: "Othello", CLEO: "Macbeth"}
+    requests = [
+        exchange(app, method, path.format(show), headers={"x-customer": name})
+        for name, show in shows.items()
+    ]
+    await eventually(lambda: len(log.begin(lines[0])) == 3)
+    venues.answer()
+    await eventually(
+        lambda: (
+            all(len(log.begin(line)) == 3 for line in lines)
+            and all(request.done for request in requests)
+        )
+    )
+    for (name, show), request in zip(shows.items(), requests, strict=True):
+        for line in lines:
+            found = log.begin(f"{line} {show}")
+            assert found == [name], (
+                f"{name}, and two others at the same time, sent {method} "
+                f"{path.format(show)}. {story} In front of '{line} {show}' stood "
+                f"{found or 'nothing, because it was not logged'}; {name} got "
+                f"{told(request)}. Expected: only the name '{name}'."
+            )
+
+
+# ---------------------------------------------------------------- step 1
+
+
+@pytest.mark.step(1)
+async def test_a_handler_logs_its_customer(app: RunningApp) -> None:
+    """Each task has a context of its own, so requests do not share a variable."""
+    await check_lines(
+        app,
+        "GET",
+        "/shows/{}/price",
+        ["asking for the price of", "price of"],
+        "The handler is an `async def`.",
+    )
+
+
+@pytest.mark.step(1)
+async def test_a_thread_logs_its_customer(app: RunningApp) -> None:
+    """`run_in_executor()` starts a function in the thread's own context."""
+    await check_lines(
+        app,
+        "GET",
+        "/shows/{}/seats",
+        ["counting the seats of"],
+        "The handler is a `def`.",
+    )
+    await check_lines(
+        app,
+        "GET",
+        "/shows/{}/plan",
+        ["drawing the plan of", "drawn the plan of"],
+        "The plan is drawn in a thread.",
+    )
+
+
+@pytest.mark.step(1)
+async def test_later_work_logs_its_customer(app: RunningApp) -> None:
+    """A worker was started long before the request, so it has another context."""
+    await check_lines(
+        app,
+        "POST",
+        "/shows/{}/orders",
+        ["ordered", "confirming", "confirmed"],
+        "The confirmation is a background task.",
+    )
+    await check_lines(
+        app,
+        "POST",
+        "/shows/{}/orders",
+        ["printing a ticket for", "printed a ticket for"],
+        "The ticket is printed by a task that the lifespan has started.",
+    )
+    log, venues = Log(app), Venues(app)
+    venues.error = ConnectionError("out of paper")
+    for name, show in ((ANN, "Lear"), (None, "Cymbeline"), (BOB, "Pericles")):
+        named = {"x-customer": name} if name else {}
+        exchange(app, "POST", f"/shows/{show}/orders", headers=named)
+        await eventually(lambda show=show: bool(log.about("no ticket for", show)))
+        found = log.names("ticket for", show)
+        assert found == [name or "nobody"] * 2, (
+            f"The printer failed for {name or 'a customer without a name'}. The names "
+            f"in front of its lines: {found}. Expected: {[name or 'nobody'] * 2}."
+        )
+
+
+# ---------------------------------------------------------------- step 2
+
+
+@pytest.mark.step(2)
+async def test_nobody_inherits_a_name_on_a_real_connection(
+    app: RunningApp, serve: Serve
+) -> None:
+    """A server may start a request in the context of an earlier one."""
+    log, venues = Log(app), Venues(app)
+    venues.answer()
+    async with serve(app, access_log=True) as server, server.client() as client:
+        url = "/shows/Hamlet/poster"
+        await client.put(url, content=POSTER, headers={"x-customer": ANN})
+        found = log.names("poster of Hamlet")
+        assert found == [ANN], (
+            f"Ann sent a poster of 70 kB to a real server. The names in front of its "
+            f"line: {found}. Expected: ['Ann']."
+        )
+        await client.get("/shows/Macbeth/price")
+        await client.get("/nowhere/Macbeth")
+    found = log.about("Macbeth")
+    assert len(log.names("GET", "Macbeth", "HTTP")) == 2, (
+        f"uvicorn should have logged two requests, but the log was {log.lines}. "
+        "Expected: its access log has the same handlers as before."
+    )
+    assert {name for name, _ in found} == {"nobody"}, (
+        "Ann sent a poster of 70 kB. Then requests without a name came over the same "
+        f"connection, and this was logged:\n{names_of(log, 'Macbeth')}\n"
+        "Expected: 'nobody' in front of each of these lines."
+    )
+
+
+@pytest.mark.step(2)
+async def test_nobody_inherits_a_name(app: RunningApp) -> None:
+    """Setting a name is not enough; a request without one must remove it."""
+    log, venues = Log(app), Venues(app)
+    venues.answer()
+    for method, path, body in cases(
+        [
+            ("GET", "/shows/Macbeth/price", b""),
+            ("GET", "/shows/Macbeth/seats", b""),
+            ("GET", "/shows/Macbeth/plan", b""),
+            ("POST", "/shows/Macbeth/orders", b""),
+            ("GET", "/nowhere/Macbeth", b""),
+            ("DELETE", "/shows/Macbeth/price", b""),
+            ("PUT", "/shows/Macbeth/poster", POSTER),
+        ]
+    ):
+        for before, upload, empty in (
+            ("PUT /shows/Hamlet/poster", POSTER, None),
+            ("PUT /shows/Hamlet/poster", POSTER, ""),
+            ("POST /shows/Hamlet/orders", b"", None),
+            ("POST /sign-in/cleo", b"", None),
+        ):
+            connection = Connection(app)
+            ann = connection.request(*before.split(), ANN, body=upload)
+            await eventually(lambda ann=ann: ann.done)
+            log.lines.clear()
+            request = connection.request(method, path, empty, body=body)
+            await eventually(lambda request=request: request.done)
+            await eventually(lambda: len(log.about("a ticket for", "Macbeth")) == 2)
+            names = {name for name, _ in log.about("Macbeth")}
+            access = log.names("Macbeth", "HTTP")
+            assert (access, names) == (["nobody"], {"nobody"}), (
+                f"Ann sent {before}. Then {method} {path} came "
+                f"{'without a name' if empty is None else 'with an empty name'} "
+                "over the same connection. The log:\n"
+                f"{names_of(log, 'Macbeth')}\n"
+                "Expected: 'nobody' in front of each of these lines."
+            )
+
+
+@pytest.mark.step(2)
+async def test_the_next_customer_has_her_own_name(app: RunningApp) -> None:
+    """The header of a request is what counts, not what was there before."""
+    log, venues = Log(app), Venues(app)
+    venues.answer()
+    connection = Connection(app)
+    for name, show in ((ANN, "Hamlet"), (BOB, "Othello"), (ANN, "Lear")):
+        request = connection.request("PUT", f"/shows/{show}/poster", name, body=POSTER)
+        await eventually(lambda request=request: request.done)
+        found = log.names(f"poster of {show}")
+        assert (found, request.status) == ([name], 200), (
+            f"Several customers used one connection, and {name} sent a poster of "
+            f"{show}. The names in front of its line: {found}; {name} got "
+            f"{told(request)}. Expected: ['{name}']."
+        )
+
+
+# ---------------------------------------------------------------- step 3
+
+
+@pytest.mark.step(3)
+async def test_the_lines_of_an_error_have_a_name(app: RunningApp) -> None:
+    """FastAPI calls the handler of `Exception` outside of the app's middleware."""
+    for error in cases(errors()):
+        log, venues = Log(app), Venues(app)
+        venues.error = error
+        shows = {ANN: "Hamlet", BOB: "Othello", None: "Macbeth"}
+        for name, show in shows.items():
+            connection = Connection(app)
+            if name != ANN:
+                before = connection.request(
+                    "PUT", "/shows/Lear/poster", CLEO, body=POSTER
+                )
+                await eventually(lambda before=before: before.done)
+            log.lines.clear()
+            request = connection.request("GET", f"/shows/{show}/price", name)
+            await eventually(lambda request=request: request.done)
+            assert request.status == 500, (
+                f"ask_venue() raised {error!r}. The customer got {told(request)}. "
+                "Expected: 500."
+            )
+            failed = log.names("failed", show, str(error))
+            assert failed == [name or "nobody"], (
+                f"ask_venue() raised {error!r} for {name or 'a request without a name'}"
+                f". The names in front of 'failed: …': {failed}. "
+                f"Expected: ['{name or 'nobody'}']."
+            )
+            found = [*log.names("HTTP", show), *log.names("Exception in ASGI")]
+            assert {*found} == {name or "nobody"}, (
+                f"ask_venue() raised {error!r} for {name or 'a request without a name'}"
+                f". The names in front of uvicorn's own lines: {found}. "
+                f"Expected: '{name or 'nobody'}' in front of each."
+            )
+
+
+@pytest.mark.step(3)
+async def test_a_browser_may_read_a_500(app: RunningApp) -> None:
+    """A browser hides a response that does not allow its page to read it."""
+    Log(app)
+    venues = Venues(app)
+    venues.answer()
+    for path, error, status in cases(
+        [
+            ("/shows/Hamlet/price", None, 200),
+            ("/nowhere", None, 404),
+            *(("/shows/Hamlet/price", error, 500) for error in errors()),
+        ]
+    ):
+        venues.error = error
+        for origin, allowed in ((SHOP, True), ("https://scalper.example", False)):
+            request = exchange(app, "GET", path, headers={"origin": origin})
+            await eventually(lambda request=request: request.done)
+            found = request.headers.get("access-control-allow-origin")
+            may_read = found in (origin, "*")
+            assert (request.status, may_read) == (status, allowed), (
+                f"A page of {origin} sent GET {path}"
+                f"{f', and ask_venue() raised {error!r}' if error else ''}. The status "
+                f"was {request.status}, Access-Control-Allow-Origin was {found!r}. "
+                f"Expected: {status}, and only the shop's pages may read it."
+            )
+    preflight = exchange(
+        app,
+        "OPTIONS",
+        "/shows/Hamlet/price",
+        headers={
+            "origin": SHOP,
+            "access-control-request-method": "GET",
+            "access-control-request-headers": "x-customer",
+        },
+    )
+    await eventually(lambda: preflight.done)
+    assert preflight.status == 200, (
+        "A page of the shop asked whether it may send the header X-Customer. It got "
+        f"{told(preflight)}. Expected: 200, as before."
+    )
+
+
+# ---------------------------------------------------------------- step 4
+
+
+@pytest.mark.step(4)
+async def test_a_name_that_the_handler_sets_is_logged(app: RunningApp) -> None:
+    """What runs in a task of its own cannot set a variable of the task outside."""
+    log, venues = Log(app), Venues(app)
+    codes = {"dora": "Dora", "eve": "Eve"}
+    requests = [
+        Connection(app).request("POST", f"/sign-in/{code}", name)
+        for code, name in zip(codes, (None, ANN), strict=True)
+    ]
+    await eventually(lambda: venues.gate.waiting == 2)
+    venues.answer()
+    await eventually(lambda: all(request.done for request in requests))
+    for code, name in codes.items():
+        path = f"/sign-in/{code}"
+        for words in (("served", path, "200"), (path, "HTTP", "200")):
+            found = log.names(*words)
+            assert found == [name], (
+                f"{name} signed in by POST {path}, so the handler set the name. The "
+                f"names in front of the line with {words}: {found}. "
+                f"Expected: ['{name}']."
+            )
+
+
+@pytest.mark.step(4)
+async def test_each_request_is_logged_once(app: RunningApp) -> None:
+    """Middleware sees the response of every request, also of those without a route."""
+    log, venues = Log(app), Venues(app)
+    venues.answer()
+    for method, path, status in cases(
+        [
+            ("GET", "/orders/many", 422),
+            ("GET", "/shows/Hamlet/price", 200),
+            ("GET", "/shows/Hamlet/seats", 200),
+            ("POST", "/shows/Hamlet/orders", 201),
+            ("GET", "/nowhere", 404),
+            ("DELETE", "/shows/Hamlet/price", 405),
+        ]
+    ):
+        log.lines.clear()
+        request = Connection(app).request(method, path, ANN)
+        await eventually(lambda request=request: request.done)
+        found = log.names("served", path, str(status))
+        assert (request.status, found) == (status, [ANN]), (
+            f"Ann sent {method} {path} and got {told(request)}. The names in front of "
+            f"'served: {path}: {status}': {found}. Expected: {status}, and ['Ann']."
+        )
+
+
+@pytest.mark.step(4)
+async def test_a_handler_sees_that_its_client_has_left(app: RunningApp) -> None:
+    """A disconnect is a message, and middleware must pass it on."""
+    log, venues = Log(app), Venues(app)
+    venues.gate.results(lambda show: 0)
+    venues.answer()
+    ann, bob = (
+        Connection(app).request("GET", f"/shows/{show}/news", name)
+        for name, show in ((ANN, "Hamlet"), (BOB, "Othello"))
+    )
+    await eventually(lambda: venues.gate.count > 20)
+    ann.disconnect()
+    await eventually(lambda: ann.done)
+    left = log.names("has left")
+    assert (ann.done, bob.done, left) == (True, False, [ANN]), (
+        "Ann disconnected while she and Bob waited for news. The names in front of "
+        f"'has left': {left}. Expected: ['Ann'], because her handler asks whether she "
+        "is still connected."
+    )
+    venues.gate.results(lambda show: 20 + len(show))
+    await eventually(lambda: bob.complete)
+    assert (bob.status, bob.content) == (200, {"euros": 27}), (
+        f"Ann disconnected, and then news came for Bob. He got {told(bob)}. "
+        "Expected: 200 and his news."
+    )
+
+
+@pytest.mark.step(4)
+async def test_a_404_stays_a_404(app: RunningApp) -> None:
+    """A dependency with `yield` that catches an exception has to raise it again."""
+    log, venues = Log(app), Venues(app)
+    results: list[tuple[str, Exception | None, int]] = [
+        ("/orders/7", None, 200),
+        ("/orders/700", None, 404),
+        *(("/orders/7", error, 500) for error in errors()),
+    ]
+    for path, error, status in cases(results):
+        log.lines.clear()
+        venues.error = error
+        request = Connection(app).request("GET", path, ANN)
+        await eventually(lambda request=request: request.done)
+        assert request.status == status, (
+            f"Ann sent GET {path}"
+            f"{f', and find_order() raised {error!r}' if error else ''}. She got "
+            f"{told(request)}. Expected: {status}."
+        )
+        desk = [log.names("desk taken"), log.names("desk returned")]
+        assert desk == [[ANN], [ANN]], (
+            f"Ann sent GET {path} and got {status}. The names in front of 'desk taken' "
+            f"and 'desk returned': {desk}. Expected: [['Ann'], ['Ann']]."
+        )
+        if error is not None:
+            failed = log.names("failed", str(error))
+            assert failed == [ANN], (
+                f"find_order() raised {error!r}. The names in front of the line that "
+                f"says so: {failed}. Expected: ['Ann']."
+            )
+
+
+@pytest.mark.step(4)
+async def test_sockets_pass_the_middleware(app: RunningApp) -> None:
+    """`@app.middleware("http")` does not run for a WebSocket."""
+    log, venues = Log(app), Venues(app)
+    sockets = [
+        Socket(app, f"/shows/{show}/board", name)
+        for show, name in (("Hamlet", ANN), ("Othello", None), ("Lear", BOB))
+    ]
+    await eventually(lambda: venues.gate.waiting == 3)
+    venues.answer()
+    await eventually(lambda: all(socket.task.done() for socket in sockets))
+    names = [log.names(f"board of {show}") for show in ("Hamlet", "Othello", "Lear")]
+    assert names == [[ANN], ["nobody"], [BOB]], (
+        "Ann, a customer without a name, and Bob opened a WebSocket. The names in "
+        f"front of 'watching the board of …': {names}. "
+        "Expected: [['Ann'], ['nobody'], ['Bob']]."
+    )
+    for socket, euros in zip(sockets, (26, 27, 24), strict=True):
+        kinds = [message["type"] for message in socket.messages]
+        sent = [json.loads(m["text"]) for m in socket.messages if "text" in m]
+        assert (kinds[0:1], sent) == (["websocket.accept"], [{"euros": euros}]), (
+            f"A client opened a WebSocket. The app sent {socket.messages}. "
+            f"Expected: it accepts, and sends a price of {euros} euros."
+        )

@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 10 · Websockets, the notebook
+# # 10 · WebSockets, the notebook
 #
-# DRAFT: what a learner will see here.
+# **You will see** what happens to a loop over a list that changes, who waits for a slow reader, and which of two jobs ends first.
 # Predict before you run a cell.
-# The lesson: [10 · Websockets](../docs/lessons/10_websockets.md). To run this yourself: `make lesson-10 notebook`.
+# The lesson: [10 · WebSockets](../docs/lessons/10_websockets.md). To run this yourself: `make lesson-10 notebook`.
 
 # %%
 import asyncio
@@ -12,65 +12,183 @@ from workshop.notebooks import play
 from workshop.timeline import record
 
 # %% [markdown]
-# ## Two customers
+# ## A guest leaves during the toast
 #
-# DRAFT: the lesson's pattern in another small example, never a line of the solution.
-# `play()` runs a scene in virtual time, so that its picture is always the same.
+# The waiter goes through the list of guests, and pours for ten milliseconds each. Ann leaves after 15.
+#
+# **Predict.** Who gets no wine: Ann, Bob, Cleo, or nobody?
 
 
 # %%
-async def customer(name, seconds):
-    await asyncio.sleep(seconds)
-    print(name, "has a ticket")
+async def pour(guests, copy):
+    served = []
+
+    async def ann_leaves():
+        await asyncio.sleep(0.015)
+        guests.remove("Ann")
+
+    leaving = asyncio.create_task(ann_leaves())
+    for guest in [*guests] if copy else guests:
+        await asyncio.sleep(0.01)
+        served.append(guest)
+    await leaving
+    print("served:", *served)
 
 
-async def in_turn():
-    async with record(title="In turn", here=None) as picture:
-        await customer("Ann", 0.2)
-        await customer("Ben", 0.1)
-    return picture
-
-
-async def side_by_side():
-    async with record(title="Side by side", here=None) as picture:
-        ann, ben = customer("Ann", 0.2), customer("Ben", 0.1)
-        await asyncio.gather(ann, ben)
-    return picture
-
-
-# %% [markdown]
-# **Predict.** One after the other: who has a ticket first?
-
-# %%
-await play(in_turn())
+await play(pour(["Ann", "Bob", "Cleo", "Dora"], copy=False))
+await play(pour(["Ann", "Bob", "Cleo", "Dora"], copy=True))
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ann: Ben's turn begins when hers is over.
+# Cleo. When Ann is removed, everybody moves up by one, and the loop goes on with the next position.
+# A loop through a copy serves everybody who was there at the beginning.
 #
 # </details>
 #
-# **Predict.** And side by side?
+# ## The slow drinker
+#
+# Each guest has one glass. The waiter fills it when it is empty. Cleo needs 100 milliseconds for a glass, the others 10.
+#
+# **Predict.** When does Bob get his third glass, if the waiter goes from guest to guest? And if there is a waiter for each guest?
+
 
 # %%
-await play(side_by_side())
+DRINKS = {"Cleo": 0.1, "Bob": 0.01}
+
+
+async def drink(guest):
+    await asyncio.sleep(DRINKS[guest])
+
+
+async def one_waiter():
+    start = asyncio.get_running_loop().time()
+    async with record(title="One waiter", here=None) as picture:
+        for _ in range(3):
+            for guest in DRINKS:
+                await drink(guest)
+        now = asyncio.get_running_loop().time()
+    print(f"Bob's third glass: {1000 * (now - start):.0f} ms")
+    return picture
+
+
+async def a_waiter_each():
+    start = asyncio.get_running_loop().time()
+
+    async def wait_on(guest):
+        for _ in range(3):
+            await drink(guest)
+        now = asyncio.get_running_loop().time()
+        print(f"{guest}'s third: {1000 * (now - start):.0f} ms")
+
+    async with record(title="A waiter each", here=None) as picture:
+        async with asyncio.TaskGroup() as group:
+            for guest in DRINKS:
+                group.create_task(wait_on(guest))
+    return picture
+
+
+await play(one_waiter())
+
+# %%
+await play(a_waiter_each())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ben: his wait is shorter, and both wait at the same time.
+# After 330 milliseconds with one waiter: he waits for Cleo three times. With a waiter each, after 30.
 #
 # </details>
 #
-# **Your turn.** DRAFT: one thing to change, and what to look for.
+# ## A tray with room for three
 #
-# ## Three lines to keep
+# The kitchen puts a dish on Cleo's tray every 10 milliseconds, and she takes one every 50.
 #
-# - DRAFT: the first.
-# - DRAFT: the second.
-# - DRAFT: the third.
+# **Predict.** Which dish does not fit any more: the fourth, the fifth, or the tenth?
+
+
+# %%
+async def kitchen():
+    tray = asyncio.Queue(maxsize=3)
+
+    async def cleo_eats():
+        while True:
+            await tray.get()
+            await asyncio.sleep(0.05)
+
+    eating = asyncio.create_task(cleo_eats())
+    for dish in range(1, 20):
+        try:
+            tray.put_nowait(dish)
+        except asyncio.QueueFull:
+            print("no room for dish", dish)
+            break
+        await asyncio.sleep(0.01)
+    eating.cancel()
+
+
+await play(kitchen())
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
 #
-# Now repair a box office: [lesson 10](../docs/lessons/10_websockets.md), `make lesson-10`.
+# The fifth: Cleo has taken the first one, and three are on the tray.
+# `put_nowait()` never waits, so the kitchen finds out at once.
+#
+# </details>
+#
+# **Your turn.** Let Cleo eat as fast as the kitchen cooks. How small can the tray be?
+#
+# ## Music until the last guest leaves
+#
+# The band plays a song every 30 milliseconds. The guest leaves after 100.
+#
+# **Predict.** How many songs are played, and what does the band do at the end?
+
+
+# %%
+async def band():
+    songs = 0
+    try:
+        while True:
+            await asyncio.sleep(0.03)
+            songs += 1
+    finally:
+        print(songs, "songs, then the band packs up")
+
+
+async def guest():
+    await asyncio.sleep(0.1)
+
+
+async def evening():
+    jobs = {asyncio.create_task(band()), asyncio.create_task(guest())}
+    async with record(title="An evening", here=None) as picture:
+        await asyncio.wait(jobs, return_when="FIRST_COMPLETED")
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+    return picture
+
+
+await play(evening())
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# Three. The guest ends first, so the band is cancelled, and its `finally` runs before `gather()` returns.
+# This is how an endpoint that only sends learns that its client has left: one job sends, the other one receives.
+#
+# </details>
+#
+# ## Three points to remember
+#
+# - Go through a copy if others can change the list while you await.
+# - Wait for a slow reader in a task of its own, behind a queue with a limit.
+# - Let two jobs run, and end the other one when the first has ended.
+#
+# Now keep Bob's battery from disconnecting Ann: [lesson 10](../docs/lessons/10_websockets.md), `make lesson-10`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 
-from workshop.testing import conversation, eventually, when_idle
+from workshop.testing import Clock, conversation, eventually, when_idle
 
 ANN = {"cookie": "session=ann"}
 
@@ -15,7 +15,7 @@ async def is_known(session: str) -> bool:
 
 
 async def test_news_reach_all_clients_and_one_that_does_not_read_has_to_leave(
-    service: Callable[..., types.ModuleType],
+    clock: Clock, service: Callable[..., types.ModuleType]
 ) -> None:
     module = service("10", is_known=is_known)
     ann, bob, slow = [conversation(module.app, "/news", headers=ANN) for _ in "123"]
@@ -24,6 +24,7 @@ async def test_news_reach_all_clients_and_one_that_does_not_read_has_to_leave(
     for number in range(200):
         module.publish(f"news {number}")
         await when_idle(lambda: None)
+    await clock.advance(1)
     assert await eventually(lambda: slow.done)
     assert len(module.senders) == 2
     assert len(ann.heard) == len(bob.heard) == 200

@@ -249,9 +249,10 @@ async def test_a_client_that_leaves_releases_its_feed(
             "Expected: both prices, and he is still connected."
         )
         bob.cancel()
-        assert await are_over([bob])
-        assert world.open_feeds == 0, (
-            "Bob's endpoint was cancelled, and his feed is open. Expected: closed."
+        await are_over([bob])
+        assert (bob.done, world.open_feeds) == (True, 0), (
+            f"Bob's endpoint was cancelled. It has {'' if bob.done else 'not '}ended, "
+            f"and {world.open_feeds} feeds are open. Expected: it ends, and none."
         )
 
 

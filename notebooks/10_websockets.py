@@ -73,6 +73,10 @@ async def one_waiter():
     return picture
 
 
+await play(one_waiter())
+
+
+# %%
 async def a_waiter_each():
     start = asyncio.get_running_loop().time()
 
@@ -89,9 +93,6 @@ async def a_waiter_each():
     return picture
 
 
-await play(one_waiter())
-
-# %%
 await play(a_waiter_each())
 
 # %% [markdown]

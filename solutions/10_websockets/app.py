@@ -155,14 +155,13 @@ async def receive_seat(socket: WebSocket) -> str:
 async def seats(socket: WebSocket, customer: Customer) -> None:
     """Sell seats to one customer, and tell all what is sold."""
     client = Client(socket)
-    async with accepted(socket):
-        async with foyer.joined(client):
-            while True:
-                seat = await first(
-                    receive_seat(socket), client.falls_behind()
-                )
-                await sell(seat, customer)
-                foyer.broadcast(seat)
+    async with accepted(socket), foyer.joined(client):
+        while True:
+            seat = await first(
+                receive_seat(socket), client.falls_behind()
+            )
+            await sell(seat, customer)
+            foyer.broadcast(seat)
 
 
 async def send_prices(socket: WebSocket) -> None:
@@ -182,6 +181,8 @@ async def prices(socket: WebSocket, customer: Customer) -> None:
     """Send each new price of a ticket."""
     async with accepted(socket):
         await first(send_prices(socket), leaves(socket))
+
+
 # --- The outside world, slow and remote. Leave it as it is. ---------
 
 

@@ -22,7 +22,7 @@ from workshop.testing.sync.condition import Condition
 ABNORMAL = 1006  # what a client sees of a connection that ends without a close frame
 
 
-class ClientDisconnected(OSError):
+class ClientDisconnectedError(OSError):
     """What `send` raises in the app when the client is known to have left."""
 
 
@@ -32,8 +32,8 @@ class Conversation:
     It behaves as with uvicorn. While the app has not received a message of the client,
     nothing else is read from the connection, so a client that leaves is not noticed.
     Once that is noticed, `send` raises an `OSError` and `receive` returns
-    `websocket.disconnect`. While the client does not read, `send` waits in the app, also
-    if it sends a close frame.
+    `websocket.disconnect`. While the client does not read, `send` waits in the app, and
+    so does a close frame.
     """
 
     def __init__(self, app: Asgi, scope: Message) -> None:
@@ -94,7 +94,7 @@ class Conversation:
 
     @property
     def blocked(self) -> bool:
-        """Whether the app's next message has to wait because the client does not read."""
+        """Whether the next message has to wait because the client does not read."""
         return self._room == 0 and not self._gone
 
     @property
@@ -120,7 +120,7 @@ class Conversation:
         self._read()
 
     def stop_reading(self, room: int = 0) -> None:
-        """Read nothing more. *room* messages fit into the buffers, then `send` waits."""
+        """Stop reading. *room* messages fit into the buffers, then `send` waits."""
         self._room = room
 
     def read(self) -> None:
@@ -192,7 +192,7 @@ class Conversation:
         await self._condition.until(lambda: not self.blocked)
         if self._gone:
             self.lost.append(message)
-            raise ClientDisconnected
+            raise ClientDisconnectedError
         self._take(message)
         self._condition.notify_all()
 

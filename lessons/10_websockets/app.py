@@ -18,7 +18,9 @@ PATIENCE = 5  # seconds until a client that is behind is gone
 
 log = logging.getLogger("uvicorn.error")
 app = FastAPI(title="Box office")
-app.add_middleware(CORSMiddleware, allow_origins=[ORIGIN], allow_credentials=True)
+app.add_middleware(
+    CORSMiddleware, allow_origins=[ORIGIN], allow_credentials=True
+)
 
 
 class Foyer:

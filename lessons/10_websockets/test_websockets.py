@@ -222,6 +222,41 @@ async def test_a_client_that_falls_behind_is_disconnected(
         world.sold.clear()
 
 
+@pytest.mark.step(2)
+async def test_a_client_that_has_left_gets_no_more_news(
+    clock: Clock, app: RunningApp
+) -> None:
+    """An endpoint can end in more ways than by `WebSocketDisconnect`."""
+    world = World(app)
+    world.failing["X1"] = ValueError(REASON)
+    for way in cases(["says {", "fails", "leaves", "breaks", "speaks", "is cancelled"]):
+        bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
+        if way in ("leaves", "breaks"):
+            bob.leave(1000 if way == "leaves" else None)
+        elif way == "speaks":
+            order(bob, "B1", "B2")
+            bob.leave()
+        elif way == "is cancelled":
+            bob.cancel()
+        else:
+            bob.say("{" if way == "says {" else {"seat": "X1"})
+        sold = ["B1", "B2"] if way == "speaks" else []
+        over = await are_over([bob])
+        assert over, f"Bob {way}. His endpoint goes on. Expected: it ends."
+        sent = len(bob.lost)
+        order(ann, "A1")
+        await when_idle(lambda: None)
+        assert len(bob.lost) == sent, (
+            f"Bob {way}. When Ann bought A1, the app sent it to Bob as well. "
+            "Expected: when an endpoint ends, its client gets nothing more."
+        )
+        for client in (ann, cleo):
+            await expect_to_hear(client, [*sold, "A1"], f"Bob {way}. Ann bought A1.")
+        for client in (ann, cleo):
+            client.leave()
+        await are_over([ann, cleo])
+
+
 # ---------------------------------------------------------------- step 3
 
 
@@ -286,40 +321,6 @@ async def test_a_client_that_stays_gets_every_price(
     assert (ann.done, world.open_feeds) == (False, 2), (
         f"Hours passed. Ann has {told(ann)}. Expected: she is still connected."
     )
-
-
-@pytest.mark.step(3)
-async def test_a_client_that_has_left_gets_no_more_news(
-    clock: Clock, app: RunningApp
-) -> None:
-    """An endpoint can end in more ways than by `WebSocketDisconnect`."""
-    world = World(app)
-    world.failing["X1"] = ValueError(REASON)
-    for way in cases(["leaves", "breaks", "speaks", "says {", "fails", "is cancelled"]):
-        bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
-        if way in ("leaves", "breaks"):
-            bob.leave(1000 if way == "leaves" else None)
-        elif way == "speaks":
-            order(bob, "B1", "B2")
-            bob.leave()
-        elif way == "is cancelled":
-            bob.cancel()
-        else:
-            bob.say("{" if way == "says {" else {"seat": "X1"})
-        sold = ["B1", "B2"] if way == "speaks" else []
-        over = await are_over([bob])
-        assert over, f"Bob {way}. His endpoint goes on. Expected: it ends."
-        sent = len(bob.lost)
-        order(ann, "A1")
-        for client in (ann, cleo):
-            await expect_to_hear(client, [*sold, "A1"], f"Bob {way}. Ann bought A1.")
-        assert len(bob.lost) == sent, (
-            f"Bob {way}. When Ann bought A1, the app sent it to Bob as well. "
-            "Expected: when an endpoint ends, its client gets nothing more."
-        )
-        for client in (ann, cleo):
-            client.leave()
-        await are_over([ann, cleo])
 
 
 # ---------------------------------------------------------------- step 4

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from workshop.testing.app.application import RunningApp
+from workshop.testing.app.conversation import Conversation, conversation
 from workshop.testing.app.exchange import (
     Exchange,
     cancelled_at_each_turn,
@@ -45,6 +46,7 @@ __all__ = [
     "AppExit",
     "AppLoadError",
     "Clock",
+    "Conversation",
     "Database",
     "Exchange",
     "FakeService",
@@ -70,6 +72,7 @@ __all__ = [
     "cancelled_at_each_turn",
     "cases",
     "content_of",
+    "conversation",
     "eventually",
     "exchange",
     "fail_after",

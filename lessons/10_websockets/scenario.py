@@ -1,0 +1,63 @@
+"""The connections of `make lesson-10 timeline`.
+
+The stand-ins take less time than the outside world in app.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from workshop.scenario import Stage, external_call
+from workshop.testing import Conversation, conversation
+from workshop.timeline import mark
+from workshop.timeline.requests import CUSTOMER
+from workshop.timeline.words import time
+
+
+def connect(stage: Stage, customer: str) -> Conversation:
+    """Connect *customer*, whose lane has that name."""
+
+    async def named(scope: Any, receive: Any, send: Any) -> None:
+        scope[CUSTOMER] = customer
+        await stage.app.asgi(scope, receive, send)
+
+    session = {"cookie": f"session={customer.lower()}"}
+    return conversation(named, "/seats", headers=session)
+
+
+async def broadcast(stage: Stage) -> None:
+    """Cleo does not read for a while; Ann buys a seat, which Bob sees."""
+    loop = asyncio.get_running_loop()
+    cleo, ann, bob = [connect(stage, name) for name in ("Cleo", "Ann", "Bob")]
+    await stage.at(30)
+    cleo.stop_reading()
+    ordered = loop.time()
+    ann.say({"seat": "A1"})
+    seen = 0.0
+    for moment in range(40, 240, 10):
+        await stage.at(moment)
+        if moment == 200:
+            mark("reads again", "Cleo")
+            cleo.read()
+            await asyncio.sleep(0)
+        if bob.heard and not seen:
+            seen = loop.time() - ordered
+    await stage.at(240)
+    for client in (ann, bob, cleo):
+        client.leave()
+    stage.headline(lambda: f"Bob sees Ann's order after {time(1000 * seen)}")
+
+
+@external_call
+async def find_customer(session: str) -> str:
+    await asyncio.sleep(0.01)
+    return session.title()
+
+
+@external_call
+async def sell(seat: str, customer: str) -> None:
+    await asyncio.sleep(0.03)
+
+
+WORLD = {"find_customer": find_customer, "sell": sell}

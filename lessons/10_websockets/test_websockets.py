@@ -1,0 +1,436 @@
+"""The tests of lesson 10, in the order of its steps.
+
+Each client is a conversation: it says what the test lets it say, and the server treats
+it as uvicorn does. While the app has not received a message of a client, the server
+reads nothing else of that client; while a client does not read, `send` waits.
+
+The stand-ins are in world.py. No test measures time.
+"""
+
+import pytest
+
+from workshop.testing import (
+    Clock,
+    Conversation,
+    Gate,
+    RunningApp,
+    cases,
+    conversation,
+    eventually,
+    when_idle,
+)
+
+from .world import (
+    NONSENSE,
+    ORIGIN,
+    PATIENCE,
+    REASON,
+    WAITING,
+    World,
+    cookie,
+    errors,
+    hears,
+    log_of,
+    news,
+    order,
+    told,
+)
+
+PATHS = ("/seats", "/prices")
+# What a client of the prices says, and the code with which it leaves.
+DEPARTURES: list[tuple[list[str | bytes], int | None]] = [
+    ([], 1000),
+    ([], None),
+    (["hello"], 1000),
+    (["hello"], None),
+    ([b"x"], 1001),
+    (["1", "2", "3"], 1000),
+    (["{}"] * 40, 1000),
+]
+
+
+async def expect_to_hear(client: Conversation, seats: list[str], before: str) -> None:
+    """Check that a client hears of these seats, each once and in order."""
+    assert await hears(client, news(*seats)), (
+        f"{before} That client has received {client.heard} and has {told(client)}. "
+        f"Expected: {news(*seats)}, each once."
+    )
+
+
+async def are_over(clients: list[Conversation]) -> bool:
+    """Wait until the endpoints of all these have ended, or never will."""
+    return await eventually(lambda: all(client.done for client in clients))
+
+
+# ---------------------------------------------------------------- step 1
+
+
+@pytest.mark.step(1)
+@pytest.mark.timeline
+async def test_a_dead_client_costs_only_itself(clock: Clock, app: RunningApp) -> None:
+    """`send` raises an exception in the task that sends, which is not the client's."""
+    world = World(app)
+    for code in cases([None, 1001]):
+        bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
+        sale = world.hold("B1")
+        order(bob, "B1")
+        await sale.entered()
+        bob.leave(code)
+        before = "Bob's connection broke while he was buying B1."
+        order(ann, "A1")
+        await expect_to_hear(ann, ["A1"], f"{before} Ann bought A1.")
+        await expect_to_hear(cleo, ["A1"], f"{before} Ann bought A1. Look at Cleo:")
+        order(ann, "A2", "A3")
+        for client in (cleo, ann):
+            await expect_to_hear(
+                client, ["A1", "A2", "A3"], f"{before} Ann bought A1, A2 and A3."
+            )
+        sale.open()
+        assert await are_over([bob]), (
+            f"{before} The sale ended, and his endpoint did not. Expected: it ends."
+        )
+        sold = ["A1", "A2", "A3", *(["B1"] if "B1" in world.sold else [])]
+        for client in (cleo, ann):
+            await expect_to_hear(
+                client, sold, f"{before} After Ann's A1, A2 and A3 his B1 was sold."
+            )
+        order(ann, "A4")
+        await expect_to_hear(cleo, [*sold, "A4"], f"{before} Later Ann bought A4.")
+        assert (ann.done, cleo.done) == (False, False), (
+            f"{before} Ann has {told(ann)}, and Cleo has {told(cleo)}. "
+            "Expected: both are still connected."
+        )
+        for client in (ann, cleo):
+            client.leave()
+        await are_over([ann, cleo])
+        world.sold.clear()
+
+
+@pytest.mark.step(1)
+async def test_clients_join_and_leave_during_a_broadcast(
+    clock: Clock, app: RunningApp
+) -> None:
+    """While a loop awaits, other tasks change the list that it goes through."""
+    world = World(app)
+    for leaving in cases([["Zoe"], ["Dora"], ["Zoe", "Dora"], []]):
+        names = ["Zoe", "Bob", "Cleo", "Dora", "Ann"]
+        clients = dict(zip(names, await world.join(*names), strict=True))
+        clients["Bob"].stop_reading()
+        order(clients["Ann"], "A1")
+        await when_idle(lambda: None)
+        for name in leaving:
+            clients[name].leave()
+        await when_idle(lambda: None)
+        (eve,) = await world.join("Eve")
+        clients["Bob"].read()
+        before = (
+            "Ann bought A1, and Bob read slowly. Meanwhile "
+            f"{' and '.join(leaving) or 'nobody'} left and Eve joined."
+        )
+        stay = [name for name in names if name not in leaving]
+        for name in stay:
+            await expect_to_hear(clients[name], ["A1"], f"{before} Look at {name}:")
+        order(clients["Ann"], "A2")
+        for name in stay:
+            await expect_to_hear(
+                clients[name], ["A1", "A2"], f"{before} Ann bought A2. Look at {name}:"
+            )
+        await when_idle(lambda: None)
+        assert eve.heard in (news("A2"), news("A1", "A2")), (
+            f"{before} Ann bought A2. Eve has received {eve.heard}. Expected: A2."
+        )
+        for client in (*clients.values(), eve):
+            client.leave()
+        await are_over([*clients.values(), eve])
+
+
+# ---------------------------------------------------------------- step 2
+
+
+@pytest.mark.step(2)
+async def test_a_client_that_does_not_read_delays_nobody(
+    clock: Clock, app: RunningApp
+) -> None:
+    """`send` waits while the client's buffers are full, and so does its caller."""
+    world = World(app)
+    seats = [f"A{n}" for n in range(1, WAITING + 1)]
+    for slow, room in cases([("Cleo", 0), ("Zoe", 1), ("Ann", 0), ("Ann", 2)]):
+        names = ["Cleo", "Ann", "Bob", "Zoe"]
+        clients = dict(zip(names, await world.join(*names), strict=True))
+        clients[slow].stop_reading(room)
+        for number, seat in enumerate(seats, 1):
+            order(clients["Ann"], seat)
+            for name in names:
+                if name != slow:
+                    await expect_to_hear(
+                        clients[name],
+                        seats[:number],
+                        f"{slow} did not read. Ann bought {seat}. Look at {name}:",
+                    )
+        assert not clients[slow].done, (
+            f"{slow} did not read, and {WAITING} messages were waiting. She has "
+            f"{told(clients[slow])}. Expected: {WAITING} messages may wait."
+        )
+        clients[slow].read()
+        await expect_to_hear(
+            clients[slow], seats, f"{WAITING} messages waited for {slow}. She read."
+        )
+        order(clients["Bob"], *seats)
+        for name in names:
+            await expect_to_hear(
+                clients[name], seats * 2, f"Then Bob bought ten seats. {name} was idle."
+            )
+        for client in clients.values():
+            client.leave()
+        await are_over([*clients.values()])
+
+
+@pytest.mark.step(2)
+async def test_a_client_that_falls_behind_is_disconnected(
+    clock: Clock, app: RunningApp
+) -> None:
+    """What waits for a client that never reads is in the memory of the server."""
+    world = World(app)
+    seats = [f"A{n}" for n in range(1, WAITING + 4)]
+    for slow in cases([["Cleo"], ["Ann"], ["Cleo", "Dora"]]):
+        names = ["Cleo", "Ann", "Bob", "Dora"]
+        clients = dict(zip(names, await world.join(*names), strict=True))
+        for name in slow:
+            clients[name].stop_reading()
+        for seat in seats:
+            order(clients["Ann"], seat)
+            await when_idle(lambda: None)
+        await clock.advance(PATIENCE)
+        for name in slow:
+            assert await are_over([clients[name]]), (
+                f"{name} did not read, and {len(seats)} seats were sold. "
+                f"{PATIENCE} seconds later {name}'s endpoint had not ended. Expected: "
+                f"a client for which more than {WAITING} messages wait is disconnected."
+            )
+        sold = world.sold.copy()
+        order(clients["Bob"], "B1", "B2")
+        for name in set(names).difference(slow):
+            await expect_to_hear(
+                clients[name],
+                [*sold, "B1", "B2"],
+                f"{' and '.join(slow)} did not read and had to leave. "
+                f"Bob bought B1 and B2. Look at {name}:",
+            )
+        for client in clients.values():
+            client.leave()
+        await are_over([*clients.values()])
+        world.sold.clear()
+
+
+@pytest.mark.step(2)
+async def test_a_client_that_has_left_gets_no_more_news(
+    clock: Clock, app: RunningApp
+) -> None:
+    """An endpoint can end in more ways than by `WebSocketDisconnect`."""
+    world = World(app)
+    world.failing["X1"] = ValueError(REASON)
+    for way in cases(["says {", "fails", "leaves", "breaks", "speaks", "is cancelled"]):
+        bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
+        if way in ("leaves", "breaks"):
+            bob.leave(1000 if way == "leaves" else None)
+        elif way == "speaks":
+            order(bob, "B1", "B2")
+            bob.leave()
+        elif way == "is cancelled":
+            bob.cancel()
+        else:
+            bob.say("{" if way == "says {" else {"seat": "X1"})
+        sold = ["B1", "B2"] if way == "speaks" else []
+        over = await are_over([bob])
+        assert over, f"Bob {way}. His endpoint goes on. Expected: it ends."
+        sent = len(bob.lost)
+        order(ann, "A1")
+        await when_idle(lambda: None)
+        assert len(bob.lost) == sent, (
+            f"Bob {way}. When Ann bought A1, the app sent it to Bob as well. "
+            "Expected: when an endpoint ends, its client gets nothing more."
+        )
+        for client in (ann, cleo):
+            await expect_to_hear(client, [*sold, "A1"], f"Bob {way}. Ann bought A1.")
+        for client in (ann, cleo):
+            client.leave()
+        await are_over([ann, cleo])
+
+
+# ---------------------------------------------------------------- step 3
+
+
+@pytest.mark.step(3)
+async def test_a_client_that_leaves_releases_its_feed(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A disconnect is a message; an endpoint that never receives does not get it."""
+    world = World(app)
+    for said, code in cases(DEPARTURES):
+        world.feeds.clear()
+        ann, bob = await world.join("Ann", "Bob", path="/prices")
+        for message in said:
+            ann.say(message)
+        await when_idle(lambda: None)
+        ann.leave(code)
+        await when_idle(lambda: None)
+        await clock.advance(1)
+        before = (
+            f"Ann said {said[:3] or 'nothing'} and left "
+            f"{'without a code' if code is None else f'with {code}'}. No price came."
+        )
+        open_feeds = await when_idle(lambda: world.open_feeds)
+        assert (ann.done, open_feeds) == (True, 1), (
+            f"{before} A second later her endpoint had "
+            f"{'ended' if ann.done else 'not ended'}, and {open_feeds} feeds were "
+            "open. Expected: hers is closed, and Bob's is open."
+        )
+        world.price(20, 25)
+        assert await hears(bob, [{"euros": 20}, {"euros": 25}]), (
+            f"{before} Bob received {bob.heard}, and has {told(bob)}. "
+            "Expected: both prices, and he is still connected."
+        )
+        bob.cancel()
+        await are_over([bob])
+        assert (bob.done, world.open_feeds) == (True, 0), (
+            f"Bob's endpoint was cancelled. It has {'' if bob.done else 'not '}ended, "
+            f"and {world.open_feeds} feeds are open. Expected: it ends, and none."
+        )
+
+
+@pytest.mark.step(3)
+async def test_a_client_that_stays_gets_every_price(
+    clock: Clock, app: RunningApp
+) -> None:
+    """A time limit on `receive` does not tell who has left."""
+    world = World(app)
+    ann, bob = await world.join("Ann", "Bob", path="/prices")
+    ann.say("hello")
+    heard = []
+    for euros in range(20, 32):
+        world.price(euros)
+        heard.append({"euros": euros})
+        for name, client in (("Ann", ann), ("Bob", bob)):
+            assert await hears(client, heard), (
+                f"{name} stayed. The prices {[it['euros'] for it in heard]} came, and "
+                f"{name} received {client.heard}, and has {told(client)}. "
+                "Expected: each price once, as soon as it comes."
+            )
+        bob.say(["thanks", b"thanks", {"thanks": euros}][euros % 3])
+        await clock.advance([0.01, 1, 20, 3600][euros % 4])
+    assert (ann.done, world.open_feeds) == (False, 2), (
+        f"Hours passed. Ann has {told(ann)}. Expected: she is still connected."
+    )
+
+
+# ---------------------------------------------------------------- step 4
+
+
+@pytest.mark.step(4)
+async def test_a_refused_client_gets_a_status(clock: Clock, app: RunningApp) -> None:
+    """Before `accept`, the handshake is an HTTP request that can have any status."""
+    world = World(app)
+    foreign = (f"{ORIGIN}.evil.example", "http://box-office.example", "null", "")
+    refused = [(401, cookie("")), (401, cookie("Mallory", ORIGIN))]
+    refused += [(403, cookie("Ann", origin)) for origin in foreign]
+    for path in cases(PATHS):
+        world.feeds.clear()
+        for status, headers in refused:
+            client = conversation(app, path, headers=headers)
+            order(client, "A1")
+            await when_idle(lambda: None)
+            assert (client.accepted, client.status) == (False, status), (
+                f"A client connected to {path} with {headers}. It got "
+                f"{told(client)}. Expected: the status {status}, before `accept`."
+            )
+        assert (world.sold, world.feeds) == ([], []), (
+            f"Refused clients have bought {world.sold}, and {len(world.feeds)} feeds "
+            "were opened for them. Expected: neither."
+        )
+        for headers in (cookie("Ann", ORIGIN), cookie("Bob")):
+            world.customers = Gate("the list of customers")
+            client = conversation(app, path, headers=headers)
+            await when_idle(lambda: None)
+            assert not client.accepted, (
+                f"A client connected to {path}, and was accepted before "
+                "`find_customer()` had answered. Expected: after it."
+            )
+            world.customers.open()
+            await when_idle(lambda: None)
+            assert client.accepted, (
+                f"A customer connected to {path} with {headers}. The client got "
+                f"{told(client)}. Expected: it is accepted."
+            )
+            client.leave()
+            await are_over([client])
+
+
+@pytest.mark.step(4)
+async def test_a_bad_order_ends_with_a_code(clock: Clock, app: RunningApp) -> None:
+    """An exception after `accept` sends no close frame: the client sees 1006."""
+    world = World(app)
+    (ann,) = await world.join("Ann")
+    for nonsense in cases(NONSENSE):
+        (bob,) = await world.join("Bob")
+        bob.say(nonsense)
+        over = await are_over([bob])
+        assert (over, bob.code in (1003, 1007)) == (True, True), (
+            f"Bob sent {nonsense!r}, and has {told(bob)}. "
+            "Expected: the close code 1007 or 1003."
+        )
+    order(ann, "A1")
+    await expect_to_hear(ann, ["A1"], "Others sent nonsense, and Ann bought A1.")
+    assert world.sold == ["A1"], f"Sold: {world.sold}. Expected: only A1."
+
+
+@pytest.mark.step(4)
+async def test_a_fault_of_ours_ends_with_1011_and_is_logged(
+    clock: Clock, app: RunningApp
+) -> None:
+    """The client has to know whether it may try again, and we have to know why."""
+    world = World(app)
+    for error in cases(errors()):
+        world.failing["X1"] = error
+        ann, bob = await world.join("Ann", "Bob")
+        (cleo,) = await world.join("Cleo", path="/prices")
+        for name, client in (("Bob", bob), ("Cleo", cleo)):
+            with log_of(app) as log:
+                if client is bob:
+                    order(bob, "X1")
+                else:
+                    world.price(20, error)
+                await are_over([client])
+                await clock.advance(1)
+            assert (await are_over([client]), client.code) == (True, 1011), (
+                f"The outside world raised {error!r} for {name}, who has "
+                f"{told(client)}. Expected: the close code 1011."
+            )
+            assert any(REASON in line for line in log), (
+                f"The outside world raised {error!r} for {name}, and nothing was "
+                "logged. Expected: the log has the exception."
+            )
+        order(ann, "A1")
+        await expect_to_hear(ann, ["A1"], "The sale of Bob's X1 failed. Ann bought A1.")
+        assert world.open_feeds == 0, "Cleo's feed is open. Expected: it is closed."
+        ann.leave()
+        await are_over([ann])
+
+
+@pytest.mark.step(4)
+async def test_the_end_of_the_prices_is_1000(clock: Clock, app: RunningApp) -> None:
+    """`return` after `accept` sends no close frame either."""
+    world = World(app)
+    ann, bob = await world.join("Ann", "Bob", path="/prices")
+    ann.say("hello")
+    world.price(20, None)
+    await are_over([ann, bob])
+    await clock.advance(1)
+    for client in (ann, bob):
+        assert (await are_over([client]), client.code) == (True, 1000), (
+            f"The last price came, and a client has {told(client)}. Expected: it gets "
+            "the price, and then the close code 1000."
+        )
+        assert client.heard == [{"euros": 20}], (
+            f"The last price was 20, and a client received {client.heard}. "
+            "Expected: every price."
+        )

@@ -1,0 +1,202 @@
+"""What the tests of lesson 10 put in the place of the outside world.
+
+Sales, the look-up of customers and the price feed answer when the test says so. A
+client is a `conversation`: it says something, stops reading, or leaves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import httpx2
+
+from workshop.testing import (
+    Conversation,
+    Gate,
+    RunningApp,
+    conversation,
+    eventually,
+    when_idle,
+)
+from workshop.testing.sync.condition import Condition
+
+ORIGIN = "https://box-office.example"
+WAITING = 10
+PATIENCE = 5
+# Orders that are not one, each of them sent as it is.
+NONSENSE: list[Any] = [
+    "A1",
+    "{",
+    "",
+    "[]",
+    '["seat"]',
+    "null",
+    "7",
+    "{}",
+    '{"seat": 7}',
+    '{"seat": null}',
+    '{"seat": ["A1"]}',
+    b'{"seat": "A1"}',
+    b"\xff",
+]
+REASON = "the ledger is on fire"
+
+
+def errors() -> list[Exception]:
+    """Return what the outside world may raise, the expected and the unexpected."""
+    return [
+        ConnectionError(REASON),
+        TimeoutError(REASON),
+        httpx2.ReadTimeout(REASON),
+        ValueError(REASON),
+        KeyError(REASON),
+        RuntimeError(REASON),
+        ExceptionGroup("both addresses", [OSError(REASON), OSError("timed out")]),
+    ]
+
+
+class Feed:
+    """A connection to the price computer, as one client holds it."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.prices: list[int | Exception | None] = []
+        self.open = True
+        self._condition = condition
+
+    async def read(self) -> AsyncIterator[int]:
+        """Yield prices until None, which is the end."""
+        while True:
+            await self._condition.until(lambda: bool(self.prices))
+            price = self.prices.pop(0)
+            if price is None:
+                return
+            if isinstance(price, Exception):
+                raise price
+            yield price
+
+
+class World:
+    """Stands in for the outside world.
+
+    Attributes:
+        customers: the gate before each answer of `find_customer()`; it is open.
+        sold: the seats that were sold, in order.
+        failing: what `sell()` raises, by seat.
+        feeds: the feeds that were opened, in order.
+    """
+
+    def __init__(self, app: RunningApp) -> None:
+        self.app = app
+        self.customers = Gate("the list of customers")
+        self.customers.open()
+        self.sold: list[str] = []
+        self.failing: dict[str, Exception] = {}
+        self.feeds: list[Feed] = []
+        self._held: dict[str, Gate] = {}
+        self._condition = Condition()
+
+        async def find_customer(session: str) -> str | None:
+            await self.customers(session)
+            return None if session in ("", "mallory") else session.title()
+
+        async def sell(seat: str, customer: str) -> None:
+            if gate := self._held.get(seat):
+                await gate(seat, customer)
+            if seat in self.failing:
+                raise self.failing[seat]
+            self.sold.append(seat)
+
+        @asynccontextmanager
+        async def open_feed() -> AsyncIterator[AsyncIterator[int]]:
+            feed = Feed(self._condition)
+            self.feeds.append(feed)
+            try:
+                yield feed.read()
+            finally:
+                feed.open = False
+
+        app.replace("find_customer", find_customer)
+        app.replace("sell", sell)
+        app.replace("open_feed", open_feed)
+
+    def hold(self, seat: str) -> Gate:
+        """Let the sale of *seat* wait at the gate that is returned."""
+        self._held[seat] = Gate(f"the sale of {seat}")
+        return self._held[seat]
+
+    @property
+    def open_feeds(self) -> int:
+        """How many feeds are open."""
+        return sum(feed.open for feed in self.feeds)
+
+    def price(self, *prices: int | Exception | None) -> None:
+        """Send prices to every feed; an exception is raised, and None is the end."""
+        for feed in self.feeds:
+            feed.prices += prices
+        self._condition.notify_all()
+
+    async def join(self, *names: str, path: str = "/seats") -> list[Conversation]:
+        """Connect customers, one after another."""
+        joined = []
+        for name in names:
+            client = conversation(self.app, path, headers=cookie(name))
+            await when_idle(lambda: None)
+            assert client.accepted, (
+                f"{name} connected to {path} with her session, and got "
+                f"{told(client)}. Expected: the app accepts the connection."
+            )
+            joined.append(client)
+        return joined
+
+
+def cookie(name: str, origin: str | None = None) -> dict[str, str]:
+    """Return the headers of a client that has logged in as *name*."""
+    headers = {"cookie": f"session={name.lower()}"} if name else {}
+    return headers if origin is None else {**headers, "origin": origin}
+
+
+def order(client: Conversation, *seats: str) -> None:
+    """Order seats, one message for each."""
+    for seat in seats:
+        client.say({"seat": seat})
+
+
+def news(*seats: str) -> list[dict[str, str]]:
+    """Return the messages about the sales of *seats*."""
+    return [{"sold": seat} for seat in seats]
+
+
+async def hears(client: Conversation, messages: Sequence[Any]) -> bool:
+    """Wait until *client* has heard exactly these, and hears no more."""
+    await eventually(lambda: len(client.heard) >= len(messages))
+    return bool(await when_idle(lambda: client.heard == [*messages]))
+
+
+def told(client: Conversation) -> str:
+    """Return in words how the connection stands."""
+    if not client.accepted:
+        return f"the status {client.status}" if client.status else "no answer"
+    if client.code is None:
+        return "an open connection"
+    return f"the close code {client.code}"
+
+
+@contextmanager
+def log_of(app: RunningApp) -> Iterator[list[str]]:
+    """Collect what is logged in the block, and what the app raises to its server."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(  # type: ignore[method-assign]
+        logging.Formatter().format(record)
+    )
+    handler.setLevel(logging.WARNING)
+    raised = len(app.errors)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logging.getLogger().removeHandler(handler)
+        lines += [repr(error) for error in app.errors[raised:]]

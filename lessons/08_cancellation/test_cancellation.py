@@ -520,6 +520,7 @@ async def test_what_was_not_charged_is_not_recorded(
 
 
 @pytest.mark.step(4)
+@pytest.mark.timeline
 async def test_the_other_calls_end_with_the_request(
     clock: Clock, app: RunningApp
 ) -> None:

@@ -82,6 +82,7 @@ async def check_lines(
 
 
 @pytest.mark.step(1)
+@pytest.mark.timeline
 async def test_a_handler_logs_its_customer(app: RunningApp) -> None:
     """Each task has a context of its own, so requests do not share a variable."""
     await check_lines(

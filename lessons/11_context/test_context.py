@@ -72,10 +72,15 @@ async def check_lines(
             found = log.begin(f"{line} {show}")
             assert found == [name], (
                 f"{name}, and two others at the same time, sent {method} "
-                f"{path.format(show)}. {story} In front of '{line} {show}' stood "
-                f"{found or 'nothing, because it was not logged'}; {name} got "
-                f"{told(request)}. Expected: only the name '{name}'."
+                f"{path.format(show)}. {story} The line '{line} {show}' "
+                f"{begins_with(found)}. {name} got {told(request)}. "
+                f"Expected: the line begins with {name}, so that support can find it."
             )
+
+
+def begins_with(names: list[str]) -> str:
+    """Say with which *names* the same line began, each time that it was logged."""
+    return f"began with {' and '.join(names)}" if names else "was not logged"
 
 
 # ---------------------------------------------------------------- step 1

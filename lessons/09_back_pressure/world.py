@@ -223,6 +223,7 @@ class Storage:
         kept: the plans that are kept, by venue.
         written: how many bytes have been written, by venue.
         gate: each write waits here.
+        speed: bytes per turn of the loop, so that a short write can overtake.
         capacity: a write that makes a plan larger than this fails.
         open: how many plans are being written.
 
@@ -233,7 +234,7 @@ class Storage:
         self.written: Counter[str] = Counter()
         self.gate = Gate("the storage")
         self.gate.open()
-        self.capacity = SILENT * LIMIT
+        self.speed = self.capacity = SILENT * LIMIT
         self.open = 0
         app.replace("open_plan", lambda venue: _PlanFile(self, venue))
 
@@ -249,8 +250,9 @@ class _PlanFile:
 
     async def write(self, data: bytes) -> None:
         await self._storage.gate(self._venue)
-        await settle(1 + len(data) // 4096)  # a short write ends sooner
+        await settle(len(data) // self._storage.speed)
         if len(self._data) + len(data) > self._storage.capacity:
+            await settle(2)
             raise OSError("the disk is full")
         self._data += data
         self._storage.written[self._venue] += len(data)

@@ -7,8 +7,9 @@ arguments, so that one customer's response cannot pass for another's.
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from types import TracebackType
 
 import anyio
@@ -30,6 +31,9 @@ from workshop.testing.time.event_loop import owner
 PLACES, WAITING, PATIENCE, LIMIT = 3, 5, 3, 1024 * 1024
 BUFFER = 128 * 1024
 CHUNK = 32 * 1024
+# Lengths of chunks: of a slow network, and the largest that a server passes on.
+VARYING = (CHUNK, 1, 1000, 2 * CHUNK - 7)
+LARGEST = (2 * CHUNK,)
 # Longer than any time limit that an app may have added, in seconds.
 DAY = 24 * 60 * 60
 SILENT = 10 * DAY
@@ -136,6 +140,11 @@ async def a_day_passes(clock: Clock) -> None:
     await clock.advance(MOMENT)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return *number* of *noun* as the subject of a sentence in the past."""
+    return f"{number} {noun} was" if number == 1 else f"{number} {noun}s were"
+
+
 def told(request: Exchange) -> str:
     """Return the response in words, for a message."""
     if not request.started:
@@ -194,8 +203,12 @@ class SeatMap:
     def request(
         self, show: str, *script: tuple[float, int | BaseException]
     ) -> Exchange:
-        """Send a request for the seats of *show*, whose calls follow *script*."""
-        self.scripts[show] = [*script]
+        """Send a request for the seats of *show*, whose calls follow *script*.
+
+        Without a script, the calls follow what is left of the one before.
+        """
+        if script:
+            self.scripts[show] = [*script]
 
         def look() -> None:
             self.ended[show] = self._clock.now
@@ -210,6 +223,8 @@ class Storage:
         kept: the plans that are kept, by venue.
         written: how many bytes have been written, by venue.
         gate: each write waits here.
+        speed: bytes per turn of the loop, so that a short write can overtake.
+        capacity: a write that makes a plan larger than this fails.
         open: how many plans are being written.
 
     """
@@ -219,6 +234,7 @@ class Storage:
         self.written: Counter[str] = Counter()
         self.gate = Gate("the storage")
         self.gate.open()
+        self.speed = self.capacity = SILENT * LIMIT
         self.open = 0
         app.replace("open_plan", lambda venue: _PlanFile(self, venue))
 
@@ -234,6 +250,10 @@ class _PlanFile:
 
     async def write(self, data: bytes) -> None:
         await self._storage.gate(self._venue)
+        await settle(len(data) // self._storage.speed)
+        if len(self._data) + len(data) > self._storage.capacity:
+            await settle(2)
+            raise OSError("the disk is full")
         self._data += data
         self._storage.written[self._venue] += len(data)
 
@@ -292,13 +312,21 @@ class Upload:
         self.request = exchange(asgi, "PUT", f"/venues/{venue}/plan", headers=headers)
 
 
-def chunks_of(size: int, letter: bytes = b"x") -> Iterator[bytes]:
-    """Return *size* bytes in chunks whose lengths vary."""
-    lengths = [CHUNK, 1, 1000, 2 * CHUNK - 7]
-    while size > 0:
-        lengths.append(lengths.pop(0))
-        yield letter * min(lengths[-1], size)
-        size -= lengths[-1]
+def floor_plan(size: int, name: str = "x") -> bytes:
+    """Return a plan of *size* bytes, no two parts of which are equal."""
+    return b"".join(b"%s%07d" % (name[:1].encode(), n) for n in range(size // 8 + 1))[
+        :size
+    ]
+
+
+def chunks_of(plan: bytes, lengths: Sequence[int] = VARYING) -> Iterator[bytes]:
+    """Return *plan* in chunks of these *lengths*, over and over."""
+    begin = 0
+    for length in cycle(lengths):
+        if begin >= len(plan):
+            return
+        yield plan[begin : begin + length]
+        begin += length
 
 
 def endless() -> Iterator[bytes]:

@@ -6,11 +6,12 @@ The stand-ins take less time than the outside world in app.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from workshop.scenario import Stage, external_call
 from workshop.testing import Conversation, conversation
-from workshop.timeline import mark
+from workshop.timeline import NameRequests, mark
 from workshop.timeline.requests import CUSTOMER
 from workshop.timeline.words import time
 
@@ -18,9 +19,11 @@ from workshop.timeline.words import time
 def connect(stage: Stage, customer: str) -> Conversation:
     """Connect *customer*, whose lane has that name."""
 
-    async def named(scope: Any, receive: Any, send: Any) -> None:
+    app = NameRequests(stage.app.asgi)
+
+    def named(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         scope[CUSTOMER] = customer
-        await stage.app.asgi(scope, receive, send)
+        return app(scope, receive, send)
 
     session = {"cookie": f"session={customer.lower()}"}
     return conversation(named, "/seats", headers=session)
@@ -32,6 +35,7 @@ async def broadcast(stage: Stage) -> None:
     cleo, ann, bob = [connect(stage, name) for name in ("Cleo", "Ann", "Bob")]
     await stage.at(30)
     cleo.stop_reading()
+    mark("stops reading", "Cleo")
     ordered = loop.time()
     ann.say({"seat": "A1"})
     seen = 0.0
@@ -43,13 +47,14 @@ async def broadcast(stage: Stage) -> None:
             await asyncio.sleep(0)
         if bob.heard and not seen:
             seen = loop.time() - ordered
+            mark("A1 is sold", "Bob's screen shows")
     await stage.at(240)
     for client in (ann, bob, cleo):
         client.leave()
+    await stage.at(250)
     stage.headline(lambda: f"Bob sees Ann's order after {time(1000 * seen)}")
 
 
-@external_call
 async def find_customer(session: str) -> str:
     await asyncio.sleep(0.01)
     return session.title()

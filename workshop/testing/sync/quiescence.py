@@ -68,10 +68,12 @@ def is_deadlocked(loop: WatchedLoop) -> bool:
 def activity(loop: WatchedLoop) -> tuple[int, float]:
     """Return how often *loop* has turned, and the seconds its thread has computed.
 
-    The seconds are 0 where the system does not tell them, which is so on Windows.
+    The seconds are 0 where the system does not tell them, as on Windows and macOS.
     """
     loops_thread = threading.main_thread().ident
-    if not hasattr(time, "pthread_getcpuclockid") or loops_thread is None:
+    if sys.platform == "win32" or loops_thread is None:
+        return loop.turns, 0.0
+    if not hasattr(time, "pthread_getcpuclockid"):
         return loop.turns, 0.0
     return loop.turns, time.clock_gettime(time.pthread_getcpuclockid(loops_thread))
 

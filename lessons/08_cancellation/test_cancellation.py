@@ -53,14 +53,15 @@ from .world import (
 async def test_a_report_stops_when_its_client_disconnects(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A disconnect does not cancel a handler; it is a message to be received."""
+    """A disconnect cancels no handler; it is a message that the app has to receive."""
     drawings = Drawings(app)
     ann = exchange(app, "GET", "/shows/Hamlet/report")
     await drawings.are("Hamlet")
     bob = exchange(app, "GET", "/shows/Hamlet/report")
     assert await drawings.are("Hamlet", "Hamlet"), (
-        "Two desks were free, and two clients requested a report. Being drawn: "
-        f"{drawings.under_way}. Expected: both reports are drawn at the same time."
+        "Two desks were free, and two clients requested a report. Reports being "
+        f"drawn: {drawings.under_way}. "
+        "Expected: both reports are drawn at the same time."
     )
     cleo = exchange(app, "GET", "/shows/Othello/report")
     await at_rest()
@@ -79,8 +80,9 @@ async def test_a_report_stops_when_its_client_disconnects(
         "Bob's report was stopped. Expected: his report goes on."
     )
     assert await drawings.are("Hamlet", "Othello"), (
-        "Both desks were in use, and Cleo was waiting for one. Ann disconnected. Being "
-        f"drawn after that: {drawings.under_way}. Expected: Cleo's report has her desk."
+        "Both desks were in use, and Cleo was waiting for one. Ann disconnected. "
+        f"Reports being drawn after that: {drawings.under_way}. "
+        "Expected: Cleo's report gets the free desk."
     )
 
     eve = exchange(app, "GET", "/shows/Lear/report")
@@ -101,8 +103,8 @@ async def test_a_report_stops_when_its_client_disconnects(
         await clock.advance(1)
         await eventually(lambda request=request: request.complete)
         assert (request.status, request.content) == (200, {"seats": 100 + len(show)}), (
-            f"Other clients disconnected. {name} waited for a day, because his report "
-            f"took so long. {name} got {told(request)}. "
+            f"Other clients disconnected. {name}'s report took a day. He got "
+            f"{told(request)}. "
             f"Expected: 200 and the report on {show}; a report has no time limit."
         )
         assert request.headers.get("x-box-office") == "Main Street", (
@@ -124,7 +126,7 @@ async def test_a_report_stops_when_its_client_disconnects(
 async def test_a_desk_is_free_however_a_report_ends(
     app: RunningApp, serve: Serve
 ) -> None:
-    """What is acquired has to be released on every way out of a block."""
+    """Release a resource however its block is left."""
     drawings = Drawings(app)
     for error in cases(errors()):
         drawings.error = error
@@ -146,7 +148,8 @@ async def test_a_desk_is_free_however_a_report_ends(
         await ann.over()
         assert await drawings.are("Hamlet"), (
             f"Two reports were being drawn. Ann's request was cancelled by {how}, and "
-            f"Cleo's too, who waited for a desk. Being drawn: {drawings.under_way}. "
+            "so was Cleo's, which was waiting for a desk. Reports being drawn: "
+            f"{drawings.under_way}. "
             "Expected: only Bob's report."
         )
         drawings.finish()
@@ -164,7 +167,7 @@ async def test_a_desk_is_free_however_a_report_ends(
 
 @pytest.mark.step(1)
 async def test_a_desk_is_in_use_until_the_drawing_has_ended(app: RunningApp) -> None:
-    """A cancelled task has ended only when it has been awaited."""
+    """A cancelled task may still be running until it has been awaited."""
     drawings = Drawings(app)
     for how in cases([NATIVE, TWICE, SCOPE]):
         drawings.ending = Gate("the pens")
@@ -179,14 +182,15 @@ async def test_a_desk_is_in_use_until_the_drawing_has_ended(app: RunningApp) -> 
         at_once = drawings.under_way
         assert at_once == ["Hamlet", "Lear"], (
             f"Ann's request for Hamlet was cancelled by {how}. Her drawing took a "
-            f"moment to end. Being drawn in that moment, at two desks: {at_once}. "
+            "moment to end. Reports being drawn in that moment, at two desks: "
+            f"{at_once}. "
             "Expected: her desk is in use until her drawing has ended."
         )
         drawings.ending.open()
         assert await drawings.are("Lear", "Othello"), (
             f"Ann's request for Hamlet was cancelled by {how}, and her drawing ended. "
-            f"Being drawn after that: {drawings.under_way}. "
-            "Expected: Cleo's report has her desk."
+            f"Reports being drawn after that: {drawings.under_way}. "
+            "Expected: Cleo's report gets the free desk."
         )
         drawings.finish()
         for request in (ann, bob, cleo):
@@ -231,13 +235,13 @@ async def closes_a_real_connection(
         _, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(b"GET /shows/Lear/report HTTP/1.1\r\nhost: box-office\r\n\r\n")
         assert await drawings.are("Lear"), (
-            "Eve requested a report from a real server. Being drawn: "
+            "Eve requested a report from a real server. Reports being drawn: "
             f"{drawings.under_way}. Expected: her report."
         )
         writer.close()
         await writer.wait_closed()
         assert await drawings.are(), (
-            "Eve closed her connection to a real server, and her report was still "
+            "Eve closed her connection to a real server, but her report was still "
             "being drawn. Expected: her report stops when she disconnects."
         )
 
@@ -249,16 +253,16 @@ async def closes_a_real_connection(
 async def test_a_price_takes_at_most_three_seconds(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A cancellation is only a request, and code inside may swallow it."""
+    """A cancellation is only a request: code that receives it may swallow it."""
     for library in cases(Dome.LIBRARIES):
         dome = Dome(app)
         dome.library = library
         story = {
             "quotes": "The Dome was silent.",
-            "retries": "The Dome was silent. Its library took cancellations for "
-            "failures and tried again, three times in all.",
-            "wraps": "The Dome was silent. Its library took cancellations for failures "
-            "and tried again, and gave up after the third one.",
+            "retries": "The Dome was silent. Its library mistook cancellations for "
+            "failures and made three attempts in all.",
+            "wraps": "The Dome was silent. Its library mistook cancellations for "
+            "failures, tried again, and gave up after the third attempt.",
         }[library]
         ann = send(app, "GET", "/shows/Hamlet/price", look=lambda d=dome: +d.in_flight)
         await dome.is_asked("Hamlet")
@@ -268,12 +272,12 @@ async def test_a_price_takes_at_most_three_seconds(
         await clock.advance(1.4)
         assert (ann.request.complete, dome.in_flight["Hamlet"]) == (False, 1), (
             f"{story} After 2.9 seconds Ann had {told(ann.request)}, and "
-            f"{dome.in_flight['Hamlet']} calls were under way for her. "
-            "Expected: the Dome has three seconds to answer."
+            f"{dome.in_flight['Hamlet']} calls for her were in flight. "
+            "Expected: no response yet, because the Dome has three seconds to answer."
         )
         await clock.advance(0.6)
         assert await eventually(lambda r=ann.request: r.complete), (
-            f"{story} Three seconds and a half had passed, and Ann had no response. "
+            f"{story} After 3.5 seconds, Ann still had no response. "
             "Expected: a response three seconds after her request."
         )
         assert ann.request.status == 504, (
@@ -285,15 +289,15 @@ async def test_a_price_takes_at_most_three_seconds(
         )
         over = await ann.over(clock)
         assert (over, (ann.saw or dome.in_flight)["Hamlet"]) == (True, 0), (
-            f"{story} Ann got a 504, and the Dome was still being asked for her. "
+            f"{story} Ann got a 504, but a call for her was still in flight. "
             "Expected: that call has ended when her request is over."
         )
         await clock.advance(0.9)
         dome.at("Macbeth").open()
         await eventually(lambda r=bob: r.complete)
         assert (bob.status, bob.content) == (200, {"euros": 27}), (
-            "Bob came 1.5 seconds after Ann. The Dome answered him after 2.9 seconds. "
-            f"He got {told(bob)}. Expected: 200 and his price."
+            "Bob's request came 1.5 seconds after Ann's. The Dome answered him after "
+            f"2.9 seconds. He got {told(bob)}. Expected: 200 and his price."
         )
 
 
@@ -328,9 +332,9 @@ async def test_a_failed_call_is_made_again(clock: Clock, app: RunningApp) -> Non
     asked = dome.asked["Macbeth"]
     await clock.advance(10)
     assert (early, bob.status, dome.asked["Macbeth"]) == (False, 504, asked), (
-        f"The Dome refused every connection. Bob got {told(bob)}; it was asked for him "
-        f"{asked} times within 3.5 seconds and {dome.asked['Macbeth']} times after 13. "
-        "Expected: 504 after three seconds, and then it is not asked any more."
+        f"The Dome refused every connection. Bob got {told(bob)}. The Dome was called "
+        f"for him {asked} times within 3.5 seconds, and {dome.asked['Macbeth']} times "
+        "within 13.5. Expected: 504 after three seconds, and no call after that."
     )
 
 
@@ -338,7 +342,7 @@ async def test_a_failed_call_is_made_again(clock: Clock, app: RunningApp) -> Non
 async def test_a_ticker_ends_when_its_client_disconnects(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A scope of anyio cancels again and again; code that swallows that spins."""
+    """An anyio scope keeps cancelling: code that swallows every cancellation spins."""
     for library in cases(Dome.LIBRARIES):
         dome = Dome(app)
         dome.library = library
@@ -367,9 +371,9 @@ async def test_a_ticker_ends_when_its_client_disconnects(
         ended = await eventually(lambda r=ann: r.done)
         assert (ended, dome.in_flight["Hamlet"]) == (True, 0), (
             "Ann closed her ticker while the Dome was being asked. Her request "
-            f"{'ended' if ended else 'did not end'}, and calls for her that had not "
-            f"ended: {dome.in_flight['Hamlet']}. "
-            "Expected: the request ends, and the Dome is not asked any more."
+            f"{'ended' if ended else 'did not end'}, and "
+            f"{dome.in_flight['Hamlet']} calls for her were still in flight. "
+            "Expected: the request ends, and no call is in flight."
         )
         assert not bob.done, (
             "Ann closed her ticker, and Bob's ticker ended. Expected: it goes on."
@@ -381,13 +385,14 @@ async def test_a_ticker_ends_when_its_client_disconnects(
 
 @pytest.mark.step(2)
 async def test_a_cancelled_price_ends(clock: Clock, app: RunningApp) -> None:
-    """A server cancels once; a library that swallows that goes on."""
+    """A server cancels once, so a library that swallows the cancellation goes on."""
     stories = {
         "quotes": "",
-        "retries": "The library took that for a failure and tried again. ",
-        "wraps": "The library took that for a failure and tried again. ",
-        "answers": "The library took that for a failure, and its next try was "
-        "answered. ",
+        "retries": "The library mistook the cancellation for a failure and tried "
+        "again. ",
+        "wraps": "The library mistook the cancellation for a failure and tried again. ",
+        "answers": "The library mistook the cancellation for a failure, and its next "
+        "attempt got an answer. ",
     }
     for how, library in cases(
         [
@@ -411,8 +416,8 @@ async def test_a_cancelled_price_ends(clock: Clock, app: RunningApp) -> None:
         asked = (ann.saw or dome.in_flight)["Hamlet"]
         assert (ended, ann.was_cancelled, asked) == (True, True, 0), (
             f"Ann's request was cancelled by {how} while the Dome was being asked. "
-            f"{stories[library]}Half a second later: {ann.outcome}, and calls of the "
-            f"Dome that had not ended: {asked}. "
+            f"{stories[library]}Half a second later: {ann.outcome}, and {asked} calls "
+            "to the Dome were still in flight. "
             "Expected: the call has ended, and the request ends as cancelled."
         )
 
@@ -462,7 +467,7 @@ async def test_a_charge_is_recorded_before_its_request_is_over(
                 "Expected: after the charge is recorded, the request ends as cancelled."
             )
             assert (bob.status, bob.content) == (201, {"sold": "Bob"}), (
-                "Bob ordered twice while Ann's charge was under way. He got "
+                "Bob ordered twice while Ann's charge was in flight. He got "
                 f"{told(bob)}. Expected: 201, without waiting for her."
             )
 
@@ -503,18 +508,22 @@ async def test_what_was_not_charged_is_not_recorded(
                 await ann.cancel(how)
             bank.open("Ann")
             await ann.over(clock)
-            result = f"raised {error!r}" if error else "declined"
+            result = "the bank declined the charge"
+            if error:
+                result = f"`charge()` raised {error!r}"
             assert (ann.request.done, bank.ledger) == (True, []), (
-                f"The bank {result}. Ann got {told(ann.request)}, and in the ledger: "
-                f"{bank.ledger}. Expected: nothing is recorded, and the request ends."
+                f"Ann ordered, and {result}. She got {told(ann.request)}, and in the "
+                f"ledger: {bank.ledger}. "
+                "Expected: nothing is recorded, and the request ends."
             )
             assert ann.was_cancelled or how != NATIVE, (
-                f"Ann's request was cancelled by {how}. Then the bank {result}. "
+                f"Ann's request was cancelled by {how}. Then {result}. "
                 f"{ann.outcome}. Expected: the request ends as cancelled."
             )
             wanted = 500 if error else 402
             assert how or (ann.request.status or 500) == wanted, (
-                f"The bank {result}. Ann got {told(ann.request)}. Expected: {wanted}."
+                f"Ann ordered, and {result}. She got {told(ann.request)}. "
+                f"Expected: {wanted}."
             )
 
 
@@ -533,7 +542,8 @@ async def test_the_other_calls_end_with_the_request(
     for venue in cases(["Bijou", "Corso", "Apollo"]):
         ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
         assert await venues.are_asked(), (
-            f"Ann requested a seat. Being asked: {', '.join(venues.in_flight())}. "
+            "Ann requested a seat. Venues being asked: "
+            f"{', '.join(venues.in_flight())}. "
             "Expected: all venues are asked at the same time."
         )
         venues.of(venue).open()
@@ -545,15 +555,17 @@ async def test_the_other_calls_end_with_the_request(
         )
         assert ann.saw == [], (
             f"{venue} answered first, and Ann got {told(ann.request)}. When her "
-            f"request was over, still being asked for her: {', '.join(ann.saw)}. "
+            "request was over, these venues were still being asked for her: "
+            f"{', '.join(ann.saw)}. "
             "Expected: the other calls have ended before the request is over."
         )
     await clock.advance(10)
     clock.jump(DAY)
     await at_rest()
     assert venues.in_flight("Macbeth") == ["Apollo", "Bijou", "Corso"], (
-        "Ann's other calls were stopped. Being asked for Bob after that: "
-        f"{venues.in_flight('Macbeth')}. Expected: all venues, as long as it takes."
+        "Ann's other calls were stopped. Venues still being asked for Bob: "
+        f"{venues.in_flight('Macbeth')}. "
+        "Expected: all three, however long they take."
     )
     venues.of("Corso", "Macbeth").open()
     await eventually(lambda: bob.complete)
@@ -566,14 +578,14 @@ async def test_the_other_calls_end_with_the_request(
 async def test_calls_end_with_a_request_that_is_cancelled(
     clock: Clock, app: RunningApp
 ) -> None:
-    """Cancelling a task is a request; it has ended when it has been awaited."""
+    """`cancel()` only asks a task to end. Await the task to be sure that it has."""
     for how in cases([NATIVE, SCOPE]):
         venues = Venues(app)
         ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
         await venues.are_asked()
         bob = exchange(app, "GET", "/shows/Macbeth/seat")
         assert await venues.are_asked("Macbeth"), (
-            f"Being asked for Bob: {', '.join(venues.in_flight('Macbeth'))}. "
+            f"Venues being asked for Bob: {', '.join(venues.in_flight('Macbeth'))}. "
             "Expected: all venues are asked at the same time."
         )
         await ann.cancel(how)
@@ -583,8 +595,8 @@ async def test_calls_end_with_a_request_that_is_cancelled(
             "Expected: the request ends as cancelled."
         )
         assert ann.saw == [], (
-            f"Ann's request was cancelled by {how}. When it was over, still being "
-            f"asked for her: {', '.join(ann.saw)}. "
+            f"Ann's request was cancelled by {how}. When it was over, these "
+            f"venues were still being asked for her: {', '.join(ann.saw)}. "
             "Expected: her calls have ended before the request is over."
         )
         venues.of("Apollo", "Macbeth").open()
@@ -599,12 +611,13 @@ async def test_calls_end_with_a_request_that_is_cancelled(
 async def test_a_venue_that_fails_is_not_the_first(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A helper task reports its failure as a value, so that the others can go on."""
+    """Return a failure as a value from a helper task, so that the other tasks go on."""
     venues = Venues(app)
     for error in cases(errors()):
         ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
         assert await venues.are_asked(), (
-            f"Ann requested a seat. Being asked: {', '.join(venues.in_flight())}. "
+            "Ann requested a seat. Venues being asked: "
+            f"{', '.join(venues.in_flight())}. "
             "Expected: all venues are asked at the same time."
         )
         venues.of("Apollo").fail(error)
@@ -617,12 +630,12 @@ async def test_a_venue_that_fails_is_not_the_first(
             [],
         ), (
             f"Apollo raised {error!r}, and ten seconds later Corso answered. Ann got "
-            f"{told(ann.request)}. Still being asked: {ann.saw}. "
-            "Expected: the seat in Corso, and the call of Bijou has ended."
+            f"{told(ann.request)}. These venues were still being asked for her: "
+            f"{ann.saw}. Expected: the seat in Corso, and the call to Bijou has ended."
         )
     bob = exchange(app, "GET", "/shows/Macbeth/seat")
     assert await venues.are_asked("Macbeth"), (
-        f"Being asked for Bob: {', '.join(venues.in_flight('Macbeth'))}. "
+        f"Venues being asked for Bob: {', '.join(venues.in_flight('Macbeth'))}. "
         "Expected: all venues are asked at the same time."
     )
     for venue in ("Corso", "Apollo", "Bijou"):
@@ -635,7 +648,7 @@ async def test_a_venue_that_fails_is_not_the_first(
 
 @pytest.mark.step(4)
 async def test_no_task_outlives_its_request(clock: Clock, app: RunningApp) -> None:
-    """What a handler starts, it has to end, on every way out."""
+    """A handler must end every task that it starts, however the handler itself ends."""
     drawings, dome, venues = Drawings(app), Dome(app), Venues(app)
     venues.ending.open()
 
@@ -658,7 +671,7 @@ async def test_no_task_outlives_its_request(clock: Clock, app: RunningApp) -> No
             answer() if how == "an answer" else await ann.cancel(how)
             await ann.over(clock)
             assert (ann.request.done, ann.left) == (True, []), (
-                f"A request of the {route} was ended by {how}. Tasks that were still "
-                f"running when it was over: {'; '.join(ann.left)}. "
+                f"A request for the {route} was ended by {how}. When it was over, "
+                f"these tasks were still running: {'; '.join(ann.left)}. "
                 "Expected: the tasks of a request have ended when it is over."
             )

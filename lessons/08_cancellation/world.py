@@ -39,7 +39,7 @@ MINUTE, DAY = 60, 24 * 60 * 60
 NATIVE = "task.cancel()"
 TWICE = "task.cancel(), twice"
 SCOPE = "an anyio cancel scope"
-DISCONNECT = "its client, which disconnected"
+DISCONNECT = "a disconnect of its client"
 
 
 def errors() -> list[Exception]:
@@ -102,7 +102,7 @@ class Sent:
     def outcome(self) -> str:
         """How the request ended, in words, for a message."""
         if not self.request.done:
-            return "It went on"
+            return "It had not ended"
         if self.was_cancelled:
             return "It ended as cancelled"
         return f"It ended with {told(self.request)}, not as cancelled"

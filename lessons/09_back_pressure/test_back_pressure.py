@@ -1,7 +1,7 @@
 """The tests of lesson 09, in the order of its steps.
 
-Steps 1 to 3 (prices): each customer asks for a show of her own, so the tests release
-one call at a time. A crowd waits for the Dome while others ask other venues.
+Steps 1 to 3 (prices): each customer requests the price of a different show, so the
+tests release one call at a time. Many wait for the Dome while others ask other venues.
 Step 4 (seats and payments): the clock stands still until the test moves it, and the
 stand-in of `random_pause()` gives each pause a length of its own.
 Step 5 (floor plans): a client sends the next chunk when the server asks for it.
@@ -85,7 +85,7 @@ async def expect_three_calls(venues: Venues, before: str) -> None:
 def expect_prices(
     venue: str, requests: list[Exchange], shows: list[str], before: str
 ) -> None:
-    """Check that each customer got the price of her own show."""
+    """Check that each customer got the price of their own show."""
     for request, show in zip(requests, shows, strict=False):
         euros = {"euros": price_of(venue, show)}
         assert (request.status, request.content) == (200, euros), (
@@ -109,8 +109,8 @@ async def test_a_slow_venue_occupies_only_its_own_places(
     for venue in ("Apollo", "Bijou", "Eden", "Corso"):
         (customer,) = venues.request(venue, "Hamlet")
         assert await venues.are_working(venue, 1), (
-            "Three customers were waiting for the Dome, which does not answer. Another "
-            f"customer requested a price from {venue}. {venue} was not asked. "
+            "Three customers were waiting for the Dome, which did not answer. Another "
+            f"customer requested a price from {venue}. {venue} was not called. "
             "Expected: a slow venue delays only its own customers."
         )
         venues.answer(venue, "Hamlet")
@@ -133,7 +133,7 @@ async def test_a_slow_venue_occupies_only_its_own_places(
         calls = await when_idle(lambda venue=venue: len(venues.in_flight(venue)))
         assert calls == PLACES, (
             f"{venue} answered one of three calls while three more requests waited. A "
-            f"place was free, but then {counted(calls, 'call')} in flight. "
+            f"place became free, but then {counted(calls, 'call')} in flight. "
             f"Expected: {PLACES}, because a waiting request gets a free place at once."
         )
         for show in SHOWS[:6]:
@@ -155,8 +155,9 @@ async def test_a_slow_venue_occupies_only_its_own_places(
     calls = await when_idle(lambda: len(venues.in_flight("Corso")))
     assert calls == PLACES, (
         "Three calls to Corso were in flight, and no request waited. One call ended, "
-        f"and four customers came. Then {counted(calls, 'call')} in flight. "
-        f"Expected: {PLACES}, also when no request has waited for a while."
+        f"and four more requests came. Then {counted(calls, 'call')} in flight. "
+        f"Expected: {PLACES}, even if no request was waiting when the place became "
+        "free."
     )
     crowd += venues.request("Corso", SHOWS[0])
     venues.answer("Corso")
@@ -166,7 +167,7 @@ async def test_a_slow_venue_occupies_only_its_own_places(
     calls = venues.asked.count(("Corso", SHOWS[0]))
     assert calls == 4, (
         f"Four customers requested the price of {SHOWS[0]} from Corso, two of them at "
-        f"the same time. Corso was asked {calls} times. "
+        f"the same time. Corso was called {calls} times. "
         "Expected: one call for each request, because prices change."
     )
 
@@ -195,8 +196,8 @@ async def test_a_place_is_released_when_a_call_fails(
         asked = await venues.are_working("Dome", 1)
         assert asked, (
             f"Three calls to the Dome raised {error!r}. Then another customer "
-            "requested a price from the Dome, and it was not asked. "
-            "Expected: a call that has failed does not keep its place."
+            "requested a price from the Dome, but the Dome was not called. "
+            "Expected: a failed call releases its place."
         )
         venues.answer("Dome", "Hamlet")
         await are_over([later])
@@ -210,7 +211,7 @@ async def test_a_place_is_released_when_a_call_fails(
     assert calls == PLACES, (
         "Three calls to the Dome were in flight and three requests were waiting. One "
         f"call failed. Then {counted(calls, 'call')} in flight. "
-        "Expected: one request takes the place of the one that failed."
+        "Expected: one waiting request gets the place of the failed call."
     )
     venues.answer("Dome")
     await are_over(crowd)
@@ -228,7 +229,9 @@ async def test_a_place_is_released_when_a_request_is_cancelled(
         request.cancel()
     await are_over(requests)
     await expect_three_calls(
-        venues, "Three requests at the Dome and two that waited were cancelled."
+        venues,
+        "Five requests were cancelled: three with calls to the Dome in flight and two "
+        "that were waiting.",
     )
 
     scopes: list[anyio.CancelScope] = []
@@ -352,13 +355,13 @@ async def test_clients_that_have_left_are_not_served(
         asked = [show for _, show in venues.asked]
         assert not (wrong := set(gone) & set(asked)), (
             f"Five requests were waiting for the Dome. {len(gone)} of their clients "
-            f"disconnected. Then the Dome was asked for {sorted(wrong)} all the same. "
-            "Expected: no venue is asked on behalf of a client that has left."
+            f"disconnected. Then the Dome was still called for {sorted(wrong)}. "
+            "Expected: no call for a client that has disconnected."
         )
         stayed = [show for show in shows if show not in gone]
-        before = f"{len(gone)} waiting clients had left."
+        before = f"{len(gone)} waiting clients had disconnected."
         expect_prices("Dome", [crowd[show] for show in stayed], stayed, before)
-    await expect_three_calls(venues, "Clients that waited had left.")
+    await expect_three_calls(venues, "Waiting clients had disconnected.")
 
 
 # ---------------------------------------------------------------- step 4
@@ -366,7 +369,7 @@ async def test_clients_that_have_left_are_not_served(
 
 @pytest.mark.step(4)
 async def test_a_payment_is_never_repeated(clock: Clock, app: RunningApp) -> None:
-    """After a lost connection, nobody knows whether the call has had its effect."""
+    """After a lost connection, the caller cannot know whether the call took effect."""
     SeatMap(app, clock, pauses=[])
     charged: list[tuple[int, int]] = []
     outcomes = dict(enumerate(errors(app)[:-1], 1))
@@ -386,11 +389,12 @@ async def test_a_payment_is_never_repeated(clock: Clock, app: RunningApp) -> Non
     for order, payment in zip(orders, payments, strict=True):
         number, euros = order["number"], order["euros"]
         error = outcomes.get(number)
+        result = f"raised {error!r}" if error else "succeeded"
         calls = charged.count((number, euros))
         assert calls == 1, (
-            f"Ann's payment of {euros} euros took a minute and then raised {error!r}. "
-            f"The bank was called {calls} times, so it may have charged her as often. "
-            "Expected: one call, because a charge is not safe to repeat."
+            f"Ann's payment of {euros} euros took a minute and then {result}. "
+            f"The bank was called {calls} times, so she may have been charged as "
+            "often. Expected: one call, because a charge is not safe to repeat."
         )
         right = (
             (payment.status or 0) >= 500
@@ -398,15 +402,15 @@ async def test_a_payment_is_never_repeated(clock: Clock, app: RunningApp) -> Non
             else (payment.status, payment.content) == (200, {"receipt": number * euros})
         )
         assert right, (
-            f"A payment {f'raised {error!r}' if error else 'succeeded'} after a "
-            f"minute. The customer got {told(payment)}. Expected: "
+            f"A payment {result} after a minute. The customer got {told(payment)}. "
+            "Expected: "
             f"{'500 or above' if error else f'200 and receipt {number * euros}'}."
         )
 
 
 @pytest.mark.step(4)
 async def test_each_request_is_charged_once(clock: Clock, app: RunningApp) -> None:
-    """Requests that look alike may be two orders: only the client knows."""
+    """Two identical requests may be two orders: only the client knows."""
     SeatMap(app, clock, pauses=[])
     charged: list[int] = []
 
@@ -447,7 +451,7 @@ async def test_each_request_is_charged_once(clock: Clock, app: RunningApp) -> No
 async def test_calls_are_repeated_after_random_pauses(
     clock: Clock, app: RunningApp
 ) -> None:
-    """Equal pauses send all customers back at the same moment."""
+    """With equal pauses, the retries of all customers come at the same moment."""
     lost = app.module.Unavailable("connection lost")
     pauses = [0.0625, 0.25, 1.5, 1.0]
     seat_map = SeatMap(app, clock, [*pauses])
@@ -460,19 +464,19 @@ async def test_calls_are_repeated_after_random_pauses(
     counts = {show: len(calls) for show, calls in times.items()}
     assert counts == {"Hamlet": 3, "Macbeth": 3}, (
         "The seat map was unavailable for each call but Ann's third. "
-        f"It was called at these seconds: {times}. "
+        f"It was called after these numbers of seconds: {times}. "
         "Expected: at most three calls for each customer."
     )
     first = [calls[0] for calls in times.values()]
     assert first == [0, 0], (
         f"Two customers requested free seats at second 0. Their first calls began at "
-        f"{first}. Expected: no customer waits for the retries of another one."
+        f"{first}. Expected: no customer has to wait for another customer's retries."
     )
     gaps = sorted(b - a for t in times.values() for a, b in pairwise(t))
     assert gaps == sorted(pauses), (
-        f"random_pause() returned {pauses}. The seat map was called at these "
-        f"seconds: {times}. Expected: each new call comes one such pause after the "
-        "call before it has failed."
+        f"random_pause() returned {pauses}. The seat map was called after these "
+        f"numbers of seconds: {times}. Expected: each new call begins one such pause "
+        "after the previous call failed."
     )
     assert (ann.status, ann.content) == (200, {"free": 7}), (
         f"Ann's third call returned 7. She got {told(ann)}. "
@@ -490,22 +494,22 @@ async def test_calls_are_repeated_after_random_pauses(
 async def test_retries_end_with_the_three_seconds(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A retry that starts after the customer has left only adds load."""
+    """A retry after the customer's deadline only adds load."""
     lost = app.module.Unavailable("connection lost")
     seat_map = SeatMap(app, clock, [])
     situations = {
         "one call took 2.75 s": ([(2.75, 5)], [], 200),
-        "a call was lost after 0.5 s, and the next took 2 s": (
+        "a call lost its connection after 0.5 s, and the next took 2 s": (
             [(0.5, lost), (2, 5)], [0.25], 200,
         ),
-        "the first call got no answer": ([(SILENT, 5)], [], 503),
-        "a call was lost after 1 s, and the next got no answer": (
+        "the first call got no response": ([(SILENT, 5)], [], 503),
+        "a call lost its connection after 1 s, and the next got no response": (
             [(1, lost), (SILENT, 5)], [0.5], 503,
         ),
-        "a call was lost after 2.5 s, and the pause was 1 s": (
+        "a call lost its connection after 2.5 s, and the pause was 1 s": (
             [(2.5, lost), (0, 5)], [1.0], 503,
         ),
-        "two calls were lost after 1.25 s each, and the third took 1 s": (
+        "two calls lost their connections after 1.25 s each, and the third took 1 s": (
             [(1.25, lost), (1.25, lost), (1, 5)], [0.25, 0.125], 503,
         ),
     }  # fmt: skip
@@ -533,7 +537,7 @@ async def test_retries_end_with_the_three_seconds(
             f"Ann requested free seats, and {what}. Later, "
             f"{counted(seat_map.running, 'call')} in flight; the calls began "
             f"{[t - start for t in calls]} seconds after her request. "
-            "Expected: no call goes on without her."
+            "Expected: no call is in flight after her response."
         )
 
 
@@ -564,10 +568,11 @@ async def test_each_customer_has_three_seconds(clock: Clock, app: RunningApp) ->
             await clock.advance(0.25)
         await are_over([ann, bob])
         assert (bob.status, bob.content) == (200, {"free": 5}), (
-            "Ann requested free seats, and Bob requested the same two seconds later. "
-            f"The seat map needed 4 seconds for the first call and half a second for "
-            f"the next. Ann's request {what}. Bob got {told(bob)}. Expected: 200 and "
-            "5 free seats, because Bob has three seconds of his own."
+            "Ann requested free seats, and Bob requested the free seats of the same "
+            "show two seconds later. The seat map needed 4 seconds for the first call "
+            f"and half a second for the next. Ann's request {what}. Bob got "
+            f"{told(bob)}. Expected: 200 and 5 free seats, "
+            "because Bob has three seconds of his own."
         )
 
 
@@ -575,7 +580,7 @@ async def test_each_customer_has_three_seconds(clock: Clock, app: RunningApp) ->
 async def test_only_lost_connections_are_repeated(
     clock: Clock, app: RunningApp
 ) -> None:
-    """The same call fails the same way, unless the cause was temporary."""
+    """Repeating a call helps only if the cause of the failure was temporary."""
     seat_map = SeatMap(app, clock, [])
     unexpected = errors(app)[1:-1]
     for number, error in cases([*enumerate(unexpected)]):
@@ -590,7 +595,7 @@ async def test_only_lost_connections_are_repeated(
         assert len(seat_map.calls[show]) == 1, (
             f"The seat map raised {error!r}, and was called "
             f"{len(seat_map.calls[show])} times. "
-            "Expected: one call, because only Unavailable is worth another."
+            "Expected: one call, because only `Unavailable` is worth a retry."
         )
     lost = app.module.Unavailable("connection lost")
     seat_map.pauses[:] = [0.5]
@@ -611,7 +616,7 @@ async def test_only_lost_connections_are_repeated(
 async def test_a_plan_passes_through_a_small_buffer(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A body that is read at once is in memory at once, however large it is."""
+    """A body that is read in one piece is in memory in one piece, whatever its size."""
     storage = Storage(app)
     storage.gate = Gate("the storage")
     dome, eden = floor_plan(LIMIT, "d"), floor_plan(LIMIT // 2, "e")
@@ -630,7 +635,7 @@ async def test_a_plan_passes_through_a_small_buffer(
     )
     assert min(held.values()) > 0, (
         f"Three floor plans were uploaded at once, and {held} bytes had been received. "
-        "Expected: one upload does not wait for the end of another one."
+        "Expected: no upload waits until another one has ended."
     )
     storage.speed = 4096
     storage.gate.open()
@@ -665,7 +670,7 @@ async def test_a_plan_passes_through_a_small_buffer(
 async def test_a_plan_that_is_too_large_is_refused_early(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A chunked request has no Content-Length, and need not ever end."""
+    """A chunked request has no Content-Length, and it may never end."""
     storage = Storage(app)
     storage.kept["Dome"] = b"yesterday's plan"
     for name, chunks, length in cases([
@@ -684,7 +689,7 @@ async def test_a_plan_that_is_too_large_is_refused_early(
         assert (status, responded) == (413, True), (
             f"The Dome sent {name}. After {taken} bytes it got "
             f"{told(upload.request)}. Expected: 413, at the latest when "
-            f"{BUFFER} bytes more than {LIMIT} have come."
+            f"{BUFFER} bytes more than {LIMIT} have been received."
         )
         assert taken <= LIMIT + BUFFER, (
             f"The Dome sent {name} and got a 413 after {taken} bytes. "
@@ -698,8 +703,8 @@ def expect_yesterdays_plan(storage: Storage, before: str) -> None:
     """Check that a broken upload leaves nothing behind."""
     kept = storage.kept.get("Dome", b"")
     assert kept == b"yesterday's plan", (
-        f"{before} The storage has now kept {len(kept)} bytes of it. "
-        "Expected: an incomplete plan does not replace the one from yesterday."
+        f"{before} The storage then had {len(kept)} bytes for the Dome. "
+        "Expected: yesterday's plan is unchanged."
     )
     assert storage.open == 0, (
         f"{before} Later, {counted(storage.open, 'plan')} still open. Expected: none."
@@ -708,7 +713,7 @@ def expect_yesterdays_plan(storage: Storage, before: str) -> None:
 
 @pytest.mark.step(5)
 async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> None:
-    """A client may disconnect in the middle, and a write may fail."""
+    """A client may disconnect during an upload, and a write may fail."""
     storage = Storage(app)
     storage.kept["Dome"] = b"yesterday's plan"
     half, whole = floor_plan(LIMIT // 2), floor_plan(LIMIT, "n")

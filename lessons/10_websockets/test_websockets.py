@@ -1,8 +1,8 @@
 """The tests of lesson 10, in the order of its steps.
 
-Each client is a conversation: it says what the test lets it say, and the server treats
-it as uvicorn does. While the app has not received a message of a client, the server
-reads nothing else of that client; while a client does not read, `send` waits.
+Each client is a conversation: it sends what the test tells it to send, and the server
+treats it as uvicorn does. While the app has not received a message of a client, the
+server reads nothing else of that client; while a client does not read, `send` waits.
 
 The stand-ins are in world.py. No test measures time.
 """
@@ -49,16 +49,18 @@ DEPARTURES: list[tuple[list[str | bytes], int | None]] = [
 ]
 
 
-async def expect_to_hear(client: Conversation, seats: list[str], before: str) -> None:
-    """Check that a client hears of these seats, each once and in order."""
+async def expect_to_hear(
+    name: str, client: Conversation, seats: list[str], before: str
+) -> None:
+    """Check that a client receives the news about these seats, once and in order."""
     assert await hears(client, news(*seats)), (
-        f"{before} That client has received {client.heard} and has {told(client)}. "
-        f"Expected: {news(*seats)}, each once."
+        f"{before} {name} has received {client.heard} and has {told(client)}. "
+        f"Expected: each of {news(*seats)}, once."
     )
 
 
 async def are_over(clients: list[Conversation]) -> bool:
-    """Wait until the endpoints of all these have ended, or never will."""
+    """Wait until all these endpoints have ended, or until nothing can change."""
     return await eventually(lambda: all(client.done for client in clients))
 
 
@@ -68,7 +70,7 @@ async def are_over(clients: list[Conversation]) -> bool:
 @pytest.mark.step(1)
 @pytest.mark.timeline
 async def test_a_dead_client_costs_only_itself(clock: Clock, app: RunningApp) -> None:
-    """`send` raises an exception in the task that sends, which is not the client's."""
+    """`send` raises in the task that sends, not in the endpoint of the lost client."""
     world = World(app)
     for code in cases([None, 1001]):
         bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
@@ -78,24 +80,29 @@ async def test_a_dead_client_costs_only_itself(clock: Clock, app: RunningApp) ->
         bob.leave(code)
         before = "Bob's connection broke while he was buying B1."
         order(ann, "A1")
-        await expect_to_hear(ann, ["A1"], f"{before} Ann bought A1.")
-        await expect_to_hear(cleo, ["A1"], f"{before} Ann bought A1. Look at Cleo:")
+        await expect_to_hear("Ann", ann, ["A1"], f"{before} Ann bought A1.")
+        await expect_to_hear("Cleo", cleo, ["A1"], f"{before} Ann bought A1.")
         order(ann, "A2", "A3")
-        for client in (cleo, ann):
+        for name, client in (("Cleo", cleo), ("Ann", ann)):
             await expect_to_hear(
-                client, ["A1", "A2", "A3"], f"{before} Ann bought A1, A2 and A3."
+                name, client, ["A1", "A2", "A3"], f"{before} Ann bought A1, A2 and A3."
             )
         sale.open()
         assert await are_over([bob]), (
-            f"{before} The sale ended, and his endpoint did not. Expected: it ends."
+            f"{before} The sale ended, but his endpoint did not. Expected: it ends."
         )
         sold = ["A1", "A2", "A3", *(["B1"] if "B1" in world.sold else [])]
-        for client in (cleo, ann):
+        for name, client in (("Cleo", cleo), ("Ann", ann)):
             await expect_to_hear(
-                client, sold, f"{before} After Ann's A1, A2 and A3 his B1 was sold."
+                name,
+                client,
+                sold,
+                f"{before} After Ann's A1, A2 and A3 his B1 was sold.",
             )
         order(ann, "A4")
-        await expect_to_hear(cleo, [*sold, "A4"], f"{before} Later Ann bought A4.")
+        await expect_to_hear(
+            "Cleo", cleo, [*sold, "A4"], f"{before} Later Ann bought A4."
+        )
         assert (ann.done, cleo.done) == (False, False), (
             f"{before} Ann has {told(ann)}, and Cleo has {told(cleo)}. "
             "Expected: both are still connected."
@@ -110,7 +117,7 @@ async def test_a_dead_client_costs_only_itself(clock: Clock, app: RunningApp) ->
 async def test_clients_join_and_leave_during_a_broadcast(
     clock: Clock, app: RunningApp
 ) -> None:
-    """While a loop awaits, other tasks change the list that it goes through."""
+    """While a loop awaits, other tasks change the list that it iterates over."""
     world = World(app)
     for leaving in cases([["Zoe"], ["Dora"], ["Zoe", "Dora"], []]):
         names = ["Zoe", "Bob", "Cleo", "Dora", "Ann"]
@@ -129,11 +136,11 @@ async def test_clients_join_and_leave_during_a_broadcast(
         )
         stay = [name for name in names if name not in leaving]
         for name in stay:
-            await expect_to_hear(clients[name], ["A1"], f"{before} Look at {name}:")
+            await expect_to_hear(name, clients[name], ["A1"], before)
         order(clients["Ann"], "A2")
         for name in stay:
             await expect_to_hear(
-                clients[name], ["A1", "A2"], f"{before} Ann bought A2. Look at {name}:"
+                name, clients[name], ["A1", "A2"], f"{before} Ann bought A2."
             )
         await when_idle(lambda: None)
         assert eve.heard in (news("A2"), news("A1", "A2")), (
@@ -163,9 +170,10 @@ async def test_a_client_that_does_not_read_delays_nobody(
             for name in names:
                 if name != slow:
                     await expect_to_hear(
+                        name,
                         clients[name],
                         seats[:number],
-                        f"{slow} did not read. Ann bought {seat}. Look at {name}:",
+                        f"{slow} did not read. Ann bought {seat}.",
                     )
         assert not clients[slow].done, (
             f"{slow} did not read, and {WAITING} messages were waiting. She has "
@@ -173,12 +181,18 @@ async def test_a_client_that_does_not_read_delays_nobody(
         )
         clients[slow].read()
         await expect_to_hear(
-            clients[slow], seats, f"{WAITING} messages waited for {slow}. She read."
+            slow,
+            clients[slow],
+            seats,
+            f"{WAITING} messages were waiting for {slow}, and then {slow} read again.",
         )
         order(clients["Bob"], *seats)
         for name in names:
             await expect_to_hear(
-                clients[name], seats * 2, f"Then Bob bought ten seats. {name} was idle."
+                name,
+                clients[name],
+                seats * 2,
+                "Ann bought ten seats, and then Bob bought ten.",
             )
         for client in clients.values():
             client.leave()
@@ -189,7 +203,7 @@ async def test_a_client_that_does_not_read_delays_nobody(
 async def test_a_client_that_falls_behind_is_disconnected(
     clock: Clock, app: RunningApp
 ) -> None:
-    """What waits for a client that never reads is in the memory of the server."""
+    """Messages that wait for a client that never reads fill the server's memory."""
     world = World(app)
     seats = [f"A{n}" for n in range(1, WAITING + 4)]
     for slow in cases([["Cleo"], ["Ann"], ["Cleo", "Dora"]]):
@@ -211,10 +225,11 @@ async def test_a_client_that_falls_behind_is_disconnected(
         order(clients["Bob"], "B1", "B2")
         for name in set(names).difference(slow):
             await expect_to_hear(
+                name,
                 clients[name],
                 [*sold, "B1", "B2"],
-                f"{' and '.join(slow)} did not read and had to leave. "
-                f"Bob bought B1 and B2. Look at {name}:",
+                f"{' and '.join(slow)} did not read and got disconnected. "
+                "Bob bought B1 and B2.",
             )
         for client in clients.values():
             client.leave()
@@ -229,29 +244,38 @@ async def test_a_client_that_has_left_gets_no_more_news(
     """An endpoint can end in more ways than by `WebSocketDisconnect`."""
     world = World(app)
     world.failing["X1"] = ValueError(REASON)
-    for way in cases(["says {", "fails", "leaves", "breaks", "speaks", "is cancelled"]):
+    for way in cases([
+        "sent broken JSON",
+        "bought a seat whose sale failed",
+        "left",
+        "lost his connection",
+        "bought two seats and left",
+        "was cancelled",
+    ]):  # fmt: skip
         bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
-        if way in ("leaves", "breaks"):
-            bob.leave(1000 if way == "leaves" else None)
-        elif way == "speaks":
+        if way in ("left", "lost his connection"):
+            bob.leave(1000 if way == "left" else None)
+        elif way == "bought two seats and left":
             order(bob, "B1", "B2")
             bob.leave()
-        elif way == "is cancelled":
+        elif way == "was cancelled":
             bob.cancel()
         else:
-            bob.say("{" if way == "says {" else {"seat": "X1"})
-        sold = ["B1", "B2"] if way == "speaks" else []
+            bob.say("{" if way == "sent broken JSON" else {"seat": "X1"})
+        sold = ["B1", "B2"] if way == "bought two seats and left" else []
         over = await are_over([bob])
-        assert over, f"Bob {way}. His endpoint goes on. Expected: it ends."
+        assert over, f"Bob {way}. His endpoint has not ended. Expected: it ends."
         sent = len(bob.lost)
         order(ann, "A1")
         await when_idle(lambda: None)
         assert len(bob.lost) == sent, (
-            f"Bob {way}. When Ann bought A1, the app sent it to Bob as well. "
+            f"Bob {way}. When Ann bought A1, the app sent the news to Bob too. "
             "Expected: when an endpoint ends, its client gets nothing more."
         )
-        for client in (ann, cleo):
-            await expect_to_hear(client, [*sold, "A1"], f"Bob {way}. Ann bought A1.")
+        for name, client in (("Ann", ann), ("Cleo", cleo)):
+            await expect_to_hear(
+                name, client, [*sold, "A1"], f"Bob {way}. Ann bought A1."
+            )
         for client in (ann, cleo):
             client.leave()
         await are_over([ann, cleo])
@@ -276,7 +300,7 @@ async def test_a_client_that_leaves_releases_its_feed(
         await when_idle(lambda: None)
         await clock.advance(1)
         before = (
-            f"Ann said {said[:3] or 'nothing'} and left "
+            f"Ann sent {said[:3] or 'nothing'} and left "
             f"{'without a code' if code is None else f'with {code}'}. No price came."
         )
         open_feeds = await when_idle(lambda: world.open_feeds)
@@ -294,7 +318,8 @@ async def test_a_client_that_leaves_releases_its_feed(
         await are_over([bob])
         assert (bob.done, world.open_feeds) == (True, 0), (
             f"Bob's endpoint was cancelled. It has {'' if bob.done else 'not '}ended, "
-            f"and {world.open_feeds} feeds are open. Expected: it ends, and none."
+            f"and {world.open_feeds} feeds are open. "
+            "Expected: the endpoint has ended, and no feed is open."
         )
 
 
@@ -302,7 +327,7 @@ async def test_a_client_that_leaves_releases_its_feed(
 async def test_a_client_that_stays_gets_every_price(
     clock: Clock, app: RunningApp
 ) -> None:
-    """A time limit on `receive` does not tell who has left."""
+    """A time limit on `receive` does not tell you whether the client has left."""
     world = World(app)
     ann, bob = await world.join("Ann", "Bob", path="/prices")
     ann.say("hello")
@@ -344,7 +369,7 @@ async def test_a_refused_client_gets_a_status(clock: Clock, app: RunningApp) -> 
                 f"{told(client)}. Expected: the status {status}, before `accept`."
             )
         assert (world.sold, world.feeds) == ([], []), (
-            f"Refused clients have bought {world.sold}, and {len(world.feeds)} feeds "
+            f"Refused clients bought {world.sold}, and {len(world.feeds)} feeds "
             "were opened for them. Expected: neither."
         )
         for headers in (cookie("Ann", ORIGIN), cookie("Bob")):
@@ -353,7 +378,8 @@ async def test_a_refused_client_gets_a_status(clock: Clock, app: RunningApp) -> 
             await when_idle(lambda: None)
             assert not client.accepted, (
                 f"A client connected to {path}, and was accepted before "
-                "`find_customer()` had answered. Expected: after it."
+                "`find_customer()` had returned. Expected: it is accepted only "
+                "afterwards."
             )
             world.customers.open()
             await when_idle(lambda: None)
@@ -375,11 +401,13 @@ async def test_a_bad_order_ends_with_a_code(clock: Clock, app: RunningApp) -> No
         bob.say(nonsense)
         over = await are_over([bob])
         assert (over, bob.code in (1003, 1007)) == (True, True), (
-            f"Bob sent {nonsense!r}, and has {told(bob)}. "
+            f"Bob sent {nonsense!r}. He has {told(bob)}. "
             "Expected: the close code 1007 or 1003."
         )
     order(ann, "A1")
-    await expect_to_hear(ann, ["A1"], "Others sent nonsense, and Ann bought A1.")
+    await expect_to_hear(
+        "Ann", ann, ["A1"], "Bob sent invalid orders, and Ann bought A1."
+    )
     assert world.sold == ["A1"], f"Sold: {world.sold}. Expected: only A1."
 
 
@@ -387,13 +415,16 @@ async def test_a_bad_order_ends_with_a_code(clock: Clock, app: RunningApp) -> No
 async def test_a_fault_of_ours_ends_with_1011_and_is_logged(
     clock: Clock, app: RunningApp
 ) -> None:
-    """The client has to know whether it may try again, and we have to know why."""
+    """The close code tells the client whether to retry; the log tells us the cause."""
     world = World(app)
     for error in cases(errors()):
         world.failing["X1"] = error
         ann, bob = await world.join("Ann", "Bob")
         (cleo,) = await world.join("Cleo", path="/prices")
-        for name, client in (("Bob", bob), ("Cleo", cleo)):
+        for source, name, client in (
+            ("`sell()`", "Bob", bob),
+            ("The feed", "Cleo", cleo),
+        ):
             with log_of(app) as log:
                 if client is bob:
                     order(bob, "X1")
@@ -402,15 +433,17 @@ async def test_a_fault_of_ours_ends_with_1011_and_is_logged(
                 await are_over([client])
                 await clock.advance(1)
             assert (await are_over([client]), client.code) == (True, 1011), (
-                f"The outside world raised {error!r} for {name}, who has "
+                f"{source} raised {error!r} for {name}. {name} has "
                 f"{told(client)}. Expected: the close code 1011."
             )
             assert any(REASON in line for line in log), (
-                f"The outside world raised {error!r} for {name}, and nothing was "
+                f"{source} raised {error!r} for {name}, but the exception was not "
                 "logged. Expected: the log has the exception."
             )
         order(ann, "A1")
-        await expect_to_hear(ann, ["A1"], "The sale of Bob's X1 failed. Ann bought A1.")
+        await expect_to_hear(
+            "Ann", ann, ["A1"], "The sale of Bob's X1 failed. Ann bought A1."
+        )
         assert world.open_feeds == 0, "Cleo's feed is open. Expected: it is closed."
         ann.leave()
         await are_over([ann])
@@ -427,8 +460,8 @@ async def test_the_end_of_the_prices_is_1000(clock: Clock, app: RunningApp) -> N
     await clock.advance(1)
     for client in (ann, bob):
         assert (await are_over([client]), client.code) == (True, 1000), (
-            f"The last price came, and a client has {told(client)}. Expected: it gets "
-            "the price, and then the close code 1000."
+            f"The last price came. A client has {told(client)}. "
+            "Expected: the price, and then the close code 1000."
         )
         assert client.heard == [{"euros": 20}], (
             f"The last price was 20, and a client received {client.heard}. "

@@ -178,7 +178,7 @@ async def hears(client: Conversation, messages: Sequence[Any]) -> bool:
 def told(client: Conversation) -> str:
     """Return in words how the connection stands."""
     if not client.accepted:
-        return f"the status {client.status}" if client.status else "no answer"
+        return f"the status {client.status}" if client.status else "no response"
     if client.code is None:
         return "an open connection"
     return f"the close code {client.code}"

@@ -71,16 +71,16 @@ async def check_lines(
         for line in lines:
             found = log.begin(f"{line} {show}")
             assert found == [name], (
-                f"{name}, and two others at the same time, sent {method} "
-                f"{path.format(show)}. {story} The line '{line} {show}' "
+                f"{name} and two other customers sent {method} {path.format(show)} "
+                f"at the same time. {story} The line '{line} {show}' "
                 f"{begins_with(found)}. {name} got {told(request)}. "
                 f"Expected: the line begins with {name}, so that support can find it."
             )
 
 
-def begins_with(names: list[str]) -> str:
+def begins_with(names: list[str], verb: str = "was") -> str:
     """Say with which *names* the same line began, each time that it was logged."""
-    return f"began with {' and '.join(names)}" if names else "was not logged"
+    return f"began with {' and '.join(names)}" if names else f"{verb} not logged"
 
 
 # ---------------------------------------------------------------- step 1
@@ -101,7 +101,7 @@ async def test_a_handler_logs_its_customer(app: RunningApp) -> None:
 
 @pytest.mark.step(1)
 async def test_a_thread_logs_its_customer(app: RunningApp) -> None:
-    """`run_in_executor()` starts a function in the thread's own context."""
+    """`run_in_executor()` does not copy the context of the request."""
     await check_lines(
         app,
         "GET",
@@ -120,7 +120,7 @@ async def test_a_thread_logs_its_customer(app: RunningApp) -> None:
 
 @pytest.mark.step(1)
 async def test_later_work_logs_its_customer(app: RunningApp) -> None:
-    """A worker was started long before the request, so it has another context."""
+    """A worker starts before the request, so it has a different context."""
     await check_lines(
         app,
         "POST",
@@ -143,8 +143,9 @@ async def test_later_work_logs_its_customer(app: RunningApp) -> None:
         await eventually(lambda show=show: bool(log.about("no ticket for", show)))
         found = log.names("ticket for", show)
         assert found == [name or "nobody"] * 2, (
-            f"The printer failed for {name or 'a customer without a name'}. The names "
-            f"in front of its lines: {found}. Expected: {[name or 'nobody'] * 2}."
+            f"The printer failed for {name or 'a customer without a name'}. Its "
+            f"lines {begins_with(found, 'were')}. "
+            f"Expected: two lines, both with {name or 'nobody'}."
         )
 
 
@@ -163,8 +164,8 @@ async def test_nobody_inherits_a_name_on_a_real_connection(
         await client.put(url, content=POSTER, headers={"x-customer": ANN})
         found = log.names("poster of Hamlet")
         assert found == [ANN], (
-            f"Ann sent a poster of 70 kB to a real server. The names in front of its "
-            f"line: {found}. Expected: ['Ann']."
+            "Ann sent a poster of 70 kB to a real server. The line about it "
+            f"{begins_with(found)}. Expected: it begins with Ann."
         )
         await client.get("/shows/Macbeth/price")
         await client.get("/nowhere/Macbeth")
@@ -182,7 +183,7 @@ async def test_nobody_inherits_a_name_on_a_real_connection(
 
 @pytest.mark.step(2)
 async def test_nobody_inherits_a_name(app: RunningApp) -> None:
-    """Setting a name is not enough; a request without one must remove it."""
+    """A request without a name must set the variable too, or it keeps an old name."""
     log, venues = Log(app), Venues(app)
     venues.answer()
     for method, path, body in cases(
@@ -222,7 +223,7 @@ async def test_nobody_inherits_a_name(app: RunningApp) -> None:
 
 @pytest.mark.step(2)
 async def test_the_next_customer_has_her_own_name(app: RunningApp) -> None:
-    """The header of a request is what counts, not what was there before."""
+    """The name comes from the request's own header, not from an earlier request."""
     log, venues = Log(app), Venues(app)
     venues.answer()
     connection = Connection(app)
@@ -232,8 +233,8 @@ async def test_the_next_customer_has_her_own_name(app: RunningApp) -> None:
         found = log.names(f"poster of {show}")
         assert (found, request.status) == ([name], 200), (
             f"Several customers used one connection, and {name} sent a poster of "
-            f"{show}. The names in front of its line: {found}; {name} got "
-            f"{told(request)}. Expected: ['{name}']."
+            f"{show}. The line about it {begins_with(found)}, and {name} got "
+            f"{told(request)}. Expected: it begins with {name}, and the status is 200."
         )
 
 
@@ -242,7 +243,7 @@ async def test_the_next_customer_has_her_own_name(app: RunningApp) -> None:
 
 @pytest.mark.step(3)
 async def test_the_lines_of_an_error_have_a_name(app: RunningApp) -> None:
-    """FastAPI calls the handler of `Exception` outside of the app's middleware."""
+    """FastAPI calls the handler of `Exception` outside the app's middleware."""
     for error in cases(errors()):
         log, venues = Log(app), Venues(app)
         venues.error = error
@@ -264,14 +265,14 @@ async def test_the_lines_of_an_error_have_a_name(app: RunningApp) -> None:
             failed = log.names("failed", show, str(error))
             assert failed == [name or "nobody"], (
                 f"ask_venue() raised {error!r} for {name or 'a request without a name'}"
-                f". The names in front of 'failed: …': {failed}. "
-                f"Expected: ['{name or 'nobody'}']."
+                f". The line 'failed: …' {begins_with(failed)}. "
+                f"Expected: it begins with {name or 'nobody'}."
             )
             found = [*log.names("HTTP", show), *log.names("Exception in ASGI")]
             assert {*found} == {name or "nobody"}, (
                 f"ask_venue() raised {error!r} for {name or 'a request without a name'}"
-                f". The names in front of uvicorn's own lines: {found}. "
-                f"Expected: '{name or 'nobody'}' in front of each."
+                f". uvicorn's own lines {begins_with(found, 'were')}. "
+                f"Expected: each begins with {name or 'nobody'}."
             )
 
 
@@ -322,7 +323,7 @@ async def test_a_browser_may_read_a_500(app: RunningApp) -> None:
 
 @pytest.mark.step(4)
 async def test_a_name_that_the_handler_sets_is_logged(app: RunningApp) -> None:
-    """What runs in a task of its own cannot set a variable of the task outside."""
+    """Code in another task cannot set a context variable for the task that made it."""
     log, venues = Log(app), Venues(app)
     codes = {"dora": "Dora", "eve": "Eve"}
     requests = [
@@ -334,18 +335,20 @@ async def test_a_name_that_the_handler_sets_is_logged(app: RunningApp) -> None:
     await eventually(lambda: all(request.done for request in requests))
     for code, name in codes.items():
         path = f"/sign-in/{code}"
-        for words in (("served", path, "200"), (path, "HTTP", "200")):
+        for line, words in (
+            ("The line 'served'", ("served", path, "200")),
+            ("uvicorn's access line", (path, "HTTP", "200")),
+        ):
             found = log.names(*words)
             assert found == [name], (
-                f"{name} signed in by POST {path}, so the handler set the name. The "
-                f"names in front of the line with {words}: {found}. "
-                f"Expected: ['{name}']."
+                f"{name} signed in with POST {path}, so the handler set the name. "
+                f"{line} {begins_with(found)}. Expected: it begins with {name}."
             )
 
 
 @pytest.mark.step(4)
 async def test_each_request_is_logged_once(app: RunningApp) -> None:
-    """Middleware sees the response of every request, also of those without a route."""
+    """Middleware sees the response of every request, including one without a route."""
     log, venues = Log(app), Venues(app)
     venues.answer()
     for method, path, status in cases(
@@ -363,8 +366,9 @@ async def test_each_request_is_logged_once(app: RunningApp) -> None:
         await eventually(lambda request=request: request.done)
         found = log.names("served", path, str(status))
         assert (request.status, found) == (status, [ANN]), (
-            f"Ann sent {method} {path} and got {told(request)}. The names in front of "
-            f"'served: {path}: {status}': {found}. Expected: {status}, and ['Ann']."
+            f"Ann sent {method} {path} and got {told(request)}. The line "
+            f"'served: {path}: {status}' {begins_with(found)}. "
+            f"Expected: {status}, and the line begins with Ann, once."
         )
 
 
@@ -383,9 +387,9 @@ async def test_a_handler_sees_that_its_client_has_left(app: RunningApp) -> None:
     await eventually(lambda: ann.done)
     left = log.names("has left")
     assert (ann.done, bob.done, left) == (True, False, [ANN]), (
-        "Ann disconnected while she and Bob waited for news. The names in front of "
-        f"'has left': {left}. Expected: ['Ann'], because her handler asks whether she "
-        "is still connected."
+        "Ann disconnected while she and Bob waited for news. The line 'has left' "
+        f"{begins_with(left)}. Expected: one such line, with Ann, because her handler "
+        "must notice that she has disconnected."
     )
     venues.gate.results(lambda show: 20 + len(show))
     await eventually(lambda: bob.complete)
@@ -416,14 +420,15 @@ async def test_a_404_stays_a_404(app: RunningApp) -> None:
         )
         desk = [log.names("desk taken"), log.names("desk returned")]
         assert desk == [[ANN], [ANN]], (
-            f"Ann sent GET {path} and got {status}. The names in front of 'desk taken' "
-            f"and 'desk returned': {desk}. Expected: [['Ann'], ['Ann']]."
+            f"Ann sent GET {path} and got {status}. The line 'desk taken' "
+            f"{begins_with(desk[0])}, and 'desk returned' {begins_with(desk[1])}. "
+            "Expected: each begins with Ann, once."
         )
         if error is not None:
             failed = log.names("failed", str(error))
             assert failed == [ANN], (
-                f"find_order() raised {error!r}. The names in front of the line that "
-                f"says so: {failed}. Expected: ['Ann']."
+                f"find_order() raised {error!r}. The line 'failed' about it "
+                f"{begins_with(failed)}. Expected: it begins with Ann."
             )
 
 
@@ -440,14 +445,16 @@ async def test_sockets_pass_the_middleware(app: RunningApp) -> None:
     await eventually(lambda: all(socket.task.done() for socket in sockets))
     names = [log.names(f"board of {show}") for show in ("Hamlet", "Othello", "Lear")]
     assert names == [[ANN], ["nobody"], [BOB]], (
-        "Ann, a customer without a name, and Bob opened a WebSocket. The names in "
-        f"front of 'watching the board of …': {names}. "
-        "Expected: [['Ann'], ['nobody'], ['Bob']]."
+        "Ann, a customer without a name, and Bob opened a WebSocket. The line "
+        f"'watching the board of …' {begins_with(names[0])} for Ann, "
+        f"{begins_with(names[1])} for the customer without a name, and "
+        f"{begins_with(names[2])} for Bob. Expected: Ann, nobody and Bob."
     )
     for socket, euros in zip(sockets, (26, 27, 24), strict=True):
         kinds = [message["type"] for message in socket.messages]
         sent = [json.loads(m["text"]) for m in socket.messages if "text" in m]
         assert (kinds[0:1], sent) == (["websocket.accept"], [{"euros": euros}]), (
             f"A client opened a WebSocket. The app sent {socket.messages}. "
-            f"Expected: it accepts, and sends a price of {euros} euros."
+            f"Expected: the app accepts the connection and sends a price of {euros} "
+            "euros."
         )

@@ -16,7 +16,7 @@ from workshop.timeline import record
 # %% [markdown]
 # ## A baker who does not want to stop
 #
-# A loaf takes 200 milliseconds. This baker takes every interruption for a failed loaf, and begins again.
+# A loaf takes 200 milliseconds. This baker mistakes every interruption for a failed loaf, so it begins again.
 
 
 # %%
@@ -88,7 +88,7 @@ await play(scope())
 #
 # ## A shield has two sides
 #
-# A delivery is loaded, then noted. Both belong together.
+# A delivery is loaded, then noted. The two steps belong together.
 
 
 # %%
@@ -189,7 +189,7 @@ await play(who())
 # ## Three lines to keep
 #
 # - `task.cancel()` interrupts one `await`; a scope of anyio interrupts every `await` until it has been left.
-# - `shield()` protects what is inside it, and not the code that waits for it.
-# - `gather()` and `TaskGroup` take their tasks along; `wait()`, `as_completed()` and `shield()` leave them running.
+# - `shield()` protects the code inside it, but not the code that waits for it.
+# - `gather()` and `TaskGroup` cancel their tasks too; `wait()`, `as_completed()` and `shield()` leave them running.
 #
 # Now let a client disconnect: [lesson 08](../docs/lessons/08_cancellation.md), `make lesson-08`.

@@ -50,7 +50,7 @@ await play(evening(5, asyncio.Semaphore(2), "Two hooks"))
 #
 # ## One limit for two counters
 #
-# The bar has become part of the cloakroom: both may serve two visitors at once, together. A drink takes 10 milliseconds.
+# The bar has become part of the cloakroom: together, they can serve two visitors at once. A drink takes 10 milliseconds.
 #
 # **Predict.** Three visitors bring coats, and one orders a drink right after them. When does she get it?
 # And if each counter has a limit of its own?
@@ -176,7 +176,7 @@ await play(table(3))
 #
 # Without a limit, about four of five coats are on the table when the last one arrives.
 # With a limit of three, `put()` waits: the people who bring the coats slow down. That is back-pressure.
-# Both evenings end at the same time, because the hanging up takes as long as before.
+# Both evenings end at the same time, because hanging up the coats takes as long as before.
 #
 # </details>
 #
@@ -223,8 +223,8 @@ print("random pauses:", busiest(spread), "at once")
 #
 # ## Three points to remember
 #
-# - A semaphore lets everybody wait. Bound the line as well, and refuse the next one at once.
+# - A semaphore makes every request wait. Limit the line as well, and refuse the next one at once.
 # - A queue without `maxsize` never slows its writer down.
-# - Equal pauses keep those together who failed together.
+# - With equal pauses, calls that failed together are repeated together.
 #
 # Now keep the Dome from stopping everybody: [lesson 09](../docs/lessons/09_back_pressure.md), `make lesson-09`.

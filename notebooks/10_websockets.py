@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · WebSockets, the notebook
 #
-# **You will see** what happens to a loop over a list that changes, who waits for a slow reader, and which of two jobs ends first.
+# **You will see** what happens to a loop over a list that changes, which task waits for a slow reader, and which of two jobs ends first.
 # Predict before you run a cell.
 # The lesson: [10 · WebSockets](../docs/lessons/10_websockets.md). To run this yourself: `make lesson-10 notebook`.
 
@@ -14,7 +14,7 @@ from workshop.timeline import record
 # %% [markdown]
 # ## A guest leaves during the toast
 #
-# The waiter goes through the list of guests, and pours for ten milliseconds each. Ann leaves after 15.
+# The waiter goes through the list of guests and pours for ten milliseconds for each one. Ann leaves after 15.
 #
 # **Predict.** Who gets no wine: Ann, Bob, Cleo, or nobody?
 
@@ -188,8 +188,8 @@ await play(evening())
 #
 # ## Three points to remember
 #
-# - Go through a copy if others can change the list while you await.
+# - Iterate over a copy if other tasks can change the list while you await.
 # - Wait for a slow reader in a task of its own, behind a queue with a limit.
-# - Let two jobs run, and end the other one when the first has ended.
+# - Run two jobs, and when one has ended, cancel the other.
 #
 # Now keep Bob's battery from disconnecting Ann: [lesson 10](../docs/lessons/10_websockets.md), `make lesson-10`.

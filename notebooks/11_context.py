@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Context and middleware, the notebook
 #
-# **You will see** who copies a context, what a reset does not reach, and why a worker knows nobody.
+# **You will see** when a context is copied, what a reset does not reach, and why a worker does not see the name of a request.
 # Predict before you run a cell.
 # The lesson: [11 · Context and middleware](../docs/lessons/11_context.md). To run this yourself: `make lesson-11 notebook`.
 
@@ -48,7 +48,7 @@ await play(evening())
 #
 # </details>
 #
-# **Your turn.** Replace the `gather()` by three lines `await visit(…)`. What does the house read now? Why?
+# **Your turn.** Replace `gather()` with three lines `await visit(…)`. What does the house read now? Why?
 #
 # ## Two kinds of threads
 #
@@ -78,7 +78,7 @@ await asyncio.create_task(threads())
 #
 # ## A worker
 #
-# One porter brings all coats. He has started before the first visitor came.
+# One porter brings all coats. He starts before the first visitor comes.
 #
 # **Predict.** Which names does he read?
 

@@ -17,7 +17,7 @@ MINUTES_A_STEP = 5
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A lesson called *slug* (`08_websockets`) with *steps* steps."""
+    """A lesson called *slug* (`12_threads`) with *steps* steps."""
 
     slug: str
     steps: int

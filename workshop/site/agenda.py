@@ -16,6 +16,8 @@ _DOORS = 15
 _CLOSE = 10
 _BREAK = 15
 _LUNCH = 60
+_FREE = 30
+"""The shortest time for free work, and half of the longest."""
 _WITHOUT_BREAK = 100
 """The longest stretch without a break."""
 _LUNCH_AFTER = 215
@@ -106,13 +108,12 @@ class _Day:
 
     def closed(self) -> list[Item]:
         rest = self.plan.minutes - self.minutes - _CLOSE
-        if rest >= 45:
+        pause = self._pause_before(_FREE) or Item(_BREAK, "Break")
+        if rest >= pause.minutes + _FREE:
             # Slow participants finish a step, quick ones open a notebook.
-            self.items.append(Item(_BREAK, "Break"))
-            minutes = min(60, (rest - _BREAK) // 5 * 5)
-            self.items.append(
-                Item(minutes, "Free work: unfinished steps, or a notebook")
-            )
+            minutes = min(2 * _FREE, (rest - pause.minutes) // 5 * 5)
+            free = Item(minutes, "Free work: unfinished steps, or a notebook")
+            self.items += [pause, free]
         return [*self.items, Item(_CLOSE, "Review: what will you check on Monday?")]
 
     def _pause_before(self, minutes: int) -> Item | None:

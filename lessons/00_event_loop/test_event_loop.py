@@ -15,7 +15,6 @@ test measures time; if time has to pass, the test puts the event loop's clock fo
 
 import asyncio
 import itertools
-import json
 import multiprocessing
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -67,7 +66,7 @@ async def test_ping_answers_while_a_report_is_waiting(
     await is_called(venue)
     assert venue.count, (
         "A manager asked for a report, and ask_venue() was not called. The manager got "
-        f"{told(report)}. Expected: the report says what ask_venue() returns."
+        f"{report.in_words}. Expected: the report says what ask_venue() returns."
     )
     assert venue.held is None, (
         "A manager asked for a report. Until the venue had answered, the event loop "
@@ -83,7 +82,7 @@ async def test_ping_answers_while_a_report_is_waiting(
     assert venue.waiting > 0, blocked
     assert not report.done, (
         "The venue had not answered yet, but the report was sent already: "
-        f"{told(report)}. Expected: the report waits for ask_venue()."
+        f"{report.in_words}. Expected: the report waits for ask_venue()."
     )
 
     ping = await client.get("/ping")
@@ -94,16 +93,16 @@ async def test_ping_answers_while_a_report_is_waiting(
 
     venue.open()
     await finish(report)
-    assert said(report) == {"show": 7, "sold": 1234}, (
+    assert report.content == {"show": 7, "sold": 1234}, (
         "The venue has sold 1234 seats of show 7. The manager got "
-        f"{told(report)}. Expected: the number that ask_venue() returned."
+        f"{report.in_words}. Expected: the number that ask_venue() returned."
     )
     venue.open(1240)
     later = exchange(app, "GET", "/shows/7/report")
     await finish(later)
-    assert said(later) == {"show": 7, "sold": 1240}, (
+    assert later.content == {"show": 7, "sold": 1240}, (
         "Then six more seats of show 7 were sold, so the venue says 1240. The next "
-        f"manager got {told(later)}. "
+        f"manager got {later.in_words}. "
         "Expected: every report asks the venue again."
     )
 
@@ -132,10 +131,10 @@ async def test_two_reports_wait_side_by_side(app: RunningApp) -> None:
     venue.open()
     for show, report in reports.items():
         await finish(report)
-        assert said(report) == {"show": show, "sold": 1000 + show}, (
+        assert report.content == {"show": show, "sold": 1000 + show}, (
             "Two managers asked for reports at the same time. After five seconds the "
             f"venue returned {1000 + show} for show {show}. That manager got "
-            f"{told(report)}. Expected: each report has the number of its own show."
+            f"{report.in_words}. Expected: each report has the number of its own show."
         )
 
 
@@ -153,15 +152,15 @@ async def test_a_report_that_fails_does_not_affect_the_next_one(
         await finish(failed)
         assert is_refused(failed), (
             "ask_venue() raised an error, so there was no number to report. The "
-            f"manager got {told(failed)}. Expected: an error status, and no number."
+            f"manager got {failed.in_words}. Expected: an error status, and no number."
         )
 
     app.replace("ask_venue", open_gate(lambda show_id: 1250).blocking)
     report = exchange(app, "GET", "/shows/7/report")
     await finish(report)
-    assert said(report) == {"show": 7, "sold": 1250}, (
+    assert report.content == {"show": 7, "sold": 1250}, (
         "ask_venue() failed twelve times in a row. Then it worked again and returned "
-        f"1250, but the next manager got {told(report)}. "
+        f"1250, but the next manager got {report.in_words}. "
         "Expected: the number that ask_venue() returned."
     )
 
@@ -188,7 +187,7 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
     await is_called(pen)
     assert pen.count, (
         "A customer opened a seat map, and draw_seat_map() was not called. The "
-        f"response was {told(seat_map)}. "
+        f"response was {seat_map.in_words}. "
         "Expected: the response is what draw_seat_map() returns."
     )
     assert pen.held is None, (
@@ -205,7 +204,7 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
     assert pen.waiting > 0, blocked
     assert not seat_map.done, (
         "The seat map was not drawn yet, but the customer already had a response: "
-        f"{told(seat_map)}. Expected: the response is what draw_seat_map() returns."
+        f"{seat_map.in_words}. Expected: the response is what draw_seat_map() returns."
     )
 
     ping = await client.get("/ping")
@@ -217,7 +216,7 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
     pen.open()
     await finish(seat_map)
     assert seat_map.body.decode() == drawing({3, 5, 4711}), (
-        f"Seats 3, 5 and 4711 are sold. The customer got {told(seat_map)}. "
+        f"Seats 3, 5 and 4711 are sold. The customer got {seat_map.in_words}. "
         "Expected: what draw_seat_map() returned for these seats, as plain text."
     )
     sold[:] = [3, 8, 4711]
@@ -225,7 +224,7 @@ async def test_ping_answers_while_a_seat_map_is_being_drawn(
     await finish(later)
     assert later.body.decode() == drawing({3, 8, 4711}), (
         "Then seat 5 was given back and seat 8 was sold. The next customer got "
-        f"{told(later)}. Expected: a drawing of the seats that are sold now."
+        f"{later.in_words}. Expected: a drawing of the seats that are sold now."
     )
 
 
@@ -262,17 +261,17 @@ async def test_maps_that_are_drawn_at_the_same_time_show_their_own_seats(
     maps = [seat_map.body.decode() for seat_map in (first, other, later)]
     assert maps[0] in (drawing({3, 5}), drawing({3, 8})), (
         "Three customers opened seat maps at the same time. Seats 3 and 5 of show 7 "
-        f"were sold. Its customer got {told(first)}. "
+        f"were sold. Its customer got {first.in_words}. "
         "Expected: the drawing of show 7, although it takes a second."
     )
     assert maps[1] == drawing({1}), (
         "Two customers opened the maps of shows 7 and 8 at the same time. Seat 1 of "
-        f"show 8 is sold. Its customer got {told(other)}. "
+        f"show 8 is sold. Its customer got {other.in_words}. "
         "Expected: every map shows the seats of its own show."
     )
     assert maps[2] == drawing({3, 8}), (
         "While a map of show 7 was being drawn, seat 5 was given back and seat 8 was "
-        f"sold. A customer who then opened the map got {told(later)}. "
+        f"sold. A customer who then opened the map got {later.in_words}. "
         "Expected: a drawing of the seats that are sold when the map is requested."
     )
 
@@ -287,7 +286,7 @@ async def test_a_map_that_fails_does_not_affect_the_next_one(app: RunningApp) ->
         await finish(failed)
         assert is_refused(failed), (
             "draw_seat_map() raised an error, so there was no map. The customer got "
-            f"{told(failed)}. Expected: an error status."
+            f"{failed.in_words}. Expected: an error status."
         )
 
     app.replace("draw_seat_map", open_gate(drawing).blocking)
@@ -295,7 +294,7 @@ async def test_a_map_that_fails_does_not_affect_the_next_one(app: RunningApp) ->
     await finish(seat_map)
     assert seat_map.body.decode() == drawing({3, 5}), (
         "Twelve drawings failed. The next one worked, and its customer got "
-        f"{told(seat_map)}. Expected: what draw_seat_map() returned."
+        f"{seat_map.in_words}. Expected: what draw_seat_map() returned."
     )
 
 
@@ -325,7 +324,7 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
     await is_called(archive)
     assert archive.count, (
         "A venue asked for an export, and write_export() was not called. The venue got "
-        f"{told(exports[0])}. Expected: the file that write_export() returns."
+        f"{exports[0].in_words}. Expected: the file that write_export() returns."
     )
     assert archive.held is None, (
         "A venue asked for an export. Until the file was written, the event loop was "
@@ -364,7 +363,7 @@ async def test_health_answers_while_the_pool_is_full_of_exports(
     without = [each for each in exports if not has_its_file(each)]
     assert not without, (
         f"{len(without)} of {len(exports)} venues did not get their file. One of them, "
-        f"{without[0].name}, got {told(without[0])}. "
+        f"{without[0].name}, got {without[0].in_words}. "
         "Expected: every venue gets the file that write_export() returned for it."
     )
 
@@ -417,7 +416,7 @@ async def test_every_venue_gets_its_file_however_long_the_queue_is(
     assert not without, (
         f"{len(exports)} venues asked for exports, and each export took five seconds. "
         f"{len(without)} venues did not get their file. One of them, "
-        f"{without[0].name}, got {told(without[0])}. "
+        f"{without[0].name}, got {without[0].in_words}. "
         "Expected: every venue gets its own file, although it may have to wait."
     )
 
@@ -433,16 +432,16 @@ async def test_an_export_that_fails_does_not_affect_the_next_one(
         await finish(export)
         assert is_refused(export), (
             "write_export() raised an error, so there was no file. The venue got "
-            f"{told(export)}. Expected: an error status, and no file name."
+            f"{export.in_words}. Expected: an error status, and no file name."
         )
 
     for file in cases(["guests-a.csv", "guests-b.csv"]):
         app.replace("write_export", open_gate(lambda show_id, f=file: f).blocking)
         export = exchange(app, "POST", "/shows/7/export")
         await finish(export)
-        assert said(export) == {"file": file}, (
+        assert export.content == {"file": file}, (
             f"24 exports failed. Then the archive worked again and wrote {file} for "
-            f"show 7, but the venue got {told(export)}. "
+            f"show 7, but the venue got {export.in_words}. "
             "Expected: every export writes a new file and returns its name."
         )
 
@@ -465,7 +464,7 @@ async def test_a_confirmed_refund_is_in_the_audit_book(
     await settle()
 
     assert b"45" in refund.body, (
-        f"Order 2041 cost 45 euros. The customer got {told(refund)}. "
+        f"Order 2041 cost 45 euros. The customer got {refund.in_words}. "
         "Expected: the refund is confirmed, with its amount."
     )
     never_run = [made.partition(" made ")[0] for made in leaks.never_awaited()]
@@ -508,7 +507,7 @@ async def test_refunds_at_the_same_time_get_an_entry_each(app: RunningApp) -> No
     for order, refund in zip(orders, refunds, strict=True):
         assert str(PAID[order]) in refund.body.decode(), (
             f"Three customers asked for a refund at the same time. Order {order} cost "
-            f"{PAID[order]} euros. Its customer got {told(refund)}. "
+            f"{PAID[order]} euros. Its customer got {refund.in_words}. "
             "Expected: each refund is confirmed with its own amount."
         )
         assert len(book.of(order)) == 1, (
@@ -532,7 +531,7 @@ async def test_a_refund_that_cannot_be_entered_is_not_confirmed(
         await finish(refund)
         assert is_refused(refund), (
             f"write_audit_entry() raised {error!r}, so there is no entry. The customer "
-            f"got {told(refund)}. Expected: an error status, no confirmation."
+            f"got {refund.in_words}. Expected: an error status, no confirmation."
         )
     # Order 2041 asks again. Then the book fails once more, at the next entry.
     for order, book.failures in cases([(2041, 0), (2042, 1), (2043, 0)]):
@@ -543,8 +542,8 @@ async def test_a_refund_that_cannot_be_entered_is_not_confirmed(
         found = len(book.of(order))
         assert found == 1 or (fails and is_refused(refund)), (
             "The audit book was locked for a while. Then the customer of order "
-            f"{order} got {told(refund)}, and the book has {found} entries that name "
-            "this order. Expected: a confirmed refund has exactly one entry."
+            f"{order} got {refund.in_words}, and the book has {found} entries that "
+            "name this order. Expected: a confirmed refund has exactly one entry."
         )
 
 
@@ -559,7 +558,7 @@ async def test_a_slow_audit_book_does_not_confirm_a_refund(app: RunningApp) -> N
     await until_idle(refund.response_started)
     assert not refund.started or is_refused(refund), (
         "Writing the entry of order 2041 took a long time. The customer got "
-        f"{told(refund)} while the book was still empty. "
+        f"{refund.in_words} while the book was still empty. "
         "Expected: no confirmation before the entry is written."
     )
     book.pen.open()
@@ -567,7 +566,7 @@ async def test_a_slow_audit_book_does_not_confirm_a_refund(app: RunningApp) -> N
     await settle()
     assert len(book.of(2041)) == 1 or is_refused(refund), (
         "Writing the entry of order 2041 took a long time. The customer got "
-        f"{told(refund)}, and the book has {len(book.of(2041))} entries for it. "
+        f"{refund.in_words}, and the book has {len(book.of(2041))} entries for it. "
         "Expected: a confirmed refund has exactly one entry."
     )
 
@@ -650,7 +649,7 @@ def file_of(show_id: int) -> str:
 
 def has_its_file(export: Exchange) -> bool:
     """Return whether *export* brought the file of its own show."""
-    return said(export) == {"file": file_of(int(export.name.split("/")[2]))}
+    return export.content == {"file": file_of(int(export.name.split("/")[2]))}
 
 
 # ---------------------------------------------------------------- waiting
@@ -704,7 +703,7 @@ async def all_finished(requests: list[Exchange]) -> None:
         await request.finished()
 
 
-# ---------------------------------------------------------------- in words
+# ---------------------------------------------------------------- what was seen
 
 
 def blocked_the_loop(gate: Gate) -> bool:
@@ -717,17 +716,3 @@ def blocked_the_loop(gate: Gate) -> bool:
 def is_refused(request: Exchange) -> bool:
     """Return whether the response has an error status."""
     return request.status is not None and request.status >= 400
-
-
-def said(request: Exchange) -> object:
-    """Return the body of the response, read as JSON if it is."""
-    with suppress(ValueError):
-        return json.loads(request.body)
-    return request.body.decode()
-
-
-def told(request: Exchange) -> str:
-    """Return the response in words, for a message."""
-    if not request.started:
-        return "no response"
-    return f"{request.status}: {str(said(request))[:60]}"

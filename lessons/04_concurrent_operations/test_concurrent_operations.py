@@ -22,7 +22,15 @@ from contextlib import suppress
 
 import pytest
 
-from workshop.testing import Clock, Database, RunningApp, cases, exchange, settle
+from workshop.testing import (
+    Clock,
+    Database,
+    RunningApp,
+    cases,
+    exchange,
+    settle,
+    time_follows_loop,
+)
 
 from .world import (
     CROWD,
@@ -34,7 +42,6 @@ from .world import (
     Bank,
     Venues,
     becomes,
-    clocks_of_the_app,
     errors,
     got,
     is_over,
@@ -53,7 +60,7 @@ from .world import (
 @pytest.fixture
 async def clock(clock: Clock) -> AsyncIterator[Clock]:
     """The kit's clock, which the module `time` follows in the app."""
-    with clocks_of_the_app():
+    with time_follows_loop():
         yield clock
 
 

@@ -7,7 +7,6 @@ so that one customer's numbers cannot pass for another's.
 import asyncio
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
@@ -28,7 +27,6 @@ from workshop.testing import (
     exchange,
     settle,
 )
-from workshop.testing.time.event_loop import owner
 
 VENUES = ("Apollo", "Bijou", "Corso", "Dome", "Eden")
 Numbers = dict[str, dict[str, int]]
@@ -247,21 +245,6 @@ def in_order(body: object) -> object:
 def without(numbers: dict[str, int], *venues: str) -> dict[str, int]:
     """Return *numbers* without those of *venues*."""
     return {name: number for name, number in numbers.items() if name not in venues}
-
-
-@contextmanager
-def clocks_of_the_app() -> Iterator[None]:
-    """Let `time.time()` and `time.monotonic()` follow the event loop in the app."""
-    loop, begin = asyncio.get_running_loop(), asyncio.get_running_loop().time()
-
-    def following(real: Callable[[], float]) -> Callable[[], float]:
-        start = real()
-        return lambda: start + loop.time() - begin if owner.get() else real()
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("time", "monotonic"):
-            patch.setattr(time, name, following(getattr(time, name)))
-        yield
 
 
 Row = tuple[str, str, int]

@@ -4,7 +4,7 @@ Step 1 (reports): a client disconnects while its report is drawn, while it waits
 desk, and before anything has begun; once over a real connection. Reports of others go
 on, and a desk is free however a report ends. Responses of each kind have their header.
 Step 2 (prices): three seconds, also with a library that swallows cancellations, and no
-task that goes on when a client has disconnected or a request is cancelled.
+task that continues when a client has disconnected or a request is cancelled.
 Step 3 (orders): the ledger has what the bank has charged when a request is over,
 wherever and however that request was cancelled.
 Step 4 (seats): no call and no task is left when a request is over.
@@ -43,7 +43,6 @@ from .world import (
     at_rest,
     errors,
     send,
-    told,
 )
 
 # ---------------------------------------------------------------- step 1
@@ -77,7 +76,7 @@ async def test_a_report_stops_when_its_client_disconnects(
     )
     assert not drawings.all[1].over, (
         "Ann and Bob were waiting for a report on the same show. Ann disconnected, and "
-        "Bob's report was stopped. Expected: his report goes on."
+        "Bob's report was stopped. Expected: his report continues."
     )
     assert await drawings.are("Hamlet", "Othello"), (
         "Both desks were in use, and Cleo was waiting for one. Ann disconnected. "
@@ -104,11 +103,12 @@ async def test_a_report_stops_when_its_client_disconnects(
         await eventually(lambda request=request: request.complete)
         assert (request.status, request.content) == (200, {"seats": 100 + len(show)}), (
             f"Other clients disconnected. {name}'s report took a day. He got "
-            f"{told(request)}. "
+            f"{request.in_words}. "
             f"Expected: 200 and the report on {show}; a report has no time limit."
         )
         assert request.headers.get("x-box-office") == "Main Street", (
-            f"{name} got {told(request)} with these headers: {dict(request.headers)}. "
+            f"{name} got {request.in_words} with these headers: "
+            f"{dict(request.headers)}. "
             "Expected: every response still has the header X-Box-Office."
         )
     drawn = [drawing.name for drawing in drawings.all]
@@ -134,7 +134,7 @@ async def test_a_desk_is_free_however_a_report_ends(
         await ann.over()
         as_if_drawn = ann.request.content == {"seats": 106}
         assert (ann.request.done, as_if_drawn) == (True, False), (
-            f"draw_report() raised {error!r}. Ann got {told(ann.request)}. "
+            f"draw_report() raised {error!r}. Ann got {ann.request.in_words}. "
             "Expected: the request ends with an error."
         )
     drawings.error = None
@@ -221,7 +221,7 @@ async def test_every_response_has_its_header(app: RunningApp) -> None:
     for what, request in requests.items():
         await eventually(lambda request=request: request.complete)
         assert request.headers.get("x-box-office") == "Main Street", (
-            f"A client requested {what}. It got {told(request)} with these headers: "
+            f"A client requested {what}. It got {request.in_words} with these headers: "
             f"{dict(request.headers)}. "
             "Expected: every response still has the header X-Box-Office."
         )
@@ -256,7 +256,7 @@ async def test_a_price_takes_at_most_three_seconds(
     """A cancellation is only a request: code that receives it may swallow it."""
     for library in cases(Dome.LIBRARIES):
         dome = Dome(app)
-        dome.library = library
+        dome.client_library = library
         story = {
             "quotes": "The Dome was silent.",
             "retries": "The Dome was silent. Its library mistook cancellations for "
@@ -271,7 +271,7 @@ async def test_a_price_takes_at_most_three_seconds(
         await dome.is_asked("Macbeth")
         await clock.advance(1.4)
         assert (ann.request.complete, dome.in_flight["Hamlet"]) == (False, 1), (
-            f"{story} After 2.9 seconds Ann had {told(ann.request)}, and "
+            f"{story} After 2.9 seconds Ann had {ann.request.in_words}, and "
             f"{dome.in_flight['Hamlet']} calls for her were in flight. "
             "Expected: no response yet, because the Dome has three seconds to answer."
         )
@@ -281,7 +281,7 @@ async def test_a_price_takes_at_most_three_seconds(
             "Expected: a response three seconds after her request."
         )
         assert ann.request.status == 504, (
-            f"{story} Ann got {told(ann.request)}. Expected: 504."
+            f"{story} Ann got {ann.request.in_words}. Expected: 504."
         )
         assert ann.request.headers.get("x-box-office") == "Main Street", (
             f"Ann got a 504 with these headers: {dict(ann.request.headers)}. "
@@ -297,7 +297,7 @@ async def test_a_price_takes_at_most_three_seconds(
         await eventually(lambda r=bob: r.complete)
         assert (bob.status, bob.content) == (200, {"euros": 27}), (
             "Bob's request came 1.5 seconds after Ann's. The Dome answered him after "
-            f"2.9 seconds. He got {told(bob)}. Expected: 200 and his price."
+            f"2.9 seconds. He got {bob.in_words}. Expected: 200 and his price."
         )
 
 
@@ -318,7 +318,7 @@ async def test_a_failed_call_is_made_again(clock: Clock, app: RunningApp) -> Non
     await eventually(lambda: ann.complete)
     assert (ann.status, ann.content) == (200, {"euros": 26}), (
         f"The Dome raised {len(errors())} different errors within two seconds, and "
-        f"then it answered. Ann got {told(ann)}. "
+        f"then it answered. Ann got {ann.in_words}. "
         "Expected: 200 and her price, as before."
     )
     dome.at("Macbeth").fail(ConnectionError("connection refused"))
@@ -332,9 +332,10 @@ async def test_a_failed_call_is_made_again(clock: Clock, app: RunningApp) -> Non
     asked = dome.asked["Macbeth"]
     await clock.advance(10)
     assert (early, bob.status, dome.asked["Macbeth"]) == (False, 504, asked), (
-        f"The Dome refused every connection. Bob got {told(bob)}. The Dome was called "
-        f"for him {asked} times within 3.5 seconds, and {dome.asked['Macbeth']} times "
-        "within 13.5. Expected: 504 after three seconds, and no call after that."
+        f"The Dome refused every connection. Bob got {bob.in_words}. The Dome was "
+        f"called for him {asked} times within 3.5 seconds, and "
+        f"{dome.asked['Macbeth']} times within 13.5. "
+        "Expected: 504 after three seconds, and no call after that."
     )
 
 
@@ -345,7 +346,7 @@ async def test_a_ticker_ends_when_its_client_disconnects(
     """An anyio scope keeps cancelling: code that swallows every cancellation spins."""
     for library in cases(Dome.LIBRARIES):
         dome = Dome(app)
-        dome.library = library
+        dome.client_library = library
         ann, bob = (
             exchange(app, "GET", f"/shows/{show}/ticker")
             for show in ("Hamlet", "Macbeth")
@@ -358,8 +359,8 @@ async def test_a_ticker_ends_when_its_client_disconnects(
         first.open()
         await dome.is_asked("Hamlet")
         assert (ann.content, ann.done) == (26, False), (
-            f"The Dome answered after a minute. Ann's ticker had {told(ann)}. "
-            "Expected: a line with that price, and the stream goes on."
+            f"The Dome answered after a minute. Ann's ticker had {ann.in_words}. "
+            "Expected: a line with that price, and the stream continues."
         )
         assert ann.headers.get("x-box-office") == "Main Street", (
             f"Ann's ticker had these headers: {dict(ann.headers)}. "
@@ -376,7 +377,7 @@ async def test_a_ticker_ends_when_its_client_disconnects(
             "Expected: the request ends, and no call is in flight."
         )
         assert not bob.done, (
-            "Ann closed her ticker, and Bob's ticker ended. Expected: it goes on."
+            "Ann closed her ticker, and Bob's ticker ended. Expected: it continues."
         )
         bob.disconnect()
         await at_rest()
@@ -385,7 +386,7 @@ async def test_a_ticker_ends_when_its_client_disconnects(
 
 @pytest.mark.step(2)
 async def test_a_cancelled_price_ends(clock: Clock, app: RunningApp) -> None:
-    """A server cancels once, so a library that swallows the cancellation goes on."""
+    """A server cancels once, so a library that swallows the cancellation continues."""
     stories = {
         "quotes": "",
         "retries": "The library mistook the cancellation for a failure and tried "
@@ -405,7 +406,7 @@ async def test_a_cancelled_price_ends(clock: Clock, app: RunningApp) -> None:
         ]
     ):
         dome = Dome(app)
-        dome.library = library
+        dome.client_library = library
         ann = send(app, "GET", "/shows/Hamlet/price", look=lambda d=dome: +d.in_flight)
         await dome.is_asked("Hamlet")
         await clock.advance(0.5)
@@ -463,12 +464,12 @@ async def test_a_charge_is_recorded_before_its_request_is_over(
             )
             assert ann.was_cancelled or how not in (NATIVE, TWICE), (
                 f"Ann's request was ended by {how}. It went on as if nothing had "
-                f"happened, and she got {told(ann.request)}. "
+                f"happened, and she got {ann.request.in_words}. "
                 "Expected: after the charge is recorded, the request ends as cancelled."
             )
             assert (bob.status, bob.content) == (201, {"sold": "Bob"}), (
                 "Bob ordered twice while Ann's charge was in flight. He got "
-                f"{told(bob)}. Expected: 201, without waiting for her."
+                f"{bob.in_words}. Expected: 201, without waiting for her."
             )
 
 
@@ -512,8 +513,8 @@ async def test_what_was_not_charged_is_not_recorded(
             if error:
                 result = f"`charge()` raised {error!r}"
             assert (ann.request.done, bank.ledger) == (True, []), (
-                f"Ann ordered, and {result}. She got {told(ann.request)}, and in the "
-                f"ledger: {bank.ledger}. "
+                f"Ann ordered, and {result}. She got {ann.request.in_words}, and in "
+                f"the ledger: {bank.ledger}. "
                 "Expected: nothing is recorded, and the request ends."
             )
             assert ann.was_cancelled or how != NATIVE, (
@@ -522,7 +523,7 @@ async def test_what_was_not_charged_is_not_recorded(
             )
             wanted = 500 if error else 402
             assert how or (ann.request.status or 500) == wanted, (
-                f"Ann ordered, and {result}. She got {told(ann.request)}. "
+                f"Ann ordered, and {result}. She got {ann.request.in_words}. "
                 f"Expected: {wanted}."
             )
 
@@ -550,11 +551,11 @@ async def test_the_other_calls_end_with_the_request(
         await venues.end(ann, clock)
         seat = {"venue": venue, "seat": f"{venue[0]}6"}
         assert (ann.request.status, ann.request.content) == (200, seat), (
-            f"{venue} was the first to answer. Ann got {told(ann.request)}. "
+            f"{venue} was the first to answer. Ann got {ann.request.in_words}. "
             f"Expected: 200 and {seat}, without waiting for the others."
         )
         assert ann.saw == [], (
-            f"{venue} answered first, and Ann got {told(ann.request)}. When her "
+            f"{venue} answered first, and Ann got {ann.request.in_words}. When her "
             "request was over, these venues were still being asked for her: "
             f"{', '.join(ann.saw)}. "
             "Expected: the other calls have ended before the request is over."
@@ -570,7 +571,7 @@ async def test_the_other_calls_end_with_the_request(
     venues.of("Corso", "Macbeth").open()
     await eventually(lambda: bob.complete)
     assert bob.content == {"venue": "Corso", "seat": "C7"}, (
-        f"Corso answered Bob first. He got {told(bob)}. Expected: the seat in Corso."
+        f"Corso answered Bob first. He got {bob.in_words}. Expected: the seat in Corso."
     )
 
 
@@ -602,8 +603,8 @@ async def test_calls_end_with_a_request_that_is_cancelled(
         venues.of("Apollo", "Macbeth").open()
         await eventually(lambda r=bob: r.complete)
         assert bob.content == {"venue": "Apollo", "seat": "A7"}, (
-            f"Ann's request was cancelled. Bob got {told(bob)}. "
-            "Expected: his calls go on."
+            f"Ann's request was cancelled. Bob got {bob.in_words}. "
+            "Expected: his calls continue."
         )
 
 
@@ -611,7 +612,7 @@ async def test_calls_end_with_a_request_that_is_cancelled(
 async def test_a_venue_that_fails_is_not_the_first(
     clock: Clock, app: RunningApp
 ) -> None:
-    """Return a failure as a value from a helper task, so that the other tasks go on."""
+    """A helper task returns a failure as a value, so that the other tasks continue."""
     venues = Venues(app)
     for error in cases(errors()):
         ann = send(app, "GET", "/shows/Hamlet/seat", look=venues.in_flight)
@@ -630,7 +631,7 @@ async def test_a_venue_that_fails_is_not_the_first(
             [],
         ), (
             f"Apollo raised {error!r}, and ten seconds later Corso answered. Ann got "
-            f"{told(ann.request)}. These venues were still being asked for her: "
+            f"{ann.request.in_words}. These venues were still being asked for her: "
             f"{ann.saw}. Expected: the seat in Corso, and the call to Bijou has ended."
         )
     bob = exchange(app, "GET", "/shows/Macbeth/seat")
@@ -642,7 +643,7 @@ async def test_a_venue_that_fails_is_not_the_first(
         venues.of(venue, "Macbeth").fail(ConnectionError("connection refused"))
     await eventually(lambda: bob.complete)
     assert bob.status == 502, (
-        f"All venues failed. Bob got {told(bob)}. Expected: 502, as before."
+        f"All venues failed. Bob got {bob.in_words}. Expected: 502, as before."
     )
 
 

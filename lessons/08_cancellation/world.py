@@ -54,7 +54,7 @@ def errors() -> list[Exception]:
 
 
 async def at_rest() -> None:
-    """Wait until nothing can go on before the test does something or time passes.
+    """Wait until nothing can make progress, before the test acts or time passes.
 
     An app may use threads, so a number of turns of the event loop proves nothing.
     """
@@ -105,7 +105,7 @@ class Sent:
             return "It had not ended"
         if self.was_cancelled:
             return "It ended as cancelled"
-        return f"It ended with {told(self.request)}, not as cancelled"
+        return f"It ended with {self.request.in_words}, not as cancelled"
 
 
 _sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
@@ -255,7 +255,7 @@ class Dome:
     """Stands in for `ask_price()`, a client library with its own idea of errors.
 
     Attributes:
-        library: "quotes" leaves a cancellation alone, "retries" takes two of them for
+        client_library: "quotes" leaves a cancellation alone, "retries" takes two for
             failures, and "wraps" raises an error of its own after the third. With
             "answers", the try after a cancellation is answered at once.
     """
@@ -263,7 +263,7 @@ class Dome:
     LIBRARIES = ("quotes", "retries", "wraps")
 
     def __init__(self, app: RunningApp) -> None:
-        self.library = "quotes"
+        self.client_library = "quotes"
         self.asked = Counter[str]()
         self.in_flight = Counter[str]()
         self._gates: dict[str, Gate] = {}
@@ -296,14 +296,14 @@ class Dome:
             try:
                 return int(await self.at(show)(show))
             except asyncio.CancelledError:
-                if self.library == "quotes":
+                if self.client_library == "quotes":
                     raise
-                if self.library == "answers":
+                if self.client_library == "answers":
                     self.at(show).open()
         try:
             return int(await self.at(show)(show))
         except asyncio.CancelledError as error:
-            if self.library == "wraps":
+            if self.client_library == "wraps":
                 raise ConnectionError("failed three times") from error
             raise
 
@@ -401,10 +401,3 @@ class Venues:
         over = await sent.over(clock)
         self.ending = Gate("the end of a call")
         return over
-
-
-def told(request: Exchange) -> str:
-    """Return the response in words, for a message."""
-    if not request.started:
-        return "no response"
-    return f"{request.status}: {str(request.content)[:200]}"

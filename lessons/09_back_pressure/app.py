@@ -25,7 +25,7 @@ places = asyncio.Semaphore(PLACES)
 
 
 # TODO 1: Ask the other venues while one of them is slow.
-# TODO 2: Release the place exactly once, whatever happens.
+# TODO 2: Release the place exactly once, however the call ends.
 # TODO 3: Refuse requests when too many are waiting for a venue.
 @app.get("/venues/{venue}/prices/{show}")
 async def price(venue: Venue, show: str) -> dict[str, int]:

@@ -25,6 +25,7 @@ from workshop.testing import (
     eventually,
     exchange,
     settle,
+    time_follows_loop,
     when_idle,
 )
 
@@ -45,21 +46,19 @@ from .world import (
     a_day_passes,
     are_over,
     chunks_of,
-    clocks_of_the_app,
     counted,
     endless,
     errors,
     floor_plan,
     in_cancel_scope,
     price_of,
-    told,
 )
 
 
 @pytest.fixture
 async def clock(clock: Clock) -> AsyncIterator[Clock]:
     """The kit's clock, which the module `time` follows in the app."""
-    with clocks_of_the_app():
+    with time_follows_loop():
         yield clock
 
 
@@ -90,7 +89,7 @@ def expect_prices(
         euros = {"euros": price_of(venue, show)}
         assert (request.status, request.content) == (200, euros), (
             f"{before} {venue} answered {euros} for {show}. "
-            f"That customer got {told(request)}. Expected: 200 and that price."
+            f"That customer got {request.in_words}. Expected: 200 and that price."
         )
 
 
@@ -190,7 +189,7 @@ async def test_a_place_is_released_when_a_call_fails(
         statuses = [request.status or 500 for request in failed]
         assert min(statuses) >= 500, (
             f"The calls to the Dome raised {error!r}, and the customers got "
-            f"{[told(request) for request in failed]}. Expected: 500 or above."
+            f"{[request.in_words for request in failed]}. Expected: 500 or above."
         )
         (later,) = venues.request("Dome", "Hamlet")
         asked = await venues.are_working("Dome", 1)
@@ -301,13 +300,13 @@ async def test_a_full_line_is_refused_at_once(clock: Clock, app: RunningApp) -> 
         for customer in refused:
             seconds = customer.headers.get("retry-after", "")
             assert re.fullmatch("[1-9][0-9]*", seconds), (
-                f"A customer got {told(customer)}, with Retry-After {seconds!r}. "
+                f"A customer got {customer.in_words}, with Retry-After {seconds!r}. "
                 "Expected: a whole number of seconds above zero."
             )
         (ann,) = venues.request("Apollo", "Hamlet")
         assert await venues.are_working("Apollo", 1), (
             f"The Dome's line was full. Ann requested a price from Apollo and got "
-            f"{told(ann)}. Expected: each venue has a line of its own."
+            f"{ann.in_words}. Expected: each venue has a line of its own."
         )
         venues.answer("Apollo", "Hamlet")
         await a_day_passes(clock)
@@ -402,7 +401,7 @@ async def test_a_payment_is_never_repeated(clock: Clock, app: RunningApp) -> Non
             else (payment.status, payment.content) == (200, {"receipt": number * euros})
         )
         assert right, (
-            f"A payment {result} after a minute. The customer got {told(payment)}. "
+            f"A payment {result} after a minute. The customer got {payment.in_words}. "
             "Expected: "
             f"{'500 or above' if error else f'200 and receipt {number * euros}'}."
         )
@@ -442,7 +441,7 @@ async def test_each_request_is_charged_once(clock: Clock, app: RunningApp) -> No
     )
     for payment in payments:
         assert payment.status == 200, (
-            f"The bank accepted all payments. A customer got {told(payment)}. "
+            f"The bank accepted all payments. A customer got {payment.in_words}. "
             "Expected: 200 and a receipt."
         )
 
@@ -479,12 +478,12 @@ async def test_calls_are_repeated_after_random_pauses(
         "after the previous call failed."
     )
     assert (ann.status, ann.content) == (200, {"free": 7}), (
-        f"Ann's third call returned 7. She got {told(ann)}. "
+        f"Ann's third call returned 7. She got {ann.in_words}. "
         "Expected: 200 and 7 free seats."
     )
     last = times["Macbeth"][-1]
     assert (bob.status, seat_map.ended["Macbeth"]) == (503, last), (
-        f"Bob's third call failed after {last} seconds. He got {told(bob)} after "
+        f"Bob's third call failed after {last} seconds. He got {bob.in_words} after "
         f"{seat_map.ended['Macbeth']} seconds. "
         "Expected: a 503 at once, because no call follows."
     )
@@ -528,7 +527,7 @@ async def test_retries_end_with_the_three_seconds(
             "she had no response. Expected: a response within three seconds."
         )
         assert request.status == status, (
-            f"Ann requested free seats, and {what}. She got {told(request)}. "
+            f"Ann requested free seats, and {what}. She got {request.in_words}. "
             f"Expected: {status}."
         )
         await a_day_passes(clock)
@@ -571,7 +570,7 @@ async def test_each_customer_has_three_seconds(clock: Clock, app: RunningApp) ->
             "Ann requested free seats, and Bob requested the free seats of the same "
             "show two seconds later. The seat map needed 4 seconds for the first call "
             f"and half a second for the next. Ann's request {what}. Bob got "
-            f"{told(bob)}. Expected: 200 and 5 free seats, "
+            f"{bob.in_words}. Expected: 200 and 5 free seats, "
             "because Bob has three seconds of his own."
         )
 
@@ -589,7 +588,7 @@ async def test_only_lost_connections_are_repeated(
         await clock.advance(PATIENCE)
         await are_over([request])
         assert (request.status or 500) >= 500, (
-            f"The seat map raised {error!r}. The customer got {told(request)}. "
+            f"The seat map raised {error!r}. The customer got {request.in_words}. "
             "Expected: 500 or above."
         )
         assert len(seat_map.calls[show]) == 1, (
@@ -655,7 +654,7 @@ async def test_a_plan_passes_through_a_small_buffer(
     for venue, plan in plans.items():
         request, size = uploads[venue].request, len(plan)
         assert (request.status, request.content) == (200, {"bytes": size}), (
-            f"{venue} sent a plan of {size} bytes and got {told(request)}. "
+            f"{venue} sent a plan of {size} bytes and got {request.in_words}. "
             f"Expected: 200 and {size} bytes, because {LIMIT} bytes are allowed."
         )
         kept = storage.kept.get(venue, b"")
@@ -688,7 +687,7 @@ async def test_a_plan_that_is_too_large_is_refused_early(
         upload.request.cancel()
         assert (status, responded) == (413, True), (
             f"The Dome sent {name}. After {taken} bytes it got "
-            f"{told(upload.request)}. Expected: 413, at the latest when "
+            f"{upload.request.in_words}. Expected: 413, at the latest when "
             f"{BUFFER} bytes more than {LIMIT} have been received."
         )
         assert taken <= LIMIT + BUFFER, (
@@ -735,7 +734,7 @@ async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> 
         await are_over([failed.request])
         assert (failed.request.status or 500) >= 500, (
             f"The disk was full when the {write} bytes of a plan were written, and "
-            f"the client got {told(failed.request)}. "
+            f"the client got {failed.request.in_words}. "
             "Expected: 500 or above, because the plan is not kept."
         )
         expect_yesterdays_plan(storage, f"The disk was full at the {write} write.")
@@ -745,5 +744,5 @@ async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> 
     await are_over([later.request])
     assert (later.request.status, storage.kept["Dome"]) == (200, whole), (
         "Some uploads failed, and then the Dome sent a whole plan. It got "
-        f"{told(later.request)}. Expected: 200, and the new plan is kept."
+        f"{later.request.in_words}. Expected: 200, and the new plan is kept."
     )

@@ -5,16 +5,13 @@ arguments, so that one customer's response cannot pass for another's.
 """
 
 import asyncio
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from types import TracebackType
 
 import anyio
 import httpx2
-import pytest
 
 from workshop.testing import (
     Clock,
@@ -26,7 +23,6 @@ from workshop.testing import (
     settle,
 )
 from workshop.testing.app.exchange import Message, Receive, Send
-from workshop.testing.time.event_loop import owner
 
 PLACES, WAITING, PATIENCE, LIMIT = 3, 5, 3, 1024 * 1024
 BUFFER = 128 * 1024
@@ -143,13 +139,6 @@ async def a_day_passes(clock: Clock) -> None:
 def counted(number: int, noun: str) -> str:
     """Return *number* of *noun* as the subject of a sentence in the past."""
     return f"{number} {noun} was" if number == 1 else f"{number} {noun}s were"
-
-
-def told(request: Exchange) -> str:
-    """Return the response in words, for a message."""
-    if not request.started:
-        return "no response"
-    return f"{request.status}: {str(request.content)[:200]}"
 
 
 def in_cancel_scope(app: RunningApp, scopes: list[anyio.CancelScope]) -> object:
@@ -333,18 +322,3 @@ def endless() -> Iterator[bytes]:
     """Return chunks without end, as from a client that never stops sending."""
     while True:
         yield b"x" * CHUNK
-
-
-@contextmanager
-def clocks_of_the_app() -> Iterator[None]:
-    """Let `time.time()` and `time.monotonic()` follow the event loop in the app."""
-    loop, begin = asyncio.get_running_loop(), asyncio.get_running_loop().time()
-
-    def following(real: Callable[[], float]) -> Callable[[], float]:
-        start = real()
-        return lambda: start + loop.time() - begin if owner.get() else real()
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("time", "monotonic"):
-            patch.setattr(time, name, following(getattr(time, name)))
-        yield

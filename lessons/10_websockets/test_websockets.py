@@ -37,6 +37,14 @@ from .world import (
 )
 
 PATHS = ("/seats", "/prices")
+ENDINGS = [
+    "sent broken JSON",
+    "bought a seat whose sale failed",
+    "left",
+    "lost his connection",
+    "bought two seats and left",
+    "was cancelled",
+]
 # What a client of the prices says, and the code with which it leaves.
 DEPARTURES: list[tuple[list[str | bytes], int | None]] = [
     ([], 1000),
@@ -244,14 +252,7 @@ async def test_a_client_that_has_left_gets_no_more_news(
     """An endpoint can end in more ways than by `WebSocketDisconnect`."""
     world = World(app)
     world.failing["X1"] = ValueError(REASON)
-    for way in cases([
-        "sent broken JSON",
-        "bought a seat whose sale failed",
-        "left",
-        "lost his connection",
-        "bought two seats and left",
-        "was cancelled",
-    ]):  # fmt: skip
+    for way in cases(ENDINGS):
         bob, ann, cleo = await world.join("Bob", "Ann", "Cleo")
         if way in ("left", "lost his connection"):
             bob.leave(1000 if way == "left" else None)

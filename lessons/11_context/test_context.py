@@ -31,7 +31,6 @@ from .world import (
     Venues,
     errors,
     loggers_restored,
-    told,
 )
 
 ANN, BOB, CLEO = "Ann", "Bob", "Cleo"
@@ -73,7 +72,7 @@ async def check_lines(
             assert found == [name], (
                 f"{name} and two other customers sent {method} {path.format(show)} "
                 f"at the same time. {story} The line '{line} {show}' "
-                f"{begins_with(found)}. {name} got {told(request)}. "
+                f"{begins_with(found)}. {name} got {request.in_words}. "
                 f"Expected: the line begins with {name}, so that support can find it."
             )
 
@@ -234,7 +233,8 @@ async def test_the_next_customer_has_her_own_name(app: RunningApp) -> None:
         assert (found, request.status) == ([name], 200), (
             f"Several customers used one connection, and {name} sent a poster of "
             f"{show}. The line about it {begins_with(found)}, and {name} got "
-            f"{told(request)}. Expected: it begins with {name}, and the status is 200."
+            f"{request.in_words}. "
+            f"Expected: it begins with {name}, and the status is 200."
         )
 
 
@@ -259,7 +259,7 @@ async def test_the_lines_of_an_error_have_a_name(app: RunningApp) -> None:
             request = connection.request("GET", f"/shows/{show}/price", name)
             await eventually(lambda request=request: request.done)
             assert request.status == 500, (
-                f"ask_venue() raised {error!r}. The customer got {told(request)}. "
+                f"ask_venue() raised {error!r}. The customer got {request.in_words}. "
                 "Expected: 500."
             )
             failed = log.names("failed", show, str(error))
@@ -314,7 +314,7 @@ async def test_a_browser_may_read_a_500(app: RunningApp) -> None:
     await eventually(lambda: preflight.done)
     assert preflight.status == 200, (
         "A page of the shop asked whether it may send the header X-Customer. It got "
-        f"{told(preflight)}. Expected: 200, as before."
+        f"{preflight.in_words}. Expected: 200, as before."
     )
 
 
@@ -366,7 +366,7 @@ async def test_each_request_is_logged_once(app: RunningApp) -> None:
         await eventually(lambda request=request: request.done)
         found = log.names("served", path, str(status))
         assert (request.status, found) == (status, [ANN]), (
-            f"Ann sent {method} {path} and got {told(request)}. The line "
+            f"Ann sent {method} {path} and got {request.in_words}. The line "
             f"'served: {path}: {status}' {begins_with(found)}. "
             f"Expected: {status}, and the line begins with Ann, once."
         )
@@ -394,7 +394,7 @@ async def test_a_handler_sees_that_its_client_has_left(app: RunningApp) -> None:
     venues.gate.results(lambda show: 20 + len(show))
     await eventually(lambda: bob.complete)
     assert (bob.status, bob.content) == (200, {"euros": 27}), (
-        f"Ann disconnected, and then news came for Bob. He got {told(bob)}. "
+        f"Ann disconnected, and then news came for Bob. He got {bob.in_words}. "
         "Expected: 200 and his news."
     )
 
@@ -416,7 +416,7 @@ async def test_a_404_stays_a_404(app: RunningApp) -> None:
         assert request.status == status, (
             f"Ann sent GET {path}"
             f"{f', and find_order() raised {error!r}' if error else ''}. She got "
-            f"{told(request)}. Expected: {status}."
+            f"{request.in_words}. Expected: {status}."
         )
         desk = [log.names("desk taken"), log.names("desk returned")]
         assert desk == [[ANN], [ANN]], (

@@ -233,10 +233,3 @@ class Socket:
         self.task = asyncio.get_running_loop().create_task(
             app.asgi(scope, receive, send), context=contextvars.Context()
         )
-
-
-def told(request: Exchange) -> str:
-    """Return the response in words, for a message."""
-    if not request.started:
-        return "no response"
-    return f"{request.status}: {str(request.content)[:200]}"

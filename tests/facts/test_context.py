@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
 from tests.facts import fact
-from workshop.testing import eventually, exchange
+from workshop.testing import exchange
 
 TOPIC = "context and middleware"
 badge: ContextVar[str] = ContextVar("badge", default="nobody")
@@ -56,29 +56,6 @@ async def test_to_thread_copies_the_context_and_run_in_executor_does_not() -> No
     loop = asyncio.get_running_loop()
     assert await asyncio.to_thread(badge.get) == "Ann"
     assert await loop.run_in_executor(None, badge.get) == "nobody"
-
-
-@fact("starlette", topic=TOPIC)
-async def test_behind_http_middleware_a_disconnect_is_not_seen() -> None:
-    """Behind `@app.middleware("http")`, `is_disconnected()` is always false."""
-    seen: list[bool] = []
-    app = FastAPI()
-
-    @app.middleware("http")
-    async def pass_on(request: Request, call_next: Any) -> Any:
-        return await call_next(request)
-
-    @app.get("/")
-    async def page(request: Request) -> None:
-        for _ in range(20):
-            seen.append(await request.is_disconnected())
-            await asyncio.sleep(0)
-
-    request = exchange(app, "GET", "/")
-    await eventually(lambda: bool(seen))
-    request.disconnect()
-    await request.finished()
-    assert not any(seen)
 
 
 @fact("starlette", topic=TOPIC)

@@ -1,6 +1,7 @@
 """The clock that a test moves by hand."""
 
 import asyncio
+import time
 
 import httpx2
 import pytest
@@ -13,12 +14,14 @@ from workshop.testing import (
     RunningApp,
     exchange,
     settle,
+    time_follows_loop,
 )
 from workshop.testing.time.clock import ManualClockLoop
 
 APP = '''
 import asyncio
 import os
+import time
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse
@@ -34,6 +37,11 @@ async def venue():
 
 def archive():
     """The outside world, slow."""
+
+
+@app.get("/times")
+async def times():
+    return [time.time(), time.monotonic()]
 
 
 @app.get("/quote")
@@ -178,6 +186,21 @@ async def test_a_thread_times_out_only_when_the_test_says_so(
 
     assert (await export).status_code == 500
     assert isinstance(app.errors[0], TimeoutError)
+
+
+async def test_the_module_time_follows_the_clock_in_the_app_alone(
+    client: httpx2.AsyncClient, clock: Clock
+) -> None:
+    with time_follows_loop():
+        before, real = (await client.get("/times")).json(), time.monotonic()
+        await clock.advance(3600)
+        after, later = (await client.get("/times")).json(), time.monotonic()
+    outside = (await client.get("/times")).json()
+
+    passed = [now - then for then, now in zip(before, after, strict=True)]
+    assert passed == pytest.approx([3600, 3600])
+    assert later - real < 3600
+    assert outside[1] < after[1]
 
 
 @pytest.mark.parametrize("attempt", range(5))

@@ -184,6 +184,15 @@ async def test_an_exception_is_kept_and_the_client_gets_a_500(
     assert app.errors == [order.error]
 
 
+async def test_a_response_can_be_told_in_words(app: RunningApp) -> None:
+    order = exchange(app, "GET", "/boom")
+    waiting = order.in_words
+    await order.finished()
+
+    assert waiting == "no response"
+    assert order.in_words == "500: Internal Server Error"
+
+
 async def test_a_missing_response_fails_with_a_message(app: RunningApp) -> None:
     order = exchange(app, "GET", "/stuck")
 

@@ -31,6 +31,7 @@ from workshop.testing.sync.spy import Spy
 from workshop.testing.time.clock import Clock
 from workshop.testing.time.event_loop import settle
 from workshop.testing.time.limits import LIMIT_SECONDS, fail_after
+from workshop.testing.time.time_module import time_follows_loop
 
 if TYPE_CHECKING:
     from workshop.testing.app.server import Server
@@ -77,6 +78,7 @@ __all__ = [
     "exchange",
     "fail_after",
     "settle",
+    "time_follows_loop",
     "until_stalled",
     "when_idle",
 ]

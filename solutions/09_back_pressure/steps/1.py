@@ -24,7 +24,7 @@ app = FastAPI(title="Box office")
 places = {v: asyncio.Semaphore(PLACES) for v in get_args(Venue)}
 
 
-# TODO 2: Release the place exactly once, whatever happens.
+# TODO 2: Release the place exactly once, however the call ends.
 # TODO 3: Refuse requests when too many are waiting for a venue.
 @app.get("/venues/{venue}/prices/{show}")
 async def price(venue: Venue, show: str) -> dict[str, int]:

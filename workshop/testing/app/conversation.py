@@ -8,7 +8,6 @@ import json as json_text
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from workshop.testing.app.exchange import (
     Asgi,
@@ -16,6 +15,7 @@ from workshop.testing.app.exchange import (
     Headers,
     Message,
     content_of,
+    scope_of,
 )
 from workshop.testing.sync.condition import Condition
 
@@ -261,24 +261,12 @@ def conversation(
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     )
     pairs = [it for it in handshake if it[0] not in names] + pairs
-    location, _, query = path.partition("?")
     scope: Message = {
+        **scope_of(path, pairs, client),
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "path": unquote(location),
-        "raw_path": location.encode(),
-        "root_path": "",
         "scheme": "ws",
-        "query_string": query.encode(),
-        "headers": [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in pairs
-        ],
-        "client": client,
-        "server": ("box-office", 80),
         "subprotocols": [],
-        "state": {},
         "extensions": {"websocket.http.response": {}},
     }
     asgi = app.asgi if hasattr(app, "asgi") else app

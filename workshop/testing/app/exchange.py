@@ -28,6 +28,9 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
+# How much of a body fits into a message.
+_MOST_CHARACTERS = 200
+
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
@@ -117,6 +120,13 @@ class Exchange:
     def content(self) -> Any:
         """The body so far: read as JSON if it is JSON, else as text."""
         return content_of(self.body)
+
+    @property
+    def in_words(self) -> str:
+        """The response so far, for a message: `200: {'sold': 'A1'}`."""
+        if not self.started:
+            return "no response"
+        return f"{self.status}: {str(self.content)[:_MOST_CHARACTERS]}"
 
     def start(self) -> Exchange:
         """Send the request: the app runs in a task of its own. Returns itself."""
@@ -229,6 +239,28 @@ class Exchange:
         self._condition.notify_all()
 
 
+def scope_of(
+    path: str, headers: Sequence[tuple[str, str]], client: tuple[str, int]
+) -> dict[str, Any]:
+    """Return what the scopes of a request and of a WebSocket have in common."""
+    location, _, query = path.partition("?")
+    return {
+        "http_version": "1.1",
+        "path": unquote(location),
+        "raw_path": location.encode(),
+        "root_path": "",
+        "query_string": query.encode(),
+        "headers": [
+            # As servers pass them on: names in lower case, in the order sent.
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers
+        ],
+        "client": client,
+        "server": ("box-office", 80),
+        "state": {},
+    }
+
+
 def content_of(body: bytes) -> Any:
     """Return *body* read as JSON, or as text if it is not JSON."""
     try:
@@ -305,26 +337,13 @@ def exchange(
     ):
         if needed and name not in names:
             pairs.append((name, value))
-    location, _, query = path.partition("?")
     scope = {
+        **scope_of(path, pairs, client),
         "type": "http",
         # What uvicorn announces. It makes Starlette listen for disconnects itself.
         "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
         "method": method.upper(),
-        "path": unquote(location),
-        "raw_path": location.encode(),
-        "root_path": "",
         "scheme": "http",
-        "query_string": query.encode(),
-        "headers": [
-            # As servers pass them on: names in lower case, in the order sent.
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in pairs
-        ],
-        "client": client,
-        "server": ("box-office", 80),
-        "state": {},
     }
     asgi = app.asgi if hasattr(app, "asgi") else app
     return Exchange(asgi, scope, body, journal, probe, look).start()

@@ -197,6 +197,28 @@ def test_output_of_passed_cases_is_dropped(
     assert (test.verdict, test.output) == (Verdict.FAILED, "asked for 3")
 
 
+def test_errors_of_passed_cases_are_dropped(
+    lesson: Lesson, answer: Callable[[str], Path]
+) -> None:
+    text = lesson.test_file.read_text(encoding="utf-8")
+    lesson.test_file.write_text(
+        text + "\n\nfrom workshop.testing import cases, exchange\n"
+        "@pytest.mark.step(1)\nasync def test_it(app):\n"
+        '    """It is."""\n    for seat in cases((1, 2, 3)):\n'
+        '        asked = exchange(app, "GET", f"/seats?seat={seat}")\n'
+        "        await asked.finished()\n"
+        '        assert seat < 3, "Expected: fewer."\n',
+        encoding="utf-8",
+    )
+    broken = GOOD.replace("async def seats():", "async def seats(seat: int):").replace(
+        '    return {"free": 2}', "    raise ValueError(f'no seat {seat}')"
+    )
+
+    test = grade(lesson, answer(broken)).steps[0].tests[1]
+
+    assert [it.partition(" (")[0] for it in test.raised] == ["ValueError: no seat 3"]
+
+
 def test_temporary_files_of_a_run_are_deleted(
     lesson: Lesson, answer: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from workshop.grading.events import Facts, Outcome
 from workshop.private_apis.packages import hook_implementations
 from workshop.sandbox.control_channel import ControlChannel, wait_to_be_ended
 from workshop.sandbox.event_channel import EventChannel
+from workshop.testing.app.application import running_apps
 from workshop.testing.reporting.cases import on_passed_case
 from workshop.testing.reporting.exception_groups import leaves
 from workshop.testing.reporting.failures import AppExit, NoResponse
@@ -55,10 +56,10 @@ class Recorder:
         self.running = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Drop the output of passed cases, and use short tracebacks for errors."""
+        """Forget passed cases, and use short tracebacks for errors."""
         # The option belongs to the terminal plugin, which is disabled.
         config.option.tbstyle = "native"
-        on_passed_case(self._forget_printed)
+        on_passed_case(self._forget_passed_case)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests of the job, in file order or in random order.
@@ -168,7 +169,9 @@ class Recorder:
             seconds = self.test_seconds
             faulthandler.dump_traceback_later(seconds, file=self.channel.stream)
 
-    def _forget_printed(self) -> None:
+    def _forget_passed_case(self) -> None:
+        for app in running_apps():
+            app.forget_errors()
         self.channel.mark(self.running, again=True)
 
     def pytest_runtest_logfinish(self) -> None:

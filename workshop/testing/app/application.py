@@ -102,6 +102,10 @@ class RunningApp:
         """The app's attempts to end the process or the test."""
         return [error for error in self.errors if isinstance(error, AppExit)]
 
+    def forget_errors(self) -> None:
+        """Do not report what the app has raised so far, except its attempts to exit."""
+        self.errors[:] = self.exits
+
     async def asgi(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:

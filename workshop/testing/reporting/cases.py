@@ -13,15 +13,15 @@ _listener: Callable[[], None] | None = None
 def cases(values: Iterable[T]) -> Iterator[T]:
     """Yield each of *values*, for a test that fails with the first wrong one.
 
-    What the app printed during earlier cases is not reported.
+    What the app printed and raised during cases that have passed is not reported.
     """
-    for number, value in enumerate(values):
-        if number and _listener is not None:
-            _listener()
+    for value in values:
         yield value
+        if _listener is not None:
+            _listener()
 
 
 def on_passed_case(listener: Callable[[], None] | None) -> None:
-    """Call *listener* when a test goes on to its next case."""
+    """Call *listener* when a case of a test has passed."""
     global _listener
     _listener = listener

@@ -43,6 +43,9 @@ def test_without_input_it_exits_after_the_first_verdict(
     assert "0 of 2 steps passed" in first
     assert "all 2 steps of lesson 90" in second
     assert "finished every lesson" in last
+    # No key can be typed any more, so commands are offered instead.
+    assert "hint 90" in first
+    assert "Type h" not in first
     assert "\x1b" not in first + second
 
 

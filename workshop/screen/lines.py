@@ -221,7 +221,10 @@ class Lines:
         # Written at once, so that a reader sees all of it or nothing.
         with self._console:
             self._console.print()
-            print_verdict(verdict, file, console=self._console, own=False)
+            # Without input no key can be typed, so the commands are shown instead.
+            print_verdict(verdict, file, console=self._console, own=self._ending)
+            if self._ending:
+                return
             if verdict.passed:
                 then = self._controller.following
                 on = f"n for lesson {then.number}, " if then else ""

@@ -15,8 +15,7 @@ from workshop.check.answers import AT_ONCE
 def answers_at_once() -> int:
     """Return how many answers this process may have graded at the same time.
 
-    Where several processes share the tests, they share the cores, too. More at once
-    are not faster, and a test that waits for a thread then waits for its turn.
+    Where several processes share the tests, they share the cores, too.
     """
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return max(1, AT_ONCE // processes)

@@ -71,7 +71,7 @@ class Answers:
         """Return, in words, how *variant* is judged otherwise than declared, or "".
 
         A right one gets the whole verdict. On a wrong one only the tests run that it
-        names, which takes a third of the time: those of later steps fail in any case.
+        names, which is faster: those of later steps fail in any case.
         """
         return self._pool.submit(self._with_slot, lambda slot: slot.judge(variant))
 

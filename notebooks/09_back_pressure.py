@@ -44,7 +44,7 @@ await play(evening(5, asyncio.Semaphore(2), "Two hooks"))
 # <summary>Answer</summary>
 #
 # After 300 milliseconds: two visitors, then two, then one.
-# Nobody is refused. With 500 visitors the last one would wait for 25 seconds.
+# No visitor is refused. With 500 visitors, the last one would wait for 25 seconds.
 #
 # </details>
 #

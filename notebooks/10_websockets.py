@@ -42,8 +42,8 @@ await play(pour(["Ann", "Bob", "Cleo", "Dora"], copy=True))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Cleo. When Ann is removed, everybody moves up by one, and the loop goes on with the next position.
-# A loop through a copy serves everybody who was there at the beginning.
+# Cleo. When Ann is removed, every guest behind her moves up by one, and the loop continues at the next position.
+# A loop over a copy serves every guest who was there at the beginning.
 #
 # </details>
 #

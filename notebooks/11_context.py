@@ -152,7 +152,7 @@ await asyncio.create_task(ann_and_the_next())
 # <summary>Answer</summary>
 #
 # "Ann": `call_soon()` has copied the context before the reset.
-# A server that goes on reading a socket during a request does the same, and starts the next request there.
+# A server that keeps reading a socket during a request does the same, and starts the next request there.
 #
 # </details>
 #
@@ -160,6 +160,6 @@ await asyncio.create_task(ann_and_the_next())
 #
 # - A task, a callback and `to_thread()` copy the context when they are created.
 # - What is set in a copy is not seen outside.
-# - A copy keeps its values, whatever is reset later.
+# - A copy keeps its values, even if the original is reset later.
 #
 # Now find the right name for each line: [lesson 11](../docs/lessons/11_context.md), `make lesson-11`.

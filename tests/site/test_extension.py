@@ -72,6 +72,18 @@ def blocks(html: str) -> list[Element]:
     return list(fromstring(f"<page>{html}</page>").iter("code"))
 
 
+def test_a_quote_of_a_starter_is_shown_with_the_file_to_edit(root: Path) -> None:
+    starter = root / "solutions" / "90_seats" / "steps" / "0.py"
+    starter.parent.mkdir(parents=True)
+    starter.write_text(SOURCE, encoding="utf-8")
+    quoted = QUOTED.replace("app.py", "solutions/90_seats/steps/0.py")
+
+    html = html_of(quoted, root)
+
+    assert "lessons/90_seats/app.py" in html
+    assert "solutions/" not in html
+
+
 def test_a_quote_is_shown_with_its_file_and_highlighted_line(root: Path) -> None:
     html = html_of(QUOTED, root)
 

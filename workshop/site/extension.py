@@ -32,6 +32,8 @@ from workshop.site.windows_commands import has_make, tabs
 FOR_INSTRUCTORS = "For the instructor"
 _BOX = "[ ] "
 _PROMPT = re.compile(r"^[$>] ", re.MULTILINE)
+# The starter, as published: where a reader finds it is the file to edit.
+_STARTER = re.compile(r"^solutions/(\w+)/steps/0\.py$")
 _DETAILS = re.compile(r"^<details(?! markdown)", re.MULTILINE)
 
 
@@ -90,7 +92,9 @@ class _Blocks(Preprocessor):
                 f"The code on the page differs from {fence.source}. "
                 "Run `python -m workshop pages`."
             )
-        title = fence.title or fence.source.partition("::")[0]
+        title = fence.title or _STARTER.sub(
+            r"lessons/\1/app.py", fence.source.partition("::")[0]
+        )
         info = f'{fence.language} title="{title}"'
         if "hl" in fence.options:
             numbers = highlighted(wanted, fence.options["hl"])

@@ -1,0 +1,186 @@
+"""What learners and the room's server send each other, as pydantic models.
+
+Learners send events in batches (`EventBatch`). Every event has an id that its learner
+chose, so that a batch can be sent again after a lost response: the server stores each
+id once. The server streams `Focus`, `Message`, `Poll` and `HelpOffer` to learners, as
+server-sent events; `STREAMED` has their names.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+DEFAULT_PORT = 8080
+
+HEARTBEAT_SECONDS = 30
+"""How often a learner says that they are connected."""
+
+BATCH_LIMIT = 100
+"""The number of events that one request may carry."""
+
+Lesson = Annotated[str, Field(pattern=r"^\d\d$")]
+StepNumber = Annotated[int, Field(ge=1, le=99)]
+Name = Annotated[str, Field(min_length=1, max_length=40)]
+Code = Annotated[str, Field(min_length=1, max_length=64)]
+Letter = Annotated[str, Field(pattern=r"^[A-H]$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Join(_Model):
+    """A learner's request to join: `POST /api/join`.
+
+    The client chooses `learner` and `token`, so it can repeat the request.
+    """
+
+    code: Code
+    learner: UUID
+    token: Annotated[str, Field(min_length=32, max_length=64)]
+    name: Name
+
+
+class Joined(_Model):
+    """The response: what the room is called."""
+
+    room: str
+
+
+class _LearnerEvent(_Model):
+    """Something that a learner did; `at` is the time on the learner's clock."""
+
+    id: UUID
+    at: datetime
+
+
+class _OfStep(_LearnerEvent):
+    lesson: Lesson
+    step: StepNumber
+
+
+class Opened(_OfStep):
+    """The learner works on this step now."""
+
+    kind: Literal["opened"] = "opened"
+
+
+class Judged(_OfStep):
+    """A verdict: whether `step` passed, and the names of its tests that failed."""
+
+    kind: Literal["judged"] = "judged"
+    passed: bool
+    failed: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)] = ()
+    seconds: Annotated[float, Field(ge=0, le=3600)]
+
+
+class HintShown(_OfStep):
+    """The learner has read hint number `rung` of the step; 4 is the change itself."""
+
+    kind: Literal["hint"] = "hint"
+    rung: Annotated[int, Field(ge=1, le=4)]
+
+
+class SolutionShown(_LearnerEvent):
+    """The learner has opened the solution of the lesson."""
+
+    kind: Literal["solution"] = "solution"
+    lesson: Lesson
+
+
+class Help(_LearnerEvent):
+    """The learner asks for help, or no longer needs it."""
+
+    kind: Literal["help"] = "help"
+    wanted: bool
+
+
+class Heartbeat(_LearnerEvent):
+    """The learner is still connected."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+
+
+class Vote(_LearnerEvent):
+    """The learner's choice in a poll; the last one counts."""
+
+    kind: Literal["vote"] = "vote"
+    poll: UUID
+    choice: Letter
+
+
+LearnerEvent = Annotated[
+    Opened | Judged | HintShown | SolutionShown | Help | Heartbeat | Vote,
+    Field(discriminator="kind"),
+]
+LEARNER_EVENT: TypeAdapter[LearnerEvent] = TypeAdapter(LearnerEvent)
+
+
+class EventBatch(_Model):
+    """`POST /api/events`. The response acknowledges all of them, or none."""
+
+    events: Annotated[tuple[LearnerEvent, ...], Field(min_length=1, max_length=BATCH_LIMIT)]
+
+
+class Stored(_Model):
+    """The response: all events of the batch are stored, `new` of them just now."""
+
+    new: int
+
+
+class Focus(_Model):
+    """What the whole room works on now. Both are None when the room is free."""
+
+    lesson: Lesson | None = None
+    step: StepNumber | None = None
+
+
+class Message(_Model):
+    """A short message from the instructor to everyone."""
+
+    text: Annotated[str, Field(min_length=1, max_length=280)]
+    by: Name
+
+
+class Choice(_Model):
+    """One choice of a poll; `votes` and `explanation` are empty until it is closed."""
+
+    letter: Letter
+    text: str
+    votes: int | None = None
+    explanation: str = ""
+
+
+class Poll(_Model):
+    """A poll with the question of a lesson's *Predict* part.
+
+    While `open` is true, learners may vote. Once it is closed, it has the number of
+    votes for each choice and, in `right`, the letter of the right one.
+    """
+
+    id: UUID
+    lesson: Lesson
+    question: str
+    choices: tuple[Choice, ...]
+    open: bool
+    right: Letter | None = None
+
+
+class HelpOffer(_Model):
+    """Who comes to help this learner; empty if nobody does any more."""
+
+    by: str
+
+
+STREAMED: dict[str, type[_Model]] = {
+    "focus": Focus,
+    "message": Message,
+    "poll": Poll,
+    "help": HelpOffer,
+}
+"""The events of `GET /api/stream` by name. A further one, `bye`, has no data: the
+server is about to stop, and the client tries again later."""

@@ -46,7 +46,7 @@ class Verb:
 
 
 _AUTHORS = ("core", "notebook-tests", "authors")
-_CONTRIBUTORS = ("core", "postgres", "site", "notebook-tests", "authors", "dev")
+_CONTRIBUTORS = ("core", "postgres", "room", "site", "notebook-tests", "authors", "dev")
 
 VERBS = (
     Verb("learn", "start here, or continue"),
@@ -63,6 +63,7 @@ VERBS = (
     Verb("catch-up", "solve earlier steps (saves yours)", "must"),
     Verb("undo", "restore the file replaced last", "may"),
     Verb("progress", "export FILE, or import FILE"),
+    Verb("room", "for instructors: a live board", groups=("core", "room")),
     Verb("update", "get the course's latest files"),
     Verb("notebooks", "open all notebooks in JupyterLab"),
     Verb(

@@ -1,0 +1,113 @@
+"""The room's FastAPI app."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import SQLAlchemyError
+
+from workshop import paths
+from workshop.lesson import Catalogue
+from workshop.room.server.access import LoginNeededError
+from workshop.room.server.course import CourseLesson, course_of
+from workshop.room.server.limits import BodyLimit, SecurityHeaders
+from workshop.room.server.routes import board, bundle, learners, phones
+from workshop.room.server.service import room_service
+from workshop.room.server.settings import Settings
+from workshop.room.server.templates import STATIC
+from workshop.room.server.writer import BusyError
+
+
+def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAPI:
+    """Return the app with these *settings*, for the lessons of *course*."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with room_service(settings, course) as service:
+            app.state.service = service
+            loop = asyncio.get_running_loop()
+            close = partial(loop.call_soon_threadsafe, service.streams.close)
+            with _before_signals(close):
+                yield
+
+    app = FastAPI(
+        title="The room",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    for module in (learners, board, phones, bundle):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=STATIC), "static")
+    if settings.bundle:
+        files = StaticFiles(directory=Path(settings.bundle))
+        app.mount("/bundle/files", files, "bundle")
+    app.add_exception_handler(LoginNeededError, _to_login)
+    for problem in (BusyError, SQLAlchemyError, OSError):
+        app.add_exception_handler(problem, _unavailable)
+    return app
+
+
+def create_app_of_worker() -> FastAPI:
+    """Return the app of a worker process, with the settings of the environment."""
+    course = course_of(Catalogue(paths.ROOT).lessons())
+    return create_app(Settings.from_environment(), course)
+
+
+async def _to_login(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, LoginNeededError)
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(problem.path, 303)
+    return JSONResponse({"detail": f"Log in first: {problem.path}"}, 401)
+
+
+async def _unavailable(request: Request, problem: Exception) -> Response:
+    """Respond while the database is away, or too busy. Clients try again."""
+    return JSONResponse(
+        {"detail": "The room is busy. Try again in a moment."},
+        503,
+        {"Retry-After": "2"},
+    )
+
+
+class _before_signals:  # noqa: N801 -- used like a function, in a with statement
+    """Call *close* when the server is asked to stop, before it waits for requests.
+
+    uvicorn waits for open responses first and ends the lifespan afterwards. A stream
+    that ends in the lifespan would therefore keep the server alive for ever.
+    """
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        self._close = close
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # a test's server, which closes the streams itself
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+            if callable(before):
+                self._before[number] = before
+                signal.signal(number, self._handle)
+
+    def __exit__(self, *exc: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._close()
+        self._before[number](number, frame)

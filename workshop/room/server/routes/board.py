@@ -1,0 +1,213 @@
+"""The board in the instructor's browser, and its projector mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from workshop.room.server.access import (
+    BOARD_COOKIE,
+    Instructor,
+    Service,
+    address_of,
+    is_secret,
+    need_patience,
+    same_origin,
+)
+from workshop.room.server.board_parts import BOARD, PROJECTOR
+from workshop.room.server.records import Draft
+from workshop.room.server.routes.learners import event_stream
+from workshop.room.server.service import RoomService
+from workshop.room.server.store import new_token
+from workshop.room.server.templates import render
+from workshop.room.server.text import one_line
+
+router = APIRouter(prefix="/board", tags=["board"], include_in_schema=False)
+_FORM = [Depends(same_origin)]
+_COOKIE_SECONDS = 7 * 24 * 60 * 60
+
+
+@router.get("/login")
+async def login_page(service: Service, secret: str = "") -> HTMLResponse:
+    """Ask for the secret, which the instructor's link contains, and a name."""
+    return _login(service, secret)
+
+
+def _login(
+    service: RoomService, secret: str, trouble: str = "", status: int = 200
+) -> HTMLResponse:
+    html = render(
+        "login.html", room=service.room.title, secret=secret, trouble=trouble
+    )
+    return HTMLResponse(html, status)
+
+
+@router.post("/login", dependencies=[*_FORM, Depends(need_patience)])
+async def login(
+    request: Request,
+    service: Service,
+    secret: Annotated[str, Form()] = "",
+    name: Annotated[str, Form()] = "",
+) -> Response:
+    """Open a session for the board."""
+    name = one_line(name)[:40]
+    if not is_secret(secret, service):
+        await service.attempts.failed(address_of(request))
+        trouble = "This is not the board's secret. `make room` prints it."
+        return _login(service, "", trouble, 403)
+    if not name:
+        return _login(service, secret, "Please enter your name.", 422)
+    token = new_token()
+    await service.store.open_session(token, name)
+    response = RedirectResponse("/board", 303)
+    response.set_cookie(
+        BOARD_COOKIE,
+        token,
+        max_age=_COOKIE_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=service.settings.secure,
+    )
+    return response
+
+
+@router.get("")
+async def board(service: Service, by: Instructor, lesson: str = "") -> HTMLResponse:
+    """Show who works on which step."""
+    return _page(service, BOARD, "board.html", lesson, by=by)
+
+
+@router.get("/projector")
+async def projector(
+    service: Service, by: Instructor, lesson: str = ""
+) -> HTMLResponse:
+    """Show numbers without names, for everyone to see."""
+    return _page(service, PROJECTOR, "projector.html", lesson, by=by)
+
+
+def _page(
+    service: RoomService, kind: str, template: str, wanted: str, **more: Any
+) -> HTMLResponse:
+    lesson = service.parts.lesson(wanted)
+    html = render(
+        template,
+        room=service.room,
+        address=service.settings.address,
+        qr=service.qr,
+        course=service.course,
+        lesson=lesson,
+        chosen=wanted in service.course,
+        parts=service.parts.page(kind, lesson),
+        seq=service.board.seq,
+        **more,
+    )
+    return HTMLResponse(html)
+
+
+@router.get("/stream")
+async def stream(
+    request: Request, service: Service, by: Instructor, lesson: str, kind: str = "board"
+) -> Response:
+    """Stream what changes on a board, as server-sent events."""
+    channel = f"{kind}:{lesson}"
+    if lesson not in service.course or f"{kind}:" not in (BOARD, PROJECTOR):
+        raise HTTPException(404, "There is no such board.")
+    last = request.headers.get("last-event-id", "")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        def snapshot() -> bytes:
+            return service.parts.snapshot(channel)
+
+        with service.streams.opened((channel,), snapshot) as opened:
+            is_current = last == str(service.board.seq)
+            async for chunk in opened.chunks(b"" if is_current else snapshot()):
+                yield chunk
+
+    return event_stream(service, chunks())
+
+
+@router.post("/focus", dependencies=_FORM)
+async def focus(
+    service: Service, by: Instructor, place: Annotated[str, Form()] = ""
+) -> Response:
+    """Say what the whole room works on: `03.2`, or nothing."""
+    lesson, _, step = place.partition(".")
+    found = service.course.get(lesson)
+    if place and (
+        found is None
+        or not step.isdecimal()
+        or not 1 <= int(step[:3]) <= len(found.steps)
+    ):
+        raise HTTPException(422, "There is no such step.")
+    data = {"lesson": lesson or None, "step": int(step) if step else None}
+    return await _write(service, "focus", data)
+
+
+@router.post("/message", dependencies=_FORM)
+async def message(
+    service: Service, by: Instructor, text: Annotated[str, Form()] = ""
+) -> Response:
+    """Send everyone a message of up to 280 characters."""
+    text = one_line(text)
+    if not text:
+        raise HTTPException(422, "Please write the message first.")
+    if len(text) > 280:
+        raise HTTPException(422, f"The message has {len(text)} of 280 characters.")
+    return await _write(service, "message", {"text": text, "by": by})
+
+
+@router.post("/poll", dependencies=_FORM)
+async def poll(
+    service: Service, by: Instructor, lesson: Annotated[str, Form()] = ""
+) -> Response:
+    """Open a poll with the lesson's question. It replaces the one before."""
+    found = service.course.get(lesson)
+    if found is None or found.question is None:
+        raise HTTPException(422, "This lesson has no question to vote on.")
+    return await _write(service, "poll", {"lesson": lesson})
+
+
+@router.post("/poll/close", dependencies=_FORM)
+async def close_poll(
+    service: Service, by: Instructor, poll: Annotated[UUID, Form()]
+) -> Response:
+    """Close the poll, and show everyone its votes."""
+    return await _write(service, "poll_closed", {"poll": str(poll)})
+
+
+@router.post("/claim", dependencies=_FORM)
+async def claim(
+    service: Service, by: Instructor, learner: Annotated[UUID, Form()]
+) -> Response:
+    """Promise to help a learner, who is told who comes."""
+    return await _write(service, "claim", {"learner": str(learner), "by": by})
+
+
+@router.post("/answered", dependencies=_FORM)
+async def answered(
+    service: Service, by: Instructor, learner: Annotated[UUID, Form()]
+) -> Response:
+    """Take a learner from the help queue."""
+    return await _write(service, "answered", {"learner": str(learner)})
+
+
+@router.post("/timer", dependencies=_FORM)
+async def timer(
+    service: Service, by: Instructor, minutes: Annotated[int, Form(ge=0, le=600)]
+) -> Response:
+    """Start a timer for everyone, or end it with 0 minutes."""
+    ends = datetime.now(UTC) + timedelta(minutes=minutes)
+    return await _write(
+        service, "timer", {"ends": ends.isoformat() if minutes else None}
+    )
+
+
+async def _write(service: RoomService, kind: str, data: dict[str, Any]) -> Response:
+    await service.write([Draft(kind, datetime.now(UTC), None, data, uuid4())])
+    # Without a script, the browser returns to the board.
+    return RedirectResponse("/board", 303)

@@ -1,0 +1,147 @@
+"""What the learners' programs call: join, send events, listen, leave."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
+
+from workshop.room.protocol import EventBatch, Join, Joined, LearnerEvent, Stored
+from workshop.room.server.access import (
+    CurrentLearner,
+    Service,
+    address_of,
+    need_patience,
+)
+from workshop.room.server.codes import is_code
+from workshop.room.server.records import Draft
+from workshop.room.server.service import LEARNERS, RoomService
+from workshop.room.server.store import LearnerTakenError
+from workshop.room.server.streams import FullError
+from workshop.room.server.text import one_line
+
+LEARNERS_LIMIT = 2_000
+
+router = APIRouter(prefix="/api", tags=["learners"])
+
+_ERRORS: dict[int | str, dict[str, str]] = {
+    401: {"description": "The room does not know this learner."},
+    413: {"description": "The request is too large."},
+    503: {"description": "The server is busy. Try again after `Retry-After`."},
+}
+
+
+async def admit(service: RoomService, join: Join, address: str) -> None:
+    """Let a learner in whose code is right.
+
+    Raises:
+        HTTPException: 403, 409, 422 or 503, with a sentence for the learner.
+
+    """
+    if not is_code(join.code, service.room.code):
+        await service.attempts.failed(address)
+        raise HTTPException(403, "This is not the room's code. Ask the instructor.")
+    name = one_line(join.name)
+    if not name:
+        raise HTTPException(422, "The name has no visible characters.")
+    known = service.board.learners
+    if len(known) >= LEARNERS_LIMIT and join.learner not in known:
+        raise HTTPException(503, "The room is full.", {"Retry-After": "60"})
+    try:
+        await service.store.join(join.learner, join.token, name)
+    except LearnerTakenError:
+        raise HTTPException(409, "Another learner has this id. Join again.") from None
+
+
+@router.post(
+    "/join",
+    dependencies=[Depends(need_patience)],
+    responses={
+        403: {"description": "Wrong code."},
+        409: {"description": "The id belongs to another learner."},
+        413: _ERRORS[413],
+        429: {"description": "Too many wrong codes from this address."},
+        503: _ERRORS[503],
+    },
+)
+async def join(request: Request, service: Service, asked: Join) -> Joined:
+    """Join the room. The request may be repeated with the same id and token."""
+    await admit(service, asked, address_of(request))
+    return Joined(room=service.room.title)
+
+
+@router.post("/events", responses=_ERRORS)
+async def events(service: Service, learner: CurrentLearner, batch: EventBatch) -> Stored:
+    """Store events. The response comes after the commit."""
+    now = datetime.now(UTC)
+    appended = await service.write([draft_of(it, learner, now) for it in batch.events])
+    if appended.strangers:
+        raise HTTPException(401, "The room does not know you. Join it again.")
+    return Stored(new=len(appended.new))
+
+
+def draft_of(event: LearnerEvent, learner: UUID, now: datetime) -> Draft:
+    """Return what is stored of *event*."""
+    data = event.model_dump(mode="json", exclude={"id", "at", "kind"})
+    # A clock that is days off says nothing. Nor does a time outside of the calendar.
+    at = now
+    if abs(event.at - now) < timedelta(days=1):
+        at = event.at
+    return Draft(event.kind, at, learner, data, event.id)
+
+
+@router.get("/stream", responses={401: _ERRORS[401], 503: _ERRORS[503]})
+async def stream(
+    service: Service,
+    learner: CurrentLearner,
+    last_event_id: Annotated[str, Header()] = "",
+) -> Response:
+    """Stream the focus, messages, polls and offers of help, as server-sent events."""
+    last = int(last_event_id) if last_event_id.isdecimal() else 0
+    return learner_stream(service, learner, min(last, 2**62))
+
+
+def learner_stream(service: RoomService, learner: UUID, last: int) -> Response:
+    """Return the stream of one learner."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        with service.streams.opened(
+            (LEARNERS, f"{LEARNERS}:{learner}"),
+            lambda: service.first_for(learner, service.board.seq),
+        ) as opened:
+            async for chunk in opened.chunks(service.first_for(learner, last)):
+                yield chunk
+
+    return event_stream(service, chunks())
+
+
+def event_stream(service: RoomService, chunks: AsyncIterator[bytes]) -> Response:
+    """Return the response with *chunks*, unless too many streams are open.
+
+    Raises:
+        HTTPException: 503.
+
+    """
+    if service.streams.is_full:
+        raise HTTPException(503, "Too many streams are open.", {"Retry-After": "5"})
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_until_full(chunks), 200, headers, "text/event-stream")
+
+
+async def _until_full(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except FullError:
+        # Others were faster. The client tries again, because the stream ended.
+        return
+
+
+@router.delete("/learner", status_code=204, responses={401: _ERRORS[401]})
+async def leave(service: Service, learner: CurrentLearner) -> None:
+    """Delete all that is stored about the learner."""
+    await service.store.forget(learner)

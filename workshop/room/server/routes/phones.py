@@ -1,0 +1,163 @@
+"""The room on a phone: join, read messages, vote, ask for help."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
+
+from workshop.room.protocol import LEARNER_EVENT, Join
+from workshop.room.server import views
+from workshop.room.server.access import (
+    LEARNER_COOKIE,
+    Service,
+    Visitor,
+    address_of,
+    need_patience,
+    same_origin,
+)
+from workshop.room.server.routes.learners import admit, draft_of, learner_stream
+from workshop.room.server.service import RoomService
+from workshop.room.server.store import new_token
+from workshop.room.server.templates import render
+
+router = APIRouter(tags=["phones"], include_in_schema=False)
+_FORM = [Depends(same_origin)]
+_COOKIE_SECONDS = 7 * 24 * 60 * 60
+
+
+@router.get("/")
+async def home() -> Response:
+    """Go to what a learner may see."""
+    return RedirectResponse("/me", 303)
+
+
+@router.get("/join")
+async def join_page(service: Service, code: str = "") -> HTMLResponse:
+    """Ask for the code, which the QR code contains, and a name."""
+    return _join_page(service, code)
+
+
+def _join_page(
+    service: RoomService, code: str, name: str = "", trouble: str = "", status: int = 200
+) -> HTMLResponse:
+    html = render(
+        "join.html",
+        room=service.room.title,
+        address=service.settings.address,
+        code=code,
+        name=name,
+        trouble=trouble,
+    )
+    return HTMLResponse(html, status)
+
+
+@router.post("/join", dependencies=[*_FORM, Depends(need_patience)])
+async def join(
+    request: Request,
+    service: Service,
+    code: Annotated[str, Form()] = "",
+    name: Annotated[str, Form()] = "",
+) -> Response:
+    """Let the browser join the room."""
+    token, learner = new_token(), uuid4()
+    try:
+        asked = Join(code=code, learner=learner, token=token, name=name)
+        await admit(service, asked, address_of(request))
+    except ValidationError:
+        trouble = "Please enter the code, and a name of up to 40 characters."
+        return _join_page(service, code[:64], name[:40], trouble, 422)
+    except HTTPException as problem:
+        return _join_page(service, code, name, str(problem.detail), problem.status_code)
+    response = RedirectResponse("/me", 303)
+    response.set_cookie(
+        LEARNER_COOKIE,
+        f"{learner}.{token}",
+        max_age=_COOKIE_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=service.settings.secure,
+    )
+    return response
+
+
+@router.get("/me")
+async def me(service: Service, learner: Visitor) -> HTMLResponse:
+    """Show the learner the focus, messages and the poll."""
+    return HTMLResponse(
+        render("me.html", room=service.room, panel=_panel(service, learner))
+    )
+
+
+@router.get("/me/panel")
+async def panel(service: Service, learner: Visitor) -> HTMLResponse:
+    """Return the part of the page that changes."""
+    return HTMLResponse(_panel(service, learner))
+
+
+def _panel(service: RoomService, learner: UUID) -> str:
+    board = service.board
+    person = board.learners.get(learner)
+    poll = board.poll
+    return render(
+        "parts/me.html",
+        name=person.name if person else "",
+        focus=board.focus,
+        lesson=service.course.get(board.focus[0]) if board.focus else None,
+        messages=list(reversed(board.messages))[:3],
+        poll=poll,
+        question=None if poll is None else service.course[poll.lesson].question,
+        bars=[] if poll is None else views.bars(poll, service.course),
+        choice="" if poll is None else poll.votes.get(learner, ""),
+        needs_help=person is not None and person.help_since is not None,
+        helper=person.helper if person else "",
+    )
+
+
+@router.get("/me/stream")
+async def stream(service: Service, learner: Visitor) -> Response:
+    """Stream to the browser the same events as to a learner's program."""
+    return learner_stream(service, learner, service.board.seq)
+
+
+@router.post("/me/vote", dependencies=_FORM)
+async def vote(
+    service: Service,
+    learner: Visitor,
+    poll: Annotated[UUID, Form()],
+    choice: Annotated[str, Form(pattern="^[A-H]$")],
+) -> Response:
+    """Vote in the open poll. The last vote counts."""
+    return await _write(
+        service, learner, {"kind": "vote", "poll": str(poll), "choice": choice}
+    )
+
+
+@router.post("/me/help", dependencies=_FORM)
+async def help_wanted(
+    service: Service, learner: Visitor, wanted: Annotated[bool, Form()]
+) -> Response:
+    """Ask for help, or say that it is no longer needed."""
+    return await _write(service, learner, {"kind": "help", "wanted": wanted})
+
+
+@router.post("/me/leave", dependencies=_FORM)
+async def leave(service: Service, learner: Visitor) -> Response:
+    """Delete all that is stored about the learner."""
+    await service.store.forget(learner)
+    response = RedirectResponse("/join", 303)
+    response.delete_cookie(LEARNER_COOKIE)
+    return response
+
+
+async def _write(
+    service: RoomService, learner: UUID, content: dict[str, Any]
+) -> Response:
+    now = datetime.now(UTC)
+    event = LEARNER_EVENT.validate_python({"id": uuid4(), "at": now, **content})
+    await service.write([draft_of(event, learner, now)])
+    return RedirectResponse("/me", 303)

@@ -1,0 +1,197 @@
+"""The room as one worker serves it: its parts, and what it sends when.
+
+The parts are put together once, in the app's lifespan (lesson 02), and taken apart in
+the reverse order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import urllib.parse
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import segno
+from pydantic import BaseModel
+from redis.asyncio import Redis
+
+from workshop.room.protocol import Focus, HelpOffer, Message
+from workshop.room.server import sse, views
+from workshop.room.server.attempts import Attempts, AttemptsInMemory, AttemptsInRedis
+from workshop.room.server.board import Board, Changes
+from workshop.room.server.board_parts import BoardParts
+from workshop.room.server.codes import digest, is_same
+from workshop.room.server.course import CourseLesson
+from workshop.room.server.feed import Feed
+from workshop.room.server.records import Draft
+from workshop.room.server.settings import Settings
+from workshop.room.server.store import Appended, Room, Store, database_engine
+from workshop.room.server.streams import Streams
+from workshop.room.server.writer import Writer
+
+LEARNERS = "learners"
+"""The channel of all learners. Those of one learner and of boards have longer names."""
+
+_KEEP_ALIVE_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+class RoomService:
+    """The room, with all that its routes need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        room: Room,
+        store: Store,
+        attempts: Attempts,
+        course: Mapping[str, CourseLesson],
+    ) -> None:
+        self.settings = settings
+        self.room = room
+        self.store = store
+        self.attempts = attempts
+        self.course = course
+        self.board = Board()
+        self.streams = Streams(settings.streams)
+        self.parts = BoardParts(self.board, course, self.streams, room, settings)
+        self.writer = Writer(store, lambda: None)
+        self.feed = Feed(store, self.board, self._publish)
+        self.join_address = (
+            f"{settings.address}/join?code={urllib.parse.quote(room.code)}"
+        )
+        self.qr = segno.make(self.join_address, error="m").svg_data_uri(
+            border=2, light="white"
+        )
+        self._tokens: dict[UUID, str] = {}
+        self._alive = time.monotonic()
+        self._sent: dict[str, str] = {}
+        self._last_message = 0
+
+    # Who is who
+
+    async def is_learner(self, learner: UUID, token: str) -> bool:
+        """Return whether *token* is that of *learner*."""
+        hashed = self._tokens.get(learner) or await self.store.token_of(learner)
+        if hashed is None:
+            return False
+        if len(self._tokens) < 10_000:
+            self._tokens[learner] = hashed
+        return is_same(digest(token), hashed)
+
+    async def write(self, drafts: Sequence[Draft]) -> Appended:
+        """Store *drafts*; return when they are committed."""
+        appended = await self.writer.write(drafts)
+        for stranger in appended.strangers:
+            self._tokens.pop(stranger, None)
+        return appended
+
+    # What learners get
+
+    def first_for(self, learner: UUID, last_id: int) -> bytes:
+        """Return what a learner's stream begins with.
+
+        *last_id* is the number of the last event that the learner has, or 0.
+        """
+        found = [self._event("focus", self._focus())]
+        found += [
+            self._event("message", Message(text=it.text, by=it.by), it.seq)
+            for it in self.board.messages
+            if it.seq > last_id and (datetime.now(UTC) - it.at).total_seconds() < 600
+        ]
+        if self.board.poll is not None:
+            poll = views.poll_for_learners(self.board.poll, self.course)
+            found.append(self._event("poll", poll))
+        person = self.board.learners.get(learner)
+        if person is not None and person.helper:
+            found.append(self._event("help", HelpOffer(by=person.helper)))
+        return b"".join(found)
+
+    def _focus(self) -> Focus:
+        focus = self.board.focus
+        return Focus(lesson=focus[0], step=focus[1]) if focus else Focus()
+
+    def _event(self, name: str, content: BaseModel, seq: int = 0) -> bytes:
+        return sse.event(name, content.model_dump_json(), seq or self.board.seq)
+
+    def _publish(self, changes: Changes) -> None:
+        try:
+            for left in changes.learners - self.board.learners.keys():
+                self._tokens.pop(left, None)
+            if changes:
+                self._publish_to_learners(changes)
+            self.parts.publish(changes, is_current=self.feed.is_current)
+        except Exception:
+            # A defect must not stop the room. The next interval tries again.
+            _log.exception("Changes could not be sent.")
+        if time.monotonic() - self._alive >= _KEEP_ALIVE_SECONDS:
+            self._alive = time.monotonic()
+            self.streams.keep_alive()
+
+    def _publish_to_learners(self, changes: Changes) -> None:
+        if "focus" in changes.parts:
+            self.streams.send(LEARNERS, self._event("focus", self._focus()))
+        if "message" in changes.parts:
+            for it in self.board.messages:
+                if it.seq > self._last_message:
+                    message = Message(text=it.text, by=it.by)
+                    event = self._event("message", message, it.seq)
+                    self.streams.send(LEARNERS, event)
+                    self._last_message = it.seq
+        if "poll" in changes.parts and self.board.poll is not None:
+            poll = views.poll_for_learners(self.board.poll, self.course)
+            # While it is open, a vote changes nothing that learners may see.
+            content = poll.model_dump_json()
+            if self._sent.get("poll") != content:
+                self._sent["poll"] = content
+                self.streams.send(LEARNERS, self._event("poll", poll))
+        for learner in changes.helped:
+            person = self.board.learners.get(learner)
+            if person is not None:
+                offer = self._event("help", HelpOffer(by=person.helper))
+                self.streams.send(f"{LEARNERS}:{learner}", offer)
+
+    def ready(self) -> None:
+        """Note what was there at the start, so that it is not sent as news."""
+        messages = self.board.messages
+        self._last_message = messages[-1].seq if messages else 0
+
+
+@asynccontextmanager
+async def room_service(
+    settings: Settings, course: Mapping[str, CourseLesson], *, anew: bool = False
+) -> AsyncIterator[RoomService]:
+    """Put the room's parts together, and run them in the block."""
+    async with contextlib.AsyncExitStack() as stack:
+        engine = database_engine(settings.database)
+        stack.push_async_callback(engine.dispose)
+        store = Store(engine)
+        room = await store.open(settings.title, anew=anew)
+        attempts: Attempts = AttemptsInMemory()
+        if settings.redis:
+            redis = Redis.from_url(
+                settings.redis, socket_timeout=0.3, socket_connect_timeout=0.3
+            )
+            stack.push_async_callback(redis.aclose)
+            attempts = AttemptsInRedis(redis)
+        service = RoomService(settings, room, store, attempts, course)
+        await service.feed.catch_up()
+        service.ready()
+        tasks = [
+            asyncio.create_task(service.feed.run(), name="feed"),
+            asyncio.create_task(service.writer.run(), name="writer"),
+        ]
+        stack.push_async_callback(_cancel, tasks)
+        yield service
+        service.streams.close()
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,15 @@
+"""Server-sent events as bytes, so that one encoding serves every stream."""
+
+from __future__ import annotations
+
+KEEP_ALIVE = b": keep-alive\n\n"
+BYE = b"event: bye\ndata:\n\n"
+RETRY = b"retry: 2000\n\n"
+
+
+def event(name: str, data: str, seq: int) -> bytes:
+    """Return an event with the id *seq*. *data* may have several lines."""
+    # Every kind of line end would start a new field.
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    body = "".join(f"data: {line}\n" for line in lines)
+    return f"event: {name}\nid: {seq}\n{body}\n".encode()

@@ -1,0 +1,36 @@
+"""The pages' templates. Everything that they are given is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+FOLDER = Path(__file__).parent / "templates"
+STATIC = Path(__file__).parent / "static"
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})
+
+
+def _markdown(text: str) -> Markup:
+    # HTML in the text is shown as text: the option `html` is off.
+    return Markup(_MARKDOWN.render(text))  # noqa: S704
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_ENVIRONMENT.filters["markdown"] = _markdown
+
+
+def render(name: str, **context: Any) -> str:
+    """Return the template *name* with *context*."""
+    return _ENVIRONMENT.get_template(name).render(context)

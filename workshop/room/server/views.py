@@ -1,0 +1,183 @@
+"""What the pages show, computed from the board: plain data for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from workshop.room.protocol import Choice, Poll
+from workshop.room.server.board import Board, BoardPoll, Learner
+from workshop.room.server.course import CourseLesson
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A learner's state on one step: a shape, a word for it, and help that was used."""
+
+    shape: str
+    word: str
+    style: str
+    used: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A learner's row on the board. `notes` are words such as "quiet 9 min"."""
+
+    id: UUID
+    name: str
+    cells: tuple[Cell, ...]
+    elsewhere: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """How many learners are on a step, and how many have passed it."""
+
+    number: int
+    title: str
+    on: int
+    passed: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A learner in the help queue."""
+
+    id: UUID
+    name: str
+    where: str
+    minutes: int
+    helper: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A choice of the poll with its votes; `percent` is of all votes."""
+
+    letter: str
+    text: str
+    votes: int
+    percent: int
+    is_right: bool
+    explanation: str
+
+
+def row(learner: Learner, lesson: CourseLesson, now: datetime) -> Row:
+    """Return the row of *learner* on the board of *lesson*."""
+    numbers = range(1, len(lesson.steps) + 1)
+    cells = tuple(_cell(learner, (lesson.number, number)) for number in numbers)
+    elsewhere = ""
+    if learner.at is None:
+        elsewhere = "not started"
+    elif learner.at[0] != lesson.number:
+        elsewhere = f"on {learner.at[0]} · step {learner.at[1]}"
+    return Row(learner.id, learner.name, cells, elsewhere, notes(learner, now))
+
+
+def notes(learner: Learner, now: datetime) -> tuple[str, ...]:
+    """Return what is special about *learner*, in words."""
+    found = []
+    if learner.help_since is not None:
+        found.append(f"{learner.helper} helps" if learner.helper else "needs help")
+    if learner.is_offline(now):
+        found.append("offline")
+    elif learner.is_quiet(now):
+        found.append(f"quiet {_minutes(learner.active, now)} min")
+    return tuple(found)
+
+
+def _cell(learner: Learner, place: tuple[str, int]) -> Cell:
+    used = []
+    if rung := learner.hints.get(place):
+        used.append("change shown" if rung == 4 else f"hint {rung}")
+    if place[0] in learner.solutions:
+        used.append("solution seen")
+    words = ", ".join(used)
+    is_current = learner.at == place
+    if place in learner.passed:
+        return Cell("✓", "passed", "passed", words)
+    if number := len(learner.failed.get(place, ())):
+        tests = "1 test fails" if number == 1 else f"{number} tests fail"
+        return Cell("▲", tests, "failing", words)
+    if is_current:
+        return Cell("●", "working", "working", words)
+    return Cell("·", "not started", "idle", words)
+
+
+def step_counts(board: Board, lesson: CourseLesson) -> list[StepCount]:
+    """Return the counts for every step of *lesson*."""
+    on, passed = board.on_steps(lesson.number), board.passed_steps(lesson.number)
+    return [
+        StepCount(number, title, on[number], passed[number])
+        for number, title in enumerate(lesson.steps, 1)
+    ]
+
+
+def waiting(board: Board, now: datetime) -> list[Waiting]:
+    """Return the help queue."""
+    return [
+        Waiting(
+            it.id,
+            it.name,
+            f"{it.at[0]} · step {it.at[1]}" if it.at else "not started",
+            _minutes(it.help_since, now) if it.help_since else 0,
+            it.helper,
+        )
+        for it in board.help_queue()
+    ]
+
+
+def bars(poll: BoardPoll, course: Mapping[str, CourseLesson]) -> list[Bar]:
+    """Return the choices of *poll*; votes and the right one only when it is closed."""
+    question = course[poll.lesson].question
+    assert question is not None  # polls are only opened for lessons that have one
+    counts = poll.counts()
+    total = max(1, sum(counts.values()))
+    return [
+        Bar(
+            letter,
+            text,
+            0 if poll.is_open else counts[letter],
+            0 if poll.is_open else round(100 * counts[letter] / total),
+            not poll.is_open and letter == question.right,
+            "" if poll.is_open else question.explanations.get(letter, ""),
+        )
+        for letter, text in question.choices.items()
+    ]
+
+
+def poll_for_learners(poll: BoardPoll, course: Mapping[str, CourseLesson]) -> Poll:
+    """Return *poll* as learners get it: no votes while it is open."""
+    question = course[poll.lesson].question
+    assert question is not None
+    return Poll(
+        id=poll.id,
+        lesson=poll.lesson,
+        question=question.text,
+        choices=tuple(
+            Choice(
+                letter=bar.letter,
+                text=bar.text,
+                votes=None if poll.is_open else bar.votes,
+                explanation=bar.explanation,
+            )
+            for bar in bars(poll, course)
+        ),
+        open=poll.is_open,
+        right=None if poll.is_open else question.right,
+    )
+
+
+def by_name(board: Board) -> list[Learner]:
+    """Return the learners in the order of their names."""
+    return sorted(
+        board.learners.values(), key=lambda it: (it.name.casefold(), str(it.id))
+    )
+
+
+def _minutes(since: datetime, now: datetime) -> int:
+    return max(0, int((now - since).total_seconds() // 60))

@@ -1,0 +1,93 @@
+"""One task that stores what many requests want stored, in batches.
+
+A commit costs a few milliseconds, whatever is in it. So the drafts of all requests that
+arrive during one commit share the next one. The queue is bounded (lesson 09): when the
+database is slower than the room, requests get a 503 instead of filling the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from workshop.room.server.records import Draft
+from workshop.room.server.store import Appended, Store
+
+_BATCH = 500
+"""Up to how many drafts share a transaction."""
+
+_WAITING = 300
+"""How many requests may wait for one."""
+
+
+class BusyError(Exception):
+    """Too many requests wait for the database."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    drafts: Sequence[Draft]
+    done: asyncio.Future[Appended]
+
+
+class Writer:
+    """Stores drafts in batches. `run` does so until it is cancelled.
+
+    *stored* is called after each commit.
+    """
+
+    def __init__(self, store: Store, stored: Callable[[], None]) -> None:
+        self._store = store
+        self._stored = stored
+        self._queue: asyncio.Queue[_Request] = asyncio.Queue(_WAITING)
+
+    async def write(self, drafts: Sequence[Draft]) -> Appended:
+        """Store *drafts* and return when they are committed.
+
+        Raises:
+            BusyError: Too many requests are waiting already.
+            OSError, sqlalchemy.exc.SQLAlchemyError: The database failed. Nothing is
+                known about the drafts then; writing them again is safe.
+
+        """
+        request = _Request(drafts, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(request)
+        except asyncio.QueueFull:
+            raise BusyError from None
+        return await request.done
+
+    async def run(self) -> None:
+        """Store what is in the queue, until this task is cancelled."""
+        left: _Request | None = None
+        while True:
+            requests = [left or await self._queue.get()]
+            left, size = None, len(requests[0].drafts)
+            while not self._queue.empty():
+                request = self._queue.get_nowait()
+                size += len(request.drafts)
+                if size > _BATCH:
+                    left = request
+                    break
+                requests.append(request)
+            await self._store_together(requests)
+
+    async def _store_together(self, requests: list[_Request]) -> None:
+        drafts = [draft for request in requests for draft in request.drafts]
+        try:
+            appended = await self._store.append(drafts)
+        except Exception as problem:  # noqa: BLE001 -- every waiting request gets it
+            for request in requests:
+                if not request.done.done():
+                    request.done.set_exception(problem)
+            return
+        for request in requests:
+            if request.done.done():
+                continue  # its client is gone; what it sent is stored
+            ids = {draft.id for draft in request.drafts}
+            actors = {draft.actor for draft in request.drafts}
+            request.done.set_result(
+                Appended(appended.new & ids, appended.strangers & actors)
+            )
+        self._stored()

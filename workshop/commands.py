@@ -152,8 +152,11 @@ def groups(arguments: list[str]) -> tuple[str, ...]:
     if asks_for_help(arguments):
         return needed[:1]
     wants_postgres = (
-        "--database=postgres" in arguments
-        or ("--database", "postgres") in itertools.pairwise(arguments)
+        any(word.startswith("--database=postgres") for word in arguments)
+        or any(
+            option == "--database" and value.startswith("postgres")
+            for option, value in itertools.pairwise(arguments)
+        )
         or os.environ.get("WORKSHOP_DATABASE_URL", "").startswith("postgres")
     )
     if wants_postgres and needed and "postgres" not in needed:

@@ -25,6 +25,7 @@ def command_line() -> click.Group:
         notebooks,
         pictures,
         prepare,
+        room,
         site,
         timeline,
         transfer,
@@ -37,7 +38,7 @@ def command_line() -> click.Group:
     )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
-        *(updating, author, pictures, site),
+        *(updating, author, pictures, room, site),
     ):
         for verb in module.VERBS:
             group.add_command(verb)

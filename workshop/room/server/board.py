@@ -141,7 +141,7 @@ class Board:
                 learner.name = data["name"]
         elif kind == "left":
             self.learners.pop(actor, None)
-            if self.poll is not None and self.poll.votes.pop(actor, None):
+            if self.poll is not None and self.poll.votes.pop(actor, ""):
                 changes.parts.add("poll")
         elif (learner := self.learners.get(actor)) is not None:
             learner.seen = record.received

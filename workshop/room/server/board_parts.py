@@ -54,7 +54,9 @@ class BoardParts:
     def lesson(self, wanted: str) -> CourseLesson:
         """Return the lesson that a board shows: the wanted one, or the common one."""
         default = min(self._course)
-        number = wanted if wanted in self._course else self._board.common_lesson(default)
+        number = (
+            wanted if wanted in self._course else self._board.common_lesson(default)
+        )
         return self._course.get(number) or self._course[default]
 
     def page(self, kind: str, lesson: CourseLesson) -> dict[str, str]:
@@ -142,9 +144,7 @@ class BoardParts:
         row = views.row(self._board.learners[learner], lesson, now)
         return render("parts/row.html", row=row)
 
-    def _parts(
-        self, kind: str, lesson: CourseLesson, now: datetime
-    ) -> dict[str, str]:
+    def _parts(self, kind: str, lesson: CourseLesson, now: datetime) -> dict[str, str]:
         context = self._context(lesson, now)
         return {name: render(f"parts/{name}.html", **context) for name in _PARTS[kind]}
 
@@ -163,15 +163,21 @@ class BoardParts:
             "steps": views.step_counts(board, lesson),
             "queue": views.waiting(board, now),
             "failures": board.shared_failures(lesson.number),
-            "on_lesson": sum(it.at is not None and it.at[0] == lesson.number for it in learners),
+            "on_lesson": sum(
+                it.at is not None and it.at[0] == lesson.number for it in learners
+            ),
             "joined": len(learners),
             "offline": sum(it.is_offline(now) for it in learners),
-            "quiet": sum(not it.is_offline(now) and it.is_quiet(now) for it in learners),
+            "quiet": sum(
+                not it.is_offline(now) and it.is_quiet(now) for it in learners
+            ),
             "poll": poll,
             "question": None if poll is None else self._course[poll.lesson].question,
             "bars": [] if poll is None else views.bars(poll, self._course),
             "votes": 0 if poll is None else len(poll.votes),
             "messages": [
-                it for it in reversed(board.messages) if now - it.at < timedelta(hours=1)
+                it
+                for it in reversed(board.messages)
+                if now - it.at < timedelta(hours=1)
             ][:3],
         }

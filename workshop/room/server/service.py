@@ -126,7 +126,7 @@ class RoomService:
             if changes:
                 self._publish_to_learners(changes)
             self.parts.publish(changes, is_current=self.feed.is_current)
-        except Exception:
+        except Exception:  # noqa: BLE001 -- reported; the room goes on
             # A defect must not stop the room. The next interval tries again.
             _log.exception("Changes could not be sent.")
         if time.monotonic() - self._alive >= _KEEP_ALIVE_SECONDS:

@@ -31,6 +31,6 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters["markdown"] = _markdown
 
 
-def render(name: str, **context: Any) -> str:
-    """Return the template *name* with *context*."""
-    return _ENVIRONMENT.get_template(name).render(context)
+def render(template: str, /, **context: Any) -> str:
+    """Return the *template* with *context*."""
+    return _ENVIRONMENT.get_template(template).render(context)

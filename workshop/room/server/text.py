@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def one_line(text: str) -> str:
-    """Return *text* in one line, without characters that cannot be seen.
+    r"""Return *text* in one line, without characters that cannot be seen.
 
-    >>> one_line("  Ann\\tMarie\\x00 ")
+    >>> one_line("  Ann\tMarie\x00 ")
     'Ann Marie'
     """
     words = "".join(it if it.isprintable() else " " for it in text).split()

@@ -41,9 +41,7 @@ async def login_page(service: Service, secret: str = "") -> HTMLResponse:
 def _login(
     service: RoomService, secret: str, trouble: str = "", status: int = 200
 ) -> HTMLResponse:
-    html = render(
-        "login.html", room=service.room.title, secret=secret, trouble=trouble
-    )
+    html = render("login.html", room=service.room.title, secret=secret, trouble=trouble)
     return HTMLResponse(html, status)
 
 
@@ -83,9 +81,7 @@ async def board(service: Service, by: Instructor, lesson: str = "") -> HTMLRespo
 
 
 @router.get("/projector")
-async def projector(
-    service: Service, by: Instructor, lesson: str = ""
-) -> HTMLResponse:
+async def projector(service: Service, by: Instructor, lesson: str = "") -> HTMLResponse:
     """Show numbers without names, for everyone to see."""
     return _page(service, PROJECTOR, "projector.html", lesson, by=by)
 

@@ -14,7 +14,7 @@ router = APIRouter(tags=["bundle"], include_in_schema=False)
 
 
 @router.get("/bundle")
-async def bundle(service: Service) -> HTMLResponse:
+def bundle(service: Service) -> HTMLResponse:
     """List the files of the bundle. Public: it is the course."""
     if not service.settings.bundle:
         raise HTTPException(404, "This room offers no bundle.")

@@ -75,7 +75,9 @@ async def join(request: Request, service: Service, asked: Join) -> Joined:
 
 
 @router.post("/events", responses=_ERRORS)
-async def events(service: Service, learner: CurrentLearner, batch: EventBatch) -> Stored:
+async def events(
+    service: Service, learner: CurrentLearner, batch: EventBatch
+) -> Stored:
     """Store events. The response comes after the commit."""
     now = datetime.now(UTC)
     appended = await service.write([draft_of(it, learner, now) for it in batch.events])

@@ -43,7 +43,11 @@ async def join_page(service: Service, code: str = "") -> HTMLResponse:
 
 
 def _join_page(
-    service: RoomService, code: str, name: str = "", trouble: str = "", status: int = 200
+    service: RoomService,
+    code: str,
+    name: str = "",
+    trouble: str = "",
+    status: int = 200,
 ) -> HTMLResponse:
     html = render(
         "join.html",

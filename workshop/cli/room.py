@@ -1,0 +1,186 @@
+"""The verb for instructors: a live board of the room, and its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop import paths
+from workshop.cli.exit_codes import PASSED
+from workshop.commands import command
+from workshop.processes.loopback import is_taken
+
+if TYPE_CHECKING:
+    from workshop.room.server.settings import Settings
+    from workshop.room.server.store import Room
+
+
+@click.command("room")
+@click.argument(
+    "action", type=click.Choice(["serve", "report", "delete"]), default="serve"
+)
+@click.option("--host", default="0.0.0.0", help="Default: every network.")  # noqa: S104
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option("--title", default="Async FastAPI", show_default=True)
+@click.option(
+    "--new", "anew", is_flag=True, help="Delete the room before, and its data."
+)
+@click.option("--database", default="", help="postgresql+asyncpg://…  Default: a file.")
+@click.option(
+    "--redis", default="", help="redis://…  Counts wrong codes for all workers."
+)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--https-behind-proxy",
+    "proxies",
+    default="",
+    metavar="ADDRESSES",
+    help="Trust X-Forwarded-For and -Proto of these proxies.",
+)
+@click.option("--address", default="", help="Where learners reach it, if not here.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Offer this folder of `make bundle` at /bundle.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder for the report.",
+)
+def room(
+    action: str,
+    host: str,
+    port: int,
+    title: str,
+    anew: bool,
+    database: str,
+    redis: str,
+    workers: int,
+    proxies: str,
+    address: str,
+    bundle: Path | None,
+    to: Path,
+) -> int:
+    """Serve a live board for an instructor-led workshop.
+
+    `report` writes what the workshop has shown, without names, and `delete` deletes
+    all that is stored about learners.
+    """
+    from workshop.room.server.running import http_address, own_database, serve
+    from workshop.room.server.settings import Settings
+
+    if workers > 1 and not database:
+        raise click.UsageError(
+            "Several workers need a database server: add "
+            "--database postgresql+asyncpg://USER:PASSWORD@HOST/NAME."
+        )
+    settings = Settings(
+        database=_database(database) if database else own_database(),
+        redis=redis,
+        title=title,
+        address=(address or http_address(host, port)).rstrip("/"),
+        proxies=proxies,
+        secure=address.startswith("https:"),
+        bundle=str(bundle.resolve()) if bundle else "",
+    )
+    if action == "report":
+        return _report(settings, to)
+    if action == "delete":
+        return _delete(settings)
+    if is_taken("127.0.0.1" if host == "0.0.0.0" else host, port):  # noqa: S104
+        raise click.UsageError(
+            f"Port {port} is taken by another program, maybe by another room. "
+            f"Choose one: {command('room', options=f'--port {port + 1}')}"
+        )
+    opened = _open(settings, anew=anew)
+    _announce(settings, opened)
+    serve(settings, host, port, workers)
+    click.echo(
+        "The room is closed. Its data is kept for seven days: "
+        f"{command('room', options='report')} summarizes it, "
+        f"{command('room', options='delete')} deletes it."
+    )
+    return PASSED
+
+
+def _database(url: str) -> str:
+    from workshop.services.address import is_postgres, read_postgres
+
+    if url.startswith("sqlite+aiosqlite://"):
+        return url
+    if not is_postgres(url):
+        raise click.UsageError(
+            "--database is the URL of a PostgreSQL database: "
+            "postgresql+asyncpg://USER:PASSWORD@HOST/NAME."
+        )
+    return read_postgres(url).sqlalchemy_url()
+
+
+def _open(settings: Settings, *, anew: bool) -> Room:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from workshop.room.server.running import open_room
+
+    try:
+        return open_room(settings, anew=anew)
+    except (OSError, SQLAlchemyError) as problem:
+        cause = str(getattr(problem, "orig", None) or problem).splitlines()[0]
+        raise click.ClickException(
+            f"The room's database cannot be used: {cause}. Is it running, and is "
+            "--database right?"
+        ) from None
+
+
+def _announce(settings: Settings, opened: Room) -> None:
+    from workshop.room.server.running import qr_code
+
+    join = f"{settings.address}/join?code={opened.code}"
+    click.echo(qr_code(join))
+    click.echo(f"{opened.title}")
+    click.echo(
+        f'Learners, in their clone:  make join ARGS="{settings.address} {opened.code} NAME"'
+    )
+    click.echo(f"Learners, on a phone:      {join}")
+    click.echo(
+        f"Your board (keep private): {settings.address}/board/login?secret={opened.secret}"
+    )
+    click.echo(
+        "Ctrl-C closes the room. The next start continues it; --new begins anew."
+    )
+
+
+def _report(settings: Settings, folder: Path) -> int:
+    from workshop.lesson import Catalogue
+    from workshop.room.server.course import course_of
+    from workshop.room.server.report import as_csv, as_html, report
+    from workshop.room.server.running import records_of
+
+    opened = _open(settings, anew=False)
+    course = course_of(Catalogue(paths.ROOT).lessons())
+    steps = report(records_of(settings), course)
+    folder.mkdir(parents=True, exist_ok=True)
+    html, table = folder / "room-report.html", folder / "room-report.csv"
+    html.write_text(as_html(steps, course, opened.title), encoding="utf-8")
+    table.write_text(as_csv(steps), encoding="utf-8")
+    click.echo(f"Written, without names: {html} and {table}")
+    click.echo(
+        "What is stored about learners is still there. To delete it: "
+        f"{command('room', options='delete')}"
+    )
+    return PASSED
+
+
+def _delete(settings: Settings) -> int:
+    from workshop.room.server.running import forget_everybody
+
+    _open(settings, anew=False)
+    forget_everybody(settings)
+    click.echo("All that was stored about learners is deleted.")
+    return PASSED
+
+
+VERBS: tuple[click.Command, ...] = (room,)

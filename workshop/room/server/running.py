@@ -1,0 +1,123 @@
+"""Start the server: find the address of this machine, and run the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import segno
+import uvicorn
+
+from workshop import paths
+from workshop.processes.loopback import bracketed
+from workshop.room.server.records import Record
+from workshop.room.server.settings import Settings
+from workshop.room.server.store import Room, Store, database_engine
+
+_SHUTDOWN_SECONDS = 5
+"""How long open requests may continue. Streams end at once, because they are told."""
+
+
+def own_database() -> str:
+    """Return the URL of the room's SQLite file, and make its folder."""
+    folder = paths.home() / "room"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return f"sqlite+aiosqlite:///{(folder / 'room.sqlite3').as_posix()}"
+
+
+def lan_address() -> str:
+    """Return this machine's address in its network; that of loopback without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: connecting a UDP socket only chooses the interface.
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def http_address(host: str, port: int) -> str:
+    """Return where other machines reach a server on *host* and *port*."""
+    seen = lan_address() if host in ("0.0.0.0", "::", "") else host  # noqa: S104
+    return f"http://{bracketed(seen)}:{port}"
+
+
+def open_room(settings: Settings, *, anew: bool) -> Room:
+    """Return the room of the settings' database, and create what is missing.
+
+    Raises:
+        OSError, sqlalchemy.exc.SQLAlchemyError: The database cannot be used.
+
+    """
+
+    async def work() -> Room:
+        engine = database_engine(settings.database)
+        try:
+            return await Store(engine).open(settings.title, anew=anew)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(work())
+
+
+def forget_everybody(settings: Settings) -> None:
+    """Delete all personal rows of the settings' database."""
+
+    async def work() -> None:
+        engine = database_engine(settings.database)
+        try:
+            store = Store(engine)
+            await store.open(settings.title)
+            await store.forget_everybody()
+        finally:
+            await engine.dispose()
+
+    asyncio.run(work())
+
+
+def records_of(settings: Settings) -> list[Record]:
+    """Return the whole log of the settings' database."""
+
+    async def work() -> list[Record]:
+        engine = database_engine(settings.database)
+        try:
+            store, found = Store(engine), list[Record]()
+            while records := await store.read_after(found[-1].seq if found else 0):
+                found += records
+            return found
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(work())
+
+
+def qr_code(text: str) -> str:
+    """Return *text* as a QR code of block characters, for a terminal."""
+    rows = [list(row) for row in segno.make(text, error="l").matrix_iter(border=2)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    # Two rows a line. Light modules are drawn, because most terminals are dark.
+    shapes = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    return "\n".join(
+        "".join(shapes[bool(a), bool(b)] for a, b in zip(top, bottom, strict=True))
+        for top, bottom in zip(rows[::2], rows[1::2], strict=True)
+    )
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve the room until the process is asked to stop."""
+    settings.to_environment()
+    uvicorn.run(
+        "workshop.room.server.app:create_app_of_worker",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers if workers > 1 else None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies or None,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        timeout_keep_alive=30,
+        server_header=False,
+    )

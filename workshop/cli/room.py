@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,8 @@ def room(
         )
     opened = _open(settings, anew=anew)
     _announce(settings, opened)
-    serve(settings, host, port, workers)
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
+        serve(settings, host, port, workers)
     click.echo(
         "The room is closed. Its data is kept for seven days: "
         f"{command('room', options='report')} summarizes it, "
@@ -138,15 +140,15 @@ def _open(settings: Settings, *, anew: bool) -> Room:
 def _announce(settings: Settings, opened: Room) -> None:
     from workshop.room.server.running import qr_code
 
-    join = f"{settings.address}/join?code={opened.code}"
+    address = settings.address
+    join = f"{address}/join?code={opened.code}"
+    typed = command("join", options=f"{address} {opened.code} NAME")
     click.echo(qr_code(join))
-    click.echo(f"{opened.title}")
-    click.echo(
-        f'Learners, in their clone:  make join ARGS="{settings.address} {opened.code} NAME"'
-    )
+    click.echo(opened.title)
+    click.echo(f"Learners, in their clone:  {typed}")
     click.echo(f"Learners, on a phone:      {join}")
     click.echo(
-        f"Your board (keep private): {settings.address}/board/login?secret={opened.secret}"
+        f"Your board (keep private): {address}/board/login?secret={opened.secret}"
     )
     click.echo(
         "Ctrl-C closes the room. The next start continues it; --new begins anew."

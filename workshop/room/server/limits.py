@@ -1,4 +1,4 @@
-"""Limits and headers that hold for every request, as pure ASGI middleware (lesson 11)."""
+"""Limits and headers for every request, as pure ASGI middleware (lesson 11)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ BODY_BYTES = 2_000_000
 """A full batch of failed verdicts has about one megabyte."""
 
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",

@@ -216,14 +216,19 @@ class Server:
         assert self.process is not None
         for process in self.family():
             process.kill()
-        await asyncio.to_thread(self.process.wait)
+        await asyncio.to_thread(self.process.communicate)
+
+    def ask_to_stop(self) -> None:
+        """Send it the signal that asks for an orderly end, as Ctrl-C does."""
+        assert self.process is not None
+        self.process.terminate()
 
     async def stop(self) -> float:
         """Ask it to stop, and return how long that took in seconds."""
         assert self.process is not None
         begun = time.monotonic()
-        self.process.terminate()
-        await asyncio.to_thread(self.process.wait, 30)
+        self.ask_to_stop()
+        await asyncio.to_thread(self.process.communicate, None, 30)
         return time.monotonic() - begun
 
     def cpu_seconds(self) -> float:
@@ -388,14 +393,29 @@ def services(choice: str, *, redis: bool) -> Iterator[list[str]]:
 
     with contextlib.ExitStack() as stack:
         options: list[str] = []
+        stack.callback(_reap)
         if choice == "postgres":
             server = stack.enter_context(kept("postgres"))
             options += ["--database", sqlalchemy_url(server.url)]
         if redis:
-            redis = stack.enter_context(kept("redis")).url
-            stack.callback(_shut_down, redis)
-            options += ["--redis", redis]
+            url = stack.enter_context(kept("redis")).url
+            stack.callback(_shut_down, url)
+            options += ["--redis", url]
         yield options
+
+
+_started_again: list[subprocess.Popen[bytes]] = []
+"""The servers that were killed and started again. They end with their services."""
+
+
+def _reap() -> None:
+    while _started_again:
+        process = _started_again.pop()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _shut_down(redis: str) -> None:
@@ -468,6 +488,8 @@ async def measure_load(
         for task in tasks:
             task.cancel()
         crowd.close()
+        for learner in learners:
+            learner.connection.close()
     counts = count_lost(learners, await stored_ids(options, home))
     return {
         "learners": len(learners),
@@ -586,6 +608,8 @@ async def measure_kills(
             counts["acknowledged"] -= sum(done for _, done in before)
             results[name] = {**counts, "board_is_complete": is_complete}
         following.cancel()
+    for person in people:
+        person.connection.close()
     await server.stop()
     return results
 
@@ -634,7 +658,7 @@ async def kill_and_restart(process_id: int, command: list[str] | None = None) ->
     await asyncio.sleep(1)
 
     def start_again() -> None:
-        subprocess.Popen(
+        process = subprocess.Popen(
             again,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -643,6 +667,7 @@ async def kill_and_restart(process_id: int, command: list[str] | None = None) ->
             start_new_session=True,
             **identity,
         )
+        _started_again.append(process)
 
     await asyncio.to_thread(start_again)
 

@@ -60,7 +60,7 @@ class RoomService:
         self.board = Board()
         self.streams = Streams(settings.streams)
         self.parts = BoardParts(self.board, course, self.streams, room, settings)
-        self.writer = Writer(store, lambda: None)
+        self.writer = Writer(store)
         self.feed = Feed(store, self.board, self._publish)
         self.join_address = (
             f"{settings.address}/join?code={urllib.parse.quote(room.code)}"

@@ -131,6 +131,8 @@ def database_engine(url: str) -> AsyncEngine:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA busy_timeout=5000")
+            # What a learner deletes is overwritten, and not only marked as free.
+            cursor.execute("PRAGMA secure_delete=ON")
             cursor.close()
 
         return engine

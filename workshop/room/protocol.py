@@ -74,7 +74,9 @@ class Judged(_OfStep):
 
     kind: Literal["judged"] = "judged"
     passed: bool
-    failed: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)] = ()
+    failed: Annotated[
+        tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)
+    ] = ()
     seconds: Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -123,7 +125,9 @@ LEARNER_EVENT: TypeAdapter[LearnerEvent] = TypeAdapter(LearnerEvent)
 class EventBatch(_Model):
     """`POST /api/events`. The response acknowledges all of them, or none."""
 
-    events: Annotated[tuple[LearnerEvent, ...], Field(min_length=1, max_length=BATCH_LIMIT)]
+    events: Annotated[
+        tuple[LearnerEvent, ...], Field(min_length=1, max_length=BATCH_LIMIT)
+    ]
 
 
 class Stored(_Model):

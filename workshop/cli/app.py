@@ -19,6 +19,7 @@ def command_line() -> click.Group:
     """
     from workshop.cli import (
         author,
+        joining,
         keeping,
         learn,
         learner,
@@ -37,6 +38,7 @@ def command_line() -> click.Group:
     )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
+        *(joining,),
         *(updating, author, pictures, site),
     ):
         for verb in module.VERBS:

@@ -107,10 +107,10 @@ class RoomActions:
         lesson = verdict.lesson
         changed = judged_steps(verdict, self._known)
         self._known |= {(lesson.number, it.number): it.passed for it in changed}
-        current = verdict.current or verdict.steps[-1]
-        self.opened(lesson, current.number)
-        seconds = verdict.seconds
-        self._participation.report(*(_judged(lesson, it, seconds) for it in changed))
+        *before, current = (_judged(lesson, it, verdict.seconds) for it in changed)
+        self._participation.report(*before)
+        self.opened(lesson, changed[-1].number)
+        self._participation.report(current)
 
     def hint_shown(self, lesson: Lesson, step: int, rung: int) -> None:
         """Report that the learner has read a hint."""
@@ -138,8 +138,8 @@ def judged_steps(
 ) -> list[StepVerdict]:
     """Return the steps of *verdict* that the room has to know about.
 
-    These are the current step and those before it of which *known* says something
-    else. Later steps fail because nobody has begun them.
+    These are those before the current step of which *known* says something else, and
+    then the current one. Later steps fail because nobody has begun them.
     """
     current = verdict.current or verdict.steps[-1]
     number = verdict.lesson.number

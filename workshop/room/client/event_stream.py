@@ -78,7 +78,9 @@ class EventStream:
         is_too_large = self._size > self._largest
         if is_empty:
             return self._end_event(is_too_large)
-        if not is_too_large:
+        if line.startswith(b":") and not is_too_large:
+            self._size -= len(line)  # a comment, which keeps the connection open
+        elif not is_too_large:
             self._take(line.decode("utf-8", errors="replace"))
         return None
 
@@ -91,7 +93,7 @@ class EventStream:
         return ServerEvent(name or "message", "\n".join(data), self._id)
 
     def _take(self, line: str) -> None:
-        field, _, value = line.partition(":")  # a comment has no name
+        field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
             self._data.append(value)

@@ -194,12 +194,9 @@ class Participation:
             except NotARoomError as problem:
                 raise RoomError(not_a_room(wanted.address, str(problem))) from None
             except UnansweredError as problem:
-                if problem.how == "garbled":
-                    how = "it does not respond as a room does"
-                    raise RoomError(not_a_room(wanted.address, how)) from None
-                if problem.how != "lost" or tries > 1:
-                    text = no_answer(wanted.address, problem.seconds)
-                    raise RoomError(text) from None
+                # A request whose response was lost may be repeated with the same id.
+                if tries > 1 or problem.how not in ("lost", "garbled"):
+                    raise RoomError(_unanswered(wanted.address, problem)) from None
             else:
                 return replace(wanted, room=room)
 
@@ -302,6 +299,12 @@ class Participation:
     def _outbox_of(self, membership: Membership) -> Outbox:
         # By learner: what waits for one room is never sent to another.
         return Outbox(self._folder / _OUTBOXES / membership.learner)
+
+
+def _unanswered(address: str, problem: UnansweredError) -> str:
+    if problem.how == "garbled":
+        return not_a_room(address, "it does not respond as a room does")
+    return no_answer(address, problem.seconds)
 
 
 def _is_same(before: Membership, invitation: Invitation) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class Subscription:
         self._failures = 0
         self._last_id = ""
         self._retry_seconds: float | None = None
+        self._messages: deque[str] = deque(maxlen=100)
         self._thread = threading.Thread(
             target=self._work, name="room subscription", daemon=True
         )
@@ -125,6 +127,11 @@ class Subscription:
         model: Any = STREAMED.get(event.name)
         if model is None or self._closing.is_set():
             return  # `bye`, whose stream ends next, or an event of a newer room
+        if event.name == "message" and event.id:
+            # After a reconnection the room sends the last messages again.
+            if event.id in self._messages:
+                return
+            self._messages.append(event.id)
         try:
             told = model.model_validate_json(event.data, extra="ignore")
         except ValidationError:

@@ -477,7 +477,9 @@ async def measure_load(
         # A burst: everybody saves at the same time.
         for learner in learners:
             learner.waits.clear()
+        cpu = server.cpu_seconds()
         burst = await _saves(learners, board, 5, 300)
+        cpu_burst = server.cpu_seconds() - cpu
         waits = [it for learner in learners for it in learner.waits]
         # A reconnecting herd.
         herd = await crowd.reconnect(group, min(300, chosen.streams - BOARDS))
@@ -496,6 +498,7 @@ async def measure_load(
         "streams": chosen.streams,
         "cpu_percent": round(cpu_percent, 1),
         "p95_seconds": _p95(delays),
+        "burst_cpu_seconds": round(cpu_burst, 2),
         "burst_p95_seconds": _p95(burst),
         "burst_post_p95_seconds": _p95(waits),
         "herd_seconds": round(herd, 3),

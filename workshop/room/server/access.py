@@ -23,7 +23,7 @@ class LoginNeededError(Exception):
         self.path = path
 
 
-def room_service_of(request: Request) -> RoomService:
+async def room_service_of(request: Request) -> RoomService:
     """Return the service that the lifespan has put together."""
     return request.app.state.service  # type: ignore[no-any-return]
 
@@ -52,7 +52,7 @@ async def need_patience(request: Request, service: Service) -> None:
         )
 
 
-def same_origin(request: Request) -> None:
+async def same_origin(request: Request) -> None:
     """Refuse a form that a page of another site has sent.
 
     Browsers send `Origin` with every POST. The cookies are `SameSite=Strict` too.

@@ -272,6 +272,12 @@ class Store:
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
+    async def tokens(self) -> dict[UUID, str]:
+        """Return the digests of all learners' tokens."""
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(select(_LEARNERS))).all()
+        return {row.id: row.token for row in rows}
+
     async def forget(self, learner: UUID) -> None:
         """Delete all rows of *learner*; a record without their name says so."""
         left = Draft("left", datetime.now(UTC), learner)

@@ -88,6 +88,19 @@ async def test_the_room_stays_the_same_until_a_new_one_is_asked_for(
     assert await store.read_after(0) == []
 
 
+async def test_after_forgetting_everybody_only_departures_without_names_are_left(
+    store: Store,
+) -> None:
+    ann, bob = await joined(store), await joined(store)
+    await store.open_session("a token", "Iris")
+    await store.append([Draft("message", NOW, None, {"text": "Hi", "by": "Iris"})])
+    await store.forget_everybody()
+    left = {(it.kind, it.actor): it.data for it in await store.read_after(0)}
+    assert left == {("left", ann): {}, ("left", bob): {}}
+    assert await store.name_of_session("a token") is None
+    assert await store.tokens() == {}
+
+
 async def test_numbers_are_seen_in_their_order_though_several_workers_write(
     store: Store, database: str
 ) -> None:

@@ -298,10 +298,16 @@ class Store:
             )
 
     async def forget_everybody(self) -> None:
-        """Delete all learners, their records and the sessions of the board."""
+        """Delete all learners, all that happened, and the sessions of the board.
+
+        A server that is running learns of it: records without names stay, which say
+        that somebody has left.
+        """
+        for learner in await self.tokens():
+            await self.forget(learner)
         async with self._transaction() as connection:
-            for table in (_RECORDS, _LEARNERS, _SESSIONS):
-                await connection.execute(delete(table))
+            await connection.execute(delete(_RECORDS).where(_RECORDS.c.kind != "left"))
+            await connection.execute(delete(_SESSIONS))
 
     async def open_session(self, token: str, name: str) -> None:
         """Store that whoever has *token* may see the board, under this *name*."""

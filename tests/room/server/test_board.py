@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from tests.room.server.logs import ANN, BOB, CLEO, NOON, Log, changes_of
 from workshop.room.server.board import OFFLINE, QUIET
+from workshop.room.server.course import CourseLesson
+from workshop.room.server.views import agenda
 
 
 def test_a_step_passes_and_a_later_save_may_break_it_again() -> None:
@@ -164,3 +166,21 @@ def test_every_state_is_reached_in_the_same_way_in_one_go_and_record_by_record()
         assert [it.text for it in one.messages] == ["Break!"]
         assert one.timer_ends == NOON + timedelta(minutes=5)
     assert board.seq == slowly.seq == len(log.records)
+
+
+def test_a_lesson_lasts_from_its_first_focus_until_that_of_the_next_one() -> None:
+    lessons = {
+        number: CourseLesson(number, number, 30, ("One", "Two"), None)
+        for number in ("03", "04")
+    }
+    log = Log()
+    log.add("focus", lesson="03", step=1)
+    log.minute = 10
+    log.add("focus", lesson="03", step=2)
+    log.minute = 25
+    log.add("focus", lesson="04", step=1)
+    lines = agenda(log.board(), lessons, NOON + timedelta(minutes=32))
+    assert [(it.lesson.number, it.minutes, it.is_current) for it in lines] == [
+        ("03", 25, False),
+        ("04", 7, True),
+    ]

@@ -9,16 +9,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 BODY_BYTES = 2_000_000
 """A full batch of failed verdicts has about one megabyte."""
 
-_HEADERS = {
+HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src 'self' data:; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With `no-referrer`, browsers would send the `Origin` of forms as `null`.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
 }
+"""What no page of the room needs is forbidden, and nothing is kept in a cache."""
 
 
 class TooLargeError(Exception):
@@ -41,6 +44,7 @@ class BodyLimit:
             await _refuse(scope, receive, send)
             return
         size = 0
+        is_refused = False
 
         async def counted() -> Message:
             nonlocal size
@@ -50,13 +54,16 @@ class BodyLimit:
                 raise TooLargeError
             return message
 
-        async def with_status(message: Message) -> None:
+        async def unless_refused(message: Message) -> None:
+            nonlocal is_refused
             # FastAPI responds 400 to any error while it reads a body.
             if message["type"] == "http.response.start" and size > BODY_BYTES:
-                message["status"] = 413
-            await send(message)
+                is_refused = True
+                await _refuse(scope, receive, send)
+            elif not is_refused:
+                await send(message)
 
-        await self.app(scope, counted, with_status)
+        await self.app(scope, counted, unless_refused)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,9 +86,8 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("cache-control", "no-store")
             await send(message)
 
         await self.app(scope, receive, with_headers)

@@ -60,7 +60,8 @@ def _wants_page(request: Request) -> bool:
 async def _refused(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
     headers = dict(problem.headers or {})
-    return _respond(request, problem.status_code, str(problem.detail), headers)
+    detail = str(problem.detail).removesuffix(".") + "."
+    return _respond(request, problem.status_code, detail, headers)
 
 
 async def _invalid(request: Request, problem: Exception) -> Response:

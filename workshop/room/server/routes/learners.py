@@ -22,6 +22,7 @@ from workshop.room.server.codes import is_code
 from workshop.room.server.problems import responses
 from workshop.room.server.records import Draft
 from workshop.room.server.service import LEARNERS, RoomService
+from workshop.room.server.shown import until_shown
 from workshop.room.server.store import LearnerTakenError
 from workshop.room.server.streams import FullError
 from workshop.room.server.text import one_line
@@ -159,3 +160,5 @@ async def _until_full(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def leave(service: Service, learner: CurrentLearner) -> None:
     """Delete all that is stored about the learner."""
     await service.store.forget(learner)
+    # From then on, this worker no longer knows the token.
+    await until_shown(service)

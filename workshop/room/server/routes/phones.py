@@ -170,6 +170,7 @@ async def help_wanted(
 async def leave(service: Service, learner: Visitor) -> Response:
     """Delete all that is stored about the learner."""
     await service.store.forget(learner)
+    await until_shown(service)
     response = RedirectResponse("/join", 303)
     response.delete_cookie(LEARNER_COOKIE)
     return response

@@ -97,12 +97,7 @@ async def join(
 async def me(service: Service, learner: Visitor) -> HTMLResponse:
     """Show the learner the focus, messages and the poll."""
     return HTMLResponse(
-        render(
-            "me.html",
-            room=service.room,
-            now=datetime.now(UTC),
-            panel=_panel(service, learner),
-        )
+        render("me.html", room=service.room, panel=_panel(service, learner))
     )
 
 
@@ -122,7 +117,6 @@ def _panel(service: RoomService, learner: UUID) -> str:
         name=person.name if person else "",
         focus=board.focus,
         focus_title=views.place_title(board.focus, service.course),
-        timer_ends=board.timer_ends,
         messages=list(reversed(board.messages))[:3],
         poll=poll,
         question=question,

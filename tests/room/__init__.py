@@ -1,0 +1,1 @@
+"""The room: its server and its pages."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.exceptions import MissingParameter, NoArgsIsHelpError
 
-from tests.site.chromium import ROOT, MissingToolError, browser, served
+from tests.site.chromium import ROOT, browser, needed, served
 from tests.site.visit import Notes, Visit, page_names, visit_all
 from workshop.cli.app import command_line
 from workshop.site.build import build
@@ -44,17 +43,6 @@ matchMedia("(prefers-color-scheme: dark)").onchange = (asked) => setTimeout(() =
 }, 100);
 </script></body></html>
 """
-
-
-@contextlib.contextmanager
-def needed() -> Iterator[None]:
-    """Skip if a tool is missing, but fail where the site is published."""
-    try:
-        yield
-    except MissingToolError as missing:
-        if os.environ.get("WORKSHOP_AUTHOR"):
-            pytest.fail(f"The site was not looked at. {missing}")
-        pytest.skip(str(missing))
 
 
 # A browser is slow to start, and npm fetches what judges accessibility.

@@ -9,7 +9,7 @@ server-sent events; `STREAMED` has their names.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS = 30
 BATCH_LIMIT = 100
 """The number of events that one request may carry."""
 
-Lesson = Annotated[str, Field(pattern=r"^\d\d$")]
+Lesson = Annotated[str, Field(pattern=r"^[0-9][0-9]$")]
 StepNumber = Annotated[int, Field(ge=1, le=99)]
 Name = Annotated[str, Field(min_length=1, max_length=40)]
 Code = Annotated[str, Field(min_length=1, max_length=64)]
@@ -51,8 +51,18 @@ class Joined(_Model):
     room: str
 
 
+def _kind_is_required(schema: dict[str, Any]) -> None:
+    schema["required"] = [*schema["required"], "kind"]
+
+
 class _LearnerEvent(_Model):
-    """Something that a learner did; `at` is the time on the learner's clock."""
+    """Something that a learner did; `at` is the time on the learner's clock.
+
+    `kind` has a default for programs that make events. In JSON it is required, because
+    it tells the events apart.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_kind_is_required)
 
     id: UUID
     at: datetime

@@ -1,0 +1,1 @@
+"""The room's server, through its public door and part by part."""

@@ -52,10 +52,11 @@ async def need_patience(request: Request, service: Service) -> None:
         )
 
 
-async def same_origin(request: Request) -> None:
+async def same_origin(request: Request, service: Service) -> None:
     """Refuse a form that a page of another site has sent.
 
     Browsers send `Origin` with every POST. The cookies are `SameSite=Strict` too.
+    A proxy may change `Host`, so the configured address is another right origin.
 
     Raises:
         HTTPException: 403.
@@ -63,17 +64,25 @@ async def same_origin(request: Request) -> None:
     """
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
+    own = {request.headers.get("host"), urlsplit(service.settings.address).netloc}
     if site not in ("same-origin", "none") or (
-        origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        origin is not None and _netloc(origin) not in own - {"", None}
     ):
         raise HTTPException(403, "This form was sent by a page of another site.")
 
 
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as http://[
+        return ""
+
+
 async def instructor(request: Request, service: Service) -> str:
-    """Return the name of whoever is logged in to the board.
+    """Return the name of the instructor or helper who is logged in to the board.
 
     Raises:
-        LoginNeededError: Nobody is.
+        LoginNeededError: The browser is not logged in.
 
     """
     token = request.cookies.get(BOARD_COOKIE, "")

@@ -12,21 +12,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import SQLAlchemyError
 
 from workshop import paths
 from workshop.lesson import Catalogue
-from workshop.room.server.access import LoginNeededError
 from workshop.room.server.course import CourseLesson, course_of
-from workshop.room.server.limits import BodyLimit, SecurityHeaders
+from workshop.room.server.limits import BODY_BYTES, SecurityHeaders
+from workshop.room.server.problems import handle_problems
 from workshop.room.server.routes import board, bundle, learners, phones
 from workshop.room.server.service import room_service
 from workshop.room.server.settings import Settings
 from workshop.room.server.templates import STATIC
-from workshop.room.server.writer import BusyError
 
 
 def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAPI:
@@ -47,8 +44,8 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        max_body_size=BODY_BYTES,
     )
-    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     for module in (learners, board, phones, bundle):
         app.include_router(module.router)
@@ -56,9 +53,7 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
     if settings.bundle:
         files = StaticFiles(directory=Path(settings.bundle))
         app.mount("/bundle/files", files, "bundle")
-    app.add_exception_handler(LoginNeededError, _to_login)
-    for problem in (BusyError, SQLAlchemyError, OSError):
-        app.add_exception_handler(problem, _unavailable)
+    handle_problems(app)
     return app
 
 
@@ -66,22 +61,6 @@ def create_app_of_worker() -> FastAPI:
     """Return the app of a worker process, with the settings of the environment."""
     course = course_of(Catalogue(paths.ROOT).lessons())
     return create_app(Settings.from_environment(), course)
-
-
-async def _to_login(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, LoginNeededError)
-    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse(problem.path, 303)
-    return JSONResponse({"detail": f"Log in first: {problem.path}"}, 401)
-
-
-async def _unavailable(request: Request, problem: Exception) -> Response:
-    """Respond while the database is away, or too busy. Clients try again."""
-    return JSONResponse(
-        {"detail": "The room is busy. Try again in a moment."},
-        503,
-        {"Retry-After": "2"},
-    )
 
 
 class _before_signals:  # noqa: N801 -- used like a function, in a with statement

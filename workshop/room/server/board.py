@@ -187,6 +187,10 @@ class Board:
             if self.poll is not None and str(self.poll.id) == data["poll"]:
                 self.poll.is_open = False
                 changes.parts.add("poll")
+        elif kind == "poll_removed":
+            if self.poll is not None and str(self.poll.id) == data["poll"]:
+                self.poll = None
+                changes.parts.add("poll")
         elif kind == "timer":
             ends = data["ends"]
             self.timer_ends = datetime.fromisoformat(ends) if ends else None

@@ -18,19 +18,24 @@ from workshop.room.server.templates import render
 
 BOARD = "board:"
 PROJECTOR = "projector:"
+KINDS = (BOARD, PROJECTOR)
+"""With what the names of the boards' channels begin."""
 
 _PARTS = {
-    BOARD: ("state", "clock", "focus", "steps", "queue", "failures", "poll", "sent"),
-    PROJECTOR: ("state", "clock", "focus", "steps", "counts", "poll", "sent"),
+    BOARD: (
+        *("state", "clock", "focus", "queue", "failures", "poll", "sent"),
+        *("caption", "heads"),
+    ),
+    PROJECTOR: ("state", "clock", "focus", "steps", "counts", "poll", "announced"),
 }
 
 
 class BoardParts:
     """Renders the parts of the boards, and sends those that have changed.
 
-    A channel is `board:03` for the boards that show lesson 03, or `projector:03`.
-    Parts are HTML by the id of their element; a learner's row is the part
-    `row-<id>`.
+    A channel is `board:03` for the boards that show lesson 03, or `projector:03`;
+    `board:` and `projector:` follow the room from lesson to lesson. Parts are HTML by
+    the id of their element; a learner's row is the part `row-<id>`.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class BoardParts:
         self._is_current = True
         self._notes: dict[UUID, tuple[str, ...]] = {}
         self._sent: dict[str, dict[str, str]] = {}
+        self._lessons: dict[str, str] = {}
         self._snapshots: dict[str, tuple[tuple[int, bool, int], bytes]] = {}
 
     def lesson(self, wanted: str) -> CourseLesson:
@@ -77,7 +83,7 @@ class BoardParts:
         # Hundreds of boards may come back at once.
         if cached is not None and cached[0] == key:
             return cached[1]
-        parts = self.page(f"{kind}:", self._course[number])
+        parts = self.page(f"{kind}:", self.lesson(number))
         rows = parts.pop("rows", None)
         event = self._event(parts, [], rows)
         self._snapshots[channel] = key, event
@@ -97,13 +103,20 @@ class BoardParts:
         for learner_id in gone:
             self._notes.pop(learner_id, None)
         open_now = set()
-        for kind in _PARTS:
+        for kind in KINDS:
             for channel in self._streams.channels(kind):
                 open_now.add(channel)
-                lesson = self._course[channel.partition(":")[2]]
-                self._send(channel, kind, lesson, changed, now)
-        for channel in self._sent.keys() - open_now:
-            del self._sent[channel]
+                lesson = self.lesson(channel.partition(":")[2])
+                if self._lessons.setdefault(channel, lesson.number) != lesson.number:
+                    # Every cell of the table is another one now.
+                    self._lessons[channel] = lesson.number
+                    self._sent[channel] = self._parts(kind, lesson, now)
+                    self._streams.send(channel, self.snapshot(channel))
+                else:
+                    self._send(channel, kind, lesson, changed, now)
+        for channel in self._lessons.keys() - open_now:
+            del self._lessons[channel]
+            self._sent.pop(channel, None)
             self._snapshots.pop(channel, None)
 
     def _send(
@@ -130,6 +143,7 @@ class BoardParts:
                 else:
                     removed.append(f"row-{learner}")
         if news or removed:
+            self._snapshots.pop(channel, None)
             self._streams.send(channel, self._event(news, removed, None))
 
     def _event(
@@ -151,6 +165,8 @@ class BoardParts:
     def _context(self, lesson: CourseLesson, now: datetime) -> dict[str, Any]:
         board = self._board
         poll = board.poll
+        question = views.question_of(poll, self._course)
+        bars = views.bars(poll, question) if poll and question else []
         learners = board.learners.values()
         return {
             "is_current": self._is_current,
@@ -159,6 +175,7 @@ class BoardParts:
             "course": self._course,
             "lesson": lesson,
             "focus": board.focus,
+            "focus_title": views.place_title(board.focus, self._course),
             "timer_ends": board.timer_ends,
             "steps": views.step_counts(board, lesson),
             "queue": views.waiting(board, now),
@@ -172,8 +189,8 @@ class BoardParts:
                 not it.is_offline(now) and it.is_quiet(now) for it in learners
             ),
             "poll": poll,
-            "question": None if poll is None else self._course[poll.lesson].question,
-            "bars": [] if poll is None else views.bars(poll, self._course),
+            "question": question,
+            "bars": bars,
             "votes": 0 if poll is None else len(poll.votes),
             "messages": [
                 it

@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES = 2_000_000
 """A full batch of failed verdicts has about one megabyte."""
 
-_HEADERS = {
+HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src 'self' data:; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With `no-referrer`, browsers would send the `Origin` of forms as `null`.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
 }
-
-
-class TooLargeError(Exception):
-    """The body is larger than allowed."""
-
-
-class BodyLimit:
-    """Refuses bodies over `BODY_BYTES`, whether their length is announced or not."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > BODY_BYTES:
-            await _refuse(scope, receive, send)
-            return
-        size = 0
-
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > BODY_BYTES:
-                raise TooLargeError
-            return message
-
-        async def with_status(message: Message) -> None:
-            # FastAPI responds 400 to any error while it reads a body.
-            if message["type"] == "http.response.start" and size > BODY_BYTES:
-                message["status"] = 413
-            await send(message)
-
-        await self.app(scope, counted, with_status)
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    response = JSONResponse({"detail": "The request is too large."}, 413)
-    await response(scope, receive, send)
+"""What no page of the room needs is forbidden, and nothing is kept in a cache."""
 
 
 class SecurityHeaders:
@@ -79,9 +38,8 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("cache-control", "no-store")
             await send(message)
 
         await self.app(scope, receive, with_headers)

@@ -15,7 +15,8 @@ class Draft:
     Attributes:
         kind: What happened. The kinds of learners' events are those of the protocol;
             in addition there are `joined` and `left`, and the instructor's `focus`,
-            `message`, `poll`, `poll_closed`, `claim`, `answered` and `timer`.
+            `message`, `poll`, `poll_closed`, `poll_removed`, `claim`, `answered` and
+            `timer`.
         at: When it happened, on the clock of the learner or of the server.
         actor: The learner, or None for the instructor.
         data: What belongs to the kind, as JSON.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-KEEP_ALIVE = b": keep-alive\n\n"
+KEEP_ALIVE = b"event: alive\ndata:\n\n"
+"""An event instead of a comment, because scripts in a browser do not see comments."""
 BYE = b"event: bye\ndata:\n\n"
 RETRY = b"retry: 2000\n\n"
 

@@ -130,6 +130,8 @@ def database_engine(url: str) -> AsyncEngine:
             cursor = connection.cursor()
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
+            # What is deleted is overwritten, so that no name stays in the file.
+            cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute("PRAGMA busy_timeout=5000")
             # What a learner deletes is overwritten, and not only marked as free.
             cursor.execute("PRAGMA secure_delete=ON")

@@ -20,6 +20,10 @@ def _markdown(text: str) -> Markup:
     return Markup(_MARKDOWN.render(text))  # noqa: S704
 
 
+def _markdown_inline(text: str) -> Markup:
+    return Markup(_MARKDOWN.renderInline(text))  # noqa: S704
+
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),
     autoescape=True,
@@ -29,6 +33,7 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
 )
 _ENVIRONMENT.filters["markdown"] = _markdown
+_ENVIRONMENT.filters["markdown_inline"] = _markdown_inline
 
 
 def render(template: str, /, **context: Any) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from workshop.room.protocol import Choice, Poll
 from workshop.room.server.board import Board, BoardPoll, Learner
-from workshop.room.server.course import CourseLesson
+from workshop.room.server.course import CourseLesson, Question
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Row:
     id: UUID
     name: str
     cells: tuple[Cell, ...]
-    elsewhere: str
     notes: tuple[str, ...]
+    needs_help: bool
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,19 @@ def row(learner: Learner, lesson: CourseLesson, now: datetime) -> Row:
     """Return the row of *learner* on the board of *lesson*."""
     numbers = range(1, len(lesson.steps) + 1)
     cells = tuple(_cell(learner, (lesson.number, number)) for number in numbers)
-    elsewhere = ""
+    found = list(notes(learner, now))
     if learner.at is None:
-        elsewhere = "not started"
+        found.append("not started")
     elif learner.at[0] != lesson.number:
-        elsewhere = f"on {learner.at[0]} · step {learner.at[1]}"
-    return Row(learner.id, learner.name, cells, elsewhere, notes(learner, now))
+        found.append(f"on {learner.at[0]} · step {learner.at[1]}")
+    if lesson.number in learner.solutions:
+        found.append("saw the solution")
+    needs_help = learner.help_since is not None
+    return Row(learner.id, learner.name, cells, tuple(found), needs_help)
 
 
 def notes(learner: Learner, now: datetime) -> tuple[str, ...]:
-    """Return what is special about *learner*, in words."""
+    """Return what is special about *learner* at *now*, in words."""
     found = []
     if learner.help_since is not None:
         found.append(f"{learner.helper} helps" if learner.helper else "needs help")
@@ -100,18 +103,15 @@ def notes(learner: Learner, now: datetime) -> tuple[str, ...]:
 
 
 def _cell(learner: Learner, place: tuple[str, int]) -> Cell:
-    used = []
+    words = ""
     if rung := learner.hints.get(place):
-        used.append("change shown" if rung == 4 else f"hint {rung}")
-    if place[0] in learner.solutions:
-        used.append("solution seen")
-    words = ", ".join(used)
+        words = f"hint {rung}"
     is_current = learner.at == place
     if place in learner.passed:
         return Cell("✓", "passed", "passed", words)
     if number := len(learner.failed.get(place, ())):
-        tests = "1 test fails" if number == 1 else f"{number} tests fail"
-        return Cell("▲", tests, "failing", words)
+        word = "1 fails" if number == 1 else f"{number} fail"
+        return Cell("▲", word, "failing", words)
     if is_current:
         return Cell("●", "working", "working", words)
     return Cell("·", "not started", "idle", words)
@@ -142,6 +142,27 @@ def agenda(
     ]
 
 
+def place_title(
+    place: tuple[str, int] | None, course: Mapping[str, CourseLesson]
+) -> str:
+    """Return the title of the step at *place*, or "" if the course has none there.
+
+    The room may be older than the course.
+    """
+    lesson = course.get(place[0]) if place is not None else None
+    if place is None or lesson is None or not 1 <= place[1] <= len(lesson.steps):
+        return ""
+    return lesson.steps[place[1] - 1]
+
+
+def question_of(
+    poll: BoardPoll | None, course: Mapping[str, CourseLesson]
+) -> Question | None:
+    """Return the question of *poll*, or None without a poll."""
+    lesson = course.get(poll.lesson) if poll is not None else None
+    return lesson.question if lesson is not None else None
+
+
 def waiting(board: Board, now: datetime) -> list[Waiting]:
     """Return the help queue."""
     return [
@@ -156,11 +177,10 @@ def waiting(board: Board, now: datetime) -> list[Waiting]:
     ]
 
 
-def bars(poll: BoardPoll, course: Mapping[str, CourseLesson]) -> list[Bar]:
+def bars(poll: BoardPoll, question: Question) -> list[Bar]:
     """Return the choices of *poll*; votes and the right one only when it is closed."""
-    question = course[poll.lesson].question
-    assert question is not None  # polls are only opened for lessons that have one
-    counts = poll.counts()
+    # A program may have sent a letter that the question does not have.
+    counts = {it: poll.counts()[it] for it in question.choices}
     total = max(1, sum(counts.values()))
     return [
         Bar(
@@ -190,7 +210,7 @@ def poll_for_learners(poll: BoardPoll, course: Mapping[str, CourseLesson]) -> Po
                 votes=None if poll.is_open else bar.votes,
                 explanation=bar.explanation,
             )
-            for bar in bars(poll, course)
+            for bar in bars(poll, question)
         ),
         open=poll.is_open,
         right=None if poll.is_open else question.right,

@@ -19,10 +19,11 @@ from workshop.room.server.access import (
     need_patience,
     same_origin,
 )
-from workshop.room.server.board_parts import BOARD, PROJECTOR
+from workshop.room.server.board_parts import BOARD, KINDS, PROJECTOR
 from workshop.room.server.records import Draft
 from workshop.room.server.routes.learners import event_stream
 from workshop.room.server.service import RoomService
+from workshop.room.server.shown import until_shown
 from workshop.room.server.store import new_token
 from workshop.room.server.templates import render
 from workshop.room.server.text import one_line
@@ -97,7 +98,8 @@ def _page(
         qr=service.qr,
         course=service.course,
         lesson=lesson,
-        chosen=wanted in service.course,
+        chosen=wanted if wanted in service.course else "",
+        now=datetime.now(UTC),
         parts=service.parts.page(kind, lesson),
         seq=service.board.seq,
         **more,
@@ -107,21 +109,23 @@ def _page(
 
 @router.get("/stream")
 async def stream(
-    request: Request, service: Service, by: Instructor, lesson: str, kind: str = "board"
+    service: Service, by: Instructor, lesson: str = "", kind: str = "board"
 ) -> Response:
-    """Stream what changes on a board, as server-sent events."""
+    """Stream what changes on a board, as server-sent events.
+
+    Without a lesson, the board follows the room.
+    """
     channel = f"{kind}:{lesson}"
-    if lesson not in service.course or f"{kind}:" not in (BOARD, PROJECTOR):
+    if (lesson and lesson not in service.course) or f"{kind}:" not in KINDS:
         raise HTTPException(404, "There is no such board.")
-    last = request.headers.get("last-event-id", "")
 
     async def chunks() -> AsyncIterator[bytes]:
         def snapshot() -> bytes:
             return service.parts.snapshot(channel)
 
         with service.streams.opened((channel,), snapshot) as opened:
-            is_current = last == str(service.board.seq)
-            async for chunk in opened.chunks(b"" if is_current else snapshot()):
+            # Always the whole state: learners go offline without any new record.
+            async for chunk in opened.chunks(snapshot()):
                 yield chunk
 
     return event_stream(service, chunks())
@@ -133,15 +137,13 @@ async def focus(
 ) -> Response:
     """Say what the whole room works on: `03.2`, or nothing."""
     lesson, _, step = place.partition(".")
+    if not place:
+        return await _write(service, "focus", {"lesson": None, "step": None})
     found = service.course.get(lesson)
-    if place and (
-        found is None
-        or not step.isdecimal()
-        or not 1 <= int(step[:3]) <= len(found.steps)
-    ):
+    numbers = [] if found is None else range(1, len(found.steps) + 1)
+    if step not in map(str, numbers):
         raise HTTPException(422, "There is no such step.")
-    data = {"lesson": lesson or None, "step": int(step) if step else None}
-    return await _write(service, "focus", data)
+    return await _write(service, "focus", {"lesson": lesson, "step": int(step)})
 
 
 @router.post("/message", dependencies=_FORM)
@@ -176,11 +178,19 @@ async def close_poll(
     return await _write(service, "poll_closed", {"poll": str(poll)})
 
 
+@router.post("/poll/remove", dependencies=_FORM)
+async def remove_poll(
+    service: Service, by: Instructor, poll: Annotated[UUID, Form()]
+) -> Response:
+    """Take the poll off the boards."""
+    return await _write(service, "poll_removed", {"poll": str(poll)})
+
+
 @router.post("/claim", dependencies=_FORM)
 async def claim(
     service: Service, by: Instructor, learner: Annotated[UUID, Form()]
 ) -> Response:
-    """Promise to help a learner, who is told who comes."""
+    """Promise to help a learner. Their program or phone shows who comes."""
     return await _write(service, "claim", {"learner": str(learner), "by": by})
 
 
@@ -205,5 +215,6 @@ async def timer(
 
 async def _write(service: RoomService, kind: str, data: dict[str, Any]) -> Response:
     await service.write([Draft(kind, datetime.now(UTC), None, data, uuid4())])
-    # Without a script, the browser returns to the board.
+    # Without a script, the browser returns to the board, which must show this.
+    await until_shown(service)
     return RedirectResponse("/board", 303)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -18,8 +19,10 @@ from workshop.room.server.access import (
     need_patience,
 )
 from workshop.room.server.codes import is_code
+from workshop.room.server.problems import responses
 from workshop.room.server.records import Draft
 from workshop.room.server.service import LEARNERS, RoomService
+from workshop.room.server.shown import until_shown
 from workshop.room.server.store import LearnerTakenError
 from workshop.room.server.streams import FullError
 from workshop.room.server.text import one_line
@@ -28,11 +31,20 @@ LEARNERS_LIMIT = 2_000
 
 router = APIRouter(prefix="/api", tags=["learners"])
 
-_ERRORS: dict[int | str, dict[str, str]] = {
-    401: {"description": "The room does not know this learner."},
-    413: {"description": "The request is too large."},
-    503: {"description": "The server is busy. Try again after `Retry-After`."},
-}
+_ERRORS = responses(
+    status_400="The body is not JSON.",
+    status_401="The room does not know this learner.",
+    status_403="Wrong code.",
+    status_409="The id belongs to another learner.",
+    status_413="The request is too large.",
+    status_422="A field is missing or not valid.",
+    status_429="Too many wrong codes from this address.",
+    status_503="The server is busy. Try again after `Retry-After`.",
+)
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, object]]:
+    return {status: _ERRORS[status] for status in statuses}
 
 
 async def admit(service: RoomService, join: Join, address: str) -> None:
@@ -60,13 +72,7 @@ async def admit(service: RoomService, join: Join, address: str) -> None:
 @router.post(
     "/join",
     dependencies=[Depends(need_patience)],
-    responses={
-        403: {"description": "Wrong code."},
-        409: {"description": "The id belongs to another learner."},
-        413: _ERRORS[413],
-        429: {"description": "Too many wrong codes from this address."},
-        503: _ERRORS[503],
-    },
+    responses=_errors(400, 403, 409, 413, 422, 429, 503),
 )
 async def join(request: Request, service: Service, asked: Join) -> Joined:
     """Join the room. The request may be repeated with the same id and token."""
@@ -74,7 +80,7 @@ async def join(request: Request, service: Service, asked: Join) -> Joined:
     return Joined(room=service.room.title)
 
 
-@router.post("/events", responses=_ERRORS)
+@router.post("/events", responses=_errors(400, 401, 413, 422, 503))
 async def events(
     service: Service, learner: CurrentLearner, batch: EventBatch
 ) -> Stored:
@@ -89,22 +95,29 @@ async def events(
 def draft_of(event: LearnerEvent, learner: UUID, now: datetime) -> Draft:
     """Return what is stored of *event*."""
     data = event.model_dump(mode="json", exclude={"id", "at", "kind"})
-    # A clock that is days off says nothing. Nor does a time outside of the calendar.
-    at = now
-    if abs(event.at - now) < timedelta(days=1):
-        at = event.at
+    # A clock that is days off says nothing. Nor does a time without a zone.
+    at = event.at
+    if at.tzinfo is None or abs(at - now) >= timedelta(days=1):
+        at = now
     return Draft(event.kind, at, learner, data, event.id)
 
 
-@router.get("/stream", responses={401: _ERRORS[401], 503: _ERRORS[503]})
+@router.get(
+    "/stream",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **_errors(401, 413, 422, 503),
+    },
+)
 async def stream(
     service: Service,
     learner: CurrentLearner,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Response:
     """Stream the focus, messages, polls and offers of help, as server-sent events."""
-    last = int(last_event_id) if last_event_id.isdecimal() else 0
-    return learner_stream(service, learner, min(last, 2**62))
+    last = int(last_event_id) if re.fullmatch(r"[0-9]{1,18}", last_event_id) else 0
+    return learner_stream(service, learner, last)
 
 
 def learner_stream(service: RoomService, learner: UUID, last: int) -> Response:
@@ -143,7 +156,9 @@ async def _until_full(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         return
 
 
-@router.delete("/learner", status_code=204, responses={401: _ERRORS[401]})
+@router.delete("/learner", status_code=204, responses=_errors(401, 413, 503))
 async def leave(service: Service, learner: CurrentLearner) -> None:
     """Delete all that is stored about the learner."""
     await service.store.forget(learner)
+    # From then on, this worker no longer knows the token.
+    await until_shown(service)

@@ -22,6 +22,7 @@ from workshop.room.server.access import (
 )
 from workshop.room.server.routes.learners import admit, draft_of, learner_stream
 from workshop.room.server.service import RoomService
+from workshop.room.server.shown import until_shown
 from workshop.room.server.store import new_token
 from workshop.room.server.templates import render
 
@@ -72,11 +73,14 @@ async def join(
     try:
         asked = Join(code=code, learner=learner, token=token, name=name)
         await admit(service, asked, address_of(request))
+        await until_shown(service)
     except ValidationError:
         trouble = "Please enter the code, and a name of up to 40 characters."
         return _join_page(service, code[:64], name[:40], trouble, 422)
     except HTTPException as problem:
-        return _join_page(service, code, name, str(problem.detail), problem.status_code)
+        html = _join_page(service, code, name, str(problem.detail), problem.status_code)
+        html.headers.update(problem.headers or {})
+        return html
     response = RedirectResponse("/me", 303)
     response.set_cookie(
         LEARNER_COOKIE,
@@ -107,15 +111,16 @@ def _panel(service: RoomService, learner: UUID) -> str:
     board = service.board
     person = board.learners.get(learner)
     poll = board.poll
+    question = views.question_of(poll, service.course)
     return render(
         "parts/me.html",
         name=person.name if person else "",
         focus=board.focus,
-        lesson=service.course.get(board.focus[0]) if board.focus else None,
+        focus_title=views.place_title(board.focus, service.course),
         messages=list(reversed(board.messages))[:3],
         poll=poll,
-        question=None if poll is None else service.course[poll.lesson].question,
-        bars=[] if poll is None else views.bars(poll, service.course),
+        question=question,
+        bars=views.bars(poll, question) if poll and question else [],
         choice="" if poll is None else poll.votes.get(learner, ""),
         needs_help=person is not None and person.help_since is not None,
         helper=person.helper if person else "",
@@ -136,6 +141,12 @@ async def vote(
     choice: Annotated[str, Form(pattern="^[A-H]$")],
 ) -> Response:
     """Vote in the open poll. The last vote counts."""
+    current = service.board.poll
+    if current is None or current.id != poll or not current.is_open:
+        raise HTTPException(409, "This poll is closed.")
+    question = views.question_of(current, service.course)
+    if question is None or choice not in question.choices:
+        raise HTTPException(422, "The question has no such choice.")
     return await _write(
         service, learner, {"kind": "vote", "poll": str(poll), "choice": choice}
     )
@@ -153,6 +164,7 @@ async def help_wanted(
 async def leave(service: Service, learner: Visitor) -> Response:
     """Delete all that is stored about the learner."""
     await service.store.forget(learner)
+    await until_shown(service)
     response = RedirectResponse("/join", 303)
     response.delete_cookie(LEARNER_COOKIE)
     return response
@@ -164,4 +176,6 @@ async def _write(
     now = datetime.now(UTC)
     event = LEARNER_EVENT.validate_python({"id": uuid4(), "at": now, **content})
     await service.write([draft_of(event, learner, now)])
+    # The page that the browser loads next must show this.
+    await until_shown(service)
     return RedirectResponse("/me", 303)

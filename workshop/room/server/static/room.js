@@ -2,8 +2,23 @@
 // Every page also works without this script, by reloading.
 "use strict";
 
+const page = document.body;
 const status = document.getElementById("status");
-const say = (text) => { status.textContent = text; };
+const title = document.title;
+// The timer follows the server's clock, because the browser's may be wrong.
+const skew = page.dataset.now ? new Date(page.dataset.now) - new Date() : 0;
+let hiding = 0;
+
+function say(text, { stays = false } = {}) {
+  status.textContent = text;
+  clearTimeout(hiding);
+  if (!stays) hiding = setTimeout(() => { status.textContent = ""; }, 6000);
+}
+
+function lost(text) {
+  page.classList.add("lost");
+  say(text, { stays: true });
+}
 
 function element(html) {
   const template = document.createElement("template");
@@ -11,12 +26,20 @@ function element(html) {
   return template.content.firstElementChild;
 }
 
-// The keyboard's focus stays where it is, even if its element is replaced.
+// The keyboard's focus stays where it is, even if its element is replaced. If the
+// element is gone, its successor gets the focus, or else the part it was in.
 function keepingFocus(change) {
-  const id = document.activeElement && document.activeElement.id;
+  const active = document.activeElement;
+  const part = active?.parentElement?.closest("[id]");
+  const ids = [active?.id, active?.dataset.then, part?.id];
   change();
-  const again = id && document.getElementById(id);
-  if (again && again !== document.activeElement) again.focus();
+  if (!active || active === page || document.contains(active)) return;
+  for (const id of ids) {
+    const next = id && document.getElementById(id);
+    if (!next) continue;
+    next.focus();
+    if (document.activeElement === next) return;
+  }
 }
 
 function place(row) {
@@ -29,7 +52,10 @@ function place(row) {
   rows.insertBefore(row, next || null);
 }
 
+const waiting = () => Number(document.querySelector("[data-waiting]")?.dataset.waiting || 0);
+
 function apply(change) {
+  const before = waiting();
   if (change.rows !== undefined && document.getElementById("rows"))
     document.getElementById("rows").innerHTML = change.rows;
   for (const [id, html] of Object.entries(change.parts)) {
@@ -37,37 +63,71 @@ function apply(change) {
     else if (document.getElementById(id)) document.getElementById(id).innerHTML = html;
   }
   for (const id of change.removed) document.getElementById(id)?.remove();
+  count(before);
   tick();
 }
 
-async function refreshPanel() {
-  const response = await fetch(document.body.dataset.panel);
-  if (response.ok) {
-    const html = await response.text();
-    keepingFocus(() => { document.getElementById("panel").innerHTML = html; });
-  } else if (response.status === 401) location.reload();
+function count(before) {
+  const now = waiting();
+  document.title = now ? `(${now}) ${title}` : title;
+  if (now > before) say(now === 1 ? "A learner is waiting for help." : `${now} learners are waiting for help.`);
 }
 
-function listen(address, panel) {
-  const source = new EventSource(address);
-  let wasLost = false;
-  source.addEventListener("open", () => {
-    if (wasLost) say("Connected again.");
-    wasLost = false;
+async function refreshPanel() {
+  try {
+    const response = await fetch(page.dataset.panel);
+    if (response.ok) {
+      const html = await response.text();
+      keepingFocus(() => { document.getElementById("panel").innerHTML = html; });
+      tick();
+    } else if (response.status === 401) location.reload();
+  } catch {
+    // The stream notices that the server is away, and comes back with it.
+  }
+}
+
+const SILENCE = 40000; // the server sends something every ten seconds
+let source = null;
+let heard = Date.now();
+
+function listen() {
+  source?.close();
+  const current = source = new EventSource(page.dataset.stream);
+  heard = Date.now();
+  current.addEventListener("open", () => {
+    heard = Date.now();
+    if (page.classList.contains("lost")) say("Connected again.");
+    page.classList.remove("lost");
+    // What happened in the meantime is not sent again, but the page has it.
+    if (page.dataset.panel) refreshPanel();
   });
-  source.addEventListener("error", () => {
-    wasLost = true;
-    say("The connection is lost. Trying again…");
-    if (source.readyState === EventSource.CLOSED)
-      setTimeout(() => listen(address, panel), 2000 + 2000 * Math.random());
+  current.addEventListener("error", () => {
+    if (current !== source) return;
+    lost("The connection is lost. Trying again…");
+    if (current.readyState === EventSource.CLOSED)
+      setTimeout(again, 2000 + 2000 * Math.random());
   });
-  source.addEventListener("bye", () => say("The room's server restarts."));
-  source.addEventListener("changes", (event) => {
+  current.addEventListener("bye", () => lost("The room's server restarts. Trying again…"));
+  for (const name of ["alive", "changes", "focus", "message", "poll", "help"])
+    current.addEventListener(name, () => { heard = Date.now(); });
+  current.addEventListener("changes", (event) => {
     keepingFocus(() => apply(JSON.parse(event.data)));
   });
-  if (panel)
+  if (page.dataset.panel)
     for (const name of ["focus", "message", "poll", "help"])
-      source.addEventListener(name, refreshPanel);
+      current.addEventListener(name, refreshPanel);
+}
+
+// The server has refused the stream: because it is full, or because the login is over.
+async function again() {
+  try {
+    const options = { redirect: "manual", headers: { accept: "text/html" } };
+    const response = await fetch(location.href, options);
+    if (response.type === "opaqueredirect") { location.reload(); return; }
+  } catch {
+    // It is still away.
+  }
+  listen();
 }
 
 function tick() {
@@ -75,15 +135,16 @@ function tick() {
   for (const it of document.querySelectorAll("[data-clock]"))
     it.textContent = now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   for (const it of document.querySelectorAll("[data-ends]")) {
-    const left = Math.round((new Date(it.dataset.ends) - now) / 1000);
+    const left = Math.round((new Date(it.dataset.ends) - now - skew) / 1000);
     const minutes = Math.floor(left / 60), seconds = String(left % 60).padStart(2, "0");
     it.textContent = left > 0 ? `${minutes}:${seconds} left` : "Time is up";
+    it.classList.toggle("over", left <= 0);
   }
 }
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (form.method !== "post" || !document.body.dataset.stream || form.dataset.reload) return;
+  if (form.method !== "post" || !page.dataset.stream || form.dataset.reload) return;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form, event.submitter));
   try {
@@ -91,18 +152,26 @@ document.addEventListener("submit", async (event) => {
     if (response.type === "opaqueredirect" || response.ok) {
       say("Done.");
       if (form.dataset.clear) form.reset();
-      if (document.body.dataset.panel) setTimeout(refreshPanel, 600);
-    } else {
+      if (page.dataset.panel) refreshPanel();
+    } else if (response.status === 401) location.reload();
+    else {
       const problem = await response.json().catch(() => ({}));
-      const detail = problem.detail;
-      say(typeof detail === "string" ? detail : "The server did not accept this.");
+      say(problem.detail || "The server did not accept this.");
     }
   } catch {
     say("The server does not respond. Nothing was sent; try again.");
   }
 });
 
-if (document.body.dataset.stream)
-  listen(document.body.dataset.stream, Boolean(document.body.dataset.panel));
+if (page.dataset.stream) {
+  listen();
+  window.addEventListener("online", listen);
+  // A network that vanishes without a word leaves the stream open and silent, and so
+  // does a laptop that slept.
+  setInterval(() => { if (Date.now() - heard > SILENCE) listen(); }, 5000);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && Date.now() - heard > SILENCE) listen();
+  });
+}
 tick();
 setInterval(tick, 1000);

@@ -19,6 +19,7 @@ def command_line() -> click.Group:
     """
     from workshop.cli import (
         author,
+        bundle,
         keeping,
         learn,
         learner,
@@ -37,7 +38,7 @@ def command_line() -> click.Group:
     )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
-        *(updating, author, pictures, site),
+        *(updating, author, pictures, site, bundle),
     ):
         for verb in module.VERBS:
             group.add_command(verb)

@@ -13,7 +13,13 @@ from workshop.cli.notes import say
 from workshop.processes.loopback import bracketed, loopback
 
 
-def _needs_material() -> None:
+def needs_material() -> None:
+    """Check that the site's theme is installed.
+
+    Raises:
+        click.ClickException: It is not.
+
+    """
     if importlib.util.find_spec("material") is None:
         raise click.ClickException(
             "The site's theme is not installed: it needs Python 3.11.5 or later. "
@@ -32,7 +38,7 @@ def site(port: int | None) -> int:
     """Serve the site, reloading when a page changes."""
     from workshop.site.build import serve
 
-    _needs_material()
+    needs_material()
     _needs_settings()
     host = loopback()
     chosen = wanted_port(host, port)
@@ -48,7 +54,7 @@ def site_build(quick: bool) -> int:
     from workshop.cli.outputs import pages_findings
     from workshop.site.build import build, refusal
 
-    _needs_material()
+    needs_material()
     target = paths.ROOT / "site"
     refused = refusal(target)
     if refused is not None:

@@ -53,8 +53,8 @@ def main(words: "list[str]") -> int:
         return 3
     except OSError as problem:
         _say(
-            f"The course could not be copied: {problem}. Check that the disk has 500 MB "
-            "free and that the stick is still plugged in. Then start again."
+            f"The course could not be copied: {problem}. Check that the disk has 500 "
+            "MB free and that the stick is still plugged in. Then start again."
         )
         return 3
     except KeyboardInterrupt:
@@ -210,6 +210,7 @@ def _copy_file(path: Path, target: Path, sums: "dict[str, str]", name: Path) -> 
 
 def _set_up(folder: Path) -> int:
     _say("Installing the packages, without a network …")
+    # Any verb sets up first. What this one prints is not wanted.
     command = [sys.executable, "-m", "workshop", "list"]
     # If another folder is set, the learner means another copy of the course.
     kept = {
@@ -219,7 +220,9 @@ def _set_up(folder: Path) -> int:
         and not name.startswith("PYTHON")
     }
     try:
-        code = subprocess.call(command, cwd=str(folder), env=kept)
+        code = subprocess.call(
+            command, cwd=str(folder), env=kept, stdout=subprocess.DEVNULL
+        )
     except KeyboardInterrupt:
         code = 130
     if code:

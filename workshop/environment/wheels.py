@@ -32,7 +32,8 @@ def shortage(wheels: Path, output: str) -> str:
     found = _NOT_THERE.search(output)
     lacking = found[1] if found else "a package that is needed"
     return (
-        f"{wheels} does not have {lacking} for this Python and system, and the package "
-        "index cannot be reached. Use a Python that the packages are for, or connect "
-        "to the network. Then run the same command again."
+        f"{wheels} does not have {lacking}, and the package index cannot be reached. "
+        "These packages came from a memory stick that was written without it, or for "
+        "another Python or system. Connect to the network and run the same command "
+        "again."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,45 +90,116 @@ def write(
     are those of that commit, too.
 
     Raises:
-        BundleError: It cannot be written. The next run continues.
+        BundleError: It cannot be written. What is there can be used, and the next run
+            continues.
 
     """
     refuse_others(folder)
     original = Original.of(root)
     _mention(original.uncommitted, say)
+    try:
+        return _write(original, folder, order, say)
+    except OSError as problem:
+        raise BundleError(
+            f"{folder} could not be written: {problem.strerror or problem}. A bundle "
+            "for all platforms needs 150 MB, with --with up to 1 GB. Free some space, "
+            "or name another folder, and run the same command again to continue."
+        ) from problem
+
+
+def _write(
+    original: Original, folder: Path, order: Order, say: Callable[[str], None]
+) -> list[Outcome]:
     folder.mkdir(parents=True, exist_ok=True)
     before = Contents.of(folder) or Contents()
     # Until everything is written, the start scripts must not use any of it.
     replace(before, machines=()).write(folder)
-    store_folder = folder / "wheels"
-    store_folder.mkdir(exist_ok=True)
-    sweep([folder, store_folder])
+    wheels = folder / "wheels"
+    wheels.mkdir(exist_ok=True)
+    sweep([folder, wheels])
     say(f"Cloning the course at {original.commit[:12]} …")
-    course = folder / "course"
-    original.clone_to(course)
-    site = before.site
-    if order.site:
-        site = _site(course, folder / "site", original.commit, site, say)
-    elif not (folder / "site").is_dir():
-        site = ""
-    pinned = {
-        name: pins(course / "requirements" / f"{name}.txt")
-        for name in group_names(course)
-    }
-    store = Store(store_folder)
-    for name in store.remove_damaged():
-        say(f"{name} was damaged, so it is downloaded again.")
-    wanted = [pin for name in order.groups for pin in pinned.get(name, [])]
-    outcomes = [_fetched(store, target, wanted, say) for target in order.targets]
-    machines = [_machine(store, target, pinned) for target in TARGETS]
-    there = tuple(machine for machine in machines if CORE in machine.groups)
-    store.remove_others(name for machine in there for name in machine.wheels)
-    contents = Contents(original.commit, site, there)
-    scripts.write(folder, contents)
-    contents.write(folder)
-    write_sums(folder)
-    (folder / "pip.log").unlink(missing_ok=True)
-    return outcomes
+    original.clone_to(folder / "course")
+    work = _Work(folder, original.commit, Store(wheels), say)
+    site = before.site if (folder / "site").is_dir() else ""
+    try:
+        if order.site:
+            site = work.build_site(site)
+        return work.fetch(order)
+    finally:
+        # Also after an error: what was complete before can be used again.
+        work.finish(site)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The parts of a bundle that are made from its clone of the course."""
+
+    folder: Path
+    commit: str
+    store: Store
+    say: Callable[[str], None]
+
+    @property
+    def course(self) -> Path:
+        return self.folder / "course"
+
+    def pins_of(self, group: str) -> list[Requirement]:
+        file = self.course / "requirements" / f"{group}.txt"
+        if not file.is_file():
+            raise BundleError(
+                f"requirements/{group}.txt is not committed, so the bundle cannot "
+                "contain its packages. Commit it and run the same command again."
+            )
+        return pins(file)
+
+    def build_site(self, built: str) -> str:
+        """Build the site, unless that of the commit is there; return its commit."""
+        target = self.folder / "site"
+        if built == self.commit and (target / "index.html").is_file():
+            return built
+        self.say("Building the site …")
+        with temporary_folder("site", self.folder) as folder:
+            if not build_site(self.course, folder / "site"):
+                raise BundleError(
+                    "The site could not be built. The reason is above. `--no-site` "
+                    "writes a bundle without the site."
+                )
+            put(folder / "site", target)
+        for cache in list(self.course.rglob("__pycache__")):
+            remove(cache)
+        return self.commit
+
+    def fetch(self, order: Order) -> list[Outcome]:
+        """Download the wheels of *order* that are missing."""
+        for name in self.store.remove_damaged():
+            self.say(f"{name} was damaged, so it is downloaded again.")
+        wanted = [pin for group in order.groups for pin in self.pins_of(group)]
+        return [self._outcome(target, wanted) for target in order.targets]
+
+    def _outcome(self, target: Target, wanted: Sequence[Requirement]) -> Outcome:
+        needed = _needed(wanted, target)
+        absent = [pin for pin in needed if self.store.fitting(pin, target) is None]
+        if absent:
+            self.say(f"Downloading {len(absent)} packages for {target.title} …")
+            self.store.fetch(absent, target)
+        found = [(pin, self.store.fitting(pin, target)) for pin in needed]
+        return Outcome(
+            target,
+            tuple(dict.fromkeys(path for _, path in found if path is not None)),
+            tuple(spelled(pin) for pin, path in found if path is None),
+        )
+
+    def finish(self, site: str) -> None:
+        """Write what the bundle contains, and its scripts."""
+        pinned = {group: self.pins_of(group) for group in group_names(self.course)}
+        found = [_Found.of(self.store, target, pinned) for target in TARGETS]
+        # Also the wheels of groups that a next run will complete.
+        self.store.remove_others(name for it in found for name in it.all_wheels)
+        machines = [it.machine for it in found if CORE in it.machine.groups]
+        contents = Contents(self.commit, site, tuple(machines))
+        scripts.write(self.folder, contents)
+        contents.write(self.folder)
+        write_sums(self.folder)
 
 
 def _mention(uncommitted: Sequence[str], say: Callable[[str], None]) -> None:
@@ -143,62 +214,38 @@ def _mention(uncommitted: Sequence[str], say: Callable[[str], None]) -> None:
     )
 
 
-def _site(
-    course: Path, target: Path, commit: str, built: str, say: Callable[[str], None]
-) -> str:
-    """Build the site of the clone *course*, unless it is there; return its commit."""
-    if built == commit and (target / "index.html").is_file():
-        return commit
-    say("Building the site …")
-    with temporary_folder("site", target.parent) as folder:
-        if not build_site(course, folder / "site"):
-            raise BundleError(
-                "The site could not be built. The reason is above. `--no-site` writes "
-                "a bundle without the site."
-            )
-        put(folder / "site", target)
-    for cache in list(course.rglob("__pycache__")):
-        remove(cache)
-    return commit
-
-
-def _fetched(
-    store: Store,
-    target: Target,
-    wanted: Sequence[Requirement],
-    say: Callable[[str], None],
-) -> Outcome:
-    needed = _needed(wanted, target)
-    absent = [pin for pin in needed if store.fitting(pin, target) is None]
-    if absent:
-        say(f"Downloading {len(absent)} packages for {target.title} …")
-        store.fetch(absent, target)
-    found = [(pin, store.fitting(pin, target)) for pin in needed]
-    return Outcome(
-        target,
-        tuple(dict.fromkeys(path for _, path in found if path is not None)),
-        tuple(spelled(pin) for pin, path in found if path is None),
-    )
-
-
 def _needed(wanted: Sequence[Requirement], target: Target) -> list[Requirement]:
     """Return the pins of *wanted* that *target* needs, each once."""
     needed = {spelled(pin): pin for pin in wanted if target.needs(pin)}
     return list(needed.values())
 
 
-def _machine(
-    store: Store, target: Target, pinned: dict[str, list[Requirement]]
-) -> Machine:
-    """Return what *target* gets: the groups whose wheels are all in *store*."""
-    groups = []
-    wheels: dict[str, None] = {}
-    for name, all_pins in pinned.items():
-        found = [store.fitting(pin, target) for pin in _needed(all_pins, target)]
-        there = [path.name for path in found if path is not None]
-        if len(there) == len(found):
-            groups.append(name)
-            wheels |= dict.fromkeys(there)
-    return Machine(
-        target.system.name, target.version, target.title, tuple(groups), tuple(wheels)
-    )
+@dataclass(frozen=True)
+class _Found:
+    """What is there for a target, and *all_wheels* that some group of it needs."""
+
+    machine: Machine
+    all_wheels: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, store: Store, target: Target, pinned: Mapping[str, Sequence[Requirement]]
+    ) -> _Found:
+        complete: dict[str, list[str]] = {}
+        all_wheels: list[str] = []
+        for group, group_pins in pinned.items():
+            needed = _needed(group_pins, target)
+            fitting = [store.fitting(pin, target) for pin in needed]
+            there = [path.name for path in fitting if path is not None]
+            all_wheels += there
+            if len(there) == len(needed):
+                complete[group] = there
+        wheels = dict.fromkeys(name for it in complete.values() for name in it)
+        machine = Machine(
+            target.system.name,
+            target.version,
+            target.title,
+            tuple(complete),
+            tuple(wheels),
+        )
+        return cls(machine, tuple(all_wheels))

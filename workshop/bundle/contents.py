@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from workshop import files
 from workshop.bundle.errors import BundleError
+from workshop.bundle.folders import write_file
 
 FILE = "contents.json"
 SUMS = "SHA256SUMS"
@@ -74,7 +74,7 @@ class Contents:
     def write(self, folder: Path) -> None:
         """Write them to the bundle *folder*, in one step."""
         text = json.dumps(asdict(self), indent=1) + "\n"
-        files.replace(folder / FILE, text.encode(), 0o644)
+        write_file(folder / FILE, text.encode())
 
 
 def refuse_others(folder: Path) -> None:
@@ -85,7 +85,7 @@ def refuse_others(folder: Path) -> None:
 
     """
     if folder.is_dir() and (
-        (folder / FILE).is_file() or all(map(_is_foreign, folder.iterdir()))
+        Contents.of(folder) or all(map(_is_foreign, folder.iterdir()))
     ):
         return
     if folder.exists() or folder.is_symlink():
@@ -105,7 +105,7 @@ def write_sums(folder: Path) -> None:
         f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n"
         for path in sorted(_lasting_files(folder))
     ]
-    files.replace(folder / SUMS, "".join(lines).encode(), 0o644)
+    write_file(folder / SUMS, "".join(lines).encode())
 
 
 def _lasting_files(folder: Path) -> Iterator[Path]:

@@ -1,11 +1,14 @@
-"""Folders of a bundle that are replaced as a whole."""
+"""Files and folders of a bundle that are replaced as a whole."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 from pathlib import Path
+
+from workshop import files
 
 
 def put(fresh: Path, target: Path) -> None:
@@ -23,3 +26,11 @@ def remove(folder: Path) -> None:
         for path in folder.rglob("*"):
             path.chmod(stat.S_IWRITE | stat.S_IREAD)
     shutil.rmtree(folder)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace the file *path* by one with *content*, in one step."""
+    files.replace(path, content)
+    # The file systems of memory sticks refuse most permissions.
+    with contextlib.suppress(OSError):
+        path.chmod(mode)

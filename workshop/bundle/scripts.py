@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from workshop import files
 from workshop.bundle.contents import Contents, megabytes, size
+from workshop.bundle.folders import write_file
 from workshop.environment.python import NEWEST, OLDEST, names
 
 START = "start.py"
@@ -162,7 +162,7 @@ def write(folder: Path, contents: Contents) -> None:
         ("README.txt", _crlf(readme), 0o644),
         ("START-HERE.html", page.encode(), 0o644),
     ):
-        files.replace(folder / name, text, mode)
+        write_file(folder / name, text, mode)
 
 
 def _crlf(text: str) -> bytes:

@@ -17,7 +17,8 @@ _SH = """\
 #!/bin/sh
 # Copies the course to this computer and sets it up, without internet.
 # Run it with:  sh start.sh [FOLDER]
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 3
+case $0 in */*) here=${{0%/*}} ;; *) here=. ;; esac
+here=$(CDPATH= cd -- "$here/" && pwd) || exit 3
 for python in {pythons} python3 python; do
     if "$python" -I "$here/{start}" --suits >/dev/null 2>&1; then
         exec "$python" -I "$here/{start}" "$@"
@@ -35,7 +36,8 @@ exit 3
 _COMMAND = """\
 #!/bin/sh
 # For a double click on macOS.
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 3
+case $0 in */*) here=${{0%/*}} ;; *) here=. ;; esac
+here=$(CDPATH= cd -- "$here/" && pwd) || exit 3
 cd || exit 3
 exec sh "$here/start.sh" "$@"
 """
@@ -91,7 +93,8 @@ installs its packages there. Then it says how to begin. To use another folder, n
 sh start.sh FOLDER. Afterwards you can unplug the stick.
 
 You need Python {oldest} to {newest}, and on Debian and Ubuntu also the package
-python3-venv.
+python3-venv. The packages are for Windows, macOS 11 and later, and Linux with glibc 2.28
+and later (not Alpine).
 
 What is here
 ------------
@@ -157,7 +160,7 @@ def write(folder: Path, contents: Contents) -> None:
     for name, text, mode in (
         (START, own, 0o644),
         ("start.sh", _SH.format(**values).encode(), 0o755),
-        ("start.command", _COMMAND.encode(), 0o755),
+        ("start.command", _COMMAND.format().encode(), 0o755),
         ("start.bat", _crlf(_BAT.format(**values)), 0o644),
         ("README.txt", _crlf(readme), 0o644),
         ("START-HERE.html", page.encode(), 0o644),

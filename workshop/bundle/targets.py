@@ -20,10 +20,10 @@ from workshop.environment.python import NEWEST, OLDEST
 # only known on the learner's machine. So a target needs what any of them needs.
 _PATCHES = range(30)
 
-# glibc 2.28: Debian 10, Ubuntu 18.10, RHEL 8 and everything since.
+# glibc 2.28: Debian 10, Ubuntu 18.10, RHEL 8 and later. README.txt names both.
 _GLIBC_MINORS = range(28, 4, -1)
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-_MACOS = (13, 0)
+_MACOS = (11, 0)
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,14 @@ class Target:
     def version(self) -> str:
         """The Python version as text: `3.11`."""
         return "{}.{}".format(*self.python)
+
+    @property
+    def newest(self) -> str:
+        """The newest patch release that the Python version may have: `3.11.29`.
+
+        Packages may require a patch release, such as `>=3.11.5`.
+        """
+        return f"{self.version}.{_PATCHES[-1]}"
 
     @property
     def title(self) -> str:

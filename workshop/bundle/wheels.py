@@ -110,7 +110,10 @@ class Store:
             BundleError: The index cannot be reached, or pip fails for another reason.
 
         """
-        left = {canonicalize_name(pin.name): pin for pin in wanted}
+        for pins_of_round in _rounds(wanted):
+            self._fetch(pins_of_round, target)
+
+    def _fetch(self, left: dict[str, Requirement], target: Target) -> None:
         while left:
             with temporary_folder("wheels", self.folder) as folder:
                 output = _download([*map(spelled, left.values())], target, folder)
@@ -126,6 +129,21 @@ class Store:
             del left[name]
 
 
+def _rounds(wanted: Sequence[Requirement]) -> list[dict[str, Requirement]]:
+    """Return *wanted* by name, in parts that pip can download in one run.
+
+    It refuses two versions of a package, of which patch releases need one each.
+    """
+    rounds: list[dict[str, Requirement]] = []
+    for pin in wanted:
+        name = canonicalize_name(pin.name)
+        free = [it for it in rounds if name not in it]
+        if not free:
+            rounds.append({})
+        (free or rounds)[-1][name] = pin
+    return rounds
+
+
 def _is_whole(wheel: Path) -> bool:
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -139,7 +157,7 @@ def _download(wanted: list[str], target: Target, folder: Path) -> str | None:
     interpreter = "cp{}{}".format(*target.python)
     command = [base_python(), "-P", "-m", "pip", "download", "--dest", str(folder)]
     command += ["--no-deps", "--only-binary=:all:", "--progress-bar=off"]
-    command += ["--implementation", "cp", "--python-version", target.version]
+    command += ["--implementation", "cp", "--python-version", target.newest]
     for abi in (interpreter, "abi3", "none"):
         command += ["--abi", abi]
     for platform in target.system.platforms:

@@ -105,9 +105,9 @@ def course(
     _use(checkout, monkeypatch)
     stick = tmp_path / STICK
 
-    def bundle(*words: str) -> tuple[int, str, str]:
+    def bundle(*words: str, site: bool = False) -> tuple[int, str, str]:
         capfd.readouterr()
-        code = main(["bundle", str(stick), "--no-site", *words])
+        code = main(["bundle", str(stick), *words, *([] if site else ["--no-site"])])
         out, err = capfd.readouterr()
         return code, out, err
 

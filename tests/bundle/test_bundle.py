@@ -304,8 +304,8 @@ def test_the_site_is_that_of_the_commit_and_built_once(
 
     monkeypatch.setattr("workshop.bundle.bundle.build_site", stand_in)
 
-    bundled.bundle(*THIS, "--site")
-    bundled.bundle(*THIS, "--site")
+    bundled.bundle(*THIS, site=True)
+    bundled.bundle(*THIS, site=True)
 
     assert built == [bundled.stick / "course"]
     assert (bundled.stick / "site" / "index.html").is_file()
@@ -319,7 +319,7 @@ def test_a_site_that_cannot_be_built_is_an_error(
 ) -> None:
     monkeypatch.setattr(build, "_mkdocs", lambda *_: 1)
 
-    code, _, err = bundled.bundle(*THIS, "--site")
+    code, _, err = bundled.bundle(*THIS, site=True)
 
     assert code == 3
     assert "The site could not be built." in err

@@ -35,13 +35,13 @@ from workshop.cli.site import needs_material
     metavar="VERSIONS",
     help="Only these, for example 3.12,3.13. Default: all supported ones.",
 )
-@click.option("--site/--no-site", default=True, help="Build the site, or leave it out.")
+@click.option("--no-site", is_flag=True, help="Leave out the site.")
 def bundle(
     folder: Path | None,
     groups: tuple[str, ...],
     systems: tuple[str, ...],
     pythons: tuple[str, ...],
-    site: bool,
+    no_site: bool,
 ) -> int:
     """Write the course, its packages and the site into FOLDER, for a memory stick.
 
@@ -64,10 +64,12 @@ def bundle(
                 f"There is no group of packages `{name}`. Choose from "
                 f"{', '.join(known[1:])}."
             )
-    if site:
+    if not no_site:
         needs_material()
     target = (folder or paths.ROOT / "bundle").absolute()
-    outcomes = write(paths.ROOT, target, Order(targets, [CORE, *wanted], site), say)
+    outcomes = write(
+        paths.ROOT, target, Order(targets, [CORE, *wanted], site=not no_site), say
+    )
     for outcome in outcomes:
         click.echo(outcome.line)
     click.echo(f"The bundle is in {target} ({megabytes(size([target]))}).")

@@ -93,8 +93,8 @@ installs its packages there. Then it says how to begin. To use another folder, n
 sh start.sh FOLDER. Afterwards you can unplug the stick.
 
 You need Python {oldest} to {newest}, and on Debian and Ubuntu also the package
-python3-venv. The packages are for Windows, macOS 11 and later, and Linux with glibc 2.28
-and later (not Alpine).
+python3-venv. The packages are for Windows, macOS 11 and later, and Linux with glibc
+2.28 and later (not Alpine).
 
 What is here
 ------------

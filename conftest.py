@@ -2,5 +2,5 @@
 
 pytest_plugins = ["workshop.testing.plugin"]
 
-collect_ignore = ["benchmarks", "notebooks", "site", "solutions", "tests"]
+collect_ignore = ["benchmarks", "bundle", "notebooks", "site", "solutions", "tests"]
 """What is collected only when its folder is named: `pytest tests`."""

@@ -44,7 +44,7 @@ def test_the_message_for_an_old_python_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("__init__.py", "__main__.py", "paths.py"),
+        *("__init__.py", "__main__.py", "paths.py", "bundle/start.py"),
         *("environment/__init__.py", "environment/python.py"),
         *("processes/__init__.py", "processes/isolation.py"),
     ],

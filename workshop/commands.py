@@ -92,6 +92,7 @@ VERBS = (
     ),
     Verb("site", "serve the site, with reload", groups=("core", "site")),
     Verb("site-build", "build the site into site/", groups=("core", "site")),
+    Verb("bundle", "write a memory stick for a group", groups=("core", "site")),
     Verb("pins", "update requirements/", groups=()),
     Verb("install-dev", "install contributors' packages", groups=_CONTRIBUTORS),
     Verb(

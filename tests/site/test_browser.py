@@ -349,6 +349,19 @@ def test_a_run_sheet_shows_clock_times_and_prints_the_chosen_agenda(
     assert times.first.is_visible()
 
 
+@pytest.mark.parametrize("size", ["A4", "Letter"])
+@pytest.mark.parametrize("agenda", ["half-a-day", "a-day"])
+def test_the_run_sheet_of_a_day_prints_on_one_page(
+    agenda: str, size: str, page: Page, home: str
+) -> None:
+    page.goto(f"{home}/teach/agendas.html?agenda={agenda}&start=09:00")
+    page.locator(".run-sheet-settings select").wait_for()
+
+    paper = page.pdf(format=size)
+
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+
+
 @pytest.mark.parametrize(("width", "shown"), [(1280, "wide"), (390, "narrow")])
 def test_a_picture_fits_its_screen(
     width: int, shown: str, page: Page, home: str

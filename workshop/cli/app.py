@@ -19,6 +19,7 @@ def command_line() -> click.Group:
     """
     from workshop.cli import (
         author,
+        bundle,
         joining,
         keeping,
         learn,
@@ -39,7 +40,7 @@ def command_line() -> click.Group:
     )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
-        *(joining, updating, author, pictures, room, site),
+        *(joining, updating, author, pictures, room, site, bundle),
     ):
         for verb in module.VERBS:
             group.add_command(verb)

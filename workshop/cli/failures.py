@@ -9,6 +9,7 @@ import click
 
 from workshop import paths
 from workshop.actions.errors import ActionError, RequestError
+from workshop.bundle.errors import BundleError
 from workshop.cli.exit_codes import INTERRUPTED, NOT_PASSED, TOOL_FAILED, WRONG_USE
 from workshop.lesson import LessonError, UnknownLessonError
 from workshop.processes.loopback import LoopbackError
@@ -16,7 +17,10 @@ from workshop.services import ServiceError
 from workshop.terminal.output import safe_plain
 from workshop.update.git import UpdateError
 
-_TOOL_FAILURES = (ActionError, LessonError, LoopbackError, ServiceError, UpdateError)
+_TOOL_FAILURES = (
+    *(ActionError, BundleError, LessonError, LoopbackError, ServiceError),
+    UpdateError,
+)
 
 
 def run_and_explain(group: click.Group, argv: list[str]) -> int:

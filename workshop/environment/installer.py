@@ -16,10 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workshop.environment import wheels
 from workshop.environment.model import Environment, SetupError
 from workshop.environment.progress_line import ProgressLine
 from workshop.environment.trouble import explain, is_offline
 from workshop.processes.environment import environment_of_installers
+
+
+class _UnreachableError(SetupError):
+    """The package index cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,49 @@ class Installer:
     def install(self, files: Sequence[Path], *, again: bool) -> None:
         """Install the packages pinned in *files*; with *again*, reinstall them.
 
-        The pins are complete, so nothing is resolved. Ctrl-C ends the installer first.
+        The pins are complete, so nothing is resolved. If packages came with the
+        checkout, they are used first, without a network. Ctrl-C ends the installer
+        first.
 
         Raises:
             SetupError: Neither uv nor pip succeeds.
 
         """
         wanted = [part for file in files for part in ("-r", str(file))]
+        came_along = wheels.folder()
+        if came_along is None:
+            self._install_from_index(wanted, again=again)
+            return
+        answer = self._install_from(came_along, wanted, again=again)
+        if answer.ok:
+            return
+        try:
+            self._install_from_index(wanted, again=again)
+        except _UnreachableError:
+            words = wheels.shortage(came_along, answer.output)
+            raise SetupError(words) from None
+
+    def _install_from(self, folder: Path, wanted: list[str], *, again: bool) -> Answer:
+        """Install the packages *wanted* from *folder* alone; return pip's answer."""
+        source = ["--no-index", "--find-links", str(folder), *wanted]
+        uv = self._present_uv()
+        if uv is not None:
+            command = [uv, "pip", "install", "--python", str(self.environment.python)]
+            command += ["--no-deps", *(["--reinstall"] if again else [])]
+            answer = self._run([*command, *source])
+            if answer.ok:
+                return answer
+        command = [*self._pip(), "install", "--no-deps", "--no-compile"]
+        command += ["--progress-bar=off", *(["--force-reinstall"] if again else [])]
+        return self._run([*command, *source])
+
+    def _install_from_index(self, wanted: list[str], *, again: bool) -> None:
+        """Install the packages *wanted* from uv's cache or the package index.
+
+        Raises:
+            SetupError: Neither uv nor pip succeeds.
+
+        """
         uv, fetched = self._uv()
         patience: list[str] = []
         if uv is not None:
@@ -76,14 +117,19 @@ class Installer:
 
     def _uv(self) -> tuple[str | None, Answer | None]:
         """Return uv's path, after a download if necessary, or the failed download."""
-        if os.environ.get("WORKSHOP_INSTALLER") == "pip":
-            return None, None
-        own = self.environment.program("uv")
-        there = shutil.which("uv") or (str(own) if own.exists() else None)
-        if there is not None:
+        there = self._present_uv()
+        if there is not None or _only_pip():
             return there, None
+        own = self.environment.program("uv")
         answer = self._run([*self._pip(), "install", "--no-deps", "--no-compile", "uv"])
         return (str(own) if answer.ok and own.exists() else None), answer
+
+    def _present_uv(self) -> str | None:
+        """Return the path of a uv that is installed, unless only pip may be used."""
+        if _only_pip():
+            return None
+        own = self.environment.program("uv")
+        return shutil.which("uv") or (str(own) if own.exists() else None)
 
     def uv(self) -> str:
         """Return uv's path.
@@ -131,7 +177,8 @@ class Installer:
 
     def _failed(self, answer: Answer) -> SetupError:
         place, log = self.environment.place, self.environment.log_file
-        return SetupError(explain(answer.output, place, log))
+        kind = _UnreachableError if is_offline(answer.output) else SetupError
+        return kind(explain(answer.output, place, log))
 
     def _run(self, command: list[str]) -> Answer:
         """Run an installer until it ends. Its output only goes to the log."""
@@ -170,6 +217,10 @@ class Installer:
         with self.environment.log_file.open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(command)}\n{output}[ended with {code}]\n\n")
         return Answer(ok=code == 0, output=output)
+
+
+def _only_pip() -> bool:
+    return os.environ.get("WORKSHOP_INSTALLER") == "pip"
 
 
 def _last_line(descriptor: int) -> str:

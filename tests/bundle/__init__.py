@@ -1,0 +1,1 @@
+"""The memory stick: its contents, and what it does on learners' machines."""

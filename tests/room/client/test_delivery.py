@@ -64,7 +64,6 @@ def test_events_are_sent_in_order_after_joining(ann: Learner, room: FakeRoom) ->
         Reply(429, {}, {"Retry-After": "soon"}),
         Reply(404, raw=b"<h1>Not here</h1>", kind="text/html"),
         Reply(401, raw=b"<h1>Log in to the Wi-Fi</h1>", kind="text/html"),
-        Reply(422, raw=b"<h1>What?</h1>", kind="text/html"),
         Reply(302, headers={"Location": "http://127.0.0.1:9/elsewhere"}),
         Reply(200, raw=b"<h1>Welcome to the Wi-Fi</h1>", kind="text/html"),
         Reply(200, {"new": "many"}),
@@ -103,10 +102,11 @@ def test_an_event_whose_response_is_lost_is_stored_once(
 
 
 @pytest.mark.parametrize("status", [413, 422])
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
 def test_a_batch_that_the_room_rejects_is_dropped(
-    ann: Learner, room: FakeRoom, status: int
+    ann: Learner, room: FakeRoom, status: int, kind: str
 ) -> None:
-    room.reply(EVENTS, Reply(status, {"detail": "no"}))
+    room.reply(EVENTS, Reply(status, raw=b"no", kind=kind))
     ann.join(room)
     ann.part.report(reports.opened("00", 1))
     room.until_request("POST", EVENTS)

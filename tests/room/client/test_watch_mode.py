@@ -29,7 +29,12 @@ from workshop.room.client import Invitation, Participation, RoomStatus
 from workshop.room.client.membership import Membership
 from workshop.room.protocol import Focus, HelpOffer, Message, Poll
 from workshop.screen.lines import Lines
-from workshop.screen.watch.room import RoomState, apply_told, with_status
+from workshop.screen.watch.room import (
+    RoomState,
+    apply_told,
+    with_all_read,
+    with_status,
+)
 from workshop.watch import Event, Finished, Started
 
 FOCUS = {"lesson": "91", "step": 2}
@@ -413,4 +418,23 @@ def test_another_room_begins_without_what_the_first_one_told() -> None:
     assert with_status(now, ann) == now
     assert with_status(now, other) == RoomState(other)
     assert apply_told(now, Focus()).focus is None
-    assert apply_told(now, HelpOffer(by="")).helper == ""
+    helped = apply_told(now, HelpOffer(by=""))
+    assert (now.wants_help, helped.wants_help, helped.helper) == (True, False, "")
+
+
+def test_a_call_for_help_stays_until_someone_has_come() -> None:
+    called = RoomState(wants_help=True)
+
+    assert apply_told(called, HelpOffer(by="")).wants_help
+
+
+def test_a_poll_that_was_over_before_the_learner_came_is_not_news() -> None:
+    now = apply_told(RoomState(), Poll.model_validate(CLOSED))
+    opened = apply_told(now, Poll.model_validate(POLL))
+    closed = apply_told(opened, Poll.model_validate(CLOSED))
+
+    assert not now.poll_is_news
+    assert opened.poll_is_news
+    assert closed.poll_is_news
+    assert with_all_read(opened).poll_is_news
+    assert not with_all_read(closed).poll_is_news

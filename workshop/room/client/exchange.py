@@ -126,7 +126,7 @@ class Exchange:
             {"Authorization": membership.authorization},
         )
         _raise_for(status, headers)
-        if status in (413, 422) and _is_json(headers):
+        if status in (413, 422):
             raise RejectedError(status)
         if status != 200 or _parsed(Stored, body) is None:
             raise _garbled(status, headers)

@@ -35,6 +35,7 @@ from workshop.screen.watch.room import (
     consent,
     place,
     whereabouts,
+    with_all_read,
     with_status,
     with_vote,
 )
@@ -439,8 +440,8 @@ class WatchController:
         self._face.show_room(before)
 
     def drop_message(self) -> None:
-        """Drop the room's last message."""
-        self.in_room = replace(self.in_room, message=None)
+        """Drop what the room has told and the learner has read."""
+        self.in_room = with_all_read(self.in_room)
 
     def room(self) -> None:
         """Join a room; in a room, say which one it is and offer to leave."""
@@ -495,7 +496,8 @@ class WatchController:
             if wanted
             else "The board shows that you need no help."
         )
-        self._show_room(replace(self.in_room, wants_help=wanted, helper=""))
+        self.in_room = replace(self.in_room, wants_help=wanted, helper="")
+        self._face.redraw()
 
     def follow(self) -> None:
         """Go to the lesson that the room is on."""

@@ -18,8 +18,8 @@ from tests.room.client.fake_room import (
     garbage,
     silent_address,
 )
-from workshop.room.client import Membership, reports
-from workshop.room.client.membership import Memberships
+from workshop.room.client import reports
+from workshop.room.client.membership import Membership, Memberships
 from workshop.room.client.outbox import Outbox
 
 EVENTS = "/api/events"

@@ -25,8 +25,10 @@ from tests.screen.stage import (
 )
 from workshop.actions.room import RoomActions, judged_steps
 from workshop.lesson import Lesson
-from workshop.room.client import Invitation, Participation, RoomStatus
+from workshop.room.client.address import Invitation
 from workshop.room.client.membership import Membership
+from workshop.room.client.participation import Participation
+from workshop.room.client.status import RoomStatus
 from workshop.room.protocol import Focus, HelpOffer, Message, Poll
 from workshop.screen.lines import Lines
 from workshop.screen.watch.room import (

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from workshop import files
+from workshop.room.client import FILE
 
 _OWNER_ONLY = 0o600
 _NEEDED = ("address", "learner", "token", "name")
@@ -52,7 +53,7 @@ class Memberships:
     """The membership that is stored in *folder*, if there is one."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "room.json"
+        self._file = folder / FILE
 
     def load(self) -> Membership | None:
         """Return the membership; None if there is none, or if the file is damaged."""

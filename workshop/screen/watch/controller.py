@@ -16,12 +16,8 @@ from workshop.actions.results import Hints
 from workshop.actions.sessions import OpenSession, WatchSession
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import Replacement
-from workshop.room.client import (
-    Invitation,
-    InvitationError,
-    Membership,
-    invitation,
-)
+from workshop.room.client.address import Invitation, InvitationError, invitation
+from workshop.room.client.membership import Membership
 from workshop.screen.keeping import replacement_lines
 from workshop.screen.pages import short
 from workshop.screen.watch import texts

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from workshop.actions.room import NEVER_SENT, PURPOSE, SENT
 from workshop.lesson import Lesson
-from workshop.room.client import Invitation, RoomStatus
+from workshop.room.client.address import Invitation
+from workshop.room.client.status import RoomStatus
 from workshop.screen.console import mark
 from workshop.screen.watch.texts import prose
 from workshop.terminal.output import safe_plain

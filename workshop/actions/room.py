@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workshop import paths
 from workshop.actions.errors import ActionError
+from workshop.commands import command
 from workshop.lesson import Lesson
 from workshop.room.client import FILE
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from workshop.room.client.status import RoomStatus
     from workshop.room.client.subscription import Hear
 
-PURPOSE = "The board shows the instructor who needs help, and where."
+PURPOSE = "Its board shows your instructor where help is needed."
 SENT = (
     "your name, the step you work on, verdicts (seconds, names of failed tests), hints "
-    "and solutions you open, calls for help, votes"
+    "and solutions you open, calls for help, votes, and that you are still here"
 )
 NEVER_SENT = "Your code and output are never sent."
 
@@ -90,10 +91,20 @@ class RoomActions:
         if there is not None:
             there.listen(hear, changed)
 
-    def close(self) -> None:
-        """Stop, after at most 300 ms for what has not been sent."""
-        if self._participation is not None:
-            self._participation.close()
+    def close(self) -> str:
+        """Stop, after at most 300 ms for what has not been sent.
+
+        Return a note for the learner, or "".
+        """
+        if self._participation is None:
+            return ""
+        self._participation.close()
+        if not self._participation.status.ended:
+            return ""
+        return (
+            "The room does not know you any more, so nothing is sent to it. It may be "
+            f"a new one; to join that: {command('join')}"
+        )
 
     def join(self, invitation: Invitation) -> Membership:
         """Join a room, which may take seconds.

@@ -80,6 +80,11 @@ def actions(tmp_path: Path) -> Iterator[PlayedActions]:
 # On the whole terminal
 
 
+def flat(text: str) -> str:
+    """Return *text* in one line, without the border of a question."""
+    return " ".join(text.replace("┃", " ").split())
+
+
 class Screen:
     """The screen of a learner in a room."""
 
@@ -91,8 +96,7 @@ class Screen:
         text = ""
         for _ in range(2_000):
             text = await self.stage.settled()
-            flat = " ".join(text.split())
-            if all(" ".join(it.split()) in flat for it in words):
+            if all(flat(it) in flat(text) for it in words):
                 return str(text)
         raise AssertionError(f"The screen never showed {words}:\n{text}")
 
@@ -163,7 +167,7 @@ async def test_a_vote_on_the_screen_and_its_result(
 async def test_joining_and_leaving_on_the_screen(
     tmp_path: Path, actions: PlayedActions, room: FakeRoom
 ) -> None:
-    async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
+    async with raised(tmp_path, actions=actions, size=(60, 24)) as stage:
         screen = Screen(stage)
         before = stage.text
         question = await stage.press("j")
@@ -181,9 +185,11 @@ async def test_joining_and_leaving_on_the_screen(
     assert "room" not in before
     assert "its address, the code and your name" in question
     assert f"Join {room.address} as Ann?" in asked
-    assert "Your code and output are never sent." in " ".join(asked.split())
+    assert "Your code and output are never sent." in flat(asked)
+    assert "j leaves, which deletes your data." in flat(asked)
+    assert "y: yes" in asked
     assert requests == 0
-    assert f"You are Ann in 'Monday' ({room.address}), connected." in where
+    assert f"You are Ann in 'Monday' ({room.address}), connected." in flat(where)
     assert "room:" not in left
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workshop import files
 from workshop.room.client import FILE
+from workshop.room.client.address import address_and_code
 
 _OWNER_ONLY = 0o600
 _NEEDED = ("address", "learner", "token", "name")
@@ -64,6 +65,8 @@ class Memberships:
                 return None
             if not all(texts[name] for name in _NEEDED):
                 return None
+            uuid.UUID(texts["learner"])
+            address_and_code(texts["address"])
             return Membership(**texts, leaving=data.get("leaving") is True)
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None

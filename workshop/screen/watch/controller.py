@@ -487,11 +487,10 @@ class WatchController:
             return
         wanted = not self.in_room.wants_help
         self._actions.room.ask_for_help(wanted)
-        self._face.say(
-            "The board shows that you need help. w takes that back."
-            if wanted
-            else "The board shows that you need no help."
-        )
+        what = "you need help. w takes that back." if wanted else "you need no help."
+        online = self.in_room.status.online
+        says = "The board shows" if online else "Once the room responds, it shows"
+        self._face.say(f"{says} that {what}")
         self.in_room = replace(self.in_room, wants_help=wanted, helper="")
         self._face.redraw()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +21,7 @@ from tests.room.client.fake_room import (
     garbage,
     silent_address,
 )
+from workshop.paths import ROOT
 from workshop.room.client import reports
 from workshop.room.client.membership import Membership, Memberships
 from workshop.room.client.outbox import Outbox
@@ -42,6 +46,33 @@ def test_nothing_is_sent_written_or_started_before_joining(
     assert room.requests == []
     assert list(tmp_path.iterdir()) == []
     assert ann.part.status.words == ""
+
+
+def test_before_joining_neither_commands_nor_watch_mode_load_what_a_room_needs(
+    tmp_path: Path,
+) -> None:
+    source = """
+import sys
+from workshop.actions.room import RoomActions
+from workshop.cli.app import command_line
+import workshop.cli.watching, workshop.screen.lines, workshop.screen.watch.app
+
+command_line()
+room = RoomActions()
+room.start()
+room.listen(print, print)
+room.ask_for_help(True)
+room.close()
+print(sorted(name for name in sys.modules if name in (
+    "httpx2", "pydantic", "workshop.room.protocol", "workshop.room.client.participation"
+)))
+"""
+    environment = {**os.environ, "WORKSHOP_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", source]
+    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+
+    assert told.stdout.decode().strip() == "[]", told.stderr.decode()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_events_are_sent_in_order_after_joining(ann: Learner, room: FakeRoom) -> None:

@@ -20,7 +20,7 @@ from workshop.actions.room import RoomActions
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.progress import Replacement, Snapshot, Store
-from workshop.room.client import Participation
+from workshop.room.client.participation import Participation
 from workshop.scenario import Scene
 from workshop.screen.watch.app import WatchApp
 from workshop.timeline import Lane, Span, Timeline

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workshop import course
 from workshop.actions.errors import ActionError, RequestError, as_action_errors
 from workshop.actions.results import Comparison, Hints
-from workshop.actions.room import RoomActions
+from workshop.actions.room import CHANGE, RoomActions
 from workshop.commands import command
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.processes.loopback import free_port, loopback
@@ -207,7 +207,7 @@ class LearnerActions:
             return step in record.shown
 
         counts = self._store.update(note)
-        self.room.change_shown(lesson, step)
+        self.room.hint_shown(lesson, step, CHANGE)
         return counts
 
     def solution(self, lesson: Lesson, step: int | None = None) -> Comparison:

@@ -2,68 +2,109 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from workshop import paths
 from workshop.actions.errors import ActionError
+from workshop.commands import command
 from workshop.lesson import Lesson
-from workshop.room.client import (
-    Invitation,
-    Membership,
-    Participation,
-    RoomError,
-    RoomStatus,
-    reports,
-)
+from workshop.room.client import FILE
 
 if TYPE_CHECKING:
     from workshop.grading import LessonVerdict, StepVerdict
+    from workshop.room.client.address import Invitation
+    from workshop.room.client.membership import Membership
+    from workshop.room.client.participation import Participation
     from workshop.room.client.reports import Report
+    from workshop.room.client.status import RoomStatus
     from workshop.room.client.subscription import Hear
 
-PURPOSE = "The board shows the instructor who needs help, and where."
+PURPOSE = "Its board shows your instructor where help is needed."
 SENT = (
     "your name, the step you work on, verdicts (seconds, names of failed tests), hints "
-    "and solutions you open, calls for help, votes"
+    "and solutions you open, calls for help, votes, and that you are still here"
 )
 NEVER_SENT = "Your code and output are never sent."
+
+CHANGE = 4
+"""The rung that is the change itself, after three hints."""
 
 
 class RoomActions:
     """What a learner does in a room. Until they join one, nothing is sent.
 
-    Reports return at once: they are stored, and a thread sends them.
+    Reports return at once: they are stored, and a thread sends them. Without a room
+    nothing is even imported.
     """
 
     def __init__(self, participation: Participation | None = None) -> None:
-        self._participation = participation or Participation(paths.home())
+        self._participation = participation
+        self._listener: tuple[Hear, Callable[[], None]] | None = None
+        self._lock = threading.Lock()
         self._place: tuple[str, int] | None = None
         """The lesson and the step that were opened last."""
         self._known: dict[tuple[str, int], bool] = {}
         """Whether the room knows that a step has passed or failed."""
 
+    def _in_room(self) -> Participation | None:
+        """Return the participation if the learner may be in a room."""
+        if self._participation is None and not (paths.home() / FILE).exists():
+            return None
+        return self._opened()
+
+    def _opened(self) -> Participation:
+        from workshop.room.client.participation import Participation
+
+        with self._lock:
+            if self._participation is None:
+                self._participation = Participation(paths.home())
+                if self._listener is not None:
+                    self._participation.listen(*self._listener)
+            return self._participation
+
     @property
     def membership(self) -> Membership | None:
         """The learner in the room, None if they have not joined one."""
-        return self._participation.membership
+        there = self._in_room()
+        return there.membership if there is not None else None
 
     @property
     def status(self) -> RoomStatus:
         """Whether the room responds."""
-        return self._participation.status
+        from workshop.room.client.status import RoomStatus
+
+        there = self._in_room()
+        return there.status if there is not None else RoomStatus()
 
     def start(self) -> None:
         """Begin to send what earlier commands have stored."""
-        self._participation.start()
+        there = self._in_room()
+        if there is not None:
+            there.start()
 
     def listen(self, hear: Hear, changed: Callable[[], None]) -> None:
         """Receive what the room tells; both are called from other threads."""
-        self._participation.listen(hear, changed)
+        there = self._in_room()
+        self._listener = hear, changed
+        if there is not None:
+            there.listen(hear, changed)
 
-    def close(self) -> None:
-        """Stop, after at most 300 ms for what has not been sent."""
+    def close(self) -> str:
+        """Stop, after at most 300 ms for what has not been sent.
+
+        Return a note for the learner, or "".
+        """
+        if self._participation is None:
+            return ""
         self._participation.close()
+        if not self._participation.status.ended:
+            return ""
+        return (
+            "The room does not know you any more, so nothing is sent to it. It may be "
+            f"a new one; to join that: {command('join')}"
+        )
 
     def join(self, invitation: Invitation) -> Membership:
         """Join a room, which may take seconds.
@@ -72,13 +113,17 @@ class RoomActions:
             ActionError: with the reason.
 
         """
+        from workshop.room.client import reports
+        from workshop.room.client.problems import RoomError
+
+        there = self._opened()
         try:
-            joined = self._participation.join(invitation)
+            joined = there.join(invitation)
         except RoomError as problem:
             raise ActionError(str(problem)) from None
         self._known.clear()
         if self._place is not None:
-            self._participation.report(reports.opened(*self._place))
+            there.report(reports.opened(*self._place))
         return joined
 
     def leave(self, *, local: bool = False) -> Membership:
@@ -88,8 +133,10 @@ class RoomActions:
             ActionError: with the reason.
 
         """
+        from workshop.room.client.problems import RoomError
+
         try:
-            return self._participation.leave(local=local)
+            return self._opened().leave(local=local)
         except RoomError as problem:
             raise ActionError(str(problem)) from None
 
@@ -98,39 +145,59 @@ class RoomActions:
     def opened(self, lesson: Lesson, step: int) -> None:
         """Report that the learner works on *step*, if it is another one."""
         place = lesson.number, step
-        if place != self._place:
-            self._place = place
-            self._participation.report(reports.opened(*place))
+        if place == self._place:
+            return
+        self._place = place
+        there = self._in_room()
+        if there is not None:
+            from workshop.room.client import reports
+
+            there.report(reports.opened(*place))
 
     def judged(self, verdict: LessonVerdict) -> None:
         """Report the verdict on the current step, and on those that have changed."""
+        there = self._in_room()
+        if not verdict.steps or there is None:
+            return
         lesson = verdict.lesson
         changed = judged_steps(verdict, self._known)
         self._known |= {(lesson.number, it.number): it.passed for it in changed}
         *before, current = (_judged(lesson, it, verdict.seconds) for it in changed)
-        self._participation.report(*before)
+        there.report(*before)
         self.opened(lesson, changed[-1].number)
-        self._participation.report(current)
+        there.report(current)
 
     def hint_shown(self, lesson: Lesson, step: int, rung: int) -> None:
-        """Report that the learner has read a hint."""
-        self._participation.report(reports.hint_shown(lesson.number, step, rung))
+        """Report that the learner has read a hint; 4 is the change itself."""
+        there = self._in_room()
+        if there is not None:
+            from workshop.room.client import reports
 
-    def change_shown(self, lesson: Lesson, step: int) -> None:
-        """Report that the learner has read the change for a step."""
-        self._participation.report(reports.change_shown(lesson.number, step))
+            there.report(reports.hint_shown(lesson.number, step, rung))
 
     def solution_shown(self, lesson: Lesson) -> None:
         """Report that the learner has opened the solution."""
-        self._participation.report(reports.solution_shown(lesson.number))
+        there = self._in_room()
+        if there is not None:
+            from workshop.room.client import reports
+
+            there.report(reports.solution_shown(lesson.number))
 
     def ask_for_help(self, wanted: bool) -> None:
         """Ask for help, or say that it is no longer needed."""
-        self._participation.report(reports.help_wanted(wanted))
+        there = self._in_room()
+        if there is not None:
+            from workshop.room.client import reports
+
+            there.report(reports.help_wanted(wanted))
 
     def vote(self, poll: str, choice: str) -> None:
         """Vote in a poll. The last vote counts."""
-        self._participation.report(reports.vote(poll, choice))
+        there = self._in_room()
+        if there is not None:
+            from workshop.room.client import reports
+
+            there.report(reports.vote(poll, choice))
 
 
 def judged_steps(
@@ -155,6 +222,8 @@ def judged_steps(
 
 
 def _judged(lesson: Lesson, step: StepVerdict, seconds: float) -> Report:
+    from workshop.room.client import reports
+
     failed = [it.test.id for it in step.tests if it.verdict != "passed"]
     return reports.judged(
         lesson.number,

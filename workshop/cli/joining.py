@@ -10,7 +10,7 @@ import click
 from workshop.actions.room import NEVER_SENT, PURPOSE, SENT, RoomActions
 from workshop.cli.exit_codes import NOT_PASSED, PASSED
 from workshop.commands import command
-from workshop.room.client import Invitation, InvitationError, invitation
+from workshop.room.client.address import Invitation, InvitationError, invitation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.actions.learner import LearnerActions
+from workshop.cli.notes import say
 
 if TYPE_CHECKING:
     from workshop.actions.services import Choice
@@ -20,5 +21,11 @@ def reporting_actions(database: Choice | None = None) -> LearnerActions:
     """
     actions = LearnerActions(database)
     actions.room.start()
-    click.get_current_context().call_on_close(actions.room.close)
+
+    def close() -> None:
+        note = actions.room.close()
+        if note:
+            say(note)
+
+    click.get_current_context().call_on_close(close)
     return actions

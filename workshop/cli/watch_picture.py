@@ -17,7 +17,7 @@ from workshop.check.answers import grade_source
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson
 from workshop.progress import Store
-from workshop.room.client import Participation
+from workshop.room.client.participation import Participation
 from workshop.screen.watch.app import WatchApp
 from workshop.screen.watch.picture import picture
 from workshop.watch import Event, Finished, Started, Watching

@@ -11,7 +11,9 @@ import pytest
 
 from tests.cli.conftest import lesson, said  # noqa: F401 -- fixtures
 from tests.room.client.fake_room import CODE, SECONDS, FakeRoom, opened_room
-from workshop.room.client import Invitation, Membership, Participation
+from workshop.room.client.address import Invitation
+from workshop.room.client.membership import Membership
+from workshop.room.client.participation import Participation
 from workshop.room.client.pauses import Pauses
 
 SHORT = Pauses(0.01, 0.05)

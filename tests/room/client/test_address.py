@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workshop.room import protocol
-from workshop.room.client import Invitation, InvitationError, address, invitation
+from workshop.room.client import address
+from workshop.room.client.address import Invitation, InvitationError, invitation
 
 HERE = "http://192.168.0.7:8080"
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +21,9 @@ from tests.room.client.fake_room import (
     garbage,
     silent_address,
 )
-from workshop.room.client import Membership, reports
-from workshop.room.client.membership import Memberships
+from workshop.paths import ROOT
+from workshop.room.client import reports
+from workshop.room.client.membership import Membership, Memberships
 from workshop.room.client.outbox import Outbox
 
 EVENTS = "/api/events"
@@ -44,6 +48,33 @@ def test_nothing_is_sent_written_or_started_before_joining(
     assert ann.part.status.words == ""
 
 
+def test_before_joining_neither_commands_nor_watch_mode_load_what_a_room_needs(
+    tmp_path: Path,
+) -> None:
+    source = """
+import sys
+from workshop.actions.room import RoomActions
+from workshop.cli.app import command_line
+import workshop.cli.watching, workshop.screen.lines, workshop.screen.watch.app
+
+command_line()
+room = RoomActions()
+room.start()
+room.listen(print, print)
+room.ask_for_help(True)
+room.close()
+print(sorted(name for name in sys.modules if name in (
+    "httpx2", "pydantic", "workshop.room.protocol", "workshop.room.client.participation"
+)))
+"""
+    environment = {**os.environ, "WORKSHOP_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", source]
+    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+
+    assert told.stdout.decode().strip() == "[]", told.stderr.decode()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_events_are_sent_in_order_after_joining(ann: Learner, room: FakeRoom) -> None:
     ann.join(room)
     for step in range(1, 6):
@@ -64,7 +95,6 @@ def test_events_are_sent_in_order_after_joining(ann: Learner, room: FakeRoom) ->
         Reply(429, {}, {"Retry-After": "soon"}),
         Reply(404, raw=b"<h1>Not here</h1>", kind="text/html"),
         Reply(401, raw=b"<h1>Log in to the Wi-Fi</h1>", kind="text/html"),
-        Reply(422, raw=b"<h1>What?</h1>", kind="text/html"),
         Reply(302, headers={"Location": "http://127.0.0.1:9/elsewhere"}),
         Reply(200, raw=b"<h1>Welcome to the Wi-Fi</h1>", kind="text/html"),
         Reply(200, {"new": "many"}),
@@ -103,10 +133,11 @@ def test_an_event_whose_response_is_lost_is_stored_once(
 
 
 @pytest.mark.parametrize("status", [413, 422])
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
 def test_a_batch_that_the_room_rejects_is_dropped(
-    ann: Learner, room: FakeRoom, status: int
+    ann: Learner, room: FakeRoom, status: int, kind: str
 ) -> None:
-    room.reply(EVENTS, Reply(status, {"detail": "no"}))
+    room.reply(EVENTS, Reply(status, raw=b"no", kind=kind))
     ann.join(room)
     ann.part.report(reports.opened("00", 1))
     room.until_request("POST", EVENTS)

@@ -126,6 +126,7 @@ def test_no_answer_names_the_likely_causes(said: Said, room: FakeRoom) -> None:
     [
         ([], "The address and the code and the name are missing."),
         (["10.0.0.1", "K7QF"], "The name is missing."),
+        (["x" * 70 + ".org", "K7QF", "Ann", "--yes"], "No answer from"),
         (["http://", "K7QF", "Ann"], "'http://' is not an address."),
         (["10.0.0.1", "K7QF", "x" * 41, "--yes"], "A name has 1 to 40 characters."),
     ],
@@ -240,6 +241,21 @@ def test_the_commands_report_what_they_show(
         ("opened", 2, None, None, None),
         ("judged", 2, True, [], None),
     ]
+
+
+def test_a_command_says_that_the_room_does_not_know_the_learner(
+    said: Said, joined: FakeRoom, lesson: Lesson
+) -> None:
+    joined.learners.clear()
+    code, _, err = said("test", "90")
+    asked = len(joined.requests)
+    said("hint", "90")
+
+    assert code == 1
+    assert "The room does not know you any more" in err
+    assert "python -m workshop join" in err
+    assert not list(paths.home().glob("room*/*.json"))
+    assert len(joined.requests) == asked
 
 
 def test_no_request_contains_code_paths_output_or_messages(

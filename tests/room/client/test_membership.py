@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from workshop.room.client.membership import Membership, Memberships
 
-ANN = Membership("http://10.0.0.1:8080", "1", "a secret", "Jörg", "Monday")
+FIRST, SECOND = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+ANN = Membership("http://10.0.0.1:8080", FIRST, "a secret", "Jörg", "Monday")
 
 
 def test_a_membership_survives_the_process(tmp_path: Path) -> None:
@@ -48,12 +50,23 @@ def test_another_file_is_no_membership(tmp_path: Path, text: str) -> None:
     assert Memberships(tmp_path).load() is None
 
 
+@pytest.mark.parametrize(
+    "damage", [{"learner": "1"}, {"address": "http://["}, {"token": ""}]
+)
+def test_a_membership_that_cannot_be_used_is_none(
+    tmp_path: Path, damage: dict[str, str]
+) -> None:
+    Memberships(tmp_path).save(replace(ANN, **damage))
+
+    assert Memberships(tmp_path).load() is None
+
+
 def test_removing_an_old_membership_leaves_a_new_one(tmp_path: Path) -> None:
     memberships = Memberships(tmp_path)
-    memberships.save(replace(ANN, learner="2"))
+    memberships.save(replace(ANN, learner=SECOND))
     memberships.remove(ANN)
     still_there = memberships.load()
-    memberships.remove(replace(ANN, learner="2"))
+    memberships.remove(replace(ANN, learner=SECOND))
 
     assert still_there is not None
     assert memberships.load() is None

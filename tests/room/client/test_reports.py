@@ -28,7 +28,6 @@ POLL = str(uuid.uuid4())
         ),
         (reports.hint_shown("03", 2, 3), protocol.HintShown, {"rung": 3}),
         (reports.hint_shown("03", 2, 7), protocol.HintShown, {"rung": 4}),
-        (reports.change_shown("03", 2), protocol.HintShown, {"rung": 4}),
         (reports.solution_shown("03"), protocol.SolutionShown, {"lesson": "03"}),
         (reports.help_wanted(True), protocol.Help, {"wanted": True}),
         (reports.heartbeat(), protocol.Heartbeat, {}),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.room.client.conftest import Learner
 from tests.room.client.fake_room import FakeRoom, Reply, garbage
+from workshop.room.client import exchange
 from workshop.room.protocol import Choice, Focus, HelpOffer, Message, Poll
 
 STREAM = "/api/stream"
@@ -114,3 +115,15 @@ def test_a_room_that_is_new_ends_the_membership(ann: Learner, room: FakeRoom) ->
     ann.until_status("room: ended, j joins again")
 
     assert ann.part.membership is None
+
+
+def test_a_stream_that_falls_silent_is_replaced(
+    ann: Learner, room: FakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "SILENCE_SECONDS", 0.05)
+    ann.listen()
+    ann.join(room)
+    room.until_request("GET", STREAM, 3)
+
+    monkeypatch.undo()
+    assert exchange.SILENCE_SECONDS > 2 * 15  # the room comments every 15 s

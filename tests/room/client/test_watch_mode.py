@@ -25,11 +25,18 @@ from tests.screen.stage import (
 )
 from workshop.actions.room import RoomActions, judged_steps
 from workshop.lesson import Lesson
-from workshop.room.client import Invitation, Participation, RoomStatus
+from workshop.room.client.address import Invitation
 from workshop.room.client.membership import Membership
+from workshop.room.client.participation import Participation
+from workshop.room.client.status import RoomStatus
 from workshop.room.protocol import Focus, HelpOffer, Message, Poll
 from workshop.screen.lines import Lines
-from workshop.screen.watch.room import RoomState, apply_told, with_status
+from workshop.screen.watch.room import (
+    RoomState,
+    apply_told,
+    with_all_read,
+    with_status,
+)
 from workshop.watch import Event, Finished, Started
 
 FOCUS = {"lesson": "91", "step": 2}
@@ -73,6 +80,11 @@ def actions(tmp_path: Path) -> Iterator[PlayedActions]:
 # On the whole terminal
 
 
+def flat(text: str) -> str:
+    """Return *text* in one line, without the border of a question."""
+    return " ".join(text.replace("┃", " ").split())
+
+
 class Screen:
     """The screen of a learner in a room."""
 
@@ -84,8 +96,7 @@ class Screen:
         text = ""
         for _ in range(2_000):
             text = await self.stage.settled()
-            flat = " ".join(text.split())
-            if all(" ".join(it.split()) in flat for it in words):
+            if all(flat(it) in flat(text) for it in words):
                 return str(text)
         raise AssertionError(f"The screen never showed {words}:\n{text}")
 
@@ -156,7 +167,7 @@ async def test_a_vote_on_the_screen_and_its_result(
 async def test_joining_and_leaving_on_the_screen(
     tmp_path: Path, actions: PlayedActions, room: FakeRoom
 ) -> None:
-    async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
+    async with raised(tmp_path, actions=actions, size=(60, 24)) as stage:
         screen = Screen(stage)
         before = stage.text
         question = await stage.press("j")
@@ -174,9 +185,11 @@ async def test_joining_and_leaving_on_the_screen(
     assert "room" not in before
     assert "its address, the code and your name" in question
     assert f"Join {room.address} as Ann?" in asked
-    assert "Your code and output are never sent." in " ".join(asked.split())
+    assert "Your code and output are never sent." in flat(asked)
+    assert "j leaves, which deletes your data." in flat(asked)
+    assert "y: yes" in asked
     assert requests == 0
-    assert f"You are Ann in 'Monday' ({room.address}), connected." in where
+    assert f"You are Ann in 'Monday' ({room.address}), connected." in flat(where)
     assert "room:" not in left
 
 
@@ -413,4 +426,23 @@ def test_another_room_begins_without_what_the_first_one_told() -> None:
     assert with_status(now, ann) == now
     assert with_status(now, other) == RoomState(other)
     assert apply_told(now, Focus()).focus is None
-    assert apply_told(now, HelpOffer(by="")).helper == ""
+    helped = apply_told(now, HelpOffer(by=""))
+    assert (now.wants_help, helped.wants_help, helped.helper) == (True, False, "")
+
+
+def test_a_call_for_help_stays_until_someone_has_come() -> None:
+    called = RoomState(wants_help=True)
+
+    assert apply_told(called, HelpOffer(by="")).wants_help
+
+
+def test_a_poll_that_was_over_before_the_learner_came_is_not_news() -> None:
+    now = apply_told(RoomState(), Poll.model_validate(CLOSED))
+    opened = apply_told(now, Poll.model_validate(POLL))
+    closed = apply_told(opened, Poll.model_validate(CLOSED))
+
+    assert not now.poll_is_news
+    assert opened.poll_is_news
+    assert closed.poll_is_news
+    assert with_all_read(opened).poll_is_news
+    assert not with_all_read(closed).poll_is_news

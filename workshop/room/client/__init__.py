@@ -5,18 +5,5 @@ threads of its own, so the room never delays a verdict. pydantic and httpx2 are 
 there, and only after the learner has joined.
 """
 
-from workshop.room.client.address import Invitation, InvitationError, invitation
-from workshop.room.client.membership import Membership
-from workshop.room.client.participation import Participation
-from workshop.room.client.problems import RoomError
-from workshop.room.client.status import RoomStatus
-
-__all__ = [
-    "Invitation",
-    "InvitationError",
-    "Membership",
-    "Participation",
-    "RoomError",
-    "RoomStatus",
-    "invitation",
-]
+FILE = "room.json"
+"""The file that says which room the learner has joined. Without it, nothing starts."""

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from workshop import files
+from workshop.room.client import FILE
+from workshop.room.client.address import address_and_code
 
 _OWNER_ONLY = 0o600
 _NEEDED = ("address", "learner", "token", "name")
@@ -52,7 +54,7 @@ class Memberships:
     """The membership that is stored in *folder*, if there is one."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "room.json"
+        self._file = folder / FILE
 
     def load(self) -> Membership | None:
         """Return the membership; None if there is none, or if the file is damaged."""
@@ -63,6 +65,8 @@ class Memberships:
                 return None
             if not all(texts[name] for name in _NEEDED):
                 return None
+            uuid.UUID(texts["learner"])
+            address_and_code(texts["address"])
             return Membership(**texts, leaving=data.get("leaving") is True)
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None

@@ -136,13 +136,13 @@ class Participation:
         """Stop, after at most 300 ms for what has not been sent."""
         with self._lock:
             self._closed = True
-            deadline = time.monotonic() + _CLOSE_SECONDS
             self._tell_change, self._hear = lambda: None, None
-            if self._connection is not None:
-                self._connection.close(_CLOSE_SECONDS)
-                self._connection = None
-            if self._farewell is not None:
-                self._farewell.join(max(0.0, deadline - time.monotonic()))
+            connection, self._connection = self._connection, None
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        if connection is not None:
+            connection.close(_CLOSE_SECONDS)
+        if self._farewell is not None:
+            self._farewell.join(max(0.0, deadline - time.monotonic()))
 
     # Joining and leaving wait for the room.
 
@@ -226,8 +226,7 @@ class Participation:
             except UnansweredError:
                 raise RoomError(not_left(membership.address)) from None
         self._memberships.remove(membership)
-        with contextlib.suppress(OSError):
-            (self._folder / _OUTBOXES).rmdir()
+        self._remove_folder()
         self._tell_change()
         return membership
 
@@ -276,7 +275,8 @@ class Participation:
         with self._lock:
             self._memberships.remove(membership)
             self._outbox_of(membership).clear()
-            if self._connection and self._connection.membership == membership:
+            now = self._connection
+            if now is None or now.membership == membership:
                 self._disconnect()
                 self._ended = True
         self._tell_change()
@@ -290,11 +290,16 @@ class Participation:
             with contextlib.suppress(UnansweredError):
                 _leave(membership)
                 self._memberships.remove(membership)
+                self._remove_folder()
 
         self._farewell = threading.Thread(
             target=work, name="room farewell", daemon=True
         )
         self._farewell.start()
+
+    def _remove_folder(self) -> None:
+        with contextlib.suppress(OSError):
+            (self._folder / _OUTBOXES).rmdir()
 
     def _outbox_of(self, membership: Membership) -> Outbox:
         # By learner: what waits for one room is never sent to another.

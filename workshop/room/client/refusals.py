@@ -48,10 +48,10 @@ def no_answer(address: str, seconds: float | None = None) -> str:
             f"again: {again}"
         )
     port = urlsplit(address).port
-    port_is_right = f"and is {port} the port" if port else "and has it no port"
+    is_right = f"is {port} the port" if port else "does the address lack the port"
     return (
         f"No answer from {address}. Is this computer in the same Wi-Fi as the "
-        f"instructor's, {port_is_right} that the board shows? Then: {again}"
+        f"instructor's, and {is_right} that the board shows? Then: {again}"
     )
 
 

@@ -51,11 +51,6 @@ def hint_shown(lesson: str, step: int, rung: int) -> Report:
     return {**_event("hint"), "lesson": lesson, "step": step, "rung": rung}
 
 
-def change_shown(lesson: str, step: int) -> Report:
-    """Return that the learner has read the change for *step*."""
-    return hint_shown(lesson, step, _LAST_RUNG)
-
-
 def solution_shown(lesson: str) -> Report:
     """Return that the learner has opened the solution."""
     return {**_event("solution"), "lesson": lesson}

@@ -16,12 +16,8 @@ from workshop.actions.results import Hints
 from workshop.actions.sessions import OpenSession, WatchSession
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import Replacement
-from workshop.room.client import (
-    Invitation,
-    InvitationError,
-    Membership,
-    invitation,
-)
+from workshop.room.client.address import Invitation, InvitationError, invitation
+from workshop.room.client.membership import Membership
 from workshop.screen.keeping import replacement_lines
 from workshop.screen.pages import short
 from workshop.screen.watch import texts
@@ -35,6 +31,7 @@ from workshop.screen.watch.room import (
     consent,
     place,
     whereabouts,
+    with_all_read,
     with_status,
     with_vote,
 )
@@ -439,8 +436,8 @@ class WatchController:
         self._face.show_room(before)
 
     def drop_message(self) -> None:
-        """Drop the room's last message."""
-        self.in_room = replace(self.in_room, message=None)
+        """Drop what the room has told and the learner has read."""
+        self.in_room = with_all_read(self.in_room)
 
     def room(self) -> None:
         """Join a room; in a room, say which one it is and offer to leave."""
@@ -490,12 +487,12 @@ class WatchController:
             return
         wanted = not self.in_room.wants_help
         self._actions.room.ask_for_help(wanted)
-        self._face.say(
-            "The board shows that you need help. w takes that back."
-            if wanted
-            else "The board shows that you need no help."
-        )
-        self._show_room(replace(self.in_room, wants_help=wanted, helper=""))
+        what = "you need help. w takes that back." if wanted else "you need no help."
+        online = self.in_room.status.online
+        says = "The board shows" if online else "Once the room responds, it shows"
+        self._face.say(f"{says} that {what}")
+        self.in_room = replace(self.in_room, wants_help=wanted, helper="")
+        self._face.redraw()
 
     def follow(self) -> None:
         """Go to the lesson that the room is on."""

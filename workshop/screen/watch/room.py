@@ -11,8 +11,11 @@ from rich.text import Text
 
 from workshop.actions.room import NEVER_SENT, PURPOSE, SENT
 from workshop.lesson import Lesson
-from workshop.room.client import Invitation, RoomStatus
+from workshop.room.client.address import Invitation
+from workshop.room.client.status import RoomStatus
 from workshop.screen.console import mark
+from workshop.screen.watch.texts import prose
+from workshop.terminal.output import safe_plain
 
 if TYPE_CHECKING:
     from workshop.room.client.subscription import Told
@@ -32,6 +35,8 @@ class RoomState:
         focus: What the whole room works on; None if everyone works freely.
         message: The instructor's last message, until the learner closes it.
         poll: The last poll, open or closed.
+        poll_is_news: Whether the learner has to know of the poll: it is open, or was
+            closed while they were there.
         votes: The learner's choice in each poll, by the poll's id.
         wants_help: Whether the learner has called for help.
         helper: Who is coming to help; empty if nobody is.
@@ -42,6 +47,7 @@ class RoomState:
     focus: Focus | None = None
     message: Message | None = None
     poll: Poll | None = None
+    poll_is_news: bool = False
     votes: tuple[tuple[str, str], ...] = ()
     wants_help: bool = False
     helper: str = ""
@@ -75,9 +81,21 @@ def apply_told(now: RoomState, told: Told) -> RoomState:
         case Message():
             return replace(now, message=told)
         case Poll():
-            return replace(now, poll=told)
+            same = now.poll is not None and now.poll.id == told.id
+            news = told.open or (same and now.poll_is_news)
+            return replace(now, poll=told, poll_is_news=news)
+        case HelpOffer(by=""):
+            # The room says so, too, when it has received the call.
+            wants_help = now.wants_help and not now.helper
+            return replace(now, helper="", wants_help=wants_help)
         case HelpOffer(by=by):
-            return replace(now, helper=by, wants_help=now.wants_help or bool(by))
+            return replace(now, helper=by, wants_help=True)
+
+
+def with_all_read(now: RoomState) -> RoomState:
+    """Return the state after the learner has closed what they have read."""
+    is_open = now.poll is not None and now.poll.open
+    return replace(now, message=None, poll_is_news=is_open)
 
 
 def with_vote(now: RoomState, poll: str, letter: str) -> RoomState:
@@ -121,7 +139,7 @@ def notes(now: RoomState, lesson: Lesson) -> Text:
         lines.append(_message(now.message))
     if now.focus is not None:
         lines.append(_focus(now.focus, lesson))
-    if now.poll is not None:
+    if now.poll is not None and now.poll_is_news:
         lines.append(_poll(now.poll, now.vote))
     if now.wants_help:
         lines.append(_help(now.helper))
@@ -138,10 +156,11 @@ def changes(before: RoomState, now: RoomState, lesson: Lesson) -> list[str]:
     if now.focus != before.focus and now.is_joined:
         free = "The room is no longer on one step: everyone works freely."
         lines.append(_focus(now.focus, lesson) if now.focus else free)
-    if now.poll is not None and now.poll != before.poll:
+    if now.poll is not None and now.poll != before.poll and now.poll_is_news:
         lines.append(_poll(now.poll, now.vote))
     if now.helper != before.helper and now.is_joined:
-        lines.append(_help(now.helper))
+        over = "Your call for help is closed. w calls again."
+        lines.append(_help(now.helper) if now.helper else over)
     return lines
 
 
@@ -150,7 +169,7 @@ def _connection(now: RoomState) -> tuple[object, ...]:
 
 
 def _message(message: Message) -> str:
-    return f"{message.by}: {message.text}"
+    return f"{_one_line(message.by)}: {_one_line(message.text)}"
 
 
 def _focus(focus: Focus, lesson: Lesson) -> str:
@@ -169,7 +188,9 @@ def _poll(poll: Poll, vote: str) -> str:
 
 def _help(helper: str) -> str:
     if helper:
-        return f"{helper} is coming to help you. w says that you need no help."
+        return (
+            f"{_one_line(helper)} is coming to help you. w says that you need no help."
+        )
     return "You called for help. w takes that back."
 
 
@@ -177,7 +198,7 @@ def ballot(poll: Poll, vote: str) -> RenderableType:
     """Return the poll's question, or its result once it is closed."""
     parts: list[RenderableType] = [
         Text(f"Lesson {poll.lesson}", "bold"),
-        Padding(Text(poll.question), (0, 0, 1, 2)),
+        Padding(_prose(poll.question), (0, 0, 1, 2)),
     ]
     parts += [_choice(it, poll, vote) for it in poll.choices]
     parts.append(Text())
@@ -188,14 +209,24 @@ def ballot(poll: Poll, vote: str) -> RenderableType:
         if it.explanation and it.letter in (vote, poll.right):
             whose = "Your choice" if it.letter == vote else "The right one"
             parts.append(Text(f"{whose}, {it.letter}", "bold"))
-            parts.append(Padding(Text(it.explanation), (0, 0, 1, 2)))
+            parts.append(Padding(_prose(it.explanation), (0, 0, 1, 2)))
     if not vote:
         parts.append(Text("You did not vote."))
     return Group(*parts)
 
 
+def _prose(text: str) -> RenderableType:
+    """Return Markdown of the room, which may contain anything."""
+    return prose(safe_plain(text), addresses=True)
+
+
+def _one_line(text: str) -> str:
+    """Return text of the room in one line, without control codes."""
+    return " ".join(safe_plain(text).split())
+
+
 def _choice(choice: Choice, poll: Poll, vote: str) -> Text:
-    line = Text.assemble((f"{choice.letter}  ", "bold"), choice.text)
+    line = Text.assemble((f"{choice.letter}  ", "bold"), _one_line(choice.text))
     if choice.votes is not None:
         line.append(f"  {choice.votes} {'vote' if choice.votes == 1 else 'votes'}")
     if choice.letter == poll.right:

@@ -71,7 +71,9 @@ class WatchView(Vertical):
     WatchView.reading.narrow #verdict { display: none; }
     WatchView.reading.alone #verdict { display: none; }
     WatchView #notes { height: auto; max-height: 7; padding: 0 1; }
-    WatchView #notes.asking { border: heavy ansi_default; text-style: bold; }
+    WatchView #notes.asking {
+        border: heavy ansi_default; text-style: bold; max-height: 12;
+    }
     WatchView #room { height: auto; max-height: 6; padding: 0 1; }
     WatchView #bars, WatchView #status { height: 1; padding: 0 1; }
     WatchView #keys { height: auto; padding: 0 1; }

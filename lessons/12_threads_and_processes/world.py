@@ -16,8 +16,17 @@ from typing import Any
 
 import httpx2
 
-from workshop.testing import Exchange, Gate, Rendezvous, RunApp, RunningApp, exchange
+from workshop.testing import (
+    Exchange,
+    Gate,
+    Rendezvous,
+    RunApp,
+    RunningApp,
+    eventually,
+    exchange,
+)
 
+MOST_POOLS = 20  # that a test can need
 KILLS = "Macbeth"  # the show whose drawing kills its process
 
 
@@ -37,6 +46,11 @@ def errors() -> list[Exception]:
 def price_of(show: str) -> int:
     """Return what the agency asks for a show."""
     return 20 + len(show)
+
+
+async def finish(*requests: Exchange) -> None:
+    """Wait until *requests* are done, or can never be."""
+    await eventually(lambda: all(request.done for request in requests))
 
 
 class Agency:
@@ -145,6 +159,7 @@ class Seats:
         charged: the seats that were charged, in order.
         bank: holds the charges of the show "Slow".
         results: what the next charges raise; None for those that succeed.
+        unreadable: whether the next call of `first_free()` raises an exception.
 
     """
 
@@ -155,9 +170,13 @@ class Seats:
         self.charged: list[tuple[str, int]] = []
         self.bank = Gate("the bank")
         self.results: list[Exception | None] = []
+        self.unreadable = False
 
     def first_free(self, show: str) -> int | None:
         """Return the first free seat as it was before the call waited."""
+        if self.unreadable:
+            self.unreadable = False
+            raise ConnectionError("the seat map is not readable")
         seat = min(self.free[show], default=None)
         if self.meeting is not None:
             self.meeting.blocking()
@@ -237,7 +256,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the session."""
-        self._check("close()")
+        self._note("close()")
         self.closed += 1
 
     @property
@@ -245,10 +264,14 @@ class Ledger:
         """Whether the session was opened in the thread of the event loop."""
         return self.threads[:1] == [threading.main_thread().ident]
 
-    def _check(self, what: str) -> None:
+    def _note(self, what: str) -> bool:
         self.threads.append(threading.get_ident())
-        if self.threads[-1] != self.threads[0]:
-            self.strangers.append(what)
+        stranger = self.threads[-1] != self.threads[0]
+        self.strangers += [what] * stranger
+        return stranger
+
+    def _check(self, what: str) -> None:
+        if self._note(what):
             raise sqlite3.ProgrammingError(
                 "objects created in a thread can only be used in that same thread"
             )
@@ -366,6 +389,8 @@ class BoxOffice:
         return sum(pool.running for pool in self.pools)
 
     def _start_drawers(self) -> Pool:
+        if len(self.pools) == MOST_POOLS:
+            raise OSError("too many processes")
         self.pools.append(Pool())
         return self.pools[-1]
 

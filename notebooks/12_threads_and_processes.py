@@ -1,76 +1,164 @@
 # %% [markdown]
 # # 12 · Threads and processes, the notebook
 #
-# DRAFT: what a learner will see here.
+# **You will see** who wakes a sleeping event loop, what two threads do between two lines, and which thread an executor uses.
 # Predict before you run a cell.
 # The lesson: [12 · Threads and processes](../docs/lessons/12_threads_and_processes.md). To run this yourself: `make lesson-12 notebook`.
 
 # %%
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from workshop.notebooks import play
 from workshop.timeline import record
 
 # %% [markdown]
-# ## Two customers
+# ## A bell in another thread
 #
-# DRAFT: the lesson's pattern in another small example, never a line of the solution.
-# `play()` runs a scene in virtual time, so that its picture is always the same.
+# A thread rings a bell, and a waiter in the event loop waits for it.
+#
+# **Predict.** The loop is in debug mode. What does the thread get for each of the two calls?
 
 
 # %%
-async def customer(name, seconds):
-    await asyncio.sleep(seconds)
-    print(name, "has a ticket")
+async def bell():
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    for name in ("set", "call_soon_threadsafe"):
+        rung = asyncio.Event()
+        waiter = asyncio.create_task(rung.wait())
+        await asyncio.sleep(0)
+
+        def ring(name=name, rung=rung):
+            if name == "set":
+                rung.set()
+            else:
+                loop.call_soon_threadsafe(rung.set)
+
+        try:
+            await asyncio.to_thread(ring)
+            print(f"{name}: the waiter heard it:", await waiter)
+        except RuntimeError as error:
+            print(f"{name}: {error}")
+            waiter.cancel()
+    loop.set_debug(False)
 
 
-async def in_turn():
-    async with record(title="In turn", here=None) as picture:
-        await customer("Ann", 0.2)
-        await customer("Ben", 0.1)
-    return picture
-
-
-async def side_by_side():
-    async with record(title="Side by side", here=None) as picture:
-        ann, ben = customer("Ann", 0.2), customer("Ben", 0.1)
-        await asyncio.gather(ann, ben)
-    return picture
-
-
-# %% [markdown]
-# **Predict.** One after the other: who has a ticket first?
-
-# %%
-await play(in_turn())
-
-# %% [markdown]
-# <details markdown="1">
-# <summary>Answer</summary>
-#
-# Ann: Ben's turn begins when hers is over.
-#
-# </details>
-#
-# **Predict.** And side by side?
-
-# %%
-await play(side_by_side())
+await asyncio.create_task(bell())
 
 # %% [markdown]
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Ben: his wait is shorter, and both wait at the same time.
+# `Event.set()` is refused, because it runs in the wrong thread. Without debug mode it would be silent, and the loop would sleep on.
+# `call_soon_threadsafe()` wakes the loop, which sets the event in its own thread.
 #
 # </details>
 #
-# **Your turn.** DRAFT: one thing to change, and what to look for.
+# **Your turn.** Remove `set_debug(True)`. Does the waiter hear the first bell? What woke the loop?
 #
-# ## Three lines to keep
+# ## Two threads and one seat
 #
-# - DRAFT: the first.
-# - DRAFT: the second.
-# - DRAFT: the third.
+# Both customers look at the seat before either of them takes it. The barrier makes this happen every time.
+#
+# **Predict.** How often is the seat sold without a lock, and how often with one?
+
+
+# %%
+def sell_with(lock):
+    free, sold = ["seat 1"], []
+    looked = threading.Barrier(2)
+
+    def look():
+        seat = free[0] if free else None
+        try:
+            looked.wait(0.2)
+        except threading.BrokenBarrierError:
+            pass
+        return seat
+
+    def buy(customer):
+        if lock:
+            lock.acquire()
+        seat = look()
+        if seat:
+            free.clear()
+            sold.append(seat)
+        if lock:
+            lock.release()
+
+    threads = [
+        threading.Thread(target=buy, args=(name,))
+        for name in ("Ann", "Bob")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(sold)
+
+
+print("without a lock:", sell_with(None))
+print("with a lock:", sell_with(threading.Lock()))
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# Twice, and once. With the lock, the second customer cannot look before the first one has taken the seat.
+#
+# </details>
+#
+# **Your turn.** Create the lock inside `buy()`. How often is the seat sold?
+#
+# ## One thread for a library
+#
+# Three visitors use a ledger that only one thread may use.
+#
+# **Predict.** How many threads does each of the two executors use? And how long does the work take in all?
+
+
+# %%
+def write(number):
+    import time
+
+    time.sleep(0.1)
+    return threading.current_thread().name
+
+
+async def three_entries(workers):
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(workers) as executor:
+        async with record(title=f"{workers} workers", here=None) as picture:
+            names = await asyncio.gather(
+                *(loop.run_in_executor(executor, write, n) for n in range(3))
+            )
+    print(workers, "workers:", len(set(names)), "threads")
+    return picture
+
+
+# %%
+await play(three_entries(3))
+
+# %%
+await play(three_entries(1))
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# Three threads, and one. The single thread needs three times as long, because it does one job after another.
+# This is the price for a library that knows only one thread.
+#
+# </details>
+#
+# **Your turn.** Let a visitor write twice, with two jobs. What may come between them?
+#
+# ## Three points to remember
+#
+# - Only `call_soon_threadsafe()`, and what is built on it, wakes a loop from another thread.
+# - What threads share needs a lock that they share as well.
+# - An executor with one worker is one thread with a queue.
 #
 # Now repair a box office: [lesson 12](../docs/lessons/12_threads_and_processes.md), `make lesson-12`.

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import queue
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -183,7 +184,7 @@ def open_printer(on_printed: Callable[[str], None]) -> Printer:
 
 async def show_on_board(ticket: str) -> None:
     await asyncio.sleep(0.2)
-    log.info("on the board: %s", ticket)
+    sys.stderr.write(f"on the board: {ticket}\n")
 
 
 TAKEN: dict[str, set[int]] = {}

@@ -8,7 +8,9 @@
 # %%
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 
 from workshop.notebooks import play
 from workshop.timeline import record
@@ -70,28 +72,16 @@ def sell_with(lock):
     free, sold = ["seat 1"], []
     looked = threading.Barrier(2)
 
-    def look():
-        seat = free[0] if free else None
-        try:
-            looked.wait(0.2)
-        except threading.BrokenBarrierError:
-            pass
-        return seat
+    def buy():
+        with lock:
+            seats = list(free)  # the look
+            with suppress(threading.BrokenBarrierError):
+                looked.wait(0.2)  # the other one looks now, if it can
+            if seats:
+                free.clear()  # the take
+                sold.append(seats[0])
 
-    def buy(customer):
-        if lock:
-            lock.acquire()
-        seat = look()
-        if seat:
-            free.clear()
-            sold.append(seat)
-        if lock:
-            lock.release()
-
-    threads = [
-        threading.Thread(target=buy, args=(name,))
-        for name in ("Ann", "Bob")
-    ]
+    threads = [threading.Thread(target=buy) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -99,7 +89,7 @@ def sell_with(lock):
     return len(sold)
 
 
-print("without a lock:", sell_with(None))
+print("without a lock:", sell_with(nullcontext()))
 print("with a lock:", sell_with(threading.Lock()))
 
 # %% [markdown]
@@ -110,31 +100,30 @@ print("with a lock:", sell_with(threading.Lock()))
 #
 # </details>
 #
-# **Your turn.** Create the lock inside `buy()`. How often is the seat sold?
+# **Your turn.** Replace `with lock:` by `with threading.Lock():`. How often is the seat sold?
 #
 # ## One thread for a library
 #
 # Three visitors use a ledger that only one thread may use.
 #
-# **Predict.** How many threads does each of the two executors use? And how long does the work take in all?
+# **Predict.** How long does the work take with three threads, and how long with one?
 
 
 # %%
 def write(number):
-    import time
-
     time.sleep(0.1)
-    return threading.current_thread().name
 
 
 async def three_entries(workers):
-    loop = asyncio.get_running_loop()
+    title = f"Threads: {workers}"
     with ThreadPoolExecutor(workers) as executor:
-        async with record(title=f"{workers} workers", here=None) as picture:
-            names = await asyncio.gather(
-                *(loop.run_in_executor(executor, write, n) for n in range(3))
+        async with record(title=title, here=None) as picture:
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(
+                loop.run_in_executor(executor, write, 1),
+                loop.run_in_executor(executor, write, 2),
+                loop.run_in_executor(executor, write, 3),
             )
-    print(workers, "workers:", len(set(names)), "threads")
     return picture
 
 
@@ -148,7 +137,7 @@ await play(three_entries(1))
 # <details markdown="1">
 # <summary>Answer</summary>
 #
-# Three threads, and one. The single thread needs three times as long, because it does one job after another.
+# 100 ms and 300 ms. The single thread does one job after another.
 # This is the price for a library that knows only one thread.
 #
 # </details>

@@ -61,7 +61,7 @@ class LedgerThread:
         self.ledger = open_ledger()
 
     def _enter(self, number: int) -> None:
-        # One job, so nobody else writes before the commit.
+        # One job, so no other refund comes before the commit.
         assert self.ledger is not None
         try:
             self.ledger.add(number)

@@ -89,6 +89,54 @@ async def test_a_thread_that_waits_for_another_one_is_quiescent(begin: Begin) ->
     go.set()
 
 
+class Lockable:
+    """A block that computes when it is entered."""
+
+    busy = True
+
+    def __init__(self) -> None:
+        self.own = threading.Lock()
+
+    def __enter__(self) -> None:
+        while self.busy:
+            pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+async def test_a_thread_that_waits_at_the_block_of_a_lock_is_quiescent(
+    begin: Begin,
+) -> None:
+    lock, lockable = threading.Lock(), Lockable()
+
+    def waits() -> None:
+        with lock:
+            pass
+        with lockable.own:  # also with a comment
+            pass
+
+    with lockable.own:
+        with lock:
+            begin(waits)
+            assert eventually_quiescent()
+        assert eventually_quiescent()
+
+
+async def test_a_thread_that_computes_at_the_beginning_of_a_block_is_not(
+    begin: Begin,
+) -> None:
+    lockable = Lockable()
+
+    def computes() -> None:
+        with lockable:
+            pass
+
+    begin(computes)
+    assert never_quiescent()
+    lockable.busy = False
+
+
 async def test_a_thread_that_waits_at_a_gate_is_quiescent(begin: Begin) -> None:
     with Gate("the report") as gate:
         begin(gate.blocking)

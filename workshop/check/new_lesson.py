@@ -44,7 +44,7 @@ def write_lesson(root: Path, slug: str, steps: int) -> list[Path]:
 def _check_name(root: Path, slug: str) -> None:
     if not _NAME.fullmatch(slug) or len(slug) > _LONGEST:
         raise NewLessonError(
-            f"{slug!r} is not a valid name. Use a name like 12_threads: two digits, "
+            f"{slug!r} is not a valid name. Use a name like 13_races: two digits, "
             "then lower-case words with underscores, at most "
             f"{_LONGEST} characters."
         )

@@ -17,7 +17,7 @@ MINUTES_A_STEP = 5
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A lesson called *slug* (`12_threads`) with *steps* steps."""
+    """A lesson called *slug* (`13_races`) with *steps* steps."""
 
     slug: str
     steps: int

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def new_lesson(name: str, steps: int) -> int:
     """Write the files of a new lesson: a small one that works.
 
-    NAME is its number and name, such as 12_threads. With make: `make new-lesson
-    ARGS="12_threads --steps 4"`.
+    NAME is its number and name, such as 13_races. With make: `make new-lesson
+    ARGS="13_races --steps 4"`.
     """
     from workshop.check.new_lesson import NewLessonError, write_lesson
 

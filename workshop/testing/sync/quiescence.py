@@ -25,6 +25,9 @@ from workshop.testing.time.watchdog import Watchdog
 # A thread at such a line continues only when another thread gives it something. It has
 # no timeout after which it would continue by itself.
 _WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
+# The same for a lock, if the line names it.
+_ENTERS = re.compile(r"\s*with ([\w.]+):")
+_LOCK = type(threading.Lock())
 # What `Thread.join` calls last; that depends on Python's version.
 _JOINS = ("join", "_wait_for_tstate_lock")
 _TASKS = Path("/proc/self/task")
@@ -125,13 +128,30 @@ def _is_parked(frame: FrameType | None) -> bool:
     if frame is None or number is None:
         return False
     line = linecache.getline(frame.f_code.co_filename, number)
-    return bool(_WAITS.search(line)) or _joins(frame) or _is_held(frame)
+    return (
+        bool(_WAITS.search(line))
+        or _enters_lock(frame, line)
+        or _joins(frame)
+        or _is_held(frame)
+    )
 
 
 def _line_number(frame: FrameType) -> int | None:
     # Typeshed says `int`. It is None while a thread that has just been started, or is
     # about to call, is between two lines: code that the compiler added has no line.
     return frame.f_lineno
+
+
+def _enters_lock(frame: FrameType, line: str) -> bool:
+    """Return whether the thread waits at `with lock:`, and the lock is held."""
+    found = _ENTERS.match(line)
+    if found is None:
+        return False
+    first, *attributes = found[1].split(".")
+    value = frame.f_locals.get(first, frame.f_globals.get(first))
+    for name in attributes:
+        value = getattr(value, "__dict__", {}).get(name)
+    return isinstance(value, _LOCK) and value.locked()
 
 
 def _joins(frame: FrameType) -> bool:

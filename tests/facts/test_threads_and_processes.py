@@ -1,0 +1,107 @@
+"""Which thread and which loop code runs in, and what a dead process breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+
+import anyio
+import pytest
+from anyio import from_thread, to_thread
+from fastapi import Depends, FastAPI
+
+from tests.facts import fact
+from workshop.testing import eventually, exchange, settle
+
+TOPIC = "threads and processes"
+
+
+async def thread_of_loop() -> int:
+    return threading.get_ident()
+
+
+@fact("fastapi", "anyio", topic=TOPIC)
+async def test_a_def_route_can_call_into_the_loop() -> None:
+    """In a `def` route, `anyio.from_thread.run()` runs an async function in the
+    server's event loop."""
+    app = FastAPI()
+
+    @app.get("/")
+    def page() -> list[int]:
+        return [from_thread.run(thread_of_loop), threading.get_ident()]
+
+    request = exchange(app, "GET", "/")
+    await request.finished()
+    loops, own = request.json()
+    assert loops == threading.get_ident() != own
+
+
+@fact("anyio", topic=TOPIC)
+async def test_from_thread_needs_a_thread_of_anyio() -> None:
+    """`anyio.from_thread.run()` raises `NoEventLoopError` in the threads of
+    `asyncio.to_thread()`."""
+    assert await to_thread.run_sync(from_thread.run, thread_of_loop)
+    with pytest.raises(anyio.NoEventLoopError):
+        await asyncio.to_thread(from_thread.run, thread_of_loop)
+
+
+@fact(topic=TOPIC)
+async def test_only_debug_mode_notices_a_call_from_another_thread() -> None:
+    """`Queue.put_nowait()` in another thread raises an exception in debug mode only,
+    if a task waits for the queue."""
+    loop = asyncio.get_running_loop()
+    for debug in (False, True):
+        queue: asyncio.Queue[int] = asyncio.Queue()
+        waits = asyncio.create_task(queue.get())
+        await settle(2)
+        loop.set_debug(debug)
+        put = asyncio.create_task(asyncio.to_thread(queue.put_nowait, 1))
+        await eventually(put.done)
+        loop.set_debug(False)
+        waits.cancel()
+        error = put.exception()
+        assert ("Non-thread-safe" in str(error)) is debug
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_a_def_dependency_may_run_in_another_thread() -> None:
+    """A `def` dependency with `yield` and the `def` route that uses it may run in
+    different threads."""
+    app, go = FastAPI(), threading.Event()
+
+    def session() -> Iterator[int]:
+        yield threading.get_ident()
+
+    async def meanwhile(opened: int = Depends(session)) -> AsyncIterator[int]:
+        """Use the thread that is free now, as another request may do."""
+        other = asyncio.create_task(to_thread.run_sync(go.wait))
+        await settle(5)
+        yield opened
+        go.set()
+        await other
+
+    @app.get("/")
+    def page(opened: int = Depends(meanwhile)) -> list[int]:
+        return [opened, threading.get_ident()]
+
+    request = exchange(app, "GET", "/")
+    await request.finished()
+    opened, used = request.json()
+    assert opened != used
+
+
+@fact(topic=TOPIC)
+async def test_a_broken_pool_stays_broken() -> None:
+    """If a process of a `ProcessPoolExecutor` dies, every later job raises
+    `BrokenProcessPool`."""
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with pytest.raises(BrokenExecutor):
+            await loop.run_in_executor(pool, os._exit, 1)
+        for _ in range(2):
+            with pytest.raises(BrokenExecutor):
+                await loop.run_in_executor(pool, len, "job")

@@ -271,8 +271,8 @@ async def test_a_price_takes_at_most_three_seconds(
         await dome.is_asked("Macbeth")
         await clock.advance(1.4)
         assert (ann.request.complete, dome.in_flight["Hamlet"]) == (False, 1), (
-            f"{story} After 2.9 seconds Ann had {ann.request.in_words}, and "
-            f"{dome.in_flight['Hamlet']} calls for her were in flight. "
+            f"{story} After 2.9 seconds Ann had {ann.request.in_words}. "
+            f"Calls for her in flight: {dome.in_flight['Hamlet']}. "
             "Expected: no response yet, because the Dome has three seconds to answer."
         )
         await clock.advance(0.6)
@@ -372,8 +372,8 @@ async def test_a_ticker_ends_when_its_client_disconnects(
         ended = await eventually(lambda r=ann: r.done)
         assert (ended, dome.in_flight["Hamlet"]) == (True, 0), (
             "Ann closed her ticker while the Dome was being asked. Her request "
-            f"{'ended' if ended else 'did not end'}, and "
-            f"{dome.in_flight['Hamlet']} calls for her were still in flight. "
+            f"{'ended' if ended else 'did not end'}. "
+            f"Calls for her still in flight: {dome.in_flight['Hamlet']}. "
             "Expected: the request ends, and no call is in flight."
         )
         assert not bob.done, (
@@ -417,8 +417,8 @@ async def test_a_cancelled_price_ends(clock: Clock, app: RunningApp) -> None:
         asked = (ann.saw or dome.in_flight)["Hamlet"]
         assert (ended, ann.was_cancelled, asked) == (True, True, 0), (
             f"Ann's request was cancelled by {how} while the Dome was being asked. "
-            f"{stories[library]}Half a second later: {ann.outcome}, and {asked} calls "
-            "to the Dome were still in flight. "
+            f"{stories[library]}Half a second later: {ann.outcome}. "
+            f"Calls to the Dome still in flight: {asked}. "
             "Expected: the call has ended, and the request ends as cancelled."
         )
 

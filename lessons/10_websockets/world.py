@@ -26,6 +26,7 @@ from workshop.testing.sync.condition import Condition
 ORIGIN = "https://box-office.example"
 WAITING = 10
 PATIENCE = 5
+PAUSE = 30  # seconds for which a client does not read, and then reads again
 # Orders that are not one, each of them sent as it is.
 NONSENSE: list[Any] = [
     "A1",
@@ -86,6 +87,7 @@ class World:
         sold: the seats that were sold, in order.
         failing: what `sell()` raises, by seat.
         feeds: the feeds that were opened, in order.
+        no_feed: what `open_feed()` raises, if anything.
     """
 
     def __init__(self, app: RunningApp) -> None:
@@ -95,6 +97,7 @@ class World:
         self.sold: list[str] = []
         self.failing: dict[str, Exception] = {}
         self.feeds: list[Feed] = []
+        self.no_feed: Exception | None = None
         self._held: dict[str, Gate] = {}
         self._condition = Condition()
 
@@ -111,6 +114,8 @@ class World:
 
         @asynccontextmanager
         async def open_feed() -> AsyncIterator[AsyncIterator[int]]:
+            if self.no_feed is not None:
+                raise self.no_feed
             feed = Feed(self._condition)
             self.feeds.append(feed)
             try:

@@ -9,8 +9,10 @@ Step 4 (middleware): what the handler does and sees is the same as without middl
 The stand-ins are in world.py. Only one test has a real server.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -20,14 +22,15 @@ from workshop.testing import (
     cases,
     eventually,
     exchange,
+    when_idle,
 )
 
 from .world import (
     POSTER,
+    PREFLIGHT,
     SHOP,
     Connection,
     Log,
-    Socket,
     Venues,
     errors,
     loggers_restored,
@@ -115,6 +118,14 @@ async def test_a_thread_logs_its_customer(app: RunningApp) -> None:
         ["drawing the plan of", "drawn the plan of"],
         "The plan is drawn in a thread.",
     )
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    await check_lines(
+        app,
+        "GET",
+        "/shows/{}/plan",
+        ["drawing the plan of", "drawn the plan of"],
+        "One thread drew the plans, one after another.",
+    )
 
 
 @pytest.mark.step(1)
@@ -135,6 +146,16 @@ async def test_later_work_logs_its_customer(app: RunningApp) -> None:
         "The ticket is printed by a task that the lifespan has started.",
     )
     log, venues = Log(app), Venues(app)
+    for show in ("Hamlet", "Othello", "Macbeth"):
+        exchange(app, "POST", f"/shows/{show}/orders", headers={"x-customer": ANN})
+    printing = await when_idle(lambda: len(log.begin("printing a ticket")))
+    assert printing == 1, (
+        "Ann ordered tickets for three shows. Before the first was printed, the log "
+        f"had {printing} lines 'printing a ticket for …'. "
+        "Expected: one, because the printer prints one ticket after another."
+    )
+    venues.answer()
+    await eventually(lambda: len(log.begin("printed a ticket")) == 3)
     venues.error = ConnectionError("out of paper")
     for name, show in ((ANN, "Lear"), (None, "Cymbeline"), (BOB, "Pericles")):
         named = {"x-customer": name} if name else {}
@@ -188,6 +209,7 @@ async def test_nobody_inherits_a_name(app: RunningApp) -> None:
     for method, path, body in cases(
         [
             ("GET", "/shows/Macbeth/price", b""),
+            ("OPTIONS", "/shows/Macbeth/price", b""),
             ("GET", "/shows/Macbeth/seats", b""),
             ("GET", "/shows/Macbeth/plan", b""),
             ("POST", "/shows/Macbeth/orders", b""),
@@ -206,9 +228,13 @@ async def test_nobody_inherits_a_name(app: RunningApp) -> None:
             ann = connection.request(*before.split(), ANN, body=upload)
             await eventually(lambda ann=ann: ann.done)
             log.lines.clear()
-            request = connection.request(method, path, empty, body=body)
+            headers = PREFLIGHT if method == "OPTIONS" else {}
+            request = connection.request(
+                method, path, empty, body=body, headers=headers
+            )
             await eventually(lambda request=request: request.done)
-            await eventually(lambda: len(log.about("a ticket for", "Macbeth")) == 2)
+            if path.endswith("/orders"):  # the printer continues
+                await eventually(lambda: len(log.about("a ticket for", "Macbeth")) == 2)
             names = {name for name, _ in log.about("Macbeth")}
             access = log.names("Macbeth", "HTTP")
             assert (access, names) == (["nobody"], {"nobody"}), (
@@ -218,6 +244,44 @@ async def test_nobody_inherits_a_name(app: RunningApp) -> None:
                 f"{names_of(log, 'Macbeth')}\n"
                 "Expected: 'nobody' in front of each of these lines."
             )
+
+
+@pytest.mark.step(2)
+async def test_a_socket_inherits_no_name(app: RunningApp) -> None:
+    """A connection that becomes a WebSocket may have served other requests before."""
+    log, venues = Log(app), Venues(app)
+    venues.answer()
+    for name in cases([None, ""]):
+        connection = Connection(app)
+        ann = connection.request("PUT", "/shows/Hamlet/poster", ANN, body=POSTER)
+        await eventually(lambda ann=ann: ann.done)
+        log.lines.clear()
+        socket = connection.socket("/shows/Macbeth/board", name)
+        await eventually(lambda socket=socket: socket.task.done())
+        found = log.names("the board of Macbeth")
+        assert found == ["nobody"], (
+            "Ann sent a poster. Then the same connection became a WebSocket "
+            f"{'without a name' if name is None else 'with an empty name'}. The line "
+            f"'watching the board of Macbeth' {begins_with(found)}. "
+            "Expected: it begins with nobody."
+        )
+
+
+@pytest.mark.step(2)
+async def test_a_thread_keeps_no_name(app: RunningApp) -> None:
+    """What is set in a thread of a pool stays there, unless it is set in a copy."""
+    log, venues = Log(app), Venues(app)
+    venues.answer()
+    for show, name in (("Hamlet", ANN), ("Macbeth", None), ("Lear", "")):
+        request = Connection(app).request("GET", f"/shows/{show}/plan", name)
+        await eventually(lambda request=request: request.done)
+    found = {show: log.names("the plan of", show) for show in ("Macbeth", "Lear")}
+    assert found == {"Macbeth": ["nobody"] * 2, "Lear": ["nobody"] * 2}, (
+        "Ann's plan was drawn in a thread. Then two customers without a name asked "
+        f"for a plan. The lines about it {begins_with(found['Macbeth'], 'were')} for "
+        f"the first, and {begins_with(found['Lear'], 'were')} for the second. "
+        "Expected: two lines each, all with nobody."
+    )
 
 
 @pytest.mark.step(2)
@@ -266,7 +330,7 @@ async def test_the_lines_of_an_error_have_a_name(app: RunningApp) -> None:
             assert failed == [name or "nobody"], (
                 f"ask_venue() raised {error!r} for {name or 'a request without a name'}"
                 f". The line 'failed: …' {begins_with(failed)}. "
-                f"Expected: it begins with {name or 'nobody'}."
+                f"Expected: one such line, with {name or 'nobody'}."
             )
             found = [*log.names("HTTP", show), *log.names("Exception in ASGI")]
             assert {*found} == {name or "nobody"}, (
@@ -274,6 +338,15 @@ async def test_the_lines_of_an_error_have_a_name(app: RunningApp) -> None:
                 f". uvicorn's own lines {begins_with(found, 'were')}. "
                 f"Expected: each begins with {name or 'nobody'}."
             )
+        log.lines.clear()
+        order = Connection(app).request("POST", "/shows/Lear/orders", ANN)
+        await eventually(lambda order=order: order.done)
+        failed = log.names("failed", "Lear", str(error))
+        assert (order.status, failed) == (201, [ANN]), (
+            f"Ann ordered, and got {order.in_words}. Then ask_venue() raised "
+            f"{error!r} in the background task. The line 'failed: …' "
+            f"{begins_with(failed)}. Expected: 201, and one such line, with Ann."
+        )
 
 
 @pytest.mark.step(3)
@@ -301,16 +374,7 @@ async def test_a_browser_may_read_a_500(app: RunningApp) -> None:
                 f"was {request.status}, Access-Control-Allow-Origin was {found!r}. "
                 f"Expected: {status}, and only the shop's pages may read it."
             )
-    preflight = exchange(
-        app,
-        "OPTIONS",
-        "/shows/Hamlet/price",
-        headers={
-            "origin": SHOP,
-            "access-control-request-method": "GET",
-            "access-control-request-headers": "x-customer",
-        },
-    )
+    preflight = exchange(app, "OPTIONS", "/shows/Hamlet/price", headers=PREFLIGHT)
     await eventually(lambda: preflight.done)
     assert preflight.status == 200, (
         "A page of the shop asked whether it may send the header X-Customer. It got "
@@ -351,22 +415,25 @@ async def test_each_request_is_logged_once(app: RunningApp) -> None:
     """Middleware sees the response of every request, including one without a route."""
     log, venues = Log(app), Venues(app)
     venues.answer()
-    for method, path, status in cases(
+    for method, path, status, error in cases(
         [
-            ("GET", "/orders/many", 422),
-            ("GET", "/shows/Hamlet/price", 200),
-            ("GET", "/shows/Hamlet/seats", 200),
-            ("POST", "/shows/Hamlet/orders", 201),
-            ("GET", "/nowhere", 404),
-            ("DELETE", "/shows/Hamlet/price", 405),
+            ("GET", "/orders/many", 422, None),
+            ("GET", "/shows/Hamlet/price", 200, None),
+            ("GET", "/shows/Hamlet/seats", 200, None),
+            ("POST", "/shows/Hamlet/orders", 201, None),
+            *(("POST", "/shows/Hamlet/orders", 201, error) for error in errors()),
+            ("GET", "/nowhere", 404, None),
+            ("DELETE", "/shows/Hamlet/price", 405, None),
         ]
     ):
         log.lines.clear()
+        venues.error = error
         request = Connection(app).request(method, path, ANN)
         await eventually(lambda request=request: request.done)
         found = log.names("served", path, str(status))
         assert (request.status, found) == (status, [ANN]), (
-            f"Ann sent {method} {path} and got {request.in_words}. The line "
+            f"Ann sent {method} {path} and got {request.in_words}. "
+            f"{f'Then a background task raised {error!r}. ' if error else ''}The line "
             f"'served: {path}: {status}' {begins_with(found)}. "
             f"Expected: {status}, and the line begins with Ann, once."
         )
@@ -428,7 +495,7 @@ async def test_a_404_stays_a_404(app: RunningApp) -> None:
             failed = log.names("failed", str(error))
             assert failed == [ANN], (
                 f"find_order() raised {error!r}. The line 'failed' about it "
-                f"{begins_with(failed)}. Expected: it begins with Ann."
+                f"{begins_with(failed)}. Expected: one such line, with Ann."
             )
 
 
@@ -437,7 +504,7 @@ async def test_sockets_pass_the_middleware(app: RunningApp) -> None:
     """`@app.middleware("http")` does not run for a WebSocket."""
     log, venues = Log(app), Venues(app)
     sockets = [
-        Socket(app, f"/shows/{show}/board", name)
+        Connection(app).socket(f"/shows/{show}/board", name)
         for show, name in (("Hamlet", ANN), ("Othello", None), ("Lear", BOB))
     ]
     await eventually(lambda: venues.gate.waiting == 3)
@@ -457,4 +524,15 @@ async def test_sockets_pass_the_middleware(app: RunningApp) -> None:
             f"A client opened a WebSocket. The app sent {socket.messages}. "
             f"Expected: the app accepts the connection and sends a price of {euros} "
             "euros."
+        )
+    for error in cases(errors()):
+        venues.error = error
+        socket = Connection(app).socket("/shows/Hamlet/board", ANN)
+        await eventually(lambda socket=socket: socket.task.done())
+        kinds = [message["type"] for message in socket.messages]
+        raised = socket.task.exception() if socket.task.done() else None
+        assert (kinds, raised) == (["websocket.accept"], error), (
+            f"A client opened a WebSocket, and ask_venue() raised {error!r}. The app "
+            f"sent {socket.messages} and raised {raised!r} to the server. "
+            "Expected: the app sends nothing more, and raises the same exception."
         )

@@ -20,6 +20,12 @@ LOGS = ["box_office", "uvicorn.error", "uvicorn.access"]
 # uvicorn stops reading when this many bytes of a body wait for the app.
 HIGH_WATER_LIMIT = 65536
 POSTER = b"x" * 70_000
+# What a browser sends before the shop's page may send the header X-Customer.
+PREFLIGHT = {
+    "origin": SHOP,
+    "access-control-request-method": "GET",
+    "access-control-request-headers": "x-customer",
+}
 
 
 class UnexpectedError(Exception):
@@ -146,6 +152,10 @@ class Connection:
             self.asgi, method, path, body=body, headers={**named, **(headers or {})}
         )
 
+    def socket(self, path: str, name: str | None = None) -> "Socket":
+        """Turn the connection into a WebSocket, with *name* in its header."""
+        return Socket(self._app, path, name, self._context.copy())
+
     async def asgi(self, scope: Message, receive: Receive, send: Send) -> None:
         """Run the app in a task whose context is that of this connection."""
         loop = asyncio.get_running_loop()
@@ -200,7 +210,13 @@ class Socket:
 
     """
 
-    def __init__(self, app: RunningApp, path: str, name: str | None = None) -> None:
+    def __init__(
+        self,
+        app: RunningApp,
+        path: str,
+        name: str | None,
+        context: contextvars.Context,
+    ) -> None:
         self.messages: list[Message] = []
         headers = [(b"host", b"box-office")]
         headers += [(b"x-customer", name.encode())] if name is not None else []
@@ -231,5 +247,5 @@ class Socket:
             self.messages.append(message)
 
         self.task = asyncio.get_running_loop().create_task(
-            app.asgi(scope, receive, send), context=contextvars.Context()
+            app.asgi(scope, receive, send), context=context
         )

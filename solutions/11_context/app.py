@@ -99,17 +99,15 @@ class LogRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status = 0
 
-        async def send_and_look(message: Message) -> None:
-            nonlocal status
+        async def send_and_log(message: Message) -> None:
+            # The same task, so the name that a handler sets is known.
             if message["type"] == "http.response.start":
                 status = message["status"]
+                log.info("served: %s: %s", scope["path"], status)
             await send(message)
 
-        # In the same task, so what the endpoint sets is seen here.
-        await self.app(scope, receive, send_and_look)
-        log.info("served: %s: %s", scope["path"], status)
+        await self.app(scope, receive, send_and_log)
 
 
 api.add_middleware(LogRequests)

@@ -294,6 +294,42 @@ def test_customers_calls_commits_and_responses_are_shown(folder: Path) -> None:
     assert timeline.headline.startswith("Ann waited 10")
 
 
+WAITS = """
+import asyncio
+from fastapi import FastAPI
+app = FastAPI()
+
+async def works():
+    await asyncio.sleep(0.1)
+
+async def watches():
+    await asyncio.sleep(9)
+
+@app.get("/report")
+async def report():
+    watching = asyncio.create_task(watches())
+    await asyncio.create_task(works())
+    watching.cancel()
+"""
+
+
+def test_a_scene_can_leave_out_tasks_that_only_wait(folder: Path) -> None:
+    script = folder / "leaves_out.py"
+    script.write_text(
+        "async def report(stage):\n"
+        "    'A report.'\n"
+        "    stage.leave_out('watches', 'nothing')\n"
+        "    stage.request('GET', '/report')\n",
+        encoding="utf-8",
+    )
+    answer = written(folder, "waits", WAITS)
+    (found,) = play([ScenarioRun(script, "report", answer)], exact=True)
+
+    timeline = timeline_of(found)
+    assert [lane.name for lane in timeline.lanes] == ["#1 GET /report", "works()"]
+    assert timeline.notes == ("Not shown: watches().",)
+
+
 def test_a_request_without_a_response_is_unfinished_at_the_time_limit(
     played: Played,
 ) -> None:

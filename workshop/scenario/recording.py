@@ -7,7 +7,7 @@ import faulthandler
 import gc
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, auto
@@ -151,7 +151,9 @@ async def _play(
             "This machine was busy: a lane waited although the event loop was free. "
             "Record again."
         )
-    timeline = _with_names_of_app(recording.timeline, script, answer)
+    timeline, hidden = _without(recording.timeline, stage.left_out)
+    notes += [f"Not shown: {', '.join(hidden)}."] if hidden else []
+    timeline = _with_names_of_app(timeline, script, answer)
     return replace(
         timeline,
         notes=(*timeline.notes, *dict.fromkeys(notes)),
@@ -197,6 +199,19 @@ def _with_names_of_app(timeline: Timeline, script: Any, answer: Path) -> Timelin
         for lane in timeline.lanes
     )
     return replace(timeline, lanes=tuple(lanes))
+
+
+def _without(
+    timeline: Timeline, functions: Collection[str]
+) -> tuple[Timeline, list[str]]:
+    """Return *timeline* without the lanes of *functions*, and the names of those."""
+    hidden = [
+        lane
+        for lane in timeline.lanes
+        if lane.depth and lane.name.partition("(")[0].rpartition(".")[2] in functions
+    ]
+    shown = tuple(lane for lane in timeline.lanes if lane not in hidden)
+    return replace(timeline, lanes=shown), sorted({lane.name for lane in hidden})
 
 
 class _End(Enum):

@@ -23,6 +23,7 @@ class Stage:
         scene sends itself. The httpx2 extension `customer`
             names their customer.
         requests: the responses to come.
+        left_out: the functions whose lanes are not shown.
 
     """
 
@@ -33,6 +34,7 @@ class Stage:
         self.client = client
         self._transport = transport
         self.requests: list[asyncio.Future[httpx2.Response]] = []
+        self.left_out: frozenset[str] = frozenset()
         self._headline: Callable[[], str] = str
         self._tasks: set[asyncio.Task[None]] = set()
         self._began = asyncio.get_running_loop().time()
@@ -81,6 +83,13 @@ class Stage:
     def headline(self, words: Callable[[], str]) -> None:
         """Show the result of *words*, called after the scene, above the picture."""
         self._headline = words
+
+    def leave_out(self, *functions: str) -> None:
+        """Show no lanes of tasks that run these functions of the app.
+
+        For tasks that only wait, where more lanes would hide what the picture shows.
+        """
+        self.left_out |= {*functions}
 
     def headline_words(self) -> str:
         """Return the headline; empty if the scene did not get far enough for one."""

@@ -51,12 +51,17 @@ def test_another_file_is_no_membership(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"learner": "1"}, {"address": "http://["}, {"token": ""}]
+    "damaged",
+    [
+        replace(ANN, learner="1"),
+        replace(ANN, address="http://["),
+        replace(ANN, token=""),
+    ],
 )
 def test_a_membership_that_cannot_be_used_is_none(
-    tmp_path: Path, damage: dict[str, str]
+    tmp_path: Path, damaged: Membership
 ) -> None:
-    Memberships(tmp_path).save(replace(ANN, **damage))
+    Memberships(tmp_path).save(damaged)
 
     assert Memberships(tmp_path).load() is None
 

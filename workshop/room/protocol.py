@@ -185,9 +185,13 @@ class Poll(_Model):
 
 
 class HelpOffer(_Model):
-    """Who comes to help this learner; empty if nobody does any more."""
+    """What has become of this learner's call for help.
+
+    `by` is whoever comes to help, or empty. `wanted` is false when the call is over.
+    """
 
     by: str
+    wanted: bool = True
 
 
 STREAMED: dict[str, type[_Model]] = {

@@ -426,7 +426,7 @@ def test_another_room_begins_without_what_the_first_one_told() -> None:
     assert with_status(now, ann) == now
     assert with_status(now, other) == RoomState(other)
     assert apply_told(now, Focus()).focus is None
-    helped = apply_told(now, HelpOffer(by=""))
+    helped = apply_told(now, HelpOffer(by="", wanted=False))
     assert (now.wants_help, helped.wants_help, helped.helper) == (True, False, "")
 
 
@@ -434,6 +434,7 @@ def test_a_call_for_help_stays_until_someone_has_come() -> None:
     called = RoomState(wants_help=True)
 
     assert apply_told(called, HelpOffer(by="")).wants_help
+    assert not apply_told(called, HelpOffer(by="", wanted=False)).wants_help
 
 
 def test_a_poll_that_was_over_before_the_learner_came_is_not_news() -> None:

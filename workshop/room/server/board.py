@@ -38,6 +38,7 @@ class Learner:
         solutions: The lessons whose solution they have opened.
         help_since: When they asked for help, or None.
         helper: Who has promised to come, or "".
+        has_asked: Whether they have ever asked for help.
 
     """
 
@@ -52,6 +53,7 @@ class Learner:
     solutions: set[str] = field(default_factory=set)
     help_since: datetime | None = None
     helper: str = ""
+    has_asked: bool = False
 
     def is_quiet(self, now: datetime) -> bool:
         """Return whether they have done nothing for `QUIET`."""
@@ -281,6 +283,7 @@ def _solution(learner: Learner, data: dict[str, Any], record: Record) -> None:
 
 
 def _help(learner: Learner, data: dict[str, Any], record: Record) -> None:
+    learner.has_asked = True
     if not data["wanted"]:
         learner.help_since, learner.helper = None, ""
     elif learner.help_since is None:

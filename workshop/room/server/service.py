@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 from workshop.room.protocol import Focus, HelpOffer, Message
 from workshop.room.server import sse, views
 from workshop.room.server.attempts import Attempts, AttemptsInMemory, AttemptsInRedis
-from workshop.room.server.board import Board, Changes
+from workshop.room.server.board import Board, Changes, Learner
 from workshop.room.server.board_parts import BoardParts
 from workshop.room.server.codes import digest, is_same
 from workshop.room.server.course import CourseLesson
@@ -117,8 +117,8 @@ class RoomService:
             poll = views.poll_for_learners(self.board.poll, self.course)
             found.append(self._event("poll", poll))
         person = self.board.learners.get(learner)
-        if person is not None and person.helper:
-            found.append(self._event("help", HelpOffer(by=person.helper)))
+        if person is not None and person.has_asked:
+            found.append(self._event("help", _offer(person)))
         return b"".join(found)
 
     def _focus(self) -> Focus:
@@ -162,7 +162,7 @@ class RoomService:
         for learner in changes.helped:
             person = self.board.learners.get(learner)
             if person is not None:
-                offer = self._event("help", HelpOffer(by=person.helper))
+                offer = self._event("help", _offer(person))
                 self.streams.send(f"{LEARNERS}:{learner}", offer)
 
     async def catch_up(self) -> None:
@@ -172,6 +172,10 @@ class RoomService:
         self._tokens = await self.store.tokens()
         messages = self.board.messages
         self._last_message = messages[-1].seq if messages else 0
+
+
+def _offer(learner: Learner) -> HelpOffer:
+    return HelpOffer(by=learner.helper, wanted=learner.help_since is not None)
 
 
 @asynccontextmanager

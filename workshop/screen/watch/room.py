@@ -84,12 +84,8 @@ def apply_told(now: RoomState, told: Told) -> RoomState:
             same = now.poll is not None and now.poll.id == told.id
             news = told.open or (same and now.poll_is_news)
             return replace(now, poll=told, poll_is_news=news)
-        case HelpOffer(by=""):
-            # The room says so, too, when it has received the call.
-            wants_help = now.wants_help and not now.helper
-            return replace(now, helper="", wants_help=wants_help)
-        case HelpOffer(by=by):
-            return replace(now, helper=by, wants_help=True)
+        case HelpOffer(by=by, wanted=wanted):
+            return replace(now, helper=by if wanted else "", wants_help=wanted)
 
 
 def with_all_read(now: RoomState) -> RoomState:
@@ -158,9 +154,10 @@ def changes(before: RoomState, now: RoomState, lesson: Lesson) -> list[str]:
         lines.append(_focus(now.focus, lesson) if now.focus else free)
     if now.poll is not None and now.poll != before.poll and now.poll_is_news:
         lines.append(_poll(now.poll, now.vote))
-    if now.helper != before.helper and now.is_joined:
-        over = "Your call for help is closed. w calls again."
-        lines.append(_help(now.helper) if now.helper else over)
+    if before.wants_help and not now.wants_help and now.is_joined:
+        lines.append("Your call for help is closed. w calls again.")
+    elif now.helper != before.helper and now.is_joined:
+        lines.append(_help(now.helper))
     return lines
 
 

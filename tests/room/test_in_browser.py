@@ -362,7 +362,7 @@ def test_every_page_is_accessible_and_fits(
     desk, pocket = people(viewport={"width": 1280, "height": 720}), people(**PHONE)
     board = open_board(desk, busy)
     phone = join_on_phone(pocket, busy, "Bea")
-    forms: dict[str, dict[str, str]] = {
+    forms: dict[str, dict[str, str | float | bool]] = {
         "/board/focus": {"place": "06.1"},
         "/board/message": {"text": "word " * 20 + "x" * 150},
         "/board/timer": {"minutes": "5"},

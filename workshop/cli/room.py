@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +81,8 @@ def room(
             "Several workers need a database server: add "
             "--database postgresql+asyncpg://USER:PASSWORD@HOST/NAME."
         )
+    if action == "serve":
+        host = _checked_host(host, port)
     settings = Settings(
         database=_database(database) if database else own_database(),
         redis=_redis(redis) if redis else "",
@@ -95,7 +96,6 @@ def room(
         return _report(settings, to)
     if action == "delete":
         return _delete(settings)
-    _check_place(host, port)
     opened = _open(settings, anew=anew)
     _announce(settings, opened)
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
@@ -143,26 +143,25 @@ def _redis(url: str) -> str:
     return url
 
 
-def _check_place(host: str, port: int) -> None:
-    """Say why the server could not listen on *host* and *port*, if it could not."""
-    family = family_of(host)
-    with socket.socket(family) as listener:
-        if sys.platform != "win32":
-            # As uvicorn does: a server that has just ended does not block its port.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as problem:
-            if problem.errno == errno.EADDRINUSE:
-                other = command("room", options=f"--port {port + 1}")
-                raise click.UsageError(
-                    f"Port {port} is taken by another program, maybe by another room. "
-                    f"To choose another one: {other}"
-                ) from None
-            raise click.UsageError(
-                f"The server cannot listen on {host}, port {port}: {problem.strerror}. "
-                "--host is an address of this machine, or 0.0.0.0 for all of them."
-            ) from None
+def _checked_host(host: str, port: int) -> str:
+    """Return the address of *host*, if the server can listen there."""
+    from workshop.processes.lan import HostError, resolved
+
+    try:
+        address = resolved(host)
+    except HostError as problem:
+        raise click.UsageError(str(problem)) from None
+    try:
+        socket.create_server((address, port), family=family_of(address)).close()
+    except OSError as problem:
+        why = "is taken by another program, maybe by another room"
+        if problem.errno != errno.EADDRINUSE:
+            why = f"cannot be used ({problem.strerror})"
+        other = command("room", options=f"--port {max(port + 1, 8081)}")
+        raise click.UsageError(
+            f"Port {port} {why}. To choose another one: {other}"
+        ) from None
+    return address
 
 
 def _open(settings: Settings, *, anew: bool) -> Room:

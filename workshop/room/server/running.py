@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import segno
 import uvicorn
 
 from workshop import paths
-from workshop.processes.loopback import bracketed
+from workshop.processes.lan import urls
+from workshop.processes.loopback import bracketed, loopback
 from workshop.room.server.records import Record
 from workshop.room.server.settings import Settings
 from workshop.room.server.store import Room, Store, database_engine
@@ -25,21 +25,13 @@ def own_database() -> str:
     return f"sqlite+aiosqlite:///{(folder / 'room.sqlite3').as_posix()}"
 
 
-def lan_address() -> str:
-    """Return this machine's address in its network; that of loopback without one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: connecting a UDP socket only chooses the interface.
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
 def http_address(host: str, port: int) -> str:
-    """Return where other machines reach a server on *host* and *port*."""
-    seen = lan_address() if host in ("0.0.0.0", "::", "") else host  # noqa: S104
-    return f"http://{bracketed(seen)}:{port}"
+    """Return where other machines reach a server on *host* and *port*.
+
+    Without a network, that is where this machine reaches it.
+    """
+    reached = urls(host, port) or [f"http://{bracketed(loopback())}:{port}"]
+    return reached[0].rstrip("/")
 
 
 def open_room(settings: Settings, *, anew: bool) -> Room:

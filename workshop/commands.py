@@ -63,6 +63,8 @@ VERBS = (
     Verb("catch-up", "solve earlier steps (saves yours)", "must"),
     Verb("undo", "restore the file replaced last", "may"),
     Verb("progress", "export FILE, or import FILE"),
+    Verb("join", "join a room (ADDRESS CODE NAME)"),
+    Verb("leave", "leave it; your data is deleted"),
     Verb("room", "for instructors: a live board", groups=("core", "room")),
     Verb("update", "get the course's latest files"),
     Verb("notebooks", "open all notebooks in JupyterLab"),

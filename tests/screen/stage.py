@@ -16,9 +16,11 @@ from tests.tiny import write_lesson
 from workshop.actions.errors import ActionError
 from workshop.actions.learner import LearnerActions
 from workshop.actions.results import Comparison
+from workshop.actions.room import RoomActions
 from workshop.grading import LessonVerdict, StepVerdict, TestVerdict, Verdict
 from workshop.lesson import Lesson
 from workshop.progress import Replacement, Snapshot, Store
+from workshop.room.client import Participation
 from workshop.scenario import Scene
 from workshop.screen.watch.app import WatchApp
 from workshop.timeline import Lane, Span, Timeline
@@ -102,7 +104,9 @@ class PlayedActions(LearnerActions):
     """Actions that keep their record in a folder, start nothing, and note it."""
 
     def __init__(self, root: Path, lessons: list[Lesson], trouble: str = "") -> None:
-        super().__init__(store=Store(root / "progress.json"))
+        super().__init__(
+            store=Store(root / "progress.json"), room=RoomActions(Participation(root))
+        )
         self.there = lessons
         self.done: list[str] = []
         self.trouble = trouble

@@ -24,7 +24,7 @@ def test_no_letter_is_used_twice() -> None:
 def test_the_footer_offers_the_useful_keys() -> None:
     def words(**now: bool) -> set[str]:
         states = dict.fromkeys(("running", "passed", "serving", "timeline"), False)
-        return {key.word for key in footer(**{**states, **now})}
+        return {key.word for key in footer(**{**states, **now}, room=())}
 
     assert "rerun" in words()
     assert {"end run"} <= words(running=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workshop import course
 from workshop.actions.errors import ActionError, RequestError, as_action_errors
 from workshop.actions.results import Comparison, Hints
+from workshop.actions.room import RoomActions
 from workshop.commands import command
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.processes.loopback import free_port, loopback
@@ -36,11 +37,19 @@ class LearnerActions:
     Each action may be called from any thread. It returns data, and raises
     `ActionError` with a sentence for the learner if it was not carried out.
     *database* is the database to use, None for the default.
+
+    Attributes:
+        room: What the learner does in an instructor's room.
+
     """
 
     def __init__(
-        self, database: Choice | None = None, store: Store | None = None
+        self,
+        database: Choice | None = None,
+        store: Store | None = None,
+        room: RoomActions | None = None,
     ) -> None:
+        self.room = room or RoomActions()
         self._database = database
         self._store = store or course.store()
         self._snapshots = course.snapshots()
@@ -51,11 +60,12 @@ class LearnerActions:
         self._serving = ExitStack()
 
     def close(self) -> None:
-        """Stop every server, including one that is starting."""
+        """Stop every server, including one that is starting, and the room's threads."""
         with self._starting:
             self.stop_serving()
         with self._turn:
             self._services.close()
+        self.room.close()
 
     # The course and the progress in it
 
@@ -118,7 +128,9 @@ class LearnerActions:
             record.judge(verdicts, content, _now())
             return record
 
-        return self._store.update(change)
+        record = self._store.update(change)
+        self.room.judged(verdict)
+        return record
 
     def debug_step(
         self, lesson: Lesson, answer: Path, step: Step, *, say: Say
@@ -177,7 +189,10 @@ class LearnerActions:
             shown = record.has_before_them(step)
             return Hints(lesson, wanted, seen, before < seen, shown)
 
-        return self._store.update(show_one_more)
+        found = self._store.update(show_one_more)
+        if found.is_new:
+            self.room.hint_shown(lesson, step, found.seen)
+        return found
 
     def show_change(self, lesson: Lesson, step: int) -> bool:
         """Record that the solution's change for *step* was shown.
@@ -191,7 +206,9 @@ class LearnerActions:
             record.show(step, _now())
             return step in record.shown
 
-        return self._store.update(note)
+        counts = self._store.update(note)
+        self.room.change_shown(lesson, step)
+        return counts
 
     def solution(self, lesson: Lesson, step: int | None = None) -> Comparison:
         """Return the solution, or its state after *step*; record that it was seen.
@@ -215,6 +232,7 @@ class LearnerActions:
             record.solution_seen = record.solution_seen or _now()
 
         self._store.update(note)
+        self.room.solution_shown(lesson)
         return found
 
     def browse(self, lesson: Lesson) -> str:

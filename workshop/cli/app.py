@@ -19,6 +19,7 @@ def command_line() -> click.Group:
     """
     from workshop.cli import (
         author,
+        joining,
         keeping,
         learn,
         learner,
@@ -38,7 +39,7 @@ def command_line() -> click.Group:
     )
     for module in (
         *(learn, learner, keeping, timeline, notebooks, prepare, transfer),
-        *(updating, author, pictures, room, site),
+        *(joining, updating, author, pictures, room, site),
     ):
         for verb in module.VERBS:
             group.add_command(verb)

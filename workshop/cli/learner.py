@@ -19,6 +19,7 @@ from workshop.cli.arguments import (
 )
 from workshop.cli.exit_codes import NOT_PASSED, PASSED
 from workshop.cli.notes import complete_lessons, print_notes, say
+from workshop.cli.reporting import reporting_actions
 from workshop.commands import command
 from workshop.lesson import Lesson
 from workshop.progress import LessonRecord, content_hash
@@ -89,7 +90,7 @@ def test(
         raise click.UsageError("Either --solution or --file, not both.")
     answer = answer_of(it, solution=solution, file=file)
     only = None if step is None else step_of(it, step).number
-    actions = LearnerActions(database)
+    actions = reporting_actions(database)
     if debug:
         if as_json:
             raise click.UsageError("Either --debug or --json, not both.")
@@ -205,7 +206,7 @@ def hint(lesson: tuple[str, ...], step: int | None, show: bool) -> int:
     from workshop.screen.pages import print_change, print_hint
 
     it = one_lesson(lesson)
-    actions = LearnerActions()
+    actions = reporting_actions()
     record = actions.state().of(it.slug)
     number = record.current_step(len(it.steps)) if step is None else step
     if step is None and record.verdicts.get(number) == "passed":
@@ -235,7 +236,7 @@ def solution(lesson: tuple[str, ...], step: int | None, whole: bool) -> int:
         raise click.UsageError("Either --all or --step, not both.")
     it = one_lesson(lesson)
     answer_of(it)
-    actions = LearnerActions()
+    actions = reporting_actions()
     record = actions.state().of(it.slug)
     current = record.current_step(len(it.steps))
     finished = record.verdicts.get(current) == "passed"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,7 @@ import click
 from workshop import paths
 from workshop.cli.exit_codes import PASSED
 from workshop.commands import command
-from workshop.processes.loopback import is_taken
+from workshop.processes.loopback import family_of
 
 if TYPE_CHECKING:
     from workshop.room.server.settings import Settings
@@ -81,7 +84,7 @@ def room(
         )
     settings = Settings(
         database=_database(database) if database else own_database(),
-        redis=redis,
+        redis=_redis(redis) if redis else "",
         title=title,
         address=(address or http_address(host, port)).rstrip("/"),
         proxies=proxies,
@@ -92,11 +95,7 @@ def room(
         return _report(settings, to)
     if action == "delete":
         return _delete(settings)
-    if is_taken("127.0.0.1" if host == "0.0.0.0" else host, port):  # noqa: S104
-        raise click.UsageError(
-            f"Port {port} is taken by another program, maybe by another room. "
-            f"Choose one: {command('room', options=f'--port {port + 1}')}"
-        )
+    _check_place(host, port)
     opened = _open(settings, anew=anew)
     _announce(settings, opened)
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
@@ -110,16 +109,60 @@ def room(
 
 
 def _database(url: str) -> str:
-    from workshop.services.address import is_postgres, read_postgres
+    """Return *url* for SQLAlchemy."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    if url.startswith("sqlite+aiosqlite://"):
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is not None and parsed.drivername == "sqlite+aiosqlite":
         return url
-    if not is_postgres(url):
+    if parsed is None or not parsed.drivername.startswith("postgres"):
         raise click.UsageError(
-            "--database is the URL of a PostgreSQL database: "
-            "postgresql+asyncpg://USER:PASSWORD@HOST/NAME."
+            "--database is not the address of a PostgreSQL database. It looks like "
+            "postgresql+asyncpg://USER:PASSWORD@HOST/NAME, with special characters of "
+            "the password percent-encoded."
         )
-    return read_postgres(url).sqlalchemy_url()
+    chosen = parsed.set(drivername="postgresql+asyncpg")
+    return chosen.render_as_string(hide_password=False)
+
+
+def _redis(url: str) -> str:
+    """Return *url* if a client can be made for it."""
+    from redis import Redis
+
+    try:
+        Redis.from_url(url).close()
+    except ValueError:
+        raise click.UsageError(
+            "--redis is not the address of a Redis. It looks like "
+            "redis://:PASSWORD@HOST:6379/0."
+        ) from None
+    return url
+
+
+def _check_place(host: str, port: int) -> None:
+    """Say why the server could not listen on *host* and *port*, if it could not."""
+    family = family_of(host)
+    with socket.socket(family) as listener:
+        if sys.platform != "win32":
+            # As uvicorn does: a server that has just ended does not block its port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as problem:
+            if problem.errno == errno.EADDRINUSE:
+                other = command("room", options=f"--port {port + 1}")
+                raise click.UsageError(
+                    f"Port {port} is taken by another program, maybe by another room. "
+                    f"To choose another one: {other}"
+                ) from None
+            raise click.UsageError(
+                f"The server cannot listen on {host}, port {port}: {problem.strerror}. "
+                "--host is an address of this machine, or 0.0.0.0 for all of them."
+            ) from None
 
 
 def _open(settings: Settings, *, anew: bool) -> Room:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from workshop import course, paths
 from workshop.actions.learner import LearnerActions
+from workshop.actions.room import RoomActions
 from workshop.check.answers import grade_source
 from workshop.grading import LessonVerdict
 from workshop.lesson import Lesson
 from workshop.progress import Store
+from workshop.room.client import Participation
 from workshop.screen.watch.app import WatchApp
 from workshop.screen.watch.picture import picture
 from workshop.watch import Event, Finished, Started, Watching
@@ -85,7 +87,8 @@ def _draw(verdict: LessonVerdict, size: tuple[int, int], keys: list[str]) -> str
         return _Graded(verdict, listen)
 
     with tempfile.TemporaryDirectory() as folder:
-        actions = LearnerActions(store=Store(Path(folder) / "progress.json"))
+        room = RoomActions(Participation(Path(folder)))
+        actions = LearnerActions(store=Store(Path(folder) / "progress.json"), room=room)
         app = WatchApp(actions, open_session, verdict.lesson)
         try:
             return asyncio.run(picture(app, keys, size=size, title="make learn"))

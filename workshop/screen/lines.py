@@ -9,7 +9,7 @@ import contextlib
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -23,8 +23,9 @@ from workshop.screen.console import mark
 from workshop.screen.pages import print_list, short
 from workshop.screen.report import print_verdict
 from workshop.screen.watch import texts
-from workshop.screen.watch.controller import WatchController
+from workshop.screen.watch.controller import FAILURES, WatchController
 from workshop.screen.watch.keys import KEYS
+from workshop.screen.watch.room import RoomState, changes
 from workshop.screen.watch.state import WatchState
 from workshop.timeline import TimelineText
 from workshop.watch import (
@@ -62,7 +63,9 @@ class Lines:
         self._actions = actions
         self._console = console
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._question: Callable[[], None] | None = None
+        self._question: Callable[[str], bool] | None = None
+        """Takes the next line; returns whether it was an answer."""
+        self._asides = 0
         self._ending = False
         self._left = False
         self._controller = WatchController(actions, open_session, lesson, self)
@@ -78,7 +81,7 @@ class Lines:
         Return whether the last verdict was a pass. At the end of input, a run in
         progress is finished first.
         """
-        self._controller.go(self.lesson)
+        self._controller.begin()
         threading.Thread(target=self._read, args=(typed,), daemon=True).start()
         while not self._left:
             try:
@@ -101,7 +104,8 @@ class Lines:
         self._ending = True
         now = self._controller.now
         settled = now.verdict is not None and not now.stale
-        if not now.running and (settled or now.missing or now.trouble or now.ended):
+        idle = not now.running and not self._asides
+        if idle and (settled or now.missing or now.trouble or now.ended):
             self._left = True
 
     # What is typed
@@ -111,9 +115,7 @@ class Lines:
         word, _, rest = whole.partition(" ")
         question, self._question = self._question, None
         if question is not None:
-            if word in ("y", "yes"):
-                question()
-            else:
+            if not question(line.strip()):
                 self.say("Nothing was changed.")
             return
         if not word:
@@ -123,6 +125,8 @@ class Lines:
             self.say(f"There is no key {word!r}. Type ? for all keys.")
         elif action == "list" and rest:
             self._go(rest)
+        elif action == "room" and rest:
+            self._controller.join(line.strip().partition(" ")[2])
         else:
             self._controller.press(action)
 
@@ -156,8 +160,67 @@ class Lines:
 
     def ask(self, question: str, action: Callable[[], None]) -> None:
         """Print *question*; the next line is its answer."""
-        self._question = action
+
+        def take(line: str) -> bool:
+            if line.lower() not in ("y", "yes"):
+                return False
+            action()
+            return True
+
+        self._question = take
         self.say(f"{question} Type y for yes.")
+
+    def choose(
+        self, question: str, letters: Sequence[str], action: Callable[[str], None]
+    ) -> None:
+        """Print *question*; the next line is its answer."""
+
+        def take(line: str) -> bool:
+            if line.upper() not in letters:
+                return False
+            action(line.upper())
+            return True
+
+        self._question = take
+        self.say(f"{question} Type {', '.join(letters)}, or Enter for no vote.")
+
+    def ask_line(
+        self, question: str, example: str, action: Callable[[str], None]
+    ) -> None:
+        """Print *question*; the next line is its answer."""
+
+        def take(line: str) -> bool:
+            if line:
+                action(line)
+            return bool(line)
+
+        self._question = take
+        self.say(f"{question}. For example: {example}")
+
+    def aside(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Call *work* in a thread, so that no verdict waits for it."""
+        self._asides += 1
+
+        def run() -> None:
+            try:
+                result = work()
+            except FAILURES as problem:
+                self.post(partial(come_back, partial(failed, str(problem))))
+            else:
+                self.post(partial(come_back, partial(done, result)))
+
+        def come_back(then: Callable[[], None]) -> None:
+            self._asides -= 1
+            then()
+            if self._ending:
+                self._end()
+
+        threading.Thread(target=run, daemon=True).start()
 
     def is_open(self, what: str) -> bool:
         """Whether *what* continues. Any other text is printed again."""
@@ -231,6 +294,11 @@ class Lines:
                 self.say(f"Type {on}s for the solution, q to quit.")
             else:
                 self.say("Type h for a hint, ? for all keys, q to quit.")
+
+    def show_room(self, before: RoomState) -> None:
+        """Print what is new in the room."""
+        for line in changes(before, self._controller.in_room, self.lesson):
+            self.say(line)
 
     def show_list(self) -> None:
         """Print all lessons."""

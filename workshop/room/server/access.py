@@ -23,7 +23,7 @@ class LoginNeededError(Exception):
         self.path = path
 
 
-def room_service_of(request: Request) -> RoomService:
+async def room_service_of(request: Request) -> RoomService:
     """Return the service that the lifespan has put together."""
     return request.app.state.service  # type: ignore[no-any-return]
 

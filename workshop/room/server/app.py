@@ -18,7 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from workshop import paths
 from workshop.lesson import Catalogue
 from workshop.room.server.course import CourseLesson, course_of
-from workshop.room.server.limits import BodyLimit, SecurityHeaders
+from workshop.room.server.limits import BODY_BYTES, SecurityHeaders
 from workshop.room.server.problems import handle_problems
 from workshop.room.server.routes import board, bundle, learners, phones
 from workshop.room.server.service import room_service
@@ -44,8 +44,8 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        max_body_size=BODY_BYTES,
     )
-    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     for module in (learners, board, phones, bundle):
         app.include_router(module.router)

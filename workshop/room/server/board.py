@@ -104,7 +104,10 @@ class Changes:
 
 
 class Board:
-    """The state of the room after the record number `seq`."""
+    """The state of the room after the record number `seq`.
+
+    `begun` says when each lesson came into focus for the first time.
+    """
 
     def __init__(self) -> None:
         self.seq = 0
@@ -113,6 +116,7 @@ class Board:
         self.messages: list[BoardMessage] = []
         self.poll: BoardPoll | None = None
         self.timer_ends: datetime | None = None
+        self.begun: dict[str, datetime] = {}
 
     def apply(self, record: Record, changes: Changes) -> None:
         """Take *record* into account, and add what it changes to *changes*."""
@@ -169,6 +173,8 @@ class Board:
         kind, data = record.kind, record.data
         if kind == "focus":
             self.focus = (data["lesson"], data["step"]) if data["lesson"] else None
+            if self.focus is not None:
+                self.begun.setdefault(self.focus[0], record.at)
             changes.parts.add("focus")
         elif kind == "message":
             message = BoardMessage(record.seq, record.at, data["text"], data["by"])

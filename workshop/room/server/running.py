@@ -115,6 +115,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         workers=workers if workers > 1 else None,
         log_level="warning",
         access_log=False,
+        ws="none",
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,

@@ -60,7 +60,7 @@ class RoomService:
         self.board = Board()
         self.streams = Streams(settings.streams)
         self.parts = BoardParts(self.board, course, self.streams, room, settings)
-        self.writer = Writer(store, lambda: None)
+        self.writer = Writer(store)
         self.feed = Feed(store, self.board, self._publish)
         self.join_address = (
             f"{settings.address}/join?code={urllib.parse.quote(room.code)}"
@@ -80,9 +80,18 @@ class RoomService:
         hashed = self._tokens.get(learner) or await self.store.token_of(learner)
         if hashed is None:
             return False
-        if len(self._tokens) < 10_000:
-            self._tokens[learner] = hashed
+        self._tokens[learner] = hashed
         return is_same(digest(token), hashed)
+
+    async def join(self, learner: UUID, token: str, name: str) -> None:
+        """Let *learner* in, who may have joined before.
+
+        Raises:
+            LearnerTakenError: The id belongs to somebody with another token.
+
+        """
+        await self.store.join(learner, token, name)
+        self._tokens[learner] = digest(token)
 
     async def write(self, drafts: Sequence[Draft]) -> Appended:
         """Store *drafts*; return when they are committed."""
@@ -156,8 +165,11 @@ class RoomService:
                 offer = self._event("help", HelpOffer(by=person.helper))
                 self.streams.send(f"{LEARNERS}:{learner}", offer)
 
-    def ready(self) -> None:
-        """Note what was there at the start, so that it is not sent as news."""
+    async def catch_up(self) -> None:
+        """Read the whole log, and note what is no news any more."""
+        await self.feed.catch_up()
+        # After a restart, everybody comes back at once.
+        self._tokens = await self.store.tokens()
         messages = self.board.messages
         self._last_message = messages[-1].seq if messages else 0
 
@@ -180,8 +192,7 @@ async def room_service(
             stack.push_async_callback(redis.aclose)
             attempts = AttemptsInRedis(redis)
         service = RoomService(settings, room, store, attempts, course)
-        await service.feed.catch_up()
-        service.ready()
+        await service.catch_up()
         tasks = [
             asyncio.create_task(service.feed.run(), name="feed"),
             asyncio.create_task(service.writer.run(), name="writer"),

@@ -133,6 +133,8 @@ def database_engine(url: str) -> AsyncEngine:
             # What is deleted is overwritten, so that no name stays in the file.
             cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute("PRAGMA busy_timeout=5000")
+            # What a learner deletes is overwritten, and not only marked as free.
+            cursor.execute("PRAGMA secure_delete=ON")
             cursor.close()
 
         return engine
@@ -272,6 +274,12 @@ class Store:
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
+    async def tokens(self) -> dict[UUID, str]:
+        """Return the digests of all learners' tokens."""
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(select(_LEARNERS))).all()
+        return {row.id: row.token for row in rows}
+
     async def forget(self, learner: UUID) -> None:
         """Delete all rows of *learner*; a record without their name says so."""
         left = Draft("left", datetime.now(UTC), learner)
@@ -292,10 +300,16 @@ class Store:
             )
 
     async def forget_everybody(self) -> None:
-        """Delete all learners, their records and the sessions of the board."""
+        """Delete all learners, all that happened, and the sessions of the board.
+
+        A server that is running learns of it: records without names stay, which say
+        that somebody has left.
+        """
+        for learner in await self.tokens():
+            await self.forget(learner)
         async with self._transaction() as connection:
-            for table in (_RECORDS, _LEARNERS, _SESSIONS):
-                await connection.execute(delete(table))
+            await connection.execute(delete(_RECORDS).where(_RECORDS.c.kind != "left"))
+            await connection.execute(delete(_SESSIONS))
 
     async def open_session(self, token: str, name: str) -> None:
         """Store that whoever has *token* may see the board, under this *name*."""

@@ -44,6 +44,15 @@ class StepCount:
 
 
 @dataclass(frozen=True)
+class AgendaLine:
+    """A lesson that the room has worked on, for so many minutes until now."""
+
+    lesson: CourseLesson
+    minutes: int
+    is_current: bool
+
+
+@dataclass(frozen=True)
 class Waiting:
     """A learner in the help queue."""
 
@@ -114,6 +123,22 @@ def step_counts(board: Board, lesson: CourseLesson) -> list[StepCount]:
     return [
         StepCount(number, title, on[number], passed[number])
         for number, title in enumerate(lesson.steps, 1)
+    ]
+
+
+def agenda(
+    board: Board, course: Mapping[str, CourseLesson], now: datetime
+) -> list[AgendaLine]:
+    """Return the lessons that the room has worked on, in the order of their begin.
+
+    A lesson's real minutes end when the next one begins.
+    """
+    begun = sorted(board.begun.items(), key=lambda pair: pair[1])
+    ends = [since for _, since in begun[1:]] + [now]
+    return [
+        AgendaLine(course[number], _minutes(since, end), end is now)
+        for (number, since), end in zip(begun, ends, strict=True)
+        if number in course
     ]
 
 

@@ -8,11 +8,12 @@ database is slower than the room, requests get a 503 instead of filling the memo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from workshop.room.server.records import Draft
-from workshop.room.server.store import Appended, Store
+from workshop.room.server.store import Appended
 
 _BATCH = 500
 """Up to how many drafts share a transaction."""
@@ -25,6 +26,13 @@ class BusyError(Exception):
     """Too many requests wait for the database."""
 
 
+class AppendsDrafts(Protocol):
+    """A store, as far as the writer uses it."""
+
+    async def append(self, drafts: Sequence[Draft]) -> Appended:
+        """Store *drafts* in one transaction, each of them once."""
+
+
 @dataclass(frozen=True)
 class _Request:
     drafts: Sequence[Draft]
@@ -32,14 +40,10 @@ class _Request:
 
 
 class Writer:
-    """Stores drafts in batches. `run` does so until it is cancelled.
+    """Stores drafts in batches. `run` does so until it is cancelled."""
 
-    *stored* is called after each commit.
-    """
-
-    def __init__(self, store: Store, stored: Callable[[], None]) -> None:
+    def __init__(self, store: AppendsDrafts) -> None:
         self._store = store
-        self._stored = stored
         self._queue: asyncio.Queue[_Request] = asyncio.Queue(_WAITING)
 
     async def write(self, drafts: Sequence[Draft]) -> Appended:
@@ -90,4 +94,3 @@ class Writer:
             request.done.set_result(
                 Appended(appended.new & ids, appended.strangers & actors)
             )
-        self._stored()

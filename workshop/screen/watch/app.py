@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -29,6 +29,8 @@ from workshop.screen.watch import texts, words
 from workshop.screen.watch.controller import FAILURES, WatchController
 from workshop.screen.watch.keys import KEYS, footer
 from workshop.screen.watch.lessons import Lessons
+from workshop.screen.watch.line_input import LineInput
+from workshop.screen.watch.room import RoomState
 from workshop.screen.watch.state import WatchState
 from workshop.screen.watch.view import WatchView
 from workshop.watch import Event, Finished
@@ -72,7 +74,8 @@ class WatchApp(App[None]):
         self._said = ""
         self._said_at = ""
         """The content graded last when the message was shown, if known by then."""
-        self._question: tuple[str, Callable[[], None]] | None = None
+        self._question: tuple[str, Mapping[str, Callable[[], None]]] | None = None
+        """The question and, for each key that answers it, what to do."""
         self._scene = 0
         self._has_scenes = False
         self._recording = False
@@ -107,7 +110,7 @@ class WatchApp(App[None]):
         """Open the first lesson."""
         self._event_loop = asyncio.get_running_loop()
         with self._controller.explained():
-            self._controller.go(self.lesson)
+            self._controller.begin()
 
     # Keys
 
@@ -120,7 +123,8 @@ class WatchApp(App[None]):
             self._list_opens = None
 
     def action_close(self) -> None:
-        """Close the open text, and drop the message."""
+        """Close the open text, and drop the messages."""
+        self._controller.drop_message()
         self.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -139,9 +143,9 @@ class WatchApp(App[None]):
 
     def _answer(self, key: str) -> None:
         assert self._question is not None
-        action = self._question[1]
+        action = self._question[1].get(key.lower())
         self._question = None
-        if key.lower() != "y":
+        if action is None:
             self.say("Nothing was changed.")
             return
         with self._controller.explained():
@@ -173,6 +177,14 @@ class WatchApp(App[None]):
 
         self.run_worker(run, thread=True)
 
+    aside = in_background
+
+    def show_room(self, before: RoomState) -> None:
+        """Show what the room has told."""
+        if self.is_open("poll"):
+            self._controller.show_poll()
+        self.redraw()
+
     def redraw(self) -> None:
         """Show the state as it is now."""
         now = self._controller.now
@@ -181,6 +193,7 @@ class WatchApp(App[None]):
             passed=now.passed,
             serving=self._controller.is_serving,
             timeline=self._has_scenes,
+            room=self._controller.room_keys,
         )
         # In one piece: a new word is never seen beside an old verdict.
         with self.batch_update():
@@ -192,6 +205,7 @@ class WatchApp(App[None]):
                 said=self._said,
                 question=self._question[0] if self._question else "",
                 keys=keys,
+                room=self._controller.in_room,
             )
             self._view.show_verdict(now, self._verdict)
 
@@ -219,8 +233,29 @@ class WatchApp(App[None]):
 
     def ask(self, question: str, action: Callable[[], None]) -> None:
         """Show *question*; the next key is its answer."""
-        self._question = question, action
+        self._question = f"{question}\ny: yes    any other key: no", {"y": action}
         self.redraw()
+
+    def choose(
+        self, question: str, letters: Sequence[str], action: Callable[[str], None]
+    ) -> None:
+        """Show *question*; the next key is a choice if it is one of *letters*."""
+        shown = f"{question}\n{' '.join(letters)}: choose    any other key: not now"
+        answers = {it.lower(): partial(action, it) for it in letters}
+        self._question = shown, answers
+        self.redraw()
+
+    def ask_line(
+        self, question: str, example: str, action: Callable[[str], None]
+    ) -> None:
+        """Ask for a line, and call *action* with it unless it is empty."""
+
+        def take(line: str | None) -> None:
+            if line is not None and line.strip():
+                with self._controller.explained():
+                    action(line)
+
+        self._list_opens = self.push_screen(LineInput(question, example), take)
 
     def is_open(self, what: str) -> bool:
         """Whether the text with the name *what* is open."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rich.console import RenderableType
 
@@ -16,11 +16,33 @@ from workshop.actions.results import Hints
 from workshop.actions.sessions import OpenSession, WatchSession
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import Replacement
+from workshop.room.client import (
+    Invitation,
+    InvitationError,
+    Membership,
+    invitation,
+)
 from workshop.screen.keeping import replacement_lines
 from workshop.screen.pages import short
 from workshop.screen.watch import texts
+from workshop.screen.watch.room import (
+    EXAMPLE,
+    HOW_TO_JOIN,
+    NO_ROOM,
+    RoomState,
+    apply_told,
+    ballot,
+    consent,
+    place,
+    whereabouts,
+    with_status,
+    with_vote,
+)
 from workshop.screen.watch.state import WatchState, apply, following
 from workshop.watch import Event, Finished
+
+if TYPE_CHECKING:
+    from workshop.room.client.subscription import Told
 
 T = TypeVar("T")
 
@@ -52,6 +74,27 @@ class Face(Protocol):
     def ask(self, question: str, action: Callable[[], None]) -> None:
         """Show *question*, and call *action* if the answer is yes."""
 
+    def choose(
+        self, question: str, letters: Sequence[str], action: Callable[[str], None]
+    ) -> None:
+        """Show *question*, and call *action* with the letter that is chosen."""
+
+    def ask_line(
+        self, question: str, example: str, action: Callable[[str], None]
+    ) -> None:
+        """Ask for a line such as *example*, and call *action* with it."""
+
+    def aside(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Do the same as `in_background`, always in another thread.
+
+        *work* may wait for a network, and no verdict waits for that.
+        """
+
     def is_open(self, what: str) -> bool:
         """Whether the text with the name *what* can still be read."""
 
@@ -69,6 +112,9 @@ class Face(Protocol):
 
     def redraw(self) -> None:
         """Show the state as it is now, unless it was shown line by line."""
+
+    def show_room(self, before: RoomState) -> None:
+        """Show what has changed in the room since the state *before*."""
 
     def show_starting(self) -> None:
         """Show that the app is about to be served."""
@@ -100,6 +146,7 @@ class WatchController:
         progress: the learner's progress, as it was last read.
         is_serving: whether the app is served, or being started.
         address: where the app accepts connections, empty until it does.
+        in_room: what the room has told, if the learner has joined one.
 
     """
 
@@ -114,6 +161,7 @@ class WatchController:
         self.progress = actions.state()
         self.is_serving = False
         self.address = ""
+        self.in_room = RoomState()
         self._start = 0
         self._actions = actions
         self._open_session = open_session
@@ -178,6 +226,15 @@ class WatchController:
 
     # Lessons
 
+    def begin(self) -> None:
+        """Listen to the room, if there is one, and go to the first lesson."""
+        self._actions.room.listen(
+            lambda told: self._face.post(partial(self._hear, told)),
+            lambda: self._face.post(self._update_room),
+        )
+        self.in_room = with_status(self.in_room, self._actions.room.status)
+        self.go(self.now.lesson)
+
     def go(self, lesson: Lesson) -> None:
         """Go to *lesson*.
 
@@ -190,6 +247,7 @@ class WatchController:
         self.stop_serving()
         self.now = WatchState(lesson)
         self._enter()
+        self._actions.room.opened(lesson, self.step.number)
         self._face.show_lesson()
 
     def _enter(self) -> None:
@@ -354,6 +412,133 @@ class WatchController:
 
     def _say_replaced(self, done: Replacement) -> None:
         self._face.say("\n".join(replacement_lines(done, undo="press u.")))
+
+    # The room
+
+    @property
+    def room_keys(self) -> set[str]:
+        """The actions for a room that are useful now."""
+        now = self.in_room
+        if not now.is_joined:
+            return {"room"} if now.status.ended else set()
+        keys = {"room", "need_help"}
+        if now.poll is not None:
+            keys.add("vote")
+        if now.focus is not None and now.focus.lesson != self.now.lesson.number:
+            keys.add("follow")
+        return keys
+
+    def _hear(self, told: Told) -> None:
+        self._show_room(apply_told(self.in_room, told))
+
+    def _update_room(self) -> None:
+        self._show_room(with_status(self.in_room, self._actions.room.status))
+
+    def _show_room(self, now: RoomState) -> None:
+        before, self.in_room = self.in_room, now
+        self._face.show_room(before)
+
+    def drop_message(self) -> None:
+        """Drop the room's last message."""
+        self.in_room = replace(self.in_room, message=None)
+
+    def room(self) -> None:
+        """Join a room; in a room, say which one it is and offer to leave."""
+        if self._actions.room.membership is None:
+            self._face.ask_line(HOW_TO_JOIN, EXAMPLE, self.join)
+        else:
+            self._face.ask(whereabouts(self._actions.room.status), self._leave_room)
+
+    def join(self, typed: str) -> None:
+        """Say what joining the room in the line *typed* means, and ask."""
+        try:
+            wanted = invitation(typed.split())
+        except InvitationError as problem:
+            raise ActionError(str(problem)) from None
+        if wanted.missing:
+            missing = " and the ".join(wanted.missing)
+            raise ActionError(f"To join, add the {missing}. For example: j {EXAMPLE}")
+        self._face.ask(consent(wanted), partial(self._join, wanted))
+
+    def _join(self, wanted: Invitation) -> None:
+        self._face.say("Joining the room …")
+        self._face.aside(
+            lambda: self._actions.room.join(wanted),
+            self._show_joined,
+            partial(self._face.say, trouble=True),
+        )
+
+    def _show_joined(self, joined: Membership) -> None:
+        self._face.say(f"You are in the room {joined.room!r} as {joined.name}.")
+        self._update_room()
+
+    def _leave_room(self) -> None:
+        self._face.aside(
+            self._actions.room.leave,
+            self._show_left,
+            partial(self._face.say, trouble=True),
+        )
+
+    def _show_left(self, left: Membership) -> None:
+        self._face.say("You have left the room, and your data there is deleted.")
+        self._update_room()
+
+    def need_help(self) -> None:
+        """Call for help in the room, or take the call back."""
+        if self._actions.room.membership is None:
+            self._face.say(NO_ROOM)
+            return
+        wanted = not self.in_room.wants_help
+        self._actions.room.ask_for_help(wanted)
+        self._face.say(
+            "The board shows that you need help. w takes that back."
+            if wanted
+            else "The board shows that you need no help."
+        )
+        self._show_room(replace(self.in_room, wants_help=wanted, helper=""))
+
+    def follow(self) -> None:
+        """Go to the lesson that the room is on."""
+        focus = self.in_room.focus
+        if focus is None:
+            here = "The room is not on one step. l goes to any lesson."
+            self._face.say(here if self.in_room.is_joined else NO_ROOM)
+            return
+        if focus.lesson == self.now.lesson.number:
+            self._face.say(f"You are there: the room is on {place(focus)}.")
+            return
+        for lesson in self._actions.lessons():
+            if lesson.number == focus.lesson:
+                self.go(lesson)
+                return
+        self._face.say(f"There is no lesson {focus.lesson} in this course.")
+
+    def vote(self) -> None:
+        """Show the room's poll, and take the learner's vote while it is open."""
+        poll = self.in_room.poll
+        if poll is None:
+            here = "The room has no poll."
+            self._face.say(here if self.in_room.is_joined else NO_ROOM)
+            return
+        self.show_poll()
+        if poll.open:
+            letters = [choice.letter for choice in poll.choices]
+            self._face.choose("Your vote?", letters, partial(self._vote, str(poll.id)))
+
+    def show_poll(self) -> None:
+        """Show the poll or, once it is closed, its result."""
+        if self.in_room.poll is not None:
+            text = ballot(self.in_room.poll, self.in_room.vote)
+            self._face.read("poll", "Poll", text)
+
+    def _vote(self, poll: str, letter: str) -> None:
+        now = self.in_room.poll
+        if now is None or str(now.id) != poll or not now.open:
+            self._face.say("The poll was closed before you voted.")
+            return
+        self._actions.room.vote(poll, letter)
+        self._face.say(f"You voted {letter}. v shows the poll again.")
+        self._show_room(with_vote(self.in_room, poll, letter))
 
     # Runs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -30,9 +31,16 @@ KEYS = (
     Key("r", "rerun", "rerun", "Check again without saving."),
     Key("k", "end run", "end_run", "Stop the run in progress; the verdict stays."),
     Key("t", "timeline", "timeline", "What blocked your app's event loop, in a scene."),
+    Key("j", "room", "room", "Join an instructor's room; if you are in one, leave it."),
+    Key("w", "need help", "need_help", "Call for help in the room, or take it back."),
+    Key("f", "follow", "follow", "Go to the lesson that the room is on."),
+    Key("v", "vote", "vote", "The room's poll: your vote, and later the result."),
     Key("?", "keys", "keys", "All keys."),
     Key("q", "quit", "leave", "Quit. Your progress is saved."),
 )
+
+IN_ROOM = {"room", "need_help", "follow", "vote"}
+"""The actions that belong to a room."""
 
 OTHERS = (
     ("Esc", "Close the open text."),
@@ -41,9 +49,19 @@ OTHERS = (
 )
 
 
-def footer(*, running: bool, passed: bool, serving: bool, timeline: bool) -> list[Key]:
-    """Return the keys worth showing now. All keys work at any time."""
-    hidden = {"catch_up", "undo"}
+def footer(
+    *,
+    running: bool,
+    passed: bool,
+    serving: bool,
+    timeline: bool,
+    room: Iterable[str] = (),
+) -> list[Key]:
+    """Return the keys worth showing now. All keys work at any time.
+
+    *room* has the actions that are useful in the room. It is empty without a room.
+    """
+    hidden = {"catch_up", "undo", *(IN_ROOM - set(room))}
     hidden.add("rerun" if running else "end_run")
     if not timeline:
         hidden.add("timeline")

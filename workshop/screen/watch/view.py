@@ -17,6 +17,8 @@ from workshop.progress import State
 from workshop.screen.pages import short
 from workshop.screen.watch import words
 from workshop.screen.watch.keys import Key
+from workshop.screen.watch.room import RoomState
+from workshop.screen.watch.room import notes as room_notes
 from workshop.screen.watch.state import WatchState
 from workshop.terminal.output import safe_plain
 
@@ -70,6 +72,7 @@ class WatchView(Vertical):
     WatchView.reading.alone #verdict { display: none; }
     WatchView #notes { height: auto; max-height: 7; padding: 0 1; }
     WatchView #notes.asking { border: heavy ansi_default; text-style: bold; }
+    WatchView #room { height: auto; max-height: 6; padding: 0 1; }
     WatchView #bars, WatchView #status { height: 1; padding: 0 1; }
     WatchView #keys { height: auto; padding: 0 1; }
     """
@@ -93,6 +96,7 @@ class WatchView(Vertical):
             yield self.verdict
             yield self.text
         yield Static(id="notes")
+        yield Static(id="room")
         yield Static(id="bars")
         yield Static(id="status")
         yield Static(id="keys")
@@ -112,11 +116,13 @@ class WatchView(Vertical):
         said: str,
         question: str,
         keys: Sequence[Key],
+        room: RoomState,
     ) -> None:
         """Show everything except the verdict.
 
         *address* is the served app's address, *said* the result of an action, and
-        *question* a question waiting for an answer. All three may be empty.
+        *question* a question waiting for an answer, with the keys for it. All three may
+        be empty.
         """
         self._show_again = partial(
             self.show,
@@ -127,6 +133,7 @@ class WatchView(Vertical):
             said=said,
             question=question,
             keys=keys,
+            room=room,
         )
         width, height = self.size.width - 2, self.size.height
         lesson = now.lesson
@@ -140,13 +147,14 @@ class WatchView(Vertical):
             notes.append("\n")
         notes.append(said)
         if question:
-            notes = Text(f"{question}\ny: yes    any other key: no")
-        self._put("title", words.title(now))
+            notes = Text(question)
+        self._put("title", words.title(now, room.status.words))
         self._put("file", words.two_sides(file, where))
         self._put(
             "steps", Text("\n").join(steps) if tall else words.flow(steps, width, "   ")
         )
         self._put("notes", notes).set_class(bool(question), "asking")
+        self._put("room", room_notes(room, lesson))
         self._put("bars", words.bars(now, lessons, state, width))
         self._put("status", words.status(now))
         self._put("keys", words.flow(words.key_caps(keys), width))

@@ -35,12 +35,13 @@ def two_sides(left: Text, right: Text) -> Table:
     return line
 
 
-def title(now: WatchState) -> Table:
-    """Return the first line: the lesson, and that its file is being watched."""
+def title(now: WatchState, room: str = "") -> Table:
+    """Return the first line: the lesson, the *room*, and that its file is watched."""
     lesson = now.lesson
     watching = "polling" if now.polling else "watching" if now.watched else "starting"
+    states = " · ".join(state for state in (room, watching) if state)
     return two_sides(
-        Text(f"Lesson {lesson.number} · {lesson.title}"), Text(f" {watching}")
+        Text(f"Lesson {lesson.number} · {lesson.title}"), Text(f" {states}")
     )
 
 

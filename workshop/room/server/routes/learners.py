@@ -64,7 +64,7 @@ async def admit(service: RoomService, join: Join, address: str) -> None:
     if len(known) >= LEARNERS_LIMIT and join.learner not in known:
         raise HTTPException(503, "The room is full.", {"Retry-After": "60"})
     try:
-        await service.store.join(join.learner, join.token, name)
+        await service.join(join.learner, join.token, name)
     except LearnerTakenError:
         raise HTTPException(409, "Another learner has this id. Join again.") from None
 

@@ -1,0 +1,42 @@
+"""The state of a learner's connection to a room, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workshop.room.client.membership import Membership
+
+
+@dataclass(frozen=True)
+class RoomStatus:
+    """Where the learner is, and whether the room responds.
+
+    Attributes:
+        membership: The learner in the room; None if they have not joined one.
+        online: Whether the room responded last; None before the first try.
+        waiting: How many events the room has not confirmed yet.
+        ended: Whether the room said that it does not know the learner any more.
+
+    """
+
+    membership: Membership | None = None
+    online: bool | None = None
+    waiting: int = 0
+    ended: bool = False
+
+    @property
+    def words(self) -> str:
+        """The state in a few words; empty if the learner never joined.
+
+        >>> from workshop.room.client.membership import Membership
+        >>> ann = Membership("http://192.168.0.7:8080", "1", "secret", "Ann")
+        >>> RoomStatus(ann, online=False, waiting=3).words
+        'room: offline, 3 events waiting'
+        """
+        if self.membership is None:
+            return "room: ended, j joins again" if self.ended else ""
+        word = {None: "connecting", True: "connected", False: "offline"}[self.online]
+        if not self.waiting or self.online is not False:
+            return f"room: {word}"
+        events = "event" if self.waiting == 1 else "events"
+        return f"room: {word}, {self.waiting} {events} waiting"

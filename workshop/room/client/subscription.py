@@ -1,0 +1,151 @@
+"""The thread that receives what the room tells a learner."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from workshop.room.client.event_stream import EventStream, ServerEvent
+from workshop.room.client.membership import Membership
+from workshop.room.client.pauses import Pauses
+from workshop.room.client.problems import UnansweredError, UnknownLearnerError
+
+if TYPE_CHECKING:
+    from workshop.room.client.exchange import Exchange
+    from workshop.room.protocol import Focus, HelpOffer, Message, Poll
+
+    Told = Focus | Message | Poll | HelpOffer
+
+Hear = Callable[["Told"], None]
+
+
+class Subscription:
+    """Follows the room's stream of events, and connects again whenever it ends.
+
+    It calls *hear* with each event as a model of the protocol, *changed* when the
+    connection is made or lost, and *ended* if the room does not know the learner.
+
+    Attributes:
+        is_online: Whether the stream is open; None before the first try.
+
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        *,
+        hear: Hear,
+        changed: Callable[[], None],
+        ended: Callable[[], None],
+        pauses: Pauses,
+    ) -> None:
+        self.is_online: bool | None = None
+        self._membership = membership
+        self._hear = hear
+        self._changed = changed
+        self._ended = ended
+        self._pauses = pauses
+        self._closing = threading.Event()
+        self._socket: socket.socket | None = None
+        self._failures = 0
+        self._last_id = ""
+        self._retry_seconds: float | None = None
+        self._messages: deque[str] = deque(maxlen=100)
+        self._thread = threading.Thread(
+            target=self._work, name="room subscription", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to receive."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop receiving. Returns at once."""
+        self._closing.set()
+        connection = self._socket
+        if connection is not None:
+            # Otherwise the thread would wait for the next byte.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the thread's end; return whether it has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    # Everything below runs in the thread.
+
+    def _work(self) -> None:
+        try:
+            from workshop.room.client.exchange import SILENCE_SECONDS, Exchange
+
+            address = self._membership.address
+            with Exchange(address, read_seconds=SILENCE_SECONDS) as exchange:
+                while not self._closing.is_set():
+                    self._follow(exchange)
+                    asked = self._retry_seconds
+                    self._closing.wait(self._pauses.after(self._failures, asked))
+        except UnknownLearnerError:
+            if not self._closing.is_set():
+                self._ended()
+        except Exception:  # noqa: BLE001 -- a defect must not disturb the learner
+            self._set_online(False)
+
+    def _follow(self, exchange: Exchange) -> None:
+        """Receive events until the stream ends, for whatever reason."""
+        asked = None
+        try:
+            with exchange.stream(self._membership, self._last_id) as response:
+                self._socket = _socket_of(response)
+                stream = EventStream(self._last_id)
+                self._failures = 0
+                self._set_online(True)
+                for chunk in response.iter_raw():
+                    for event in stream.feed(chunk):
+                        self._tell(event)
+                    self._last_id = stream.last_id
+                    self._retry_seconds = stream.retry_seconds
+        except UnansweredError as problem:
+            asked = problem.seconds
+        finally:
+            self._socket = None
+        self._failures += 1
+        if asked is not None:
+            self._retry_seconds = asked
+        if not self._closing.is_set():
+            self._set_online(False)
+
+    def _tell(self, event: ServerEvent) -> None:
+        from pydantic import ValidationError
+
+        from workshop.room.protocol import STREAMED
+
+        model: Any = STREAMED.get(event.name)
+        if model is None or self._closing.is_set():
+            return  # `bye`, whose stream ends next, or an event of a newer room
+        if event.name == "message" and event.id:
+            # After a reconnection the room sends the last messages again.
+            if event.id in self._messages:
+                return
+            self._messages.append(event.id)
+        try:
+            told = model.model_validate_json(event.data, extra="ignore")
+        except ValidationError:
+            return
+        self._hear(told)
+
+    def _set_online(self, is_online: bool) -> None:
+        if self.is_online != is_online:
+            self.is_online = is_online
+            self._changed()
+
+
+def _socket_of(response: Any) -> socket.socket | None:
+    """Return the socket that *response* is read from, if there is a real one."""
+    stream = response.extensions.get("network_stream")
+    found = stream.get_extra_info("socket") if stream is not None else None
+    return found if isinstance(found, socket.socket) else None

@@ -1,0 +1,205 @@
+"""What watch mode knows about the room, and how it says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from workshop.actions.room import NEVER_SENT, PURPOSE, SENT
+from workshop.lesson import Lesson
+from workshop.room.client import Invitation, RoomStatus
+from workshop.screen.console import mark
+
+if TYPE_CHECKING:
+    from workshop.room.client.subscription import Told
+    from workshop.room.protocol import Choice, Focus, Message, Poll
+
+HOW_TO_JOIN = "Join a room: its address, the code and your name"
+EXAMPLE = "http://192.168.0.7:8080 K7QF Ann"
+NO_ROOM = "You are not in a room. j joins one."
+
+
+@dataclass(frozen=True)
+class RoomState:
+    """What the room has told this learner.
+
+    Attributes:
+        status: Whether the learner has joined, and whether the room responds.
+        focus: What the whole room works on; None if everyone works freely.
+        message: The instructor's last message, until the learner closes it.
+        poll: The last poll, open or closed.
+        votes: The learner's choice in each poll, by the poll's id.
+        wants_help: Whether the learner has called for help.
+        helper: Who is coming to help; empty if nobody is.
+
+    """
+
+    status: RoomStatus = field(default_factory=RoomStatus)
+    focus: Focus | None = None
+    message: Message | None = None
+    poll: Poll | None = None
+    votes: tuple[tuple[str, str], ...] = ()
+    wants_help: bool = False
+    helper: str = ""
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the learner is in a room."""
+        return self.status.membership is not None
+
+    @property
+    def vote(self) -> str:
+        """The learner's choice in the last poll, empty if they have not voted."""
+        return dict(self.votes).get(str(self.poll.id), "") if self.poll else ""
+
+
+def with_status(now: RoomState, status: RoomStatus) -> RoomState:
+    """Return the state with a new *status*. Another room has told nothing yet."""
+    before, after = now.status.membership, status.membership
+    if (before and before.learner) != (after and after.learner):
+        return RoomState(status)
+    return replace(now, status=status)
+
+
+def apply_told(now: RoomState, told: Told) -> RoomState:
+    """Return the state after the room has sent *told*."""
+    from workshop.room.protocol import Focus, HelpOffer, Message, Poll
+
+    match told:
+        case Focus():
+            return replace(now, focus=told if told.lesson else None)
+        case Message():
+            return replace(now, message=told)
+        case Poll():
+            return replace(now, poll=told)
+        case HelpOffer(by=by):
+            return replace(now, helper=by, wants_help=now.wants_help or bool(by))
+
+
+def with_vote(now: RoomState, poll: str, letter: str) -> RoomState:
+    """Return the state after the learner has voted."""
+    return replace(now, votes=tuple({**dict(now.votes), poll: letter}.items()))
+
+
+# In words
+
+
+def consent(wanted: Invitation) -> str:
+    """Return what joining means, as a question."""
+    return (
+        f"Join {wanted.address} as {wanted.name}? {PURPOSE} Sent: {SENT}. "
+        f"{NEVER_SENT} j leaves, which deletes your data."
+    )
+
+
+def whereabouts(status: RoomStatus) -> str:
+    """Return who the learner is in which room, and offer to leave it."""
+    it = status.membership
+    assert it is not None
+    title = f"{it.room!r} ({it.address})" if it.room else it.address
+    return (
+        f"You are {it.name} in {title}, {status.words.removeprefix('room: ')}. Leave "
+        "the room? Your data there is deleted."
+    )
+
+
+def place(focus: Focus) -> str:
+    """Return the lesson and the step of *focus*: `03 · step 2`."""
+    return f"{focus.lesson} · step {focus.step}" if focus.step else f"{focus.lesson}"
+
+
+def notes(now: RoomState, lesson: Lesson) -> Text:
+    """Return what the room has told, one sentence per line; often nothing."""
+    if not now.is_joined:
+        return Text()
+    lines = []
+    if now.message is not None:
+        lines.append(_message(now.message))
+    if now.focus is not None:
+        lines.append(_focus(now.focus, lesson))
+    if now.poll is not None:
+        lines.append(_poll(now.poll, now.vote))
+    if now.wants_help:
+        lines.append(_help(now.helper))
+    return Text("\n".join(f"{mark('not tried')} {line}" for line in lines))
+
+
+def changes(before: RoomState, now: RoomState, lesson: Lesson) -> list[str]:
+    """Return what is new since the state *before*, one sentence per line."""
+    lines = []
+    if _connection(now) != _connection(before) and now.status.words:
+        lines.append(f"{now.status.words.capitalize()}.")
+    if now.message is not None and now.message is not before.message:
+        lines.append(_message(now.message))
+    if now.focus != before.focus and now.is_joined:
+        free = "The room is no longer on one step: everyone works freely."
+        lines.append(_focus(now.focus, lesson) if now.focus else free)
+    if now.poll is not None and now.poll != before.poll:
+        lines.append(_poll(now.poll, now.vote))
+    if now.helper != before.helper and now.is_joined:
+        lines.append(_help(now.helper))
+    return lines
+
+
+def _connection(now: RoomState) -> tuple[object, ...]:
+    return now.is_joined, now.status.online, now.status.ended
+
+
+def _message(message: Message) -> str:
+    return f"{message.by}: {message.text}"
+
+
+def _focus(focus: Focus, lesson: Lesson) -> str:
+    there = focus.lesson == lesson.number
+    return f"The room is on {place(focus)}.{'' if there else ' f goes there.'}"
+
+
+def _poll(poll: Poll, vote: str) -> str:
+    if not poll.open:
+        right = f" {poll.right} is right." if poll.right else ""
+        return f"The poll is closed.{right} v shows the result."
+    if vote:
+        return f"Poll: you voted {vote}. v shows it again, and changes your vote."
+    return "Poll: the room asks a question. v shows it, and votes."
+
+
+def _help(helper: str) -> str:
+    if helper:
+        return f"{helper} is coming to help you. w says that you need no help."
+    return "You called for help. w takes that back."
+
+
+def ballot(poll: Poll, vote: str) -> RenderableType:
+    """Return the poll's question, or its result once it is closed."""
+    parts: list[RenderableType] = [
+        Text(f"Lesson {poll.lesson}", "bold"),
+        Padding(Text(poll.question), (0, 0, 1, 2)),
+    ]
+    parts += [_choice(it, poll, vote) for it in poll.choices]
+    parts.append(Text())
+    if poll.open:
+        parts.append(Text("The votes are shown when the instructor closes the poll."))
+        return Group(*parts)
+    for it in poll.choices:
+        if it.explanation and it.letter in (vote, poll.right):
+            whose = "Your choice" if it.letter == vote else "The right one"
+            parts.append(Text(f"{whose}, {it.letter}", "bold"))
+            parts.append(Padding(Text(it.explanation), (0, 0, 1, 2)))
+    if not vote:
+        parts.append(Text("You did not vote."))
+    return Group(*parts)
+
+
+def _choice(choice: Choice, poll: Poll, vote: str) -> Text:
+    line = Text.assemble((f"{choice.letter}  ", "bold"), choice.text)
+    if choice.votes is not None:
+        line.append(f"  {choice.votes} {'vote' if choice.votes == 1 else 'votes'}")
+    if choice.letter == poll.right:
+        line.append(f"  {mark('passed')} right", "bold")
+    if choice.letter == vote:
+        line.append("  (your vote)")
+    return line

@@ -23,7 +23,7 @@ KINDS = (BOARD, PROJECTOR)
 
 _PARTS = {
     BOARD: (
-        *("state", "clock", "focus", "queue", "failures", "poll", "sent"),
+        *("state", "clock", "focus", "queue", "failures", "poll", "sent", "agenda"),
         *("caption", "heads"),
     ),
     PROJECTOR: ("state", "clock", "focus", "steps", "counts", "poll", "announced"),
@@ -179,6 +179,7 @@ class BoardParts:
             "timer_ends": board.timer_ends,
             "steps": views.step_counts(board, lesson),
             "queue": views.waiting(board, now),
+            "agenda": views.agenda(board, self._course, now),
             "failures": board.shared_failures(lesson.number),
             "on_lesson": sum(
                 it.at is not None and it.at[0] == lesson.number for it in learners

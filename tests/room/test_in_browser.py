@@ -237,6 +237,23 @@ def test_a_page_notices_a_stream_that_is_open_but_dead(
         assert board.locator("#queue", has_text="Fay").count() == 1
 
 
+def test_a_phone_says_that_it_is_still_there(room: RunningRoom, people: People) -> None:
+    context = people(**PHONE)
+    context.clock.install()
+    phone = join_on_phone(context, room, "Jo")
+    room.catch_up()
+    learner = next(it for it in room.service.board.learners.values() if it.name == "Jo")
+    joined = learner.seen
+
+    with phone.expect_response("**/me/alive") as response:
+        phone.clock.fast_forward(31_000)
+
+    assert response.value.status == 204
+    room.catch_up()
+    assert learner.seen > joined
+    assert learner.active == joined
+
+
 def test_pages_come_back_after_a_restart_of_the_server(
     settings: Settings, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:

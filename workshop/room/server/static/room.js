@@ -179,5 +179,9 @@ if (page.dataset.stream) {
   setInterval(check, 5000);
   document.addEventListener("visibilitychange", check);
 }
+if (page.dataset.alive)
+  setInterval(() => {
+    fetch("/me/alive", { method: "POST" }).catch(() => {});
+  }, 1000 * page.dataset.alive);
 tick();
 setInterval(tick, 1000);

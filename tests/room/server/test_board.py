@@ -174,6 +174,7 @@ def test_a_lesson_lasts_from_its_first_focus_until_that_of_the_next_one() -> Non
         for number in ("03", "04")
     }
     log = Log()
+    assert agenda(log.board(), lessons, NOON) == []
     log.add("focus", lesson="03", step=1)
     log.minute = 10
     log.add("focus", lesson="03", step=2)

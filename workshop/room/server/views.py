@@ -134,6 +134,8 @@ def agenda(
     A lesson's real minutes end when the next one begins.
     """
     begun = sorted(board.begun.items(), key=lambda pair: pair[1])
+    if not begun:
+        return []
     ends = [since for _, since in begun[1:]] + [now]
     return [
         AgendaLine(course[number], _minutes(since, end), end is now)

@@ -93,7 +93,7 @@ class RunningRoom:
         assert self._server.started, "the room did not start; see above"
 
     async def _serve(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         server = self._server
 
         async def startup(sockets: list[socket.socket] | None = None) -> None:
@@ -109,12 +109,12 @@ class RunningRoom:
     def catch_up(self) -> None:
         """Wait until the board shows all that is stored."""
         shown = until_shown(self.service)
-        asyncio.run_coroutine_threadsafe(shown, self._loop).result()
+        asyncio.run_coroutine_threadsafe(shown, self.loop).result()
 
     def stop(self) -> None:
         """Stop the server as Ctrl-C does, and wait for its end."""
         # Only the main thread can have the signal handler that closes the streams.
-        self._loop.call_soon_threadsafe(self.service.streams.close)
+        self.loop.call_soon_threadsafe(self.service.streams.close)
         self._server.should_exit = True
         self._thread.join()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.room.relay import relayed
 from tests.room.serving import Learner, RunningRoom, running_room
 from tests.site.chromium import axe, browser, needed
 from tests.site.visit import Notes, judge
@@ -60,20 +61,29 @@ def people(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         yield make
 
 
-def open_board(context: BrowserContext, room: RunningRoom, name: str = "Iris") -> Page:
+def open_board(
+    where: BrowserContext | Page,
+    room: RunningRoom,
+    name: str = "Iris",
+    address: str = "",
+) -> Page:
     """Log in as the printed link does, and return the page of the board."""
-    page = context.new_page()
-    page.goto(f"{room.address}/board/login?secret={room.service.room.secret}")
+    page: Page = where.new_page() if hasattr(where, "new_page") else where
+    page.goto(
+        f"{address or room.address}/board/login?secret={room.service.room.secret}"
+    )
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Open the board").click()
     page.get_by_role("heading", name="Help queue").wait_for()
     return page
 
 
-def join_on_phone(context: BrowserContext, room: RunningRoom, name: str) -> Page:
+def join_on_phone(
+    context: BrowserContext, room: RunningRoom, name: str, address: str = ""
+) -> Page:
     """Join as the QR code does, and return the learner's page."""
     page = context.new_page()
-    page.goto(f"{room.address}/join?code={room.service.room.code}")
+    page.goto(f"{address or room.address}/join?code={room.service.room.code}")
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Join").click()
     page.get_by_text("You are").wait_for()
@@ -171,33 +181,77 @@ def test_two_learners_and_an_instructor_play_a_lesson(
     assert [it.visit.said for it in notes] == [[], [], []]
 
 
-def test_a_board_whose_network_was_cut_comes_back_with_everything(
+def test_pages_whose_network_was_cut_come_back_with_everything(
     room: RunningRoom, people: People, join: Callable[[str], Learner]
 ) -> None:
     from playwright.sync_api import expect
 
-    desk, pocket = people(), people(**PHONE)
-    board, phone = open_board(desk, room), join_on_phone(pocket, room, "Dan")
-    eve = join("Eve")
-    expect(row_of(board, "Eve")).to_contain_text("not started")
+    with relayed(room) as network:
+        board = open_board(people(), room, address=network.address)
+        phone = join_on_phone(people(**PHONE), room, "Dan", address=network.address)
+        eve = join("Eve")
+        expect(row_of(board, "Eve")).to_contain_text("not started")
 
-    for context in (desk, pocket):
-        context.set_offline(True)
-    for page in (board, phone):
-        expect(page.locator("body.lost #status")).to_contain_text("Trying again")
-    board.get_by_label("Message to everyone").fill("Not sent")
-    board.get_by_role("button", name="Send").click()
-    expect(board.locator("#status")).to_contain_text("Nothing was sent")
-    expect(board.get_by_label("Message to everyone")).to_have_value("Not sent")
-    eve.send(eve.opened("01", 1), eve.judged("01", 1), {"kind": "help", "wanted": True})
+        network.cut()
+        for page in (board, phone):
+            expect(page.locator("body.lost #status")).to_contain_text("Trying again")
+        board.get_by_label("Message to everyone").fill("Not sent")
+        board.get_by_role("button", name="Send").click()
+        expect(board.get_by_label("Message to everyone")).to_have_value("Not sent")
+        help_wanted = {"kind": "help", "wanted": True}
+        eve.send(eve.opened("01", 1), eve.judged("01", 1), help_wanted)
+        room.catch_up()
+        assert board.get_by_text("needs help").count() == 0
+        network.mend()
+
+        expect(board.locator("#queue")).to_contain_text("Eve")
+        expect(row_of(board, "Eve")).to_contain_text("needs help")
+        expect(board.locator("body.lost")).to_have_count(0)
+        board.get_by_role("button", name="Send").click()
+        expect(phone.locator("#panel")).to_contain_text("Not sent")
+
+
+def test_a_page_notices_a_stream_that_is_open_but_dead(
+    room: RunningRoom, people: People, join: Callable[[str], Learner]
+) -> None:
+    from playwright.sync_api import expect
+
+    with relayed(room) as network:
+        page = people().new_page()
+        page.clock.install()
+        board = open_board(page, room, address=network.address)
+        fay = join("Fay")
+        expect(row_of(board, "Fay")).to_have_count(1)
+
+        network.silence()
+        fay.send({"kind": "help", "wanted": True})
+        room.catch_up()
+        assert board.locator("#queue", has_text="Fay").count() == 0
+        # The browser also tries its other old connections, one after the other.
+        for _ in range(10):
+            board.clock.fast_forward(60_000)
+            with contextlib.suppress(AssertionError):
+                expect(board.locator("#queue")).to_contain_text("Fay", timeout=2_000)
+                break
+
+        assert board.locator("#queue", has_text="Fay").count() == 1
+
+
+def test_a_phone_says_that_it_is_still_there(room: RunningRoom, people: People) -> None:
+    context = people(**PHONE)
+    context.clock.install()
+    phone = join_on_phone(context, room, "Jo")
     room.catch_up()
-    for context in (desk, pocket):
-        context.set_offline(False)
+    learner = next(it for it in room.service.board.learners.values() if it.name == "Jo")
+    joined = learner.seen
 
-    expect(board.locator("#queue")).to_contain_text("Eve")
-    expect(row_of(board, "Eve")).to_contain_text("needs help")
-    board.get_by_role("button", name="Send").click()
-    expect(phone.locator("#panel")).to_contain_text("Not sent")
+    with phone.expect_response("**/me/alive") as response:
+        phone.clock.fast_forward(31_000)
+
+    assert response.value.status == 204
+    room.catch_up()
+    assert learner.seen > joined
+    assert learner.active == joined
 
 
 def test_pages_come_back_after_a_restart_of_the_server(
@@ -362,7 +416,7 @@ def test_every_page_is_accessible_and_fits(
     desk, pocket = people(viewport={"width": 1280, "height": 720}), people(**PHONE)
     board = open_board(desk, busy)
     phone = join_on_phone(pocket, busy, "Bea")
-    forms: dict[str, dict[str, str | float | bool]] = {
+    forms: dict[str, dict[str, Any]] = {
         "/board/focus": {"place": "06.1"},
         "/board/message": {"text": "word " * 20 + "x" * 150},
         "/board/timer": {"minutes": "5"},

@@ -42,6 +42,7 @@ def test_a_body_over_the_limit_gets_a_413_with_or_without_its_length(
     for body in (whole, chunks(BODY_BYTES)):
         response = ann.client.post("/api/events", content=body, headers=ann.headers)
         assert response.status_code == 413
+        assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
 
 
 def test_a_form_over_the_limit_gets_a_413(iris: httpx2.Client) -> None:

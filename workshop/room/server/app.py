@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from workshop import paths
 from workshop.lesson import Catalogue
@@ -44,8 +45,9 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=BODY_BYTES,
     )
+    # FastAPI's own `max_body_size` would respond outside of the security headers.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     for module in (learners, board, phones, bundle):
         app.include_router(module.router)

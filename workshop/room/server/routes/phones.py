@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
-from workshop.room.protocol import LEARNER_EVENT, Join
+from workshop.room.protocol import HEARTBEAT_SECONDS, LEARNER_EVENT, Heartbeat, Join
 from workshop.room.server import views
 from workshop.room.server.access import (
     LEARNER_COOKIE,
@@ -97,7 +97,12 @@ async def join(
 async def me(service: Service, learner: Visitor) -> HTMLResponse:
     """Show the learner the focus, messages and the poll."""
     return HTMLResponse(
-        render("me.html", room=service.room, panel=_panel(service, learner))
+        render(
+            "me.html",
+            room=service.room,
+            seconds=HEARTBEAT_SECONDS,
+            panel=_panel(service, learner),
+        )
     )
 
 
@@ -158,6 +163,13 @@ async def help_wanted(
 ) -> Response:
     """Ask for help, or say that it is no longer needed."""
     return await _write(service, learner, {"kind": "help", "wanted": wanted})
+
+
+@router.post("/me/alive", dependencies=_FORM, status_code=204)
+async def alive(service: Service, learner: Visitor) -> None:
+    """Note that the page is open, so that its learner does not count as offline."""
+    now = datetime.now(UTC)
+    await service.write([draft_of(Heartbeat(id=uuid4(), at=now), learner, now)])
 
 
 @router.post("/me/leave", dependencies=_FORM)

@@ -87,15 +87,19 @@ async function refreshPanel() {
 }
 
 const SILENCE = 40000; // the server sends something every ten seconds
+const OPENING = 10000;
 let source = null;
+let isOpen = false;
 let heard = Date.now();
 
 function listen() {
   source?.close();
   const current = source = new EventSource(page.dataset.stream);
   heard = Date.now();
+  isOpen = false;
   current.addEventListener("open", () => {
     heard = Date.now();
+    isOpen = true;
     if (page.classList.contains("lost")) say("Connected again.");
     page.classList.remove("lost");
     // What happened in the meantime is not sent again, but the page has it.
@@ -166,12 +170,18 @@ document.addEventListener("submit", async (event) => {
 if (page.dataset.stream) {
   listen();
   window.addEventListener("online", listen);
+  window.addEventListener("offline", () => lost("This device has no network. Trying again…"));
   // A network that vanishes without a word leaves the stream open and silent, and so
   // does a laptop that slept.
-  setInterval(() => { if (Date.now() - heard > SILENCE) listen(); }, 5000);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && Date.now() - heard > SILENCE) listen();
-  });
+  const check = () => {
+    if (Date.now() - heard > (isOpen ? SILENCE : OPENING)) listen();
+  };
+  setInterval(check, 5000);
+  document.addEventListener("visibilitychange", check);
 }
+if (page.dataset.alive)
+  setInterval(() => {
+    fetch("/me/alive", { method: "POST" }).catch(() => {});
+  }, 1000 * page.dataset.alive);
 tick();
 setInterval(tick, 1000);

@@ -113,8 +113,8 @@ class RoomService:
             for it in self.board.messages
             if it.seq > last_id and (datetime.now(UTC) - it.at).total_seconds() < 600
         ]
-        if self.board.poll is not None:
-            poll = views.poll_for_learners(self.board.poll, self.course)
+        poll = views.poll_for_learners(self.board.poll, self.course)
+        if poll is not None:
             found.append(self._event("poll", poll))
         person = self.board.learners.get(learner)
         if person is not None and person.has_asked:
@@ -152,8 +152,8 @@ class RoomService:
                     event = self._event("message", message, it.seq)
                     self.streams.send(LEARNERS, event)
                     self._last_message = it.seq
-        if "poll" in changes.parts and self.board.poll is not None:
-            poll = views.poll_for_learners(self.board.poll, self.course)
+        poll = views.poll_for_learners(self.board.poll, self.course)
+        if "poll" in changes.parts and poll is not None:
             # While it is open, a vote changes nothing that learners may see.
             content = poll.model_dump_json()
             if self._sent.get("poll") != content:

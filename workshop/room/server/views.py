@@ -197,10 +197,16 @@ def bars(poll: BoardPoll, question: Question) -> list[Bar]:
     ]
 
 
-def poll_for_learners(poll: BoardPoll, course: Mapping[str, CourseLesson]) -> Poll:
-    """Return *poll* as learners get it: no votes while it is open."""
-    question = course[poll.lesson].question
-    assert question is not None
+def poll_for_learners(
+    poll: BoardPoll | None, course: Mapping[str, CourseLesson]
+) -> Poll | None:
+    """Return *poll* as learners get it: no votes while it is open.
+
+    None without a poll, or if the course no longer has its question.
+    """
+    question = question_of(poll, course)
+    if poll is None or question is None:
+        return None
     return Poll(
         id=poll.id,
         lesson=poll.lesson,

@@ -370,7 +370,7 @@ class Board:
         now = time.monotonic()
         for row in html.split("<tr ")[1:]:
             name = re.search(r'id="row-([^"]+)"', row)
-            count = re.search(r"(\d+) tests? fails?", row)
+            count = re.search(r"(\d+) fail", row)
             if name and count:
                 self.shown[name[1]] = int(count[1])
                 self.seen.setdefault((name[1], int(count[1])), now)

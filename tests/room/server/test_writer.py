@@ -39,7 +39,7 @@ def draft(kind: str = "help") -> Draft:
 
 async def running(store: GatedStore, requests: list[list[Draft]]) -> list[object]:
     """Let *requests* come while the first commit is under way."""
-    writer = Writer(store)
+    writer = Writer(store, linger_seconds=0)
     task = asyncio.create_task(writer.run())
     first = asyncio.create_task(writer.write([draft()]))
     await wait_all_tasks_blocked()
@@ -103,7 +103,7 @@ async def test_a_client_that_leaves_during_the_commit_disturbs_nobody(
     kind: str,
 ) -> None:
     store = GatedStore()
-    writer = Writer(store)
+    writer = Writer(store, linger_seconds=0)
     task = asyncio.create_task(writer.run())
     leaving = asyncio.create_task(writer.write([draft(kind)]))
     await wait_all_tasks_blocked()

@@ -22,6 +22,15 @@ _WAITING = 300
 """How many requests may wait for one."""
 
 
+LINGER_SECONDS = 0.1
+"""How long a request waits for others to share its transaction.
+
+No learner waits for the response, because watch mode sends from a thread of its own.
+With 300 learners who save every ten seconds, the server needs 17 % of a core instead
+of 33 % (`python -m benchmarks.room`).
+"""
+
+
 class BusyError(Exception):
     """Too many requests wait for the database."""
 
@@ -42,8 +51,11 @@ class _Request:
 class Writer:
     """Stores drafts in batches. `run` does so until it is cancelled."""
 
-    def __init__(self, store: AppendsDrafts) -> None:
+    def __init__(
+        self, store: AppendsDrafts, linger_seconds: float = LINGER_SECONDS
+    ) -> None:
         self._store = store
+        self._linger_seconds = linger_seconds
         self._queue: asyncio.Queue[_Request] = asyncio.Queue(_WAITING)
 
     async def write(self, drafts: Sequence[Draft]) -> Appended:
@@ -68,6 +80,7 @@ class Writer:
         while True:
             requests = [left or await self._queue.get()]
             left, size = None, len(requests[0].drafts)
+            await asyncio.sleep(self._linger_seconds)
             while not self._queue.empty():
                 request = self._queue.get_nowait()
                 size += len(request.drafts)

@@ -106,7 +106,10 @@ class Checkout:
         (root / "workshop" / "cli" / "__init__.py").write_text(CLI, encoding="utf-8")
         (root / "requirements").mkdir()
         checkout = cls(root, folder / "wheels")
-        for group in ("core", "postgres", "site", "notebook-tests", "authors", "dev"):
+        for group in (
+            *("core", "postgres", "room", "site"),
+            *("notebook-tests", "authors", "dev"),
+        ):
             checkout.pin(group, "1.0")
         home = folder / "home"
         home.mkdir()

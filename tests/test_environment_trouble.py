@@ -85,7 +85,14 @@ def test_a_deleted_part_of_the_checkout_comes_with_a_fix() -> None:
             "check --database postgres",
             ("core", "notebook-tests", "authors", "postgres"),
         ),
-        ("selftest", ("core", "postgres", "site", "notebook-tests", "authors", "dev")),
+        (
+            "room --database postgresql+asyncpg://box@office/room",
+            ("core", "room", "postgres"),
+        ),
+        (
+            "selftest",
+            *[("core", "postgres", "room", "site", "notebook-tests", "authors", "dev")],
+        ),
         ("pins", ()),
     ],
 )

@@ -71,7 +71,7 @@ VERBS = (
     Verb(
         "prepare",
         "download all, to work offline",
-        groups=("core", "postgres", "site", "notebook-tests"),
+        groups=("core", "postgres", "room", "site", "notebook-tests"),
     ),
     Verb("doctor", "check this machine", groups=()),
     Verb("help", "show this table", groups=()),

@@ -20,8 +20,8 @@ def prepare() -> int:
         click.echo(str(problem), err=True)
         return TOOL_FAILED
     click.echo(
-        "Everything is installed: lessons, notebooks, PostgreSQL and the site now "
-        "work without a network."
+        "Everything is installed: lessons, notebooks, PostgreSQL, the room and the "
+        "site now work without a network."
     )
     return PASSED
 

@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from workshop import paths
 from workshop.cli.failures import run_and_explain
 from workshop.processes.signals import orderly_end
+from workshop.room.retention import delete_old_room
 from workshop.terminal.output import safe_standard_streams
 
 
@@ -53,6 +55,7 @@ def main(argv: list[str]) -> int:
         # A terminal that cannot show a character shows a question mark.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    delete_old_room(paths.home())
     with safe_standard_streams():
         group = command_line()
         with orderly_end() as end:

@@ -10,6 +10,7 @@ import uvicorn
 from workshop import paths
 from workshop.processes.lan import urls
 from workshop.processes.loopback import bracketed, loopback
+from workshop.room.retention import DATABASE, FOLDER
 from workshop.room.server.records import Record
 from workshop.room.server.settings import Settings
 from workshop.room.server.store import Room, Store, database_engine
@@ -20,9 +21,9 @@ _SHUTDOWN_SECONDS = 5
 
 def own_database() -> str:
     """Return the URL of the room's SQLite file, and make its folder."""
-    folder = paths.home() / "room"
+    folder = paths.home() / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return f"sqlite+aiosqlite:///{(folder / 'room.sqlite3').as_posix()}"
+    return f"sqlite+aiosqlite:///{(folder / DATABASE).as_posix()}"
 
 
 def http_address(host: str, port: int) -> str:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,11 +37,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from workshop.room.retention import KEPT
 from workshop.room.server.codes import digest, new_code, new_secret
 from workshop.room.server.records import Draft, Record
-
-KEPT = timedelta(days=7)
-"""How long a room's personal rows are kept after its last record."""
 
 
 class _Utc(TypeDecorator[datetime]):

@@ -79,7 +79,8 @@ class RunningRoom:
             uvicorn.Config(
                 self._app,
                 port=self.port,
-                log_level="error",
+                # Nothing of uvicorn's loggers may be set: they are this process's.
+                log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,
                 server_header=False,

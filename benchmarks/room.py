@@ -155,6 +155,7 @@ class Server:
         self.port = port
         self.code = self.secret = ""
         self._home = home
+        self._errors = home / "server_errors.txt"
         self._options = options
         self.process: subprocess.Popen[str] | None = None
 
@@ -166,7 +167,7 @@ class Server:
 
         """
         self.process = await asyncio.to_thread(self._start)
-        for _ in range(600):
+        for _ in range(2400):  # four workers on two busy cores need half a minute
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection(HOST, self.port)
                 writer.close()
@@ -174,7 +175,8 @@ class Server:
             if self.process.poll() is not None:
                 break
             await asyncio.sleep(0.05)
-        raise RuntimeError("The room's server does not accept connections.")
+        errors = self._errors.read_text("utf-8")
+        raise RuntimeError(f"The room's server accepts no connections. {errors}")
 
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "workshop", "room", "--host", HOST]
@@ -183,16 +185,17 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             "PYTHONIOENCODING": "utf-8",
         }
-        process = subprocess.Popen(
-            [*command, "--port", str(self.port), *self._options],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,
-        )
+        with self._errors.open("w", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                [*command, "--port", str(self.port), *self._options],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+            )
         assert process.stdout is not None
         for line in process.stdout:
             if found := re.search(r"/join\?code=(\w+)", line):
@@ -201,7 +204,8 @@ class Server:
                 self.secret = found[1]
             elif "Ctrl-C" in line:
                 return process
-        raise RuntimeError(f"The room's server ended with {process.wait()}.")
+        status, written = process.wait(), self._errors.read_text("utf-8")
+        raise RuntimeError(f"The room's server ended with {status}. {written}")
 
     def family(self) -> list[psutil.Process]:
         """Return the process and its children."""

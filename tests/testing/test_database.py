@@ -1,7 +1,10 @@
 """The database of a test, its second connection, and the counters of the pools."""
 
+import asyncio
+import contextlib
 import gc
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,37 @@ async def test_rows_are_fetched_counted_and_added_the_same_way_everywhere(
     assert await database.count("orders", seat="A1") == 1
     assert await database.count("orders", seat="A1", id=99) == 0
     assert await database.fetch("SELECT '?' AS mark WHERE 1 = ?", 1) == [{"mark": "?"}]
+
+
+async def test_nothing_happens_between_the_look_and_what_it_found(
+    app: RunningApp, database: Database
+) -> None:
+    if database.kind != "sqlite":
+        pytest.skip("PostgreSQL is asked through the event loop.")
+    ran: list[str] = []
+    task = asyncio.create_task(asyncio.to_thread(ran.append, "commit"))
+
+    await database.count("orders")
+
+    assert ran == []
+    await task
+
+
+async def test_a_look_waits_for_a_database_that_is_locked(
+    app: RunningApp, database: Database
+) -> None:
+    if database.kind != "sqlite":
+        pytest.skip("On PostgreSQL, readers never wait for writers.")
+    file = database.url.partition(":///")[2]
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        writer.execute("INSERT INTO orders (seat) VALUES ('A1')")
+        look = asyncio.create_task(database.count("orders"))
+        await asyncio.sleep(0)
+        assert not look.done()
+        writer.execute("COMMIT")
+
+        assert await look == 1
 
 
 async def test_a_missing_table_is_reported(app: RunningApp, database: Database) -> None:

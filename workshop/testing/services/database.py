@@ -144,18 +144,26 @@ class SqliteWitness:
         self._file = file
 
     async def run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
-        """Run one statement in a thread: it may have to wait for the app's lock."""
-        return await asyncio.to_thread(self._run, sql, args)
+        """Run one statement, at once if possible.
+
+        A thread would let the loop go on meanwhile, and find what the app has committed
+        since it was asked. Only a statement that has to wait for the app's lock runs
+        in one.
+        """
+        try:
+            return self._run(sql, args, 0)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        return await asyncio.to_thread(self._run, sql, args, LIMIT_SECONDS)
 
     def words(self, error: Exception) -> str | None:
         """Return what a missing table means."""
         missing = re.match(r"no such table: (\w+)", str(error))
         return _no_table(missing[1]) if missing else None
 
-    def _run(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
-        connection = sqlite3.connect(
-            self._file, timeout=LIMIT_SECONDS, isolation_level=None
-        )
+    def _run(self, sql: str, args: tuple[Any, ...], seconds: float) -> list[Row]:
+        connection = sqlite3.connect(self._file, timeout=seconds, isolation_level=None)
         with contextlib.closing(connection):
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql, args).fetchall()]

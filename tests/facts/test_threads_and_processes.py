@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from pathlib import Path
 
 import anyio
+import psutil
 import pytest
 from anyio import from_thread, to_thread
 from fastapi import Depends, FastAPI
 
 from tests.facts import fact
-from workshop.testing import eventually, exchange, settle
+from workshop.testing import ServeProcess, ServerProcess, eventually, exchange, settle
 
 TOPIC = "threads and processes"
 
@@ -107,3 +112,59 @@ async def test_a_broken_pool_stays_broken() -> None:
         for _ in range(2):
             with pytest.raises(BrokenExecutor):
                 await loop.run_in_executor(pool, len, "job")
+
+
+POOL = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def lifespan(app):
+    app.state.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    yield
+    END
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/")
+def size():
+    return app.state.pool.submit(len, "job").result()
+"""
+
+
+@fact("uvicorn", topic=TOPIC)
+async def test_a_pool_of_processes_outlives_the_server(
+    tmp_path: Path, serve_process: ServeProcess
+) -> None:
+    """After SIGTERM, the processes of a `ProcessPoolExecutor` outlive uvicorn, unless
+    the lifespan shuts the pool down: uvicorn ends by the signal, so `atexit` functions
+    do not run."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGTERM.")
+    file = tmp_path / "app.py"
+    left = {}
+    for end in ("pass", "app.state.pool.shutdown()"):
+        file.write_text(POOL.replace("END", end), "utf-8")
+        async with serve_process(file) as server:
+            async with server.client() as client:
+                assert (await client.get("/")).json() == 3
+            before = workers_of_pools(server)
+            server.terminate()
+            assert await server.ended() == -signal.SIGTERM
+            left[end] = (before, workers_of_pools(server))
+    assert left == {"pass": (1, 1), "app.state.pool.shutdown()": (1, 0)}
+
+
+def workers_of_pools(server: ServerProcess) -> int:
+    """Count them. Another child, the tracker of resources, ends by itself."""
+    found = 0
+    for child in server.children():
+        with contextlib.suppress(psutil.Error):
+            found += any("spawn_main" in word for word in child.cmdline())
+    return found

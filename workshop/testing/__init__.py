@@ -35,15 +35,17 @@ from workshop.testing.time.time_module import time_follows_loop
 
 if TYPE_CHECKING:
     from workshop.testing.app.server import Server
+    from workshop.testing.app.server_process import ServerProcess
     from workshop.testing.app.thread_pool import ThreadPool
-    from workshop.testing.plugin import RunApp, Serve
-    from workshop.testing.services.database import Database
+    from workshop.testing.plugin import RunApp, Serve, ServeProcess
+    from workshop.testing.services.database import Activity, Database
     from workshop.testing.services.redis import RedisServer
     from workshop.testing.services.redis_proxy import RedisProxy
     from workshop.testing.services.statements import before_statements
 
 __all__ = [
     "LIMIT_SECONDS",
+    "Activity",
     "AppExit",
     "AppLoadError",
     "Clock",
@@ -61,7 +63,9 @@ __all__ = [
     "RunApp",
     "RunningApp",
     "Serve",
+    "ServeProcess",
     "Server",
+    "ServerProcess",
     "ShutdownError",
     "SourceLine",
     "Spy",
@@ -86,12 +90,15 @@ __all__ = [
 
 # Where these live is imported only when a test uses them: they are not cheap.
 _LATE = {
+    "Activity": "workshop.testing.services.database",
     "Database": "workshop.testing.services.database",
     "RedisProxy": "workshop.testing.services.redis_proxy",
     "RedisServer": "workshop.testing.services.redis",
     "RunApp": "workshop.testing.plugin",
     "Serve": "workshop.testing.plugin",
+    "ServeProcess": "workshop.testing.plugin",
     "Server": "workshop.testing.app.server",
+    "ServerProcess": "workshop.testing.app.server_process",
     "ThreadPool": "workshop.testing.app.thread_pool",
     "before_statements": "workshop.testing.services.statements",
 }

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from workshop.services import Service
     from workshop.testing.app.server import Server
+    from workshop.testing.app.server_process import ServerProcess
     from workshop.testing.app.thread_pool import ThreadPool
     from workshop.testing.services.database import Database
     from workshop.testing.services.redis import RedisServer
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 _MOST = 8
 
 Serve = Callable[..., AbstractAsyncContextManager["Server"]]
+ServeProcess = Callable[..., AbstractAsyncContextManager["ServerProcess"]]
 RunApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
 
 
@@ -227,6 +229,17 @@ def serve(anyio_backend: object) -> Serve:
     from workshop.testing.app.server import serving
 
     return serving
+
+
+@pytest.fixture
+def serve_process(anyio_backend: object) -> ServeProcess:
+    """Serves the app in a file with uvicorn in a process of its own.
+
+    `async with serve_process(file, workers=1, env={…}) as server:`
+    """
+    from workshop.testing.app.server_process import serving_process
+
+    return serving_process
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +50,35 @@ _WORKING = {
         "DROP FUNCTION workshop_disk_is_full()",
     ],
 }
+
+
+_ACTIVITY = """
+SELECT state, query, coalesce(wait_event_type, '') AS waits_for,
+    (SELECT count(*) FROM pg_locks WHERE pg_locks.pid = pg_stat_activity.pid) AS locks
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND state IS NOT NULL
+ORDER BY pid
+"""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What PostgreSQL does for one connection.
+
+    Attributes:
+        state: `"active"` while a statement runs, `"idle"`, `"idle in transaction"`, or
+            another value of `pg_stat_activity.state`.
+        query: the statement that runs, or the last one.
+        waits_for: `"Lock"` while it waits for another transaction, another type of
+            `pg_stat_activity.wait_event_type`, or `""`.
+        locks: how many locks it holds or waits for.
+
+    """
+
+    state: str
+    query: str
+    waits_for: str
+    locks: int
 
 
 class Database:
@@ -110,6 +140,20 @@ class Database:
     async def execute(self, sql: str, *args: Any) -> None:
         """Run *sql* and commit it. Parameters are written `?`."""
         await self.fetch(sql, *args)
+
+    async def activity(self) -> list[Activity]:
+        """Return what PostgreSQL does for each connection to this database.
+
+        The pool's counters tell what the app believes; this is what the server does.
+        The connection that looks is left out.
+
+        Raises:
+            ValueError: if the database is SQLite, which has no server.
+
+        """
+        if self.kind != "postgres":
+            raise ValueError("SQLite has no server that could report an activity.")
+        return [Activity(**row) for row in await self.fetch(_ACTIVITY)]
 
     @asynccontextmanager
     async def failing_writes(self, table: str) -> AsyncIterator[None]:

@@ -105,6 +105,28 @@ def test_exceptions_of_the_app_are_reported_beside_the_response(
     assert any("KeyError: 'free'" in raised for raised in test.raised)
 
 
+@pytest.mark.parametrize(
+    ("statement", "is_mistake"),
+    [
+        ("return {}['free']", True),
+        ("return nowhere", True),
+        ("raise OSError('the line is dead')", False),
+        ("return open('no such file')", True),
+        ("return socket.create_connection(('127.0.0.1', 1))", False),
+    ],
+)
+def test_a_failed_statement_of_the_app_is_told_from_what_it_was_given(
+    lesson: Lesson, answer: Callable[[str], Path], statement: str, is_mistake: bool
+) -> None:
+    broken = "import socket\n" + GOOD.replace('return {"free": 2}', statement)
+
+    test = grade(lesson, answer(broken)).steps[0].tests[0]
+
+    assert test.raised
+    assert test.mistake is is_mistake
+    assert test.on_topic is not is_mistake
+
+
 def test_each_error_of_a_group_is_reported_with_its_line(
     lesson: Lesson, answer: Callable[[str], Path]
 ) -> None:

@@ -85,6 +85,15 @@ def test_an_exception_that_was_handled_is_not_the_cause(lesson: Lesson) -> None:
     assert "OSError: busy (app.py:3)" in [row.content for row in block]
 
 
+def test_a_mistake_in_the_app_comes_first_whatever_the_message_says(
+    lesson: Lesson,
+) -> None:
+    raised = ("KeyError: 'A1' (app.py:9)",)
+    (block,) = blocks(lesson, failed(raised=raised, mistake=True, on_topic=False))
+
+    assert names(block) == ["Test", "Raised", "Your line", "Seen", "Expected", "Read"]
+
+
 def test_the_fact_stands_after_what_was_seen(lesson: Lesson) -> None:
     (block,) = blocks(lesson, failed())
 

@@ -18,6 +18,7 @@ class Facts(TypedDict):
         on_topic: Whether an assertion about the test's own fact failed.
         line: The learner's own line, as `app.py:14  await …`.
         raised: The exceptions that the app raised meanwhile.
+        mistake: Whether one of them is a failed statement of the app itself.
         forgot: The coroutines that the app created and never awaited.
         timeline: `Timeline.as_json()` of tests that record one.
         traceback: Python's own text.
@@ -28,6 +29,7 @@ class Facts(TypedDict):
     on_topic: NotRequired[bool]
     line: NotRequired[str]
     raised: NotRequired[list[str]]
+    mistake: NotRequired[bool]
     forgot: NotRequired[list[str]]
     timeline: NotRequired[Any]
     traceback: NotRequired[str]

@@ -218,6 +218,9 @@ class Recorder:
             lines = [str(v) for k, v in noted if k == "learner_line"]
             facts["line"] = next(iter(lines), facts.get("line", ""))
             facts["raised"] = [str(v) for k, v in noted if k == "app_error"]
+            if any(k == "app_mistake" for k, _ in noted):
+                # The test did not get to what it is about.
+                facts |= {"mistake": True, "on_topic": False}
             whole = [str(v) for k, v in noted if k == "app_traceback"]
             facts["traceback"] = "\n".join([*whole, facts.get("traceback", "")])
             facts["forgot"] = [str(v) for k, v in noted if k == "app_forgot"]

@@ -69,6 +69,8 @@ class TestVerdict:
         on_topic: Whether an assertion about the test's own fact failed.
         line: The learner's own line.
         raised: The exceptions that the app raised meanwhile, one per line.
+        mistake: Whether one of them is a failed statement of the app itself, such as a
+            name that does not exist.
         forgot: The coroutines that the app created and never awaited.
         timeline: The event loop's timeline, for tests that record it.
         output: What the test printed and logged.
@@ -84,6 +86,7 @@ class TestVerdict:
     on_topic: bool = False
     line: str = ""
     raised: tuple[str, ...] = ()
+    mistake: bool = False
     forgot: tuple[str, ...] = ()
     output: str = ""
     traceback: str = ""
@@ -279,6 +282,7 @@ def _judge(test: ExpectedTest, reports: Sequence[ReportEvent]) -> TestVerdict | 
             on_topic=report.get("on_topic") is True,
             line=str(report.get("line", "")),
             raised=tuple(report.get("raised", ())),
+            mistake=report.get("mistake") is True,
             forgot=tuple(report.get("forgot", ())),
             traceback=str(report.get("traceback", "")),
             timeline=_timeline(report.get("timeline")),

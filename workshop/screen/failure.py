@@ -141,10 +141,12 @@ def explained(
 def exception_explains(test: TestVerdict) -> bool:
     """Return whether an exception of the app is why *test* failed.
 
-    The app may raise exceptions on purpose, so one counts only if the customer got a
-    500. The message then quotes that response.
+    Stand-ins raise exceptions on purpose, so one counts only if a statement of the app
+    itself has failed, or if the message quotes the 500 that a customer got.
     """
-    return bool(test.raised and _SERVER_ERROR.search(test.seen))
+    return bool(test.raised) and (
+        test.mistake or _SERVER_ERROR.search(test.seen) is not None
+    )
 
 
 def _same(test: TestVerdict, told: Sequence[TestVerdict]) -> str:

@@ -34,7 +34,7 @@ from workshop.testing.reporting.exception_groups import full_name, in_its_group,
 from workshop.testing.reporting.failures import AppExit
 from workshop.testing.reporting.never_awaited import unawaited_in
 from workshop.testing.reporting.shortened import counted
-from workshop.testing.reporting.source import line_of_error
+from workshop.testing.reporting.source import is_mistake, line_of_error
 from workshop.testing.sync.gate import first_held, forget_gates, open_all_gates
 from workshop.testing.sync.rendezvous import (
     first_held_meeting,
@@ -336,6 +336,8 @@ def _app_properties() -> list[tuple[str, object]]:
                 properties.append(("app_exit", str(error).partition("\n")[0]))
         raised = [error for error in app.errors if not isinstance(error, AppExit)]
         properties += [("app_error", text) for text in _described(raised)]
+        if any(is_mistake(leaf) for error in raised for leaf in leaves(error)):
+            properties.append(("app_mistake", True))
         wholes = [
             "".join(traceback.format_exception(error)).rstrip() for error in raised
         ]

@@ -84,6 +84,18 @@ def line_of_error(error: BaseException) -> SourceLine | None:
     return None
 
 
+def is_mistake(error: BaseException) -> bool:
+    """Return whether a statement of the learner's own has failed with *error*.
+
+    A `raise` is deliberate, and so is what the learner's code calls and lets through.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    place = next(_lines_of(traceback), None)
+    return place is not None and not place.source.startswith("raise")
+
+
 def line_of_code(code: CodeType) -> SourceLine | None:
     """Return where *code* is defined, if that is in the learner's file."""
     if not is_learner_file(code.co_filename):

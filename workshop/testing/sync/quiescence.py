@@ -16,7 +16,11 @@ import time
 from pathlib import Path
 from types import CodeType, FrameType
 
-from workshop.private_apis.event_loop import context_of, timers_of
+from workshop.private_apis.event_loop import (
+    context_of,
+    timers_of,
+    waits_for_others,
+)
 from workshop.testing.sync.latch import Latch
 from workshop.testing.time.clock import ManualClockLoop
 from workshop.testing.time.event_loop import WatchedLoop, owner
@@ -24,7 +28,9 @@ from workshop.testing.time.watchdog import Watchdog
 
 # A thread at such a line continues only when another thread gives it something. It has
 # no timeout after which it would continue by itself.
-_WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
+_WAITS = re.compile(
+    r"\b(?:get|acquire|wait)\((?:block=True|True)?\)|\biter\([\w.]+\.get, "
+)
 # The same for a lock, if the line names it.
 _ENTERS = re.compile(r"\s*with ([\w.]+):")
 _LOCK = type(threading.Lock())
@@ -115,7 +121,8 @@ def has_timer_of_an_app(loop: asyncio.AbstractEventLoop) -> bool:
 def _threads_are_parked(loop: WatchedLoop) -> bool:
     frames = sys._current_frames()
     return all(
-        _is_parked(frames.get(thread.ident or 0))
+        _is_parked(frame := frames.get(thread.ident or 0))
+        or (frame is not None and waits_for_others(frame))
         for thread in threading.enumerate()
         if thread is not threading.current_thread()
         and thread not in loop.threads_before

@@ -186,7 +186,7 @@ async def test_a_loop_that_works_in_another_thread_is_not_quiescent(
 
     async def works() -> None:
         while busy:
-            await asyncio.sleep(0)
+            await settle(1)
 
     working = asyncio.run_coroutine_threadsafe(works(), elsewhere)
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), elsewhere).result()
@@ -214,18 +214,25 @@ class Lockable:
 async def test_a_thread_that_waits_at_the_block_of_a_lock_is_quiescent(
     begin: Begin,
 ) -> None:
-    lock, lockable = threading.Lock(), Lockable()
+    lock, lockable, again = threading.Lock(), Lockable(), threading.RLock()
+    passed: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def waits() -> None:
         with lock:
-            pass
+            passed.put("lock")
         with lockable.own:  # also with a comment
-            pass
+            passed.put("attribute")
+        with next(iter([again])):
+            passed.put("call")
 
-    with lockable.own:
-        with lock:
-            begin(waits)
+    with again:
+        with lockable.own:
+            with lock:
+                begin(waits)
+                assert eventually_quiescent()
+            assert passed.get() == "lock"
             assert eventually_quiescent()
+        assert passed.get() == "attribute"
         assert eventually_quiescent()
 
 

@@ -123,7 +123,12 @@ async def test_an_executor_without_a_job_is_quiescent(jobs: int) -> None:
             assert eventually_quiescent()
 
         started, patience = threading.Event(), threading.Event()
-        executor.submit(lambda: (started.set(), patience.wait(60)))
+
+        def works() -> None:
+            started.set()
+            patience.wait(60)
+
+        executor.submit(works)
         started.wait()
         assert never_quiescent()
         patience.set()

@@ -59,6 +59,23 @@ def problems_of(run: Callable[[], Any]) -> list[str]:
 # ---- the event loop
 
 
+def test_a_task_whose_waker_failed_in_another_thread_is_recognised() -> None:
+    async def main() -> list[bool]:
+        jobs: asyncio.Queue[int] = asyncio.Queue()
+        task = asyncio.create_task(jobs.get())
+        await asyncio.sleep(0)
+        found = [event_loop.has_lost_its_wakeup(task)]
+        with pytest.raises(RuntimeError, match="Non-thread-safe"):
+            await asyncio.to_thread(jobs.put_nowait, 1)
+        task.cancel()
+        await asyncio.sleep(0)
+        found.append(event_loop.has_lost_its_wakeup(task))
+        event_loop.forget_task(task)
+        return found
+
+    assert asyncio.run(main(), debug=True) == [False, True]
+
+
 def test_without_run_once_sys_exit_in_an_app_would_end_the_test_run() -> None:
     async def main() -> str:
         asyncio.get_running_loop().call_soon(sys.exit, 3)

@@ -25,7 +25,15 @@ from workshop.testing import (
     when_idle,
 )
 
-from .world import KILLS, BoxOffice, box_office, errors, finish, price_of
+from .world import (
+    KILLS,
+    BoxOffice,
+    box_office,
+    busy_threads,
+    errors,
+    finish,
+    price_of,
+)
 
 SHOWS = ("Hamlet", "Lear", "Othello")
 NOT_SAFE = "Non-thread-safe"  # in what asyncio raises in debug mode
@@ -42,28 +50,28 @@ async def office(run_app: RunApp) -> AsyncIterator[BoxOffice]:
 async def test_a_flyer_uses_the_apps_client(office: BoxOffice) -> None:
     """An async client works only in the event loop in which it was opened."""
     requests = [office.send("GET", f"/shows/{show}/flyer") for show in SHOWS]
-    await eventually(
-        lambda: office.agency.gate.count == 3 or any(it.done for it in requests)
-    )
+    await when_idle(lambda: office.agency.gate.count)
     office.agency.gate.open()
     await finish(*requests)
     for show, request in zip(SHOWS, requests, strict=True):
-        assert (request.status, request.content) == (
-            200,
-            {"flyer": f"{show}: {price_of(show)}"},
-        ), (
+        flyer = {"flyer": f"{show}: {price_of(show)}"}
+        assert (request.status, request.content) == (200, flyer), (
             f"Three customers requested flyers at the same time. The one for {show} "
             f"got {request.in_words}. Expected: 200, with the price that the app's "
             "client has fetched in the event loop in which it was opened."
         )
     again = office.send("GET", "/shows/Hamlet/flyer")
     await finish(again)
-    await office.app.shutdown()
-    found = (again.status, office.agency.opened, office.agency.closed)
-    assert found == (200, 1, 1), (
+    waited = await office.waits_for(office.agency.closing)
+    assert waited, (
+        "The shutdown was over before the agency's client was closed, so its "
+        "connection may be left open. Expected: the shutdown awaits close()."
+    )
+    opened, closed = office.agency.opened, office.agency.closing.count
+    assert (again.status, opened, closed) == (200, 1, 1), (
         f"After three flyers, a customer requested another one and got "
-        f"{again.in_words}. At shutdown the app had opened {office.agency.opened} "
-        f"clients of the agency and closed {office.agency.closed}. "
+        f"{again.in_words}. At shutdown the app had opened {opened} "
+        f"clients of the agency and closed {closed}. "
         "Expected: 200, and one client for all requests."
     )
 
@@ -76,15 +84,22 @@ async def test_typesetting_blocks_nobody(office: BoxOffice) -> None:
         office.app.replace("typeset", slow.blocking)
         ann = office.send("GET", "/shows/Hamlet/flyer")
         await eventually(lambda: slow.count == 1 or ann.done)
-        assert slow.count == 1, (
-            f"Ann requested a flyer and got {ann.in_words}. "
-            "Expected: the flyer is typeset."
-        )
+        seen = f"Ann requested a flyer and got {ann.in_words}. "
+        assert slow.count == 1, f"{seen}Expected: it is typeset."
         bob = office.send("GET", "/ping")
         await finish(bob)
         assert (slow.held, bob.status) == (None, 200), (
             "While a flyer was typeset, the event loop was blocked, so Bob got no "
             "response to GET /ping. Expected: other requests go on."
+        )
+        cleo = office.send("GET", "/shows/Lear/flyer")
+        dan = office.send("POST", "/refunds/1")
+        await eventually(lambda: slow.count == 2 and dan.done)
+        assert (slow.count, cleo.done, dan.done) == (2, False, True), (
+            f"While Ann's flyer was typeset, Cleo requested another one and got "
+            f"{cleo.in_words}, and Dan asked for a refund and got {dan.in_words}. "
+            "Expected: Cleo's flyer is typeset at the same time, and Dan's refund "
+            "does not wait for the typesetting."
         )
 
 
@@ -146,21 +161,34 @@ async def test_the_printer_does_not_wait_for_the_board(
 ) -> None:
     """A library's thread has its own work to do."""
     await when_idle(lambda: office.board.gate.count)
-    tickets = ["A1", "A2", "A3", "A4"]
-    office.board.gate = Gate("the board")
+    tickets = [f"A{number}" for number in range(1, 151)]
+    board = office.board
+    board.gate = Gate("the board")
+    board.fails_for = {"A1": errors()[-1]}
     report = office.printer.report(*tickets)
     await eventually(report.done)
     assert report.done(), (
-        "The board was slow when the printer reported four tickets in its own thread. "
+        "The board was slow when the printer reported 150 tickets in its own thread. "
         "on_printed() did not return before the board was done, so the printer stood "
         "still. Expected: on_printed() returns at once."
     )
-    office.board.gate.open()
-    await eventually(lambda: len(office.board.tickets) == 4)
-    assert office.board.tickets == tickets, (
-        "The board was slow when the printer reported the tickets A1, A2, A3 and A4. "
-        f"Then it was fast again, and the app has shown {office.board.tickets} in all. "
-        "Expected: each ticket once, in this order."
+    await when_idle(lambda: board.gate.count)
+    await clock.advance(600)
+    await when_idle(lambda: board.gate.count)
+    assert (board.tickets, board.gate.cancelled) == (["A1"], 0), (
+        "The board needed ten minutes for ticket A1. Meanwhile, the app called "
+        f"show_on_board() for {board.tickets[:5]}, and {board.gate.cancelled} of these "
+        "calls were cancelled. Expected: A2 is not shown before the board has finished "
+        "with A1, however long that takes."
+    )
+    board.gate.open()
+    await board.has_shown(len(tickets))
+    lost = [ticket for ticket in tickets if ticket not in board.tickets]
+    assert (board.tickets, board.most) == (tickets, 1), (
+        "The printer reported 150 tickets while the board was slow. Then it was fast "
+        f"again, and the app showed {', '.join(board.tickets[:5])} and so on, at most "
+        f"{board.most} at the same time. {len(lost)} tickets were never shown. "
+        "Expected: each ticket once, one after another, in the order of printing."
     )
 
 
@@ -191,6 +219,27 @@ async def test_a_seat_is_sold_once(office: BoxOffice) -> None:
 
 
 @pytest.mark.step(3)
+async def test_no_customer_comes_between_the_look_and_the_take(
+    office: BoxOffice,
+) -> None:
+    """A lock that is released between them protects neither."""
+    seats = office.seats
+    seats.free["Hamlet"], seats.steps = [1], []
+    requests = [office.send("POST", "/shows/Hamlet/orders") for _ in range(2)]
+    # Whenever nothing else can happen, each request goes on by one line.
+    while not await eventually(lambda: all(it.done for it in requests)) and seats.steps:
+        for step in [seats.steps.pop(0) for _ in range(len(seats.steps))]:
+            step.open()
+    statuses = sorted(str(request.status) for request in requests)
+    assert (statuses, len(seats.charged)) == (["201", "409"], 1), (
+        "Ann and Bob ordered the last seat, and Bob's request ran between two lines "
+        f"of Ann's. The statuses were {', '.join(statuses)}, and the bank charged "
+        f"{len(seats.charged)} cards. Expected: 201 for one of them and 409 for the "
+        "other, because nobody can look for a seat between a look and its take."
+    )
+
+
+@pytest.mark.step(3)
 async def test_a_slow_charge_holds_up_nobody(office: BoxOffice) -> None:
     """A lock is released before a slow call."""
     seats = office.seats
@@ -210,10 +259,7 @@ async def test_a_slow_charge_holds_up_nobody(office: BoxOffice) -> None:
     )
     seats.bank.open()
     await finish(ann)
-    assert ann.status == 201, (
-        f"Ann's card was charged after Bob's order, and she got {ann.in_words}. "
-        "Expected: 201."
-    )
+    assert ann.status == 201, f"Ann got {ann.in_words}. Expected: 201."
 
 
 @pytest.mark.step(3)
@@ -239,12 +285,21 @@ async def test_a_seat_that_was_not_paid_is_free(office: BoxOffice) -> None:
             f"raised {error!r}. The statuses were {', '.join(map(str, got))}. "
             f"Expected: 500, {status}, {status}, 201, 409."
         )
+    assert not seats.on_the_loop, (
+        f"{', '.join(dict.fromkeys(seats.on_the_loop))} ran in the thread of the event "
+        "loop. While the function blocks, no other request is served. "
+        "Expected: the app calls blocking functions in other threads."
+    )
 
 
 @pytest.mark.step(4)
 async def test_a_slow_ledger_blocks_nobody(office: BoxOffice) -> None:
     """A blocking library is used in a thread."""
     ledger = office.ledger
+    assert ledger.opened == 1, (
+        f"After startup, the app had opened the ledger {ledger.opened} times, so the "
+        "first customers would have to wait for it. Expected: once."
+    )
     assert not ledger.thread_is_the_loops, (
         "The app opened the ledger in the thread of its event loop, so it can be used "
         "only there, where each call blocks all requests. "
@@ -273,27 +328,34 @@ async def test_a_slow_ledger_blocks_nobody(office: BoxOffice) -> None:
 async def test_the_ledger_stays_in_one_thread(office: BoxOffice) -> None:
     """The session is opened, used and closed in the same thread."""
     ledger = office.ledger
-    with Gate("the ledger") as slow:
-        ledger.gate = slow
-        requests = [office.send("POST", f"/refunds/{number}") for number in range(1, 6)]
-        await when_idle(lambda: slow.count)
-    await finish(*requests)
+    async with busy_threads():
+        with Gate("the ledger") as slow:
+            ledger.gate = slow
+            requests = [office.send("POST", f"/refunds/{it}") for it in range(1, 6)]
+            await when_idle(lambda: slow.count)
+        await finish(*requests)
     statuses = [request.status for request in requests]
-    await office.app.shutdown()
+    waited = await office.waits_for(ledger.closing)
     assert not ledger.thread_is_the_loops, (
         "The app opened the ledger in the thread of its event loop. "
         "Expected: the app opens, uses and closes it in another thread."
     )
     assert not ledger.strangers, (
         f"Five customers asked for refunds at the same time and got {statuses}. "
-        f"{', '.join(ledger.strangers)} ran in another thread than the one that opened "
-        "the ledger. Expected: all calls are in the thread that opened it."
+        f"{', '.join(dict.fromkeys(ledger.strangers))} ran in another thread than the "
+        "one that opened the ledger. "
+        "Expected: all calls are in the thread that opened it."
     )
-    found = (statuses, sorted(ledger.committed), ledger.opened, ledger.closed)
+    assert waited, (
+        "The shutdown was over before the ledger was closed, so the server may end "
+        "first. Expected: the shutdown waits until close() returns."
+    )
+    closed = ledger.closing.count
+    found = (statuses, sorted(ledger.committed), ledger.opened, closed)
     assert found == ([201] * 5, [1, 2, 3, 4, 5], 1, 1), (
         f"Five customers asked for refunds at the same time and got {statuses}. After "
         f"shutdown the ledger has {ledger.committed}, and the app had opened it "
-        f"{ledger.opened} times and closed it {ledger.closed} times. "
+        f"{ledger.opened} times and closed it {closed} times. "
         "Expected: 201 for each, all refunds in the ledger, opened and closed once."
     )
 
@@ -400,8 +462,7 @@ async def test_other_errors_keep_the_processes(office: BoxOffice) -> None:
         office.drawing_error = None
         bob = office.send("GET", "/shows/Hamlet/plan")
         await finish(bob)
-        found = (ann.status, bob.status, len(office.pools))
-        assert found == (500, 200, 1), (
+        assert (ann.status, bob.status, len(office.pools)) == (500, 200, 1), (
             f"draw_plan() raised {error!r}, and Ann got {ann.in_words}. Then Bob got "
             f"{bob.in_words}. The app has started {len(office.pools)} pools. "
             "Expected: 500, then 200, and the pool is still the first one."
@@ -416,10 +477,10 @@ async def test_no_process_is_left(run_app: RunApp) -> None:
             for show in ("Hamlet", *([KILLS, "Lear"] if dies else [])):
                 request = office.send("GET", f"/shows/{show}/plan")
                 await finish(request)
-            await office.app.shutdown()
-            assert office.running == 0, (
+            waited = await office.waits_for(office.pools[-1].closing)
+            assert (office.running, waited) == (0, True), (
                 f"The app {'replaced a broken pool and then ' if dies else ''}shut "
-                f"down. Afterwards, the processes of {office.running} of its "
+                f"down. Afterwards, the processes of {office.running or 1} of its "
                 f"{len(office.pools)} pools were still running. "
                 "Expected: none is left when the shutdown is over."
             )

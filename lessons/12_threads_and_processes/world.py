@@ -7,13 +7,16 @@ stands in for processes: a test says when its drawings are done, or break it.
 import asyncio
 import multiprocessing
 import sqlite3
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
 from typing import Any
 
+import anyio
 import httpx2
 
 from workshop.testing import (
@@ -22,8 +25,10 @@ from workshop.testing import (
     Rendezvous,
     RunApp,
     RunningApp,
+    TimeLimitExceeded,
     eventually,
     exchange,
+    when_idle,
 )
 
 MOST_POOLS = 20  # that a test can need
@@ -53,26 +58,59 @@ async def finish(*requests: Exchange) -> None:
     await eventually(lambda: all(request.done for request in requests))
 
 
+def on_the_loop() -> bool:
+    """Return whether the caller runs in the thread of the server's event loop."""
+    return threading.current_thread() is threading.main_thread()
+
+
+class Closing:
+    """The end of a resource, which takes as long as the test wants.
+
+    Attributes:
+        gate: holds the calls.
+        count: how many of them are complete.
+
+    """
+
+    def __init__(self) -> None:
+        self.gate = Gate("the end")
+        self.gate.open()
+        self.count = 0
+
+    async def __call__(self) -> None:
+        """Close a resource of the event loop."""
+        if on_the_loop():
+            await self.gate()
+        self.count += 1
+
+    def blocking(self) -> None:
+        """Close a resource in a thread."""
+        with suppress(TimeLimitExceeded):  # because the event loop waits for this call
+            self.gate.blocking()
+        self.count += 1
+
+
 class Agency:
     """Stands in for the agency's client, which belongs to one event loop.
 
     Attributes:
         opened: how many clients the app has opened.
-        closed: how many of them it has closed.
+        closing: how many of them it has closed.
         gate: holds the calls that use the right loop.
         error: raised by the calls, if it is set.
 
     """
 
     def __init__(self) -> None:
-        self.opened = self.closed = 0
+        self.opened, self.closing = 0, Closing()
         self.gate = Gate("the agency").results(price_of)
         self.error: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def connect(self) -> "Agency":
-        """Open a client for the running loop."""
+        """Open a client for the running loop, which other tasks use meanwhile."""
         self.opened += 1
+        await asyncio.sleep(0)
         self._loop = asyncio.get_running_loop()
         return self
 
@@ -87,7 +125,7 @@ class Agency:
 
     async def close(self) -> None:
         """Close a client."""
-        self.closed += 1
+        await self.closing()
 
 
 class Printer:
@@ -129,6 +167,7 @@ class Board:
         tickets: those that arrived in the server's event loop.
         elsewhere: those that arrived in another one.
         fails_for: a ticket, and what showing it raises.
+        most: how many tickets the app has shown at the same time.
 
     """
 
@@ -138,15 +177,26 @@ class Board:
         self.tickets: list[str] = []
         self.elsewhere: list[str] = []
         self.fails_for: dict[str, Exception] = {}
+        self.most = self._showing = 0
         self._loop = asyncio.get_running_loop()
 
     async def show(self, ticket: str) -> None:
         """Show a ticket."""
         here = asyncio.get_running_loop() is self._loop
         (self.tickets if here else self.elsewhere).append(ticket)
-        await self.gate(ticket)
-        if ticket in self.fails_for:
-            raise self.fails_for[ticket]
+        self._showing += 1
+        self.most = max(self.most, self._showing)
+        try:
+            await self.gate(ticket)
+            if ticket in self.fails_for:
+                raise self.fails_for[ticket]
+        finally:
+            self._showing -= 1
+
+    async def has_shown(self, count: int) -> None:
+        """Wait until *count* tickets are shown, or no further one can be."""
+        for enough in range(10, count + 1, 10):
+            await eventually(lambda enough=enough: len(self.tickets) >= enough)
 
 
 class Seats:
@@ -160,10 +210,14 @@ class Seats:
         bank: holds the charges of the show "Slow".
         results: what the next charges raise; None for those that succeed.
         unreadable: whether the next call of `first_free()` raises an exception.
+        on_the_loop: the functions that were called in the event loop's thread.
+        steps: holds the app's lines between `first_free()` and `take()`, if set.
 
     """
 
     def __init__(self) -> None:
+        self.on_the_loop: list[str] = []
+        self.steps: list[Gate] | None = None
         self.free: dict[str, list[int]] = {}
         self.meeting: Rendezvous | None = None
         self.taken: list[tuple[str, int]] = []
@@ -174,33 +228,66 @@ class Seats:
 
     def first_free(self, show: str) -> int | None:
         """Return the first free seat as it was before the call waited."""
+        self._note("first_free()")
         if self.unreadable:
             self.unreadable = False
             raise ConnectionError("the seat map is not readable")
         seat = min(self.free[show], default=None)
         if self.meeting is not None:
             self.meeting.blocking()
+        if self.steps is not None:
+            self._hold_lines(self.steps)
         return seat
 
     def take(self, show: str, seat: int) -> None:
         """Take a seat; as in the original, a second time is not noticed."""
+        sys.settrace(None)
+        self._note("take()")
         self.taken.append((show, seat))
         if seat in self.free[show]:
             self.free[show].remove(seat)
 
     def give_back(self, show: str, seat: int) -> None:
         """Make a seat free again."""
+        self._note("give_back()")
         if seat not in self.free[show]:
             self.free[show].append(seat)
 
     def charge(self, show: str, seat: int) -> None:
         """Charge a seat, or raise what the test has set."""
+        self._note("charge()")
         if show == "Slow":
             self.bank.blocking(show, seat)
         error = self.results.pop(0) if self.results else None
         if error is not None:
             raise error
         self.charged.append((show, seat))
+
+    def _note(self, what: str) -> None:
+        if on_the_loop():
+            self.on_the_loop.append(what)
+
+    def _hold_lines(self, steps: list[Gate]) -> None:
+        """Hold each further line of the app in this thread, until it takes a seat."""
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            if event == "line":
+                gate = Gate("the next line")
+                steps.append(gate)
+                gate.blocking()
+            elif event == "return" and frame is outermost:
+                sys.settrace(None)
+            return trace
+
+        frame: FrameType | None = sys._getframe(2)
+        outermost = None
+        while frame is not None:
+            if frame.f_globals.get("take") == self.take:
+                frame.f_trace = trace
+                outermost = frame
+            frame = frame.f_back
+        if outermost is not None and not on_the_loop() and sys.gettrace() is None:
+            sys.settrace(lambda *_: None)  # and no function that is called then
 
 
 class Ledger:
@@ -209,7 +296,7 @@ class Ledger:
     Attributes:
         gate: holds `add()`.
         opened: how many sessions the app has opened.
-        closed: how many of them it has closed.
+        closing: how many of them it has closed.
         threads: the threads of all calls, the first one being that of the opening.
         strangers: the calls in other threads than the one that opened the session.
         committed: the numbers that are in the ledger.
@@ -220,7 +307,7 @@ class Ledger:
     def __init__(self) -> None:
         self.gate = Gate("the ledger")
         self.gate.open()
-        self.opened = self.closed = 0
+        self.opened, self.closing = 0, Closing()
         self.threads: list[int] = []
         self.strangers: list[str] = []
         self.committed: list[int] = []
@@ -257,7 +344,7 @@ class Ledger:
     def close(self) -> None:
         """Close the session."""
         self._note("close()")
-        self.closed += 1
+        self.closing.blocking()
 
     @property
     def thread_is_the_loops(self) -> bool:
@@ -285,6 +372,7 @@ class Pool(Executor):
     """Stands in for a pool of processes.
 
     Attributes:
+        closing: holds `shutdown()` until the processes have ended.
         waiting: the drawings under way, while the test holds them.
         holds: whether drawings wait for the test.
         broken: whether a process has died.
@@ -293,6 +381,7 @@ class Pool(Executor):
     """
 
     def __init__(self) -> None:
+        self.closing = Closing()
         self.waiting: list[Future[Any]] = []
         self.holds = False
         self.broken = self.closed = False
@@ -332,7 +421,9 @@ class Pool(Executor):
         """Accept no more drawings, and end the processes if the caller waits."""
         del cancel_futures
         self.closed = True
-        self.running = self.running and not wait
+        if wait and self.running:
+            self.closing.blocking()
+            self.running = False
 
     def terminate_workers(self) -> None:
         """End the processes, as a pool of Python 3.14 can."""
@@ -383,6 +474,16 @@ class BoxOffice:
         """Send a request."""
         return exchange(self.app, method, path)
 
+    async def waits_for(self, closing: Closing) -> bool:
+        """Shut down, and return whether the shutdown waited for *closing*."""
+        with Gate("the end") as closing.gate:
+            shutdown = asyncio.create_task(self.app.shutdown())
+            await when_idle(lambda: closing.count)
+            # A shutdown that blocks the event loop waits, too.
+            waited = not shutdown.done() or closing.count >= closing.gate.count
+        await shutdown
+        return waited
+
     @property
     def running(self) -> int:
         """How many pools have processes."""
@@ -398,6 +499,21 @@ class BoxOffice:
         if self.drawing_error is not None:
             raise self.drawing_error
         return 100 * len(show)
+
+
+@asynccontextmanager
+async def busy_threads() -> AsyncIterator[None]:
+    """Keep the threads busy that asyncio and anyio have started so far."""
+    with Gate("other work") as work:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(3):
+                tasks.create_task(asyncio.to_thread(work.blocking))
+                tasks.create_task(anyio.to_thread.run_sync(work.blocking))
+            await eventually(lambda: work.count == 6)
+            try:
+                yield
+            finally:
+                work.open()
 
 
 def start_process() -> Executor:

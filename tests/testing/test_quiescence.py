@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -89,6 +90,116 @@ async def test_a_thread_that_waits_for_another_one_is_quiescent(begin: Begin) ->
     go.set()
 
 
+async def test_a_thread_that_waits_for_the_next_job_in_a_loop_is_quiescent(
+    begin: Begin,
+) -> None:
+    jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+    started, patience = threading.Event(), threading.Event()
+
+    def works() -> None:
+        for job in iter(jobs.get, None):
+            started.set()
+            job()
+
+    begin(works)
+    assert eventually_quiescent()
+    jobs.put(lambda: patience.wait(60))
+    started.wait()
+    assert never_quiescent()
+    patience.set()
+    jobs.put(None)
+
+
+@pytest.mark.parametrize("jobs", [0, 3])
+async def test_an_executor_without_a_job_is_quiescent(jobs: int) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        for job in [executor.submit(int) for _ in range(jobs)]:
+            job.result()
+        assert eventually_quiescent()
+
+        with Gate("the job") as gate:
+            executor.submit(gate.blocking)
+            await gate.entered()
+            assert eventually_quiescent()
+
+        started, patience = threading.Event(), threading.Event()
+
+        def works() -> None:
+            started.set()
+            patience.wait(60)
+
+        executor.submit(works)
+        started.wait()
+        assert never_quiescent()
+        patience.set()
+
+
+@pytest.fixture
+async def elsewhere(begin: Begin) -> AsyncIterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs in another thread, which starts after the test's loop."""
+    loop = asyncio.SelectorEventLoop()
+    thread = begin(loop.run_forever)
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another select()")
+async def test_an_idle_loop_in_another_thread_is_quiescent(
+    elsewhere: asyncio.AbstractEventLoop,
+) -> None:
+    assert eventually_quiescent()
+
+    waits = asyncio.run_coroutine_threadsafe(asyncio.Event().wait(), elsewhere)
+    assert eventually_quiescent()
+    elsewhere.call_soon_threadsafe(waits.cancel)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another select()")
+async def test_a_loop_with_a_timer_in_another_thread_is_not_quiescent(
+    elsewhere: asyncio.AbstractEventLoop,
+) -> None:
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), elsewhere).result()
+    sleeps = asyncio.run_coroutine_threadsafe(asyncio.sleep(60), elsewhere)
+    # The timer is there before the next job is done.
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), elsewhere).result()
+
+    assert never_quiescent()
+    sleeps.cancel()
+    assert eventually_quiescent()
+
+
+async def test_a_loop_with_a_connection_in_another_thread_is_not_quiescent(
+    elsewhere: asyncio.AbstractEventLoop,
+) -> None:
+    async def listen() -> asyncio.Server:
+        return await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+
+    async def close() -> None:
+        server.close()
+
+    server = asyncio.run_coroutine_threadsafe(listen(), elsewhere).result()
+    assert never_quiescent()
+    asyncio.run_coroutine_threadsafe(close(), elsewhere).result()
+
+
+async def test_a_loop_that_works_in_another_thread_is_not_quiescent(
+    elsewhere: asyncio.AbstractEventLoop,
+) -> None:
+    busy = True
+
+    async def works() -> None:
+        while busy:
+            await settle(1)
+
+    working = asyncio.run_coroutine_threadsafe(works(), elsewhere)
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), elsewhere).result()
+    assert never_quiescent()
+    busy = False
+    working.result()
+
+
 class Lockable:
     """A block that computes when it is entered."""
 
@@ -108,18 +219,25 @@ class Lockable:
 async def test_a_thread_that_waits_at_the_block_of_a_lock_is_quiescent(
     begin: Begin,
 ) -> None:
-    lock, lockable = threading.Lock(), Lockable()
+    lock, lockable, again = threading.Lock(), Lockable(), threading.RLock()
+    passed: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def waits() -> None:
         with lock:
-            pass
+            passed.put("lock")
         with lockable.own:  # also with a comment
-            pass
+            passed.put("attribute")
+        with next(iter([again])):
+            passed.put("call")
 
-    with lockable.own:
-        with lock:
-            begin(waits)
+    with again:
+        with lockable.own:
+            with lock:
+                begin(waits)
+                assert eventually_quiescent()
+            assert passed.get() == "lock"
             assert eventually_quiescent()
+        assert passed.get() == "attribute"
         assert eventually_quiescent()
 
 

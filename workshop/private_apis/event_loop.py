@@ -7,6 +7,7 @@ import selectors
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
+from types import FrameType
 from typing import Any, TypeVar
 
 AnyHandle = TypeVar("AnyHandle", bound=asyncio.Handle)
@@ -86,6 +87,33 @@ def timers_of(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
     return [timer for timer in timers if not timer.cancelled()]
 
 
+def waits_for_others(frame: FrameType) -> bool:
+    """Return whether an event loop waits in *frame* until another thread calls it.
+
+    It has no callback that is ready, no timer and no connection. *frame* is the
+    innermost one of the loop's thread. False also means: unknown.
+    """
+    turn = frame.f_back
+    if (
+        turn is None
+        or turn.f_code is not asyncio.BaseEventLoop._run_once.__code__  # type: ignore[attr-defined]  # not in typeshed
+        or frame.f_code.co_filename != selectors.__file__
+    ):
+        return False
+    loop = turn.f_locals.get("self")
+    selector = getattr(loop, "_selector", None)
+    if not isinstance(selector, selectors.BaseSelector):
+        return False
+    # The loop has looked for timers before it began to wait: `timeout` says what it
+    # found. What was given to it since then is ready. Its only file is the one with
+    # which other threads wake it.
+    return (
+        turn.f_locals.get("timeout", 0) is None
+        and not loop._ready  # type: ignore[union-attr]  # private
+        and len(selector.get_map() or ()) == 1
+    )
+
+
 def context_of(handle: asyncio.Handle) -> Context:
     """Return the context in which *handle* will run its callback."""
     context: Context = handle._context  # type: ignore[attr-defined]
@@ -111,6 +139,16 @@ def forget_task(task: asyncio.Task[Any]) -> None:
     """
     asyncio._unregister_task(task)
     task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def has_lost_its_wakeup(task: asyncio.Task[Any]) -> bool:
+    """Return whether *task* still waits for a future that is done.
+
+    Call it when the loop has nothing to do. Then the future was set in another thread,
+    by a call that failed before it could tell the loop.
+    """
+    awaited = getattr(task, "_fut_waiter", None)
+    return isinstance(awaited, asyncio.Future) and awaited.done()
 
 
 def error_of(task: asyncio.Task[Any]) -> BaseException | None:

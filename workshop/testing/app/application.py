@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from workshop.private_apis.event_loop import forget_task
+from workshop.private_apis.event_loop import forget_task, has_lost_its_wakeup
 from workshop.testing.app.exchange import Message, Receive, Send
 from workshop.testing.app.exits import as_app_exit
 from workshop.testing.app.failure_recording import (
@@ -393,14 +393,21 @@ async def _finish(app: RunningApp) -> None:
         gc.collect()
         await settle(2)
     if stubborn:
-        raise TimeLimitExceeded(
-            f"{stubborn[0]} never ended, although it was cancelled. "
-            "Either it swallows CancelledError, or it waits for a thread."
+        raise TimeLimitExceeded(stubborn[0])
+
+
+def _never_ended(task: asyncio.Task[Any]) -> str:
+    reason = "Either it swallows CancelledError, or it waits for a thread."
+    if has_lost_its_wakeup(task):
+        reason = (
+            "Another thread called an object of asyncio that the task waits for, and "
+            "the call failed before it woke the task. Use `call_soon_threadsafe()`."
         )
+    return f"{describe(task)} never ended, although it was cancelled. {reason}"
 
 
 async def _end_tasks(app: RunningApp) -> list[str]:
-    """Cancel the app's remaining tasks; return descriptions of those that do not end.
+    """Cancel the app's remaining tasks; return what to say of those that do not end.
 
     Tasks that start only then may end by themselves first. For example, SQLAlchemy
     closes a cancelled session in a task of its own, and a connection whose close is
@@ -415,7 +422,7 @@ async def _end_tasks(app: RunningApp) -> list[str]:
             await wait_until_idle(_count_done(left), until=_all_done(left))
         for task in left:
             if not task.done():
-                stubborn.append(describe(task))
+                stubborn.append(_never_ended(task))
                 forget_task(task)
         cancelled.update(left)
     return stubborn

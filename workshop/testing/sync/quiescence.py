@@ -8,6 +8,7 @@ this loop too, or has already answered.
 from __future__ import annotations
 
 import asyncio
+import dis
 import linecache
 import re
 import sys
@@ -16,7 +17,11 @@ import time
 from pathlib import Path
 from types import CodeType, FrameType
 
-from workshop.private_apis.event_loop import context_of, timers_of
+from workshop.private_apis.event_loop import (
+    context_of,
+    timers_of,
+    waits_for_others,
+)
 from workshop.testing.sync.latch import Latch
 from workshop.testing.time.clock import ManualClockLoop
 from workshop.testing.time.event_loop import WatchedLoop, owner
@@ -24,10 +29,14 @@ from workshop.testing.time.watchdog import Watchdog
 
 # A thread at such a line continues only when another thread gives it something. It has
 # no timeout after which it would continue by itself.
-_WAITS = re.compile(r"\b(?:get|acquire|wait)\((?:block=True|True)?\)")
-# The same for a lock, if the line names it.
-_ENTERS = re.compile(r"\s*with ([\w.]+):")
-_LOCK = type(threading.Lock())
+_WAITS = re.compile(
+    r"\b(?:get|acquire|wait)\((?:block=True|True)?\)|\biter\([\w.]+\.get, "
+)
+# A thread at the first of these instructions calls `__enter__()` of a block; since
+# Python 3.14 it is a call after the second one.
+_ENTERS = dis.opmap.get("BEFORE_WITH")
+_LOOKS_UP = dis.opmap.get("LOAD_SPECIAL")
+_CALL = dis.opmap["CALL"]
 # What `Thread.join` calls last; that depends on Python's version.
 _JOINS = ("join", "_wait_for_tstate_lock")
 _TASKS = Path("/proc/self/task")
@@ -115,7 +124,8 @@ def has_timer_of_an_app(loop: asyncio.AbstractEventLoop) -> bool:
 def _threads_are_parked(loop: WatchedLoop) -> bool:
     frames = sys._current_frames()
     return all(
-        _is_parked(frames.get(thread.ident or 0))
+        _is_parked(frame := frames.get(thread.ident or 0))
+        or (frame is not None and waits_for_others(frame))
         for thread in threading.enumerate()
         if thread is not threading.current_thread()
         and thread not in loop.threads_before
@@ -130,7 +140,7 @@ def _is_parked(frame: FrameType | None) -> bool:
     line = linecache.getline(frame.f_code.co_filename, number)
     return (
         bool(_WAITS.search(line))
-        or _enters_lock(frame, line)
+        or _enters_lock(frame)
         or _joins(frame)
         or _is_held(frame)
     )
@@ -142,16 +152,17 @@ def _line_number(frame: FrameType) -> int | None:
     return frame.f_lineno
 
 
-def _enters_lock(frame: FrameType, line: str) -> bool:
-    """Return whether the thread waits at `with lock:`, and the lock is held."""
-    found = _ENTERS.match(line)
-    if found is None:
+def _enters_lock(frame: FrameType) -> bool:
+    """Return whether the thread waits at `with lock:`, however the line names the lock.
+
+    A block that is written in Python would have a frame of its own. Of those that are
+    not, only locks wait.
+    """
+    code, here = frame.f_code.co_code, frame.f_lasti
+    if here < 2:
         return False
-    first, *attributes = found[1].split(".")
-    value = frame.f_locals.get(first, frame.f_globals.get(first))
-    for name in attributes:
-        value = getattr(value, "__dict__", {}).get(name)
-    return isinstance(value, _LOCK) and value.locked()
+    looked_up = code[here - 2] == _LOOKS_UP and code[here] == _CALL
+    return code[here] == _ENTERS or looked_up
 
 
 def _joins(frame: FrameType) -> bool:

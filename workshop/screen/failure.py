@@ -142,9 +142,12 @@ def exception_explains(test: TestVerdict) -> bool:
     """Return whether an exception of the app is why *test* failed.
 
     The app may raise exceptions on purpose, so one counts only if the customer got a
-    500. The message then quotes that response.
+    500. The message then quotes that response. If the test expected a 500, it caused
+    the exception itself, and something else is wrong.
     """
-    return bool(test.raised and _SERVER_ERROR.search(test.seen))
+    if not test.raised or _SERVER_ERROR.match(test.expected):
+        return False
+    return _SERVER_ERROR.search(test.seen) is not None
 
 
 def _same(test: TestVerdict, told: Sequence[TestVerdict]) -> str:

@@ -37,7 +37,7 @@ VENUES = ("Apollo", "Bijou", "Corso")
 # Longer than any time limit that an app may have added, in seconds.
 MINUTE, DAY = 60, 24 * 60 * 60
 NATIVE = "task.cancel()"
-TWICE = "task.cancel(), twice"
+TWICE = "two task.cancel() calls"
 SCOPE = "an anyio cancel scope"
 DISCONNECT = "a disconnect of its client"
 
@@ -102,10 +102,10 @@ class Sent:
     def outcome(self) -> str:
         """How the request ended, in words, for a message."""
         if not self.request.done:
-            return "It had not ended"
+            return "the request had not ended"
         if self.was_cancelled:
-            return "It ended as cancelled"
-        return f"It ended with {self.request.in_words}, not as cancelled"
+            return "the request had ended as cancelled"
+        return f"the request had ended with {self.request.in_words}, not as cancelled"
 
 
 _sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
@@ -192,9 +192,16 @@ class Call:
         self.gate = Gate(name, result=result)
         self.ending = ending
         self.over = False
+        self._task: asyncio.Task[Any] | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the task that makes the call has been cancelled."""
+        return self._task is not None and self._task.cancelling() > 0
 
     async def wait(self) -> Any:
         """Wait at the gate; a call that is cancelled takes a moment to end."""
+        self._task = asyncio.current_task()
         try:
             return await self.gate(self.name)
         except asyncio.CancelledError:
@@ -385,6 +392,17 @@ class Venues:
     def in_flight(self, show: str = "Hamlet") -> list[str]:
         """Return the venues that are being asked for *show* now."""
         return sorted(c.name for s, c in self.all if s == show and not c.over)
+
+    def unended(self, show: str = "Hamlet") -> list[str]:
+        """Return the same, and say of each call whether it has been cancelled."""
+        calls = sorted(
+            (call for s, call in self.all if s == show and not call.over),
+            key=lambda call: call.name,
+        )
+        return [
+            call.name + " (cancelled, but not yet ended)" * call.cancelled
+            for call in calls
+        ]
 
     async def are_asked(self, show: str = "Hamlet") -> bool:
         """Wait until all are being asked for *show*, or never will be."""

@@ -150,7 +150,7 @@ class World:
             client = conversation(self.app, path, headers=cookie(name))
             await when_idle(lambda: None)
             assert client.accepted, (
-                f"{name} connected to {path} with her session, and got "
+                f"{name} connected to {path} with a valid session, and got "
                 f"{told(client)}. Expected: the app accepts the connection."
             )
             joined.append(client)
@@ -186,7 +186,18 @@ def told(client: Conversation) -> str:
         return f"the status {client.status}" if client.status else "no response"
     if client.code is None:
         return "an open connection"
+    if client.code == 1006:
+        return "the close code 1006 (the connection ended without a close frame)"
     return f"the close code {client.code}"
+
+
+def about(messages: Sequence[Any]) -> str:
+    """Return in words what a client has received from `/seats`."""
+    if not messages:
+        return "nothing"
+    if all(isinstance(it, dict) and [*it] == ["sold"] for it in messages):
+        return f"the news about {', '.join(str(it['sold']) for it in messages)}"
+    return str([*messages])
 
 
 @contextmanager

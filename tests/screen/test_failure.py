@@ -78,6 +78,13 @@ def test_the_exception_behind_a_500_comes_first_and_once(lesson: Lesson) -> None
     assert block[1].content == "NameError: name 'free' is not defined"
 
 
+def test_an_exception_behind_an_expected_500_is_not_the_cause(lesson: Lesson) -> None:
+    (block,) = blocks(lesson, by_exception(expected="500, which a page may read."))
+
+    assert names(block)[:3] == ["Test", "Seen", "Expected"]
+    assert "Raised" in names(block)
+
+
 def test_an_exception_that_was_handled_is_not_the_cause(lesson: Lesson) -> None:
     (block,) = blocks(lesson, failed(raised=("OSError: busy (app.py:3)",)))
 

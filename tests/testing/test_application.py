@@ -282,6 +282,15 @@ async def test_a_failed_startup_says_why_and_where(write_app: WriteApp) -> None:
     assert isinstance(failure.value.__cause__, ConnectionError)
 
 
+async def test_an_app_that_ignores_its_lifespan_is_told_what_to_do(
+    write_app: WriteApp,
+) -> None:
+    text = "async def app(scope, receive, send):\n    pass\n"
+    with pytest.raises(StartupError, match="pass on scopes of the type 'lifespan'"):
+        async with running(write_app(text)):
+            pytest.fail("it has not started")
+
+
 async def test_an_endless_startup_fails_with_a_message(
     write_app: WriteApp, short_limit: None
 ) -> None:

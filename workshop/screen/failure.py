@@ -142,11 +142,13 @@ def exception_explains(test: TestVerdict) -> bool:
     """Return whether an exception of the app is why *test* failed.
 
     Stand-ins raise exceptions on purpose, so one counts only if a statement of the app
-    itself has failed, or if the message quotes the 500 that a customer got.
+    itself has failed, or if the message quotes the 500 that a customer got. If the test
+    expected a 500, it caused the exception, and something else is wrong.
     """
-    return bool(test.raised) and (
-        test.mistake or _SERVER_ERROR.search(test.seen) is not None
-    )
+    if not test.raised:
+        return False
+    unexpected = not _SERVER_ERROR.match(test.expected)
+    return test.mistake or (unexpected and _SERVER_ERROR.search(test.seen) is not None)
 
 
 def _same(test: TestVerdict, told: Sequence[TestVerdict]) -> str:

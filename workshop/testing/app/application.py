@@ -190,6 +190,12 @@ class RunningApp:
         if answer != "lifespan.startup.complete":
             error, self._lifespan = await self._lifespan_error(), None
             words = f"{self.file.name} failed in its start-up: {error!r}"
+            if error is None:
+                words = (
+                    f"{self.file.name} failed in its start-up: it returned before the "
+                    "startup was complete. A middleware must also pass on scopes of "
+                    "the type 'lifespan'."
+                )
             place = line_of_error(error) if error else None
             raise StartupError(
                 f"{words}\n{place.labelled}" if place else words
@@ -211,9 +217,13 @@ class RunningApp:
         finally:
             self._lifespan = None
         if error is not None or answer != "lifespan.shutdown.complete":
-            raise ShutdownError(
-                f"{self.file.name} failed in its shutdown: {error!r}"
-            ) from error
+            words = f"{self.file.name} failed in its shutdown: {error!r}"
+            if error is None:
+                words = (
+                    f"{self.file.name} failed in its shutdown: it returned before the "
+                    "shutdown was complete."
+                )
+            raise ShutdownError(words) from error
 
     def learner_line(self) -> SourceLine | None:
         """Return the learner's line of the last error, else of the last endpoint."""

@@ -40,6 +40,8 @@ class Conversation:
         """Prepare the connection; `start` opens it."""
         self.messages: list[Message] = []
         self.lost: list[Message] = []
+        # The types of the messages that wait because the client does not read.
+        self.held_up: list[str] = []
         self.error: BaseException | None = None
         self.accepted = False
         self.name = f"WS {scope['path']}"
@@ -189,7 +191,11 @@ class Conversation:
         return message
 
     async def _send(self, message: Message) -> None:
-        await self._condition.until(lambda: not self.blocked)
+        self.held_up.append(message["type"])
+        try:
+            await self._condition.until(lambda: not self.blocked)
+        finally:
+            self.held_up.remove(message["type"])
         if self._gone:
             self.lost.append(message)
             raise ClientDisconnectedError

@@ -118,7 +118,7 @@ def test_two_learners_and_an_instructor_play_a_lesson(
         learner.send(learner.opened("06", 2), learner.judged("06", 2, TEST))
     expect(row_of(board, "Ann")).to_contain_text("1 failing")
     expect(board.locator("#failures")).to_contain_text("2 of 2")
-    expect(board.locator("#heads .focus")).to_contain_text("2 here, 0 passed")
+    expect(board.locator("#heads .focus")).to_contain_text("2 on it, 0 passed")
 
     # Help is asked for on the phone and in watch mode, and both see who comes.
     phone.get_by_role("button", name="I need help").click()
@@ -148,7 +148,7 @@ def test_two_learners_and_an_instructor_play_a_lesson(
         expect(page.get_by_role("timer")).to_contain_text("left")
 
     # The votes of a poll are hidden until it is closed.
-    board.get_by_label("Poll with the question").select_option("06")
+    board.get_by_label("Poll on the question").select_option("06")
     board.get_by_role("button", name="Open", exact=True).click()
     chosen = phone.get_by_role("button", name="A thousand times.")
     chosen.click()
@@ -158,7 +158,7 @@ def test_two_learners_and_an_instructor_play_a_lesson(
     ann.send({"kind": "vote", "poll": str(poll.id), "choice": "A"})
     expect(projector.locator("#poll")).to_contain_text("2 of 3 voted")
     expect(projector.get_by_text("✓ correct")).to_have_count(0)
-    board.get_by_role("button", name="Close and show the votes").click()
+    board.get_by_role("button", name="Close and show votes").click()
     for page in (board, projector, phone):
         expect(page.locator(".bars .right")).to_contain_text("1 vote")
         expect(page.locator(".bars")).to_contain_text("A assumes that a stored value")
@@ -330,7 +330,7 @@ def test_everything_works_without_javascript(room: RunningRoom, people: People) 
     board = open_board(people(java_script_enabled=False), room)
     phone = join_on_phone(people(java_script_enabled=False), room, "Hal")
 
-    board.get_by_label("Poll with the question").select_option("06")
+    board.get_by_label("Poll on the question").select_option("06")
     board.get_by_role("button", name="Open", exact=True).click()
     phone.reload()
     phone.get_by_role("button", name="A thousand times.").click()
@@ -340,7 +340,7 @@ def test_everything_works_without_javascript(room: RunningRoom, people: People) 
     board.reload()
     board.get_by_role("button", name="I'll help Hal").click()
     expect(board.locator("#queue")).to_contain_text("Iris is helping")
-    board.get_by_role("button", name="Close and show the votes").click()
+    board.get_by_role("button", name="Close and show votes").click()
     expect(board.locator(".bars .right")).to_contain_text("1 vote")
     board.get_by_role("button", name="Remove poll").click()
     phone.goto(f"{room.address}/me")

@@ -351,7 +351,7 @@ def test_everything_works_without_javascript(room: RunningRoom, people: People) 
     # A browser without a script gets a page when something is wrong.
     board.get_by_label("Message to everyone").evaluate("it => it.required = false")
     board.get_by_role("button", name="Send").click()
-    expect(board.get_by_role("alert")).to_contain_text("write the message first")
+    expect(board.get_by_role("alert")).to_contain_text("The message is empty")
 
 
 def test_no_text_that_people_send_becomes_a_script(

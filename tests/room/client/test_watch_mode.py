@@ -145,7 +145,7 @@ async def test_a_vote_on_the_screen_and_its_result(
     async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
         screen = Screen(stage)
         room.tell("poll", POLL)
-        await screen.until("v shows it, and votes")
+        await screen.until("v shows it, so that you can vote")
         asked = await stage.press("v")
         not_now = await stage.press("x")
         voted = await stage.press("v", "A")
@@ -185,10 +185,10 @@ async def test_joining_and_leaving_on_the_screen(
         room.until(lambda: room.learners == {})
 
     assert "room" not in before
-    assert "its address, the code and your name" in question
+    assert "its address, the code and your name" in flat(question)
     assert f"Join {room.address} as Ann?" in asked
     assert "Your code and output are never sent." in flat(asked)
-    assert "j leaves, which deletes your data." in flat(asked)
+    assert "j leaves the room and deletes your data." in flat(asked)
     assert "y: yes" in asked
     assert requests == 0
     assert f"You are Ann in 'Monday' ({room.address}), connected." in flat(where)
@@ -205,7 +205,7 @@ async def test_a_wrong_line_to_join_is_explained(
         await stage.press("j", "escape")
         back = await stage.press("w")
 
-    assert "! To join, add the name." in missing
+    assert "! Missing: name." in missing
     assert "You are not in a room. j joins one." in back
 
 
@@ -216,7 +216,7 @@ async def test_f_goes_to_the_lesson_of_the_room(
     async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
         screen = Screen(stage)
         room.tell("focus", FOCUS)
-        await screen.until("f goes there")
+        await screen.until("f takes you there")
         there = await stage.press("f")
         again = await stage.press("f")
         room.tell("focus", {})
@@ -224,8 +224,8 @@ async def test_f_goes_to_the_lesson_of_the_room(
 
     assert "Lesson 91 · Halls" in there
     assert "The room is on 91 · step 2." in there
-    assert "f goes there" not in there
-    assert "You are there: the room is on 91 · step 2." in again
+    assert "f takes you there" not in there
+    assert "You are there already: the room is on 91 · step 2." in again
     room.until(lambda: room.kinds().count("opened") == 2)
     assert [it["lesson"] for it in room.stored.values()] == ["90", "91"]
 

@@ -455,7 +455,7 @@ class WatchController:
             raise ActionError(str(problem)) from None
         if wanted.missing:
             missing = ", ".join(wanted.missing)
-            raise ActionError(f"To join, add: {missing}. For example: j {EXAMPLE}")
+            raise ActionError(f"Missing: {missing}. For example: j {EXAMPLE}")
         self._face.ask(consent(wanted), partial(self._join, wanted))
 
     def _join(self, wanted: Invitation) -> None:

@@ -122,7 +122,7 @@ def test_a_folder_that_exists_is_not_changed(learner: Learner) -> None:
 
     assert ended.returncode == 3
     assert f"{mine.parent} already exists, so nothing was changed." in ended.stdout
-    assert "For another copy, name a new folder: " in ended.stdout
+    assert "To make another copy, name a new folder: " in ended.stdout
     assert content(learner.home) == [FOLDER]
     assert content(mine.parent) == ["notes.txt"]
 

@@ -101,7 +101,7 @@ def test_uncommitted_changes_are_named_and_left_out(bundled: Course) -> None:
 
     _, _, err = bundled.bundle(*THIS)
 
-    assert "Uncommitted changes are not part of the bundle: Makefile." in err
+    assert "The bundle does not contain uncommitted changes: Makefile." in err
     clone = bundled.stick / "course"
     assert "mine" not in (clone / "Makefile").read_text(encoding="utf-8").splitlines()
 
@@ -148,7 +148,7 @@ def test_a_damaged_wheel_is_downloaded_again(bundled: Course) -> None:
 
     _, _, err = bundled.bundle(*THIS)
 
-    assert f"{file.name} was damaged, so it is downloaded again." in err
+    assert f"{file.name} is damaged. Downloading it again" in err
     assert file.read_bytes() == whole
 
 
@@ -236,9 +236,9 @@ def test_more_groups_can_be_added(bundled: Course) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--with", "games"], "There is no group of packages `games`. Choose from "),
+        (["--with", "games"], "There is no package group `games`. Choose from "),
         (["--platform", "beos"], "There is no platform `beos`. Choose from "),
-        (["--python", "3.10"], "The workshop does not run on Python `3.10`."),
+        (["--python", "3.10"], "The workshop does not support Python `3.10`."),
     ],
 )
 def test_an_unknown_name_is_an_error_and_nothing_is_written(
@@ -257,7 +257,10 @@ def test_a_folder_with_other_files_is_not_changed(course: Course) -> None:
     code, _, err = course.bundle(*THIS)
 
     assert code == 3
-    assert f"{course.stick} is not a bundle, so it was not changed." in err
+    assert (
+        f"{course.stick} is neither a bundle nor an empty folder, so it was not "
+        "changed." in err
+    )
     assert [path.name for path in course.stick.iterdir()] == ["holiday.jpg"]
 
 
@@ -322,7 +325,7 @@ def test_a_site_that_cannot_be_built_is_an_error(
     code, _, err = bundled.bundle(*THIS, site=True)
 
     assert code == 3
-    assert "The site could not be built." in err
+    assert "The site could not be built, for the reason above." in err
 
 
 def test_the_readme_names_the_computers_and_the_sizes(bundled: Course) -> None:

@@ -81,7 +81,7 @@ def test_one_command_copies_and_sets_up_without_a_network(
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     folder = learner.home / FOLDER
-    assert f"The course is in {folder}. Start with: cd " in ended.stdout
+    assert f"The course is in {folder}. To start: cd " in ended.stdout
     assert "The workshop is set up." in ended.stderr
     assert list((folder / ".venv").rglob("tiny_core.py"))
     # A clone without changes, so that it can be updated.
@@ -121,8 +121,8 @@ def test_a_folder_that_exists_is_not_changed(learner: Learner) -> None:
     ended = learner.start()
 
     assert ended.returncode == 3
-    assert f"{mine.parent} exists already, so nothing was changed." in ended.stdout
-    assert "For another copy, name a new folder: " in ended.stdout
+    assert f"{mine.parent} already exists, so nothing was changed." in ended.stdout
+    assert "To make another copy, name a new folder: " in ended.stdout
     assert content(learner.home) == [FOLDER]
     assert content(mine.parent) == ["notes.txt"]
 
@@ -150,7 +150,7 @@ def test_a_damaged_file_is_named_and_nothing_is_set_up(
     ended = learner.start()
 
     assert ended.returncode == 3
-    assert f"{learner.stick / name} cannot be read, or is not as it was" in ended.stdout
+    assert f"{learner.stick / name} is damaged or cannot be read" in ended.stdout
     assert not (learner.home / FOLDER).exists()
 
 

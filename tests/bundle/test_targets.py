@@ -116,7 +116,7 @@ def test_the_name_of_a_system_means_all_its_processors() -> None:
     ("systems", "pythons", "told"),
     [
         (["beos"], [], "There is no platform `beos`. Choose from linux-x86_64,"),
-        ([], ["3.10"], "does not run on Python `3.10`. Choose from 3.11, 3.12,"),
+        ([], ["3.10"], "does not support Python `3.10`. Choose from 3.11, 3.12,"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(

@@ -63,7 +63,10 @@ def test_a_loopback_address_is_not_for_other_machines(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--host", "198.51.100.9"], "`198.51.100.9` is no address of this machine."),
+        (
+            ["--host", "198.51.100.9"],
+            "`198.51.100.9` is not an address of this machine.",
+        ),
         (["--host", "0.0.0.0", "--port", "99999"], "Invalid value for '--port': 99999"),
     ],
 )

@@ -49,7 +49,7 @@ def test_an_address_that_this_machine_does_not_have_is_refused(
         resolved(host)
 
     assert str(refused.value) == (
-        f"`{host}` is no address of this machine. Use 0.0.0.0 for all of its "
+        f"`{host}` is not an address of this machine. Use 0.0.0.0 for all of its "
         "addresses. This machine has: 198.51.100.7."
     )
 

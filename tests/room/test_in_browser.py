@@ -111,14 +111,14 @@ def test_two_learners_and_an_instructor_play_a_lesson(
 
     # Everyone is told where to work, and two learners fail the same test.
     board.get_by_label("Lesson and step").select_option("06.2")
-    board.get_by_role("button", name="Tell everyone").click()
+    board.get_by_role("button", name="Set for everyone").click()
     expect(phone.locator("#panel")).to_contain_text("lesson 06 · step 2: Share it")
     expect(projector.locator("#focus")).to_contain_text("06 · step 2")
     for learner in (ann, cy):
         learner.send(learner.opened("06", 2), learner.judged("06", 2, TEST))
-    expect(row_of(board, "Ann")).to_contain_text("1 fails")
+    expect(row_of(board, "Ann")).to_contain_text("1 failing")
     expect(board.locator("#failures")).to_contain_text("2 of 2")
-    expect(board.locator("#heads .focus")).to_contain_text("2 here, 0 passed")
+    expect(board.locator("#heads .focus")).to_contain_text("2 on it, 0 passed")
 
     # Help is asked for on the phone and in watch mode, and both see who comes.
     phone.get_by_role("button", name="I need help").click()
@@ -127,10 +127,10 @@ def test_two_learners_and_an_instructor_play_a_lesson(
     expect(board.locator("#queue li")).to_have_count(2)
     expect(board).to_have_title(re.compile(r"^\(2\) "))
     expect(projector.locator("#counts")).to_contain_text("waiting for help")
-    board.get_by_role("button", name="I help Bea").click()
+    board.get_by_role("button", name="I'll help Bea").click()
     expect(phone.locator("#panel")).to_contain_text("Iris is on the way to you.")
-    board.get_by_role("button", name="I help Ann").click()
-    expect(row_of(board, "Ann")).to_contain_text("Iris helps")
+    board.get_by_role("button", name="I'll help Ann").click()
+    expect(row_of(board, "Ann")).to_contain_text("Iris is helping")
     with ann.client.stream("GET", "/api/stream", headers=ann.headers) as stream:
         assert '"by":"Iris"' in next(stream.iter_text())
     board.get_by_role("button", name="Done with Bea").click()
@@ -148,7 +148,7 @@ def test_two_learners_and_an_instructor_play_a_lesson(
         expect(page.get_by_role("timer")).to_contain_text("left")
 
     # The votes of a poll are hidden until it is closed.
-    board.get_by_label("Poll with the question").select_option("06")
+    board.get_by_label("Poll on the question").select_option("06")
     board.get_by_role("button", name="Open", exact=True).click()
     chosen = phone.get_by_role("button", name="A thousand times.")
     chosen.click()
@@ -157,13 +157,13 @@ def test_two_learners_and_an_instructor_play_a_lesson(
     assert poll is not None
     ann.send({"kind": "vote", "poll": str(poll.id), "choice": "A"})
     expect(projector.locator("#poll")).to_contain_text("2 of 3 voted")
-    expect(projector.get_by_text("✓ right")).to_have_count(0)
-    board.get_by_role("button", name="Close and show the votes").click()
+    expect(projector.get_by_text("✓ correct")).to_have_count(0)
+    board.get_by_role("button", name="Close and show votes").click()
     for page in (board, projector, phone):
         expect(page.locator(".bars .right")).to_contain_text("1 vote")
         expect(page.locator(".bars")).to_contain_text("A assumes that a stored value")
     expect(phone.locator("#panel")).to_contain_text("You chose B.")
-    board.get_by_role("button", name="Remove the poll").click()
+    board.get_by_role("button", name="Remove poll").click()
     expect(projector.locator(".poll")).to_have_count(0)
 
     ann.send(ann.judged("06", 2))
@@ -194,7 +194,7 @@ def test_pages_whose_network_was_cut_come_back_with_everything(
 
         network.cut()
         for page in (board, phone):
-            expect(page.locator("body.lost #status")).to_contain_text("Trying again")
+            expect(page.locator("body.lost #status")).to_contain_text("Reconnecting")
         board.get_by_label("Message to everyone").fill("Not sent")
         board.get_by_role("button", name="Send").click()
         expect(board.get_by_label("Message to everyone")).to_have_value("Not sent")
@@ -270,7 +270,7 @@ def test_pages_come_back_after_a_restart_of_the_server(
 
         room.stop()
         for page in (board, phone):
-            expect(page.locator("#status")).to_contain_text("Trying again")
+            expect(page.locator("#status")).to_contain_text("Reconnecting")
         room.start()
 
         assert room.service.room.code == code
@@ -301,7 +301,7 @@ def test_the_keyboard_is_enough_and_keeps_its_place(
                 return
         raise AssertionError(f"the keyboard does not reach {locator}")
 
-    tab_to(row.get_by_role("button", name="I help"))
+    tab_to(row.get_by_role("button", name="I'll help"))
     board.keyboard.press("Enter")
     # That button is gone now. The next one is focused, and nothing is lost.
     done = row.get_by_role("button", name="Done")
@@ -330,7 +330,7 @@ def test_everything_works_without_javascript(room: RunningRoom, people: People) 
     board = open_board(people(java_script_enabled=False), room)
     phone = join_on_phone(people(java_script_enabled=False), room, "Hal")
 
-    board.get_by_label("Poll with the question").select_option("06")
+    board.get_by_label("Poll on the question").select_option("06")
     board.get_by_role("button", name="Open", exact=True).click()
     phone.reload()
     phone.get_by_role("button", name="A thousand times.").click()
@@ -338,11 +338,11 @@ def test_everything_works_without_javascript(room: RunningRoom, people: People) 
     phone.get_by_role("button", name="I need help").click()
     expect(phone.locator("#panel")).to_contain_text("You are in the help queue.")
     board.reload()
-    board.get_by_role("button", name="I help Hal").click()
-    expect(board.locator("#queue")).to_contain_text("Iris helps")
-    board.get_by_role("button", name="Close and show the votes").click()
+    board.get_by_role("button", name="I'll help Hal").click()
+    expect(board.locator("#queue")).to_contain_text("Iris is helping")
+    board.get_by_role("button", name="Close and show votes").click()
     expect(board.locator(".bars .right")).to_contain_text("1 vote")
-    board.get_by_role("button", name="Remove the poll").click()
+    board.get_by_role("button", name="Remove poll").click()
     phone.goto(f"{room.address}/me")
     expect(phone.locator("#panel")).to_contain_text("Iris is on the way to you.")
     phone.get_by_role("button", name="Leave").click()
@@ -351,7 +351,7 @@ def test_everything_works_without_javascript(room: RunningRoom, people: People) 
     # A browser without a script gets a page when something is wrong.
     board.get_by_label("Message to everyone").evaluate("it => it.required = false")
     board.get_by_role("button", name="Send").click()
-    expect(board.get_by_role("alert")).to_contain_text("write the message first")
+    expect(board.get_by_role("alert")).to_contain_text("The message is empty")
 
 
 def test_no_text_that_people_send_becomes_a_script(
@@ -385,7 +385,7 @@ def test_no_text_that_people_send_becomes_a_script(
         expect(board.locator("#queue li")).to_have_count(2)
         expect(phone.locator("#panel")).to_contain_text("<script>alert(3)")
         expect(projector.locator("#announced")).to_contain_text("onerror")
-        board.get_by_role("button", name="I help 1").click()
+        board.get_by_role("button", name="I'll help 1").click()
         expect(board.locator("#failures")).to_contain_text("onerror")
         board.reload()
         expect(board.locator("#queue li")).to_have_count(2)

@@ -1,4 +1,4 @@
-"""The learner's part in an instructor's room: join, report, ask for help, leave."""
+"""What a learner does in an instructor's room: join, report, ask for help, leave."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from workshop.room.client.status import RoomStatus
     from workshop.room.client.subscription import Hear
 
-PURPOSE = "Its board shows your instructor where help is needed."
+PURPOSE = "Its board shows your instructor who needs help."
 SENT = (
-    "your name, the step you work on, verdicts (seconds, names of failed tests), hints "
-    "and solutions you open, calls for help, votes, and that you are still here"
+    "your name, your current step, verdicts (seconds, names of failed tests), which "
+    "hints and solutions you open, requests for help, votes, and a regular heartbeat"
 )
 NEVER_SENT = "Your code and output are never sent."
 
 CHANGE = 4
-"""The rung that is the change itself, after three hints."""
+"""The number of the last hint, which is the solution's change itself."""
 
 
 class RoomActions:
-    """What a learner does in a room. Until they join one, nothing is sent.
+    """A learner's actions in a room. Until they join one, nothing is sent.
 
-    Reports return at once: they are stored, and a thread sends them. Without a room
-    nothing is even imported.
+    Methods that report return at once: the report is stored, and a thread sends it.
+    Without a room, the client is not even imported.
     """
 
     def __init__(self, participation: Participation | None = None) -> None:
@@ -44,9 +44,9 @@ class RoomActions:
         self._listener: tuple[Hear, Callable[[], None]] | None = None
         self._lock = threading.Lock()
         self._place: tuple[str, int] | None = None
-        """The lesson and the step that were opened last."""
+        """The last lesson and step that the learner opened."""
         self._known: dict[tuple[str, int], bool] = {}
-        """Whether the room knows that a step has passed or failed."""
+        """The last verdict on each step that was reported to the room."""
 
     def _in_room(self) -> Participation | None:
         """Return the participation if the learner may be in a room."""
@@ -66,7 +66,7 @@ class RoomActions:
 
     @property
     def membership(self) -> Membership | None:
-        """The learner in the room, None if they have not joined one."""
+        """The learner's membership, or None if they have not joined a room."""
         there = self._in_room()
         return there.membership if there is not None else None
 
@@ -79,20 +79,20 @@ class RoomActions:
         return there.status if there is not None else RoomStatus()
 
     def start(self) -> None:
-        """Begin to send what earlier commands have stored."""
+        """Start to send the events that earlier commands have stored."""
         there = self._in_room()
         if there is not None:
             there.start()
 
     def listen(self, hear: Hear, changed: Callable[[], None]) -> None:
-        """Receive what the room tells; both are called from other threads."""
+        """Subscribe to the room. Both functions are called from other threads."""
         there = self._in_room()
         self._listener = hear, changed
         if there is not None:
             there.listen(hear, changed)
 
     def close(self) -> str:
-        """Stop, after at most 300 ms for what has not been sent.
+        """Stop, after at most 300 ms for a last attempt to send.
 
         Return a note for the learner, or "".
         """
@@ -102,15 +102,15 @@ class RoomActions:
         if not self._participation.status.ended:
             return ""
         return (
-            "The room does not know you any more, so nothing is sent to it. It may be "
-            f"a new one; to join that: {command('join')}"
+            "You are no longer in the room, so nothing is sent. The instructor may "
+            f"have started a new one. To join it: {command('join')}"
         )
 
     def join(self, invitation: Invitation) -> Membership:
-        """Join a room, which may take seconds.
+        """Join a room. This may take seconds.
 
         Raises:
-            ActionError: with the reason.
+            ActionError: Joining failed. The message contains the reason.
 
         """
         from workshop.room.client import reports
@@ -127,10 +127,10 @@ class RoomActions:
         return joined
 
     def leave(self, *, local: bool = False) -> Membership:
-        """Leave the room and delete the learner's data, which may take seconds.
+        """Leave the room and delete the learner's data. This may take seconds.
 
         Raises:
-            ActionError: with the reason.
+            ActionError: Leaving failed. The message contains the reason.
 
         """
         from workshop.room.client.problems import RoomError
@@ -143,7 +143,7 @@ class RoomActions:
     # Reports
 
     def opened(self, lesson: Lesson, step: int) -> None:
-        """Report that the learner works on *step*, if it is another one."""
+        """Report that the learner works on *step*, if it has changed."""
         place = lesson.number, step
         if place == self._place:
             return
@@ -155,7 +155,7 @@ class RoomActions:
             there.report(reports.opened(*place))
 
     def judged(self, verdict: LessonVerdict) -> None:
-        """Report the verdict on the current step, and on those that have changed."""
+        """Report the verdict on the current step, and on changed earlier steps."""
         there = self._in_room()
         if not verdict.steps or there is None:
             return
@@ -203,10 +203,10 @@ class RoomActions:
 def judged_steps(
     verdict: LessonVerdict, known: Mapping[tuple[str, int], bool]
 ) -> list[StepVerdict]:
-    """Return the steps of *verdict* that the room has to know about.
+    """Return the steps of *verdict* to report to the room.
 
-    These are those before the current step of which *known* says something else, and
-    then the current one. Later steps fail because nobody has begun them.
+    These are the earlier steps whose verdict differs from *known*, and then the current
+    one. Later steps fail because the learner has not started them.
     """
     current = verdict.current or verdict.steps[-1]
     number = verdict.lesson.number

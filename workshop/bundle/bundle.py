@@ -1,4 +1,4 @@
-"""Write a bundle, or complete one that an earlier run has begun."""
+"""Write a bundle, or complete one that an earlier run has started."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MISSING_SHOWN = 5
 
 @dataclass(frozen=True)
 class Order:
-    """What a bundle is to contain.
+    """What a bundle should contain.
 
     Attributes:
         targets: The machines to download packages for.
@@ -51,8 +51,8 @@ class Outcome:
 
     Attributes:
         target: The target.
-        wheels: The wheels that it needs and that are there.
-        missing: The pins that have no wheel for it: `lupa==2.8`.
+        wheels: The wheels that it needs and that the bundle contains.
+        missing: The pins without a wheel for it, such as `lupa==2.8`.
 
     """
 
@@ -62,7 +62,7 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """The outcome for people."""
+        """The outcome as a line of text."""
         amount = f"{len(self.wheels):>4} packages {megabytes(size(self.wheels)):>9}"
         if not self.missing:
             return f"{self.target.title:<30} {amount}   complete"
@@ -75,7 +75,7 @@ class Outcome:
 
 
 def group_names(root: Path) -> list[str]:
-    """Return the groups of packages that the checkout *root* pins, `core` first."""
+    """Return the package groups that the checkout *root* pins, `core` first."""
     found = sorted(path.stem for path in (root / "requirements").glob("*.txt"))
     return [CORE, *(name for name in found if name != CORE)]
 
@@ -83,15 +83,14 @@ def group_names(root: Path) -> list[str]:
 def write(
     root: Path, folder: Path, order: Order, say: Callable[[str], None]
 ) -> list[Outcome]:
-    """Write the bundle of the checkout *root* into *folder*; return what is in it.
+    """Write the bundle of the checkout *root* into *folder*; return its packages.
 
-    What an earlier run has written is kept if it is still valid, so a run that was
-    interrupted is continued. The course is what is committed; the packages and the site
-    are those of that commit, too.
+    Valid files of an earlier run are kept, so an interrupted run can be continued. The
+    course, its packages and the site are those of the current commit.
 
     Raises:
-        BundleError: It cannot be written. What is there can be used, and the next run
-            continues.
+        BundleError: The bundle cannot be written. Its complete parts can be used, and
+            the next run continues.
 
     """
     refuse_others(folder)
@@ -101,9 +100,9 @@ def write(
         return _write(original, folder, order, say)
     except OSError as problem:
         raise BundleError(
-            f"{folder} could not be written: {problem.strerror or problem}. A bundle "
-            "for all platforms needs 150 MB, with --with up to 1 GB. Free some space, "
-            "or name another folder, and run the same command again to continue."
+            f"Cannot write to {folder}: {problem.strerror or problem}. A bundle for "
+            "all platforms needs 150 MB, or up to 1 GB with --with. Free some space or "
+            "choose another folder, then run the command again to continue."
         ) from problem
 
 
@@ -112,7 +111,7 @@ def _write(
 ) -> list[Outcome]:
     folder.mkdir(parents=True, exist_ok=True)
     before = Contents.of(folder) or Contents()
-    # Until everything is written, the start scripts must not use any of it.
+    # The start scripts must not use the bundle until it is complete.
     replace(before, machines=()).write(folder)
     wheels = folder / "wheels"
     wheels.mkdir(exist_ok=True)
@@ -126,13 +125,13 @@ def _write(
             site = work.build_site(site)
         return work.fetch(order)
     finally:
-        # Also after an error: what was complete before can be used again.
+        # Also after an error, so that the parts that were complete can be used again.
         work.finish(site)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """The parts of a bundle that are made from its clone of the course."""
+    """The parts of a bundle that are created from its clone of the course."""
 
     folder: Path
     commit: str
@@ -148,12 +147,12 @@ class _Work:
         if not file.is_file():
             raise BundleError(
                 f"requirements/{group}.txt is not committed, so the bundle cannot "
-                "contain its packages. Commit it and run the same command again."
+                "contain its packages. Commit the file, then run the command again."
             )
         return pins(file)
 
     def build_site(self, built: str) -> str:
-        """Build the site, unless that of the commit is there; return its commit."""
+        """Build the site, unless it is there already; return its commit."""
         target = self.folder / "site"
         if built == self.commit and (target / "index.html").is_file():
             return built
@@ -161,8 +160,8 @@ class _Work:
         with temporary_folder("site", self.folder) as folder:
             if not build_site(self.course, folder / "site"):
                 raise BundleError(
-                    "The site could not be built. The reason is above. `--no-site` "
-                    "writes a bundle without the site."
+                    "The site could not be built, for the reason above. To write a "
+                    "bundle without the site, add --no-site."
                 )
             put(folder / "site", target)
         for cache in list(self.course.rglob("__pycache__")):
@@ -172,7 +171,7 @@ class _Work:
     def fetch(self, order: Order) -> list[Outcome]:
         """Download the wheels of *order* that are missing."""
         for name in self.store.remove_damaged():
-            self.say(f"{name} was damaged, so it is downloaded again.")
+            self.say(f"{name} is damaged. Downloading it again …")
         wanted = [pin for group in order.groups for pin in self.pins_of(group)]
         return [self._outcome(target, wanted) for target in order.targets]
 
@@ -190,10 +189,10 @@ class _Work:
         )
 
     def finish(self, site: str) -> None:
-        """Write what the bundle contains, and its scripts."""
+        """Write the list of contents and the start scripts."""
         pinned = {group: self.pins_of(group) for group in group_names(self.course)}
         found = [_Found.of(self.store, target, pinned) for target in TARGETS]
-        # Also the wheels of groups that a next run will complete.
+        # Keep the wheels of incomplete groups, which the next run may complete.
         self.store.remove_others(name for it in found for name in it.all_wheels)
         machines = [it.machine for it in found if CORE in it.machine.groups]
         contents = Contents(self.commit, site, tuple(machines))
@@ -209,8 +208,8 @@ def _mention(uncommitted: Sequence[str], say: Callable[[str], None]) -> None:
     more = len(uncommitted) - 3
     others = f" and {more} more" if more > 0 else ""
     say(
-        f"Uncommitted changes are not part of the bundle: {shown}{others}. To include "
-        "them, commit them and run the same command again."
+        f"The bundle does not contain uncommitted changes: {shown}{others}. To include "
+        "them, commit them and run the command again."
     )
 
 
@@ -222,7 +221,7 @@ def _needed(wanted: Sequence[Requirement], target: Target) -> list[Requirement]:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is there for a target, and *all_wheels* that some group of it needs."""
+    """What the bundle contains for a target; *all_wheels* includes partial groups."""
 
     machine: Machine
     all_wheels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The clone of the course in a bundle: what is committed, and nothing else."""
+"""The clone of the course in a bundle, which contains only what is committed."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Original:
         """Return the checkout *root*.
 
         Raises:
-            BundleError: Git is missing, or *root* is no clone with a commit.
+            BundleError: Git is missing, or *root* is not a clone with a commit.
 
         """
         program = shutil.which("git")
         if program is None:
             raise BundleError(
                 "The bundle contains a clone of the course, but git is not installed "
-                "or not on the PATH. Get it from https://git-scm.com/downloads and run "
-                "the same command again."
+                "or not on the PATH. Install it from https://git-scm.com/downloads, "
+                "then run the command again."
             )
         git = Git(root, program)
         try:
@@ -53,9 +53,9 @@ class Original:
             raise BundleError(f"Git cannot work in {root}: {problem.said}.") from None
         if commit is None:
             raise BundleError(
-                f"{root} is not a git clone with a commit, perhaps because it was "
-                "downloaded as a ZIP, so it cannot be cloned. Clone the course and run "
-                "the same command there."
+                f"{root} is not a git clone with a commit, so it cannot be cloned. "
+                "Perhaps it was downloaded as a ZIP file. Clone the course with git, "
+                "and run the command there."
             )
         status = git.run("status", "--porcelain", "-z", "--no-renames")
         records = status.decode("utf-8", "surrogateescape").split("\0")
@@ -73,7 +73,7 @@ class Original:
         with temporary_folder("clone", target.parent) as folder:
             fresh = folder / target.name
             try:
-                # Not by copying files, so only what the commit needs is there.
+                # Do not copy files, so that only objects of this commit are included.
                 self.git.run(
                     *(
                         "clone",
@@ -105,8 +105,8 @@ class Original:
     def _address(self) -> str:
         """Return the course's public address, or "" if it is not known.
 
-        A folder on this machine means nothing on another one, and an address may
-        contain a password.
+        A path on this machine is useless on another one. A password in the address is
+        removed.
         """
         name = choose_remote(self.git.text("remote").split())
         key = f"remote.{name}.url"
@@ -123,7 +123,7 @@ def _make_portable(git: Git, address: str) -> None:
     """Remove from the clone of *git* what is only valid on this machine."""
     if git.text("symbolic-ref", "-q", "HEAD", accepted=(0, 1)) == "":
         git.run("checkout", "--quiet", "-B", _MAIN)
-    # Memory sticks do not store whether a file is executable.
+    # The file systems of memory sticks do not store whether a file is executable.
     git.run("config", "core.fileMode", "false")
     if address:
         git.run("remote", "set-url", "origin", address)

@@ -1,6 +1,6 @@
-"""What a bundle contains, as `contents.json` and `SHA256SUMS` say it.
+"""The contents of a bundle, as listed in `contents.json` and `SHA256SUMS`.
 
-Both are read by `start.py` on learners' machines. `contents.json` also marks a folder
+`start.py` reads both files on learners' machines. `contents.json` also marks a folder
 as a bundle, so it is written first, without targets, and again at the end.
 """
 
@@ -19,7 +19,7 @@ from workshop.bundle.folders import write_file
 FILE = "contents.json"
 SUMS = "SHA256SUMS"
 
-# What systems and file managers write to memory sticks.
+# Files that operating systems and file managers create on memory sticks.
 _FOREIGN = {
     *("System Volume Information", "$RECYCLE.BIN", "lost+found"),
     *("Thumbs.db", "desktop.ini"),
@@ -33,7 +33,7 @@ class Machine:
     Attributes:
         system: The name of the system: `linux-x86_64`.
         python: The Python version: `3.11`.
-        title: The target for people.
+        title: The name to show.
         groups: The groups of packages that are complete.
         wheels: The names of their wheels.
 
@@ -63,7 +63,7 @@ class Contents:
 
     @classmethod
     def of(cls, folder: Path) -> Contents | None:
-        """Return the contents of the bundle *folder*; None if it is no bundle."""
+        """Return the contents of the bundle *folder*, or None if it is not a bundle."""
         try:
             found = json.loads((folder / FILE).read_text(encoding="utf-8"))
             machines = tuple(Machine(**it) for it in found["machines"])
@@ -81,7 +81,7 @@ def refuse_others(folder: Path) -> None:
     """Check that *folder* may be changed: it is a bundle, empty or missing.
 
     Raises:
-        BundleError: It holds something else.
+        BundleError: It contains something else.
 
     """
     if folder.is_dir() and (
@@ -90,8 +90,8 @@ def refuse_others(folder: Path) -> None:
         return
     if folder.exists() or folder.is_symlink():
         raise BundleError(
-            f"{folder} is not a bundle, so it was not changed. Name a new folder, for "
-            f'example with `python -m workshop bundle "{folder / "course"}"`.'
+            f"{folder} is neither a bundle nor an empty folder, so it was not changed. "
+            f'Use a new folder: python -m workshop bundle "{folder / "course"}"'
         )
 
 
@@ -100,7 +100,7 @@ def _is_foreign(path: Path) -> bool:
 
 
 def write_sums(folder: Path) -> None:
-    """Write the SHA-256 sums of the files that nobody changes on the stick."""
+    """Write the SHA-256 sums of all files that do not change on the stick."""
     lines = [
         f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n"
         for path in sorted(_lasting_files(folder))
@@ -109,7 +109,7 @@ def write_sums(folder: Path) -> None:
 
 
 def _lasting_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of the bundle, without those that git itself may change."""
+    """Yield the files of the bundle, except those that git itself may change."""
     git = folder / "course" / ".git"
     for path in _files(folder):
         own = path.relative_to(folder)
@@ -129,7 +129,7 @@ def _digest(path: Path) -> str:
 
 
 def size(paths: Iterable[Path]) -> int:
-    """Return the bytes of the files *paths* and of those in the folders among them."""
+    """Return the size in bytes of *paths*, including the files in folders."""
     return sum(
         file.stat().st_size
         for path in paths
@@ -138,7 +138,7 @@ def size(paths: Iterable[Path]) -> int:
 
 
 def megabytes(count: int) -> str:
-    """Return a number of bytes for people: `16.2 MB`.
+    """Return a number of bytes in megabytes.
 
     >>> megabytes(16_170_000)
     '16.2 MB'

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class BundleError(Exception):
-    """The bundle cannot be written. The message says why and what to do."""
+    """The bundle cannot be written. The message says why and what to do next."""

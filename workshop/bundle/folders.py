@@ -1,4 +1,4 @@
-"""Files and folders of a bundle that are replaced as a whole."""
+"""Replace files and folders of a bundle as a whole."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from workshop import files
 
 
 def put(fresh: Path, target: Path) -> None:
-    """Move the folder *fresh* to *target*, in place of what is there."""
+    """Move the folder *fresh* to *target*, and replace what is there."""
     remove(target)
     fresh.rename(target)
 
 
 def remove(folder: Path) -> None:
-    """Delete *folder*, if it is there."""
+    """Delete *folder* if it exists."""
     if not folder.is_dir():
         return
     if os.name == "nt":
-        # Git's objects are read-only, so Windows would not delete them.
+        # Windows does not delete read-only files such as git's objects.
         for path in folder.rglob("*"):
             path.chmod(stat.S_IWRITE | stat.S_IREAD)
     shutil.rmtree(folder)
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace the file *path* by one with *content*, in one step."""
+    """Write *content* to the file *path* atomically."""
     files.replace(path, content)
-    # The file systems of memory sticks refuse most permissions.
+    # The file systems of memory sticks do not support most permissions.
     with contextlib.suppress(OSError):
         path.chmod(mode)

@@ -1,4 +1,4 @@
-"""The texts at the top of a bundle: start scripts, README.txt and a start page."""
+"""The files at the top of a bundle: start scripts, README.txt and a start page."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ for python in {pythons} python3 python; do
         exec "$python" -I "$here/{start}" "$@"
     fi
 done
-# None suits. If there is a Python at all, it says what is missing.
+# No Python is suitable. If there is one at all, let it report what is missing.
 if command -v python3 >/dev/null 2>&1; then
     exec python3 -I "$here/{start}" "$@"
 fi
-echo "This computer has no Python. Install Python {newest} (from python.org or with" >&2
-echo "your package manager) and start again." >&2
+echo "This computer has no Python. Install Python {newest} from python.org or with" >&2
+echo "your package manager, then run this again: sh start.sh" >&2
 exit 3
 """
 
 _COMMAND = """\
 #!/bin/sh
-# For a double click on macOS.
+# macOS runs this file when you double-click it.
 case $0 in */*) here=${{0%/*}} ;; *) here=. ;; esac
 here=$(CDPATH= cd -- "$here/" && pwd) || exit 3
 cd || exit 3
@@ -57,7 +57,7 @@ python -I "%~dp0{start}" --suits >nul 2>nul && (
     python -I "%~dp0{start}" %*
     goto end
 )
-rem None suits. If there is a Python at all, it says what is missing.
+rem No Python is suitable. If there is one at all, let it report what is missing.
 python --version >nul 2>nul && (
     python -I "%~dp0{start}" %*
     goto end
@@ -66,8 +66,8 @@ py --version >nul 2>nul && (
     py -I "%~dp0{start}" %*
     goto end
 )
-echo This computer has no Python. Install Python {newest} from python.org, then start
-echo again.
+echo This computer has no Python. Install Python {newest} from python.org, then
+echo run start.bat again.
 cmd /c exit 3
 :end
 set CODE=%errorlevel%
@@ -80,7 +80,7 @@ _README = """\
 Learn async FastAPI by repairing broken apps
 ============================================
 
-This folder has everything for the workshop. You need no internet.
+This folder contains everything for the workshop. You do not need internet access.
 
 Start
 -----
@@ -88,25 +88,26 @@ Start
   macOS     double-click start.command, or: sh start.sh
   Windows   double-click start.bat
 
-This copies the course to the folder async-fastapi-workshop in your home folder and
-installs its packages there. Then it says how to begin. To use another folder, name it:
-sh start.sh FOLDER. Afterwards you can unplug the stick.
+The script copies the course to the folder async-fastapi-workshop in your home folder,
+installs its packages there, and prints the command to begin. To use another folder,
+add its name: sh start.sh FOLDER. When the script has finished, you can unplug the
+stick.
 
-You need Python {oldest} to {newest}, and on Debian and Ubuntu also the package
-python3-venv. The packages are for Windows, macOS 11 and later, and Linux with glibc
+You need Python {oldest} to {newest}. On Debian and Ubuntu, also install the package
+python3-venv. The packages run on Windows, macOS 11 and later, and Linux with glibc
 2.28 and later (not Alpine).
 
-What is here
-------------
+Contents
+--------
 {parts}
 {machines}
 Check the files
 ---------------
-start.sh and start.bat check each file that they copy. To check all of them:
+start.sh and start.bat check every file that they copy. To check all files:
   Linux     sha256sum -c --quiet SHA256SUMS
   macOS     shasum -a 256 -c SHA256SUMS
 
-The course is at commit {commit}.
+This is commit {commit} of the course.
 """
 
 _PAGE = """\
@@ -122,23 +123,24 @@ td, th {{ text-align: left; padding: .2rem 1.5rem .2rem 0 }}
 code {{ background: #f2f2f2; padding: .1rem .3rem }}
 </style>
 <h1>Learn async FastAPI by repairing broken apps</h1>
-<p>This folder has everything for the workshop. You need no internet.</p>
+<p>This folder contains everything for the workshop. You do not need internet
+access.</p>
 <table>
-<tr><th>Linux</th><td><code>sh start.sh</code> in a terminal</td></tr>
+<tr><th>Linux</th><td>run <code>sh start.sh</code> in a terminal</td></tr>
 <tr><th>macOS</th><td>double-click <code>start.command</code></td></tr>
 <tr><th>Windows</th><td>double-click <code>start.bat</code></td></tr>
 </table>
-<p>This copies the course to the folder <code>async-fastapi-workshop</code> in your home
-folder, installs its packages there, and says how to begin.</p>
-{site}<p>Packages are here for {titles}.</p>
+<p>The script copies the course to the folder <code>async-fastapi-workshop</code> in
+your home folder, installs its packages there, and prints the command to begin.</p>
+{site}<p>The packages are for {titles}.</p>
 </html>
 """
 
-_SITE = '<p><a href="site/index.html">Read the pages of the course</a></p>\n'
+_SITE = '<p><a href="site/index.html">Read the course in your browser</a></p>\n'
 
 
 def write(folder: Path, contents: Contents) -> None:
-    """Write them to the bundle *folder*."""
+    """Write these files to the bundle *folder*."""
     pythons = names()
     values = {
         "start": START,
@@ -173,9 +175,9 @@ def _crlf(text: str) -> bytes:
 
 
 def _parts(folder: Path) -> str:
-    rows = [("course", "the course, a git clone")]
+    rows = [("course", "the course, as a git clone")]
     rows += [("wheels", "packages for the computers below")]
-    rows += [("site", "its pages: open site/index.html in a browser")]
+    rows += [("site", "the course as a site: open site/index.html in a browser")]
     return "".join(
         f"  {name + '/':<9} {megabytes(size([folder / name])):>9}   {words}\n"
         for name, words in rows

@@ -1,11 +1,11 @@
 """Copy the course from the memory stick to this computer, and set it up.
 
-`start.sh`, `start.command` and `start.bat` run this file. It needs no internet and no
+`start.sh`, `start.command` and `start.bat` run this file. It needs neither internet nor
 packages, and changes nothing on the stick. Each copied file is compared with
 SHA256SUMS, because memory sticks fail.
 
-Written for Python 3.6 and later, so that a Python that is too old can say so. The
-bundle contains a copy, so it imports nothing of the workshop.
+It runs on Python 3.6 and later, so that a Python that is too old can say so. The
+bundle contains a copy, so it imports nothing from the workshop.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
 
 
 class StartError(Exception):
-    """The course cannot be copied. The message says why and what to do."""
+    """The course cannot be copied. The message says why and what to do next."""
 
 
 def main(words: "list[str]") -> int:
@@ -53,12 +53,13 @@ def main(words: "list[str]") -> int:
         return 3
     except OSError as problem:
         _say(
-            f"The course could not be copied: {problem}. Check that the disk has 500 "
-            "MB free and that the stick is still plugged in. Then start again."
+            f"The course could not be copied: {problem}. Check that the disk has "
+            "500 MB free and that the stick is still plugged in, then run this again: "
+            f"{AGAIN}"
         )
         return 3
     except KeyboardInterrupt:
-        _say("Stopped. Start again to begin anew.")
+        _say(f"Stopped before the course was set up. To start over: {AGAIN}")
         return 130
     return _set_up(folder)
 
@@ -71,17 +72,17 @@ def _contents() -> "dict[str, Any]":
         raise StartError(_damaged("contents.json")) from None
     if not found["machines"] or not (STICK / "SHA256SUMS").is_file():
         raise StartError(
-            "This memory stick is incomplete: its last update was interrupted. Run "
-            "`make bundle` again on the computer that it comes from."
+            "This memory stick is incomplete, because writing it was interrupted. Ask "
+            "for another stick, or run `make bundle` again where it was written."
         )
     return found
 
 
 def _damaged(name: str) -> str:
     return (
-        f"{STICK / name} cannot be read, or is not as it was written. The memory stick "
-        "is damaged, or was unplugged too early. Take another stick, or copy this one "
-        "again."
+        f"{STICK / name} is damaged or cannot be read. The memory stick may be broken, "
+        "or it was unplugged while it was written. Use another stick, or copy the "
+        "bundle to this one again."
     )
 
 
@@ -95,14 +96,14 @@ def _system() -> str:
     if sys.platform == "darwin":
         return "macos-" + machine
     name = "linux-" + {"arm64": "aarch64"}.get(machine, machine)
-    # The packages are for glibc. Alpine Linux, for example, has another C library.
+    # The packages need glibc. Alpine Linux, for example, has another C library.
     return name if platform.libc_ver()[0] == "glibc" else name + "-without-glibc"
 
 
 def _machine(machines: "list[dict[str, Any]]") -> "dict[str, Any] | None":
     here = [_system(), "{}.{}".format(*sys.version_info)]
     is_cpython = platform.python_implementation() == "CPython"
-    # In Python 3.13 and later without the GIL, other packages are needed.
+    # Free-threaded Python (3.13 and later, without the GIL) needs other packages.
     is_usual = is_cpython and "t" not in getattr(sys, "abiflags", "")
     fitting = [it for it in machines if [it["system"], it["python"]] == here]
     return fitting[0] if fitting and is_usual else None
@@ -114,14 +115,14 @@ def _no_packages(machines: "list[dict[str, Any]]") -> str:
     pythons = [str(it["python"]) for it in machines if it["system"] == here]
     if not pythons:
         return (
-            "This memory stick has packages for {}, but this is {}. Share a computer "
-            "with someone else, or connect to the internet and follow the README in "
-            "the folder course.".format(", ".join(known), here)
+            "This memory stick has packages for {}, but this computer is {}. Share a "
+            "computer with another participant, or connect to the internet and follow "
+            "course/README.md.".format(", ".join(known), here)
         )
     return (
         "This memory stick has packages for Python {}, but this is Python {}.{} ({}). "
-        "Install one of them (from python.org) and start again.".format(
-            ", ".join(pythons), *(*sys.version_info[:2], sys.executable)
+        "Install one of these versions from python.org, then run this again: {}".format(
+            ", ".join(pythons), *(*sys.version_info[:2], sys.executable, AGAIN)
         )
     )
 
@@ -134,13 +135,13 @@ def _wanted(words: "list[str]") -> Path:
     if folder == STICK or STICK in folder.resolve().parents:
         raise StartError(
             f"{folder} is on the memory stick, where the workshop would be slow. Name "
-            f"a folder on this computer: {AGAIN} FOLDER"
+            f"a folder on this computer instead: {AGAIN} FOLDER"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StartError(
-            f"{folder} exists already, so nothing was changed. If it is the workshop, "
-            f"go on there: {_next(folder)}\n"
-            f"For another copy, name a new folder: {AGAIN} FOLDER"
+            f"{folder} already exists, so nothing was changed. If it contains the "
+            f"workshop, continue there: {_next(folder)}\n"
+            f"To make another copy, name a new folder: {AGAIN} FOLDER"
         )
     return folder
 
@@ -150,7 +151,10 @@ def _copy(folder: Path, wheels: "list[str]") -> None:
     begun = folder.with_name(folder.name + _UNFINISHED)
     if begun.exists():
         if not (begun / _MARK).is_file():
-            raise StartError(f"{begun} is in the way. Move it, and start again.")
+            raise StartError(
+                f"The folder {begun} is needed for copying, but it contains something "
+                f"else. Move or rename it, then run this again: {AGAIN}"
+            )
         shutil.rmtree(str(begun))
     begun.mkdir(parents=True)
     (begun / _MARK).touch()
@@ -191,10 +195,10 @@ def _sums() -> "dict[str, str]":
 
 
 def _copy_file(path: Path, target: Path, sums: "dict[str, str]", name: Path) -> None:
-    """Copy the content of a file; its permissions on a stick mean nothing.
+    """Copy the content of a file, without its permissions.
 
     Raises:
-        StartError: It is missing, or differs from what SHA256SUMS says.
+        StartError: The file is missing, or its checksum is not that in SHA256SUMS.
 
     """
     try:
@@ -209,10 +213,10 @@ def _copy_file(path: Path, target: Path, sums: "dict[str, str]", name: Path) -> 
 
 
 def _set_up(folder: Path) -> int:
-    _say("Installing the packages, without a network …")
-    # Any verb sets up first. What this one prints is not wanted.
+    _say("Installing the packages from the memory stick …")
+    # Every command sets up the course first. The output of this one is not needed.
     command = [sys.executable, "-m", "workshop", "list"]
-    # If another folder is set, the learner means another copy of the course.
+    # These variables may belong to another copy of the course.
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -227,13 +231,14 @@ def _set_up(folder: Path) -> int:
         code = 130
     if code:
         _say(
-            f"The course is in {folder}, but it could not be set up. The reason is "
-            f"above. Then go on there: {_next(folder)}"
+            f"The course is in {folder}, but it could not be set up. Solve the problem "
+            f"above, then continue there: {_next(folder)}"
         )
         return code
-    _say(f"\nThe course is in {folder}. Start with: {_next(folder)}")
+    _say(f"\nThe course is in {folder}. To start: {_next(folder)}")
     if (folder / "site" / "index.html").is_file():
-        _say("Its pages: {}".format((folder / "site" / "index.html").as_uri()))
+        site = (folder / "site" / "index.html").as_uri()
+        _say(f"To read it in your browser: {site}")
     return 0
 
 

@@ -1,8 +1,8 @@
 """The machines that a bundle is for: a system and a Python version each.
 
-Whether a package is needed on a machine, and which wheel suits it, is computed for the
-target. (`pip download --platform` evaluates markers such as `sys_platform == 'win32'`
-for the machine that it runs on.)
+This module computes which packages a target needs and which wheels are compatible with
+it. (`pip download --platform` evaluates markers such as `sys_platform == 'win32'` for
+the machine that it runs on.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from workshop.environment.python import NEWEST, OLDEST
 
 # Markers like `python_full_version < '3.11.3'` depend on the patch release, which is
-# only known on the learner's machine. So a target needs what any of them needs.
+# only known on the learner's machine. So a target needs what any patch release needs.
 _PATCHES = range(30)
 
 # glibc 2.28: Debian 10, Ubuntu 18.10, RHEL 8 and later. README.txt names both.
@@ -32,7 +32,7 @@ class System:
 
     Attributes:
         name: Its name on the command line: `linux-x86_64`.
-        title: Its name for people.
+        title: Its name to show.
         platforms: The platform tags of wheels that run on it, the best one first.
         markers: Its values in environment markers.
 
@@ -115,7 +115,7 @@ class Target:
 
     @property
     def newest(self) -> str:
-        """The newest patch release that the Python version may have: `3.11.29`.
+        """A patch release that is newer than any existing one: `3.11.29`.
 
         Packages may require a patch release, such as `>=3.11.5`.
         """
@@ -123,7 +123,7 @@ class Target:
 
     @property
     def title(self) -> str:
-        """The target for people: `Linux x86_64, Python 3.11`."""
+        """The name to show: `Linux x86_64, Python 3.11`."""
         return f"{self.system.title}, Python {self.version}"
 
     @cached_property
@@ -160,14 +160,14 @@ TARGETS = tuple(Target(system, python) for system in SYSTEMS for python in PYTHO
 
 
 class UnknownTargetError(Exception):
-    """A word names no system, or no Python version. The message lists the names."""
+    """A name is not a known system or Python version. The message lists the names."""
 
 
 def chosen(systems: Iterable[str], pythons: Iterable[str]) -> list[Target]:
-    """Return the targets that *systems* and *pythons* name; all, if there are none.
+    """Return the targets named by *systems* and *pythons*, or all if both are empty.
 
-    A system is named by its full name, or by the part before the hyphen, which means
-    all of its processors.
+    A name is either that of a system, or the part before the hyphen, which stands for
+    all processors.
 
     Raises:
         UnknownTargetError: A name is unknown.
@@ -180,14 +180,14 @@ def chosen(systems: Iterable[str], pythons: Iterable[str]) -> list[Target]:
     for name in names:
         if name not in known and name not in families:
             raise UnknownTargetError(
-                f"There is no platform `{name}`. Choose from {', '.join(known)}; "
-                f"{', '.join(families)} mean all of their kind."
+                f"There is no platform `{name}`. Choose from {', '.join(known)}, or "
+                f"{', '.join(families)} for all processors."
             )
     there = ["{}.{}".format(*python) for python in PYTHONS]
     for version in versions:
         if version not in there:
             raise UnknownTargetError(
-                f"The workshop does not run on Python `{version}`. Choose from "
+                f"The workshop does not support Python `{version}`. Choose from "
                 f"{', '.join(there)}."
             )
     return [

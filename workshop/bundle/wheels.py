@@ -1,7 +1,7 @@
-"""The packages in a bundle: which are needed, which are there, and their download.
+"""Find and download the packages of a bundle.
 
 All wheels are in one folder, so a pure Python wheel is stored once. A wheel is moved
-there when it is complete, so an interrupted download leaves no part of one.
+there when it is complete, so an interrupted download leaves no partial file.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Store:
         self._wheels[name].append(_Wheel(path, name, str(version), tags))
 
     def fitting(self, pin: Requirement, target: Target) -> Path | None:
-        """Return the best wheel of *pin* for *target*; None if there is none."""
+        """Return the best wheel of *pin* for *target*, or None."""
         ranks = target.ranks
         found = [
             (min(ranks[tag] for tag in wheel.tags & ranks.keys()), wheel.path)
@@ -84,7 +84,7 @@ class Store:
         return min(found)[1] if found else None
 
     def remove_damaged(self) -> list[str]:
-        """Delete the wheels that cannot be read to their end; return their names."""
+        """Delete damaged wheels, and return their names."""
         damaged = [
             wheel
             for wheels in self._wheels.values()
@@ -97,14 +97,14 @@ class Store:
         return [wheel.path.name for wheel in damaged]
 
     def remove_others(self, kept: Iterable[str]) -> None:
-        """Delete the wheels that are not among the names *kept*."""
+        """Delete all wheels except those named in *kept*."""
         names = set(kept)
         for path in self.folder.glob("*.whl"):
             if path.name not in names:
                 path.unlink()
 
     def fetch(self, wanted: Sequence[Requirement], target: Target) -> None:
-        """Download the wheels of *wanted* for *target*, as far as they exist.
+        """Download those wheels of *wanted* that exist for *target*.
 
         Raises:
             BundleError: The index cannot be reached, or pip fails for another reason.
@@ -121,7 +121,7 @@ class Store:
                     for path in sorted(folder.glob("*.whl")):
                         self._add(path.replace(self.folder / path.name))
                     return
-            # If one has no wheel for the target, pip downloads none.
+            # If one package has no wheel for the target, pip downloads none of them.
             refused = _NO_WHEEL.search(output)
             name = canonicalize_name(refused[1]) if refused else None
             if is_offline(output) or name not in left:
@@ -130,9 +130,10 @@ class Store:
 
 
 def _rounds(wanted: Sequence[Requirement]) -> list[dict[str, Requirement]]:
-    """Return *wanted* by name, in parts that pip can download in one run.
+    """Return *wanted* by name, in groups that pip can download in one run.
 
-    It refuses two versions of a package, of which patch releases need one each.
+    pip rejects two versions of one package, but two patch releases of Python may need
+    different versions.
     """
     rounds: list[dict[str, Requirement]] = []
     for pin in wanted:
@@ -179,9 +180,9 @@ def _download(wanted: list[str], target: Target, folder: Path) -> str | None:
 def _words(output: str, folder: Path) -> str:
     if "No module named pip" in output:
         return (
-            f"{base_python()} has no pip, which downloads the packages. On Debian and "
-            "Ubuntu, run `sudo apt install python3-pip`; elsewhere, run "
-            f"`{base_python()} -m ensurepip`. Then run the same command again."
+            f"The packages are downloaded with pip, which {base_python()} does not "
+            "have. On Debian and Ubuntu, run `sudo apt install python3-pip`; elsewhere "
+            f"run `{base_python()} -m ensurepip`. Then run the command again."
         )
     log = folder.parent / "pip.log"
     log.write_text(output, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The verb that writes a memory stick for workshops without internet."""
+"""The command that writes the folder for memory sticks."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from workshop.cli.site import needs_material
     "groups",
     multiple=True,
     metavar="GROUPS",
-    help="More packages: notebooks, postgres, site. Default: what lessons need.",
+    help="Packages to add to those of the lessons: notebooks, postgres, site.",
 )
 @click.option(
     "--platform",
     "systems",
     multiple=True,
     metavar="NAMES",
-    help="Only these, for example linux,windows-amd64. Default: all.",
+    help="Only for these platforms, such as linux,windows-amd64. Default: all.",
 )
 @click.option(
     "--python",
     "pythons",
     multiple=True,
     metavar="VERSIONS",
-    help="Only these, for example 3.12,3.13. Default: all supported ones.",
+    help="Only for these versions, such as 3.12,3.13. Default: all supported ones.",
 )
-@click.option("--no-site", is_flag=True, help="Leave out the site.")
+@click.option("--no-site", is_flag=True, help="Do not include the site.")
 def bundle(
     folder: Path | None,
     groups: tuple[str, ...],
@@ -45,8 +45,8 @@ def bundle(
 ) -> int:
     """Write the course, its packages and the site into FOLDER, for a memory stick.
 
-    Run it again to continue after an interruption, or to add platforms. FOLDER is
-    bundle/ if you name none.
+    Run the command again to continue after an interruption, or to add platforms. The
+    default FOLDER is bundle/.
     """
     from workshop.bundle.bundle import CORE, Order, group_names, write
     from workshop.bundle.contents import megabytes, size
@@ -61,7 +61,7 @@ def bundle(
     for name in wanted:
         if name not in known:
             raise click.UsageError(
-                f"There is no group of packages `{name}`. Choose from "
+                f"There is no package group `{name}`. Choose from "
                 f"{', '.join(known[1:])}."
             )
     if not no_site:
@@ -76,12 +76,12 @@ def bundle(
     incomplete = [it for it in outcomes if it.missing]
     if incomplete:
         say(
-            f"{len(incomplete)} of {len(outcomes)} platforms are incomplete: some "
-            "packages have no wheels for them. Leave these platforms out with "
-            "--platform and --python, or bring other machines."
+            f"{len(incomplete)} of {len(outcomes)} platforms are incomplete, because "
+            "the packages named above have no wheels for them. To leave these "
+            "platforms out, use --platform and --python."
         )
         return NOT_PASSED
-    say("Copy the whole folder to a memory stick. Its README.txt says how to start.")
+    say("Copy the whole folder to each memory stick. Its README.txt says how to start.")
     return PASSED
 
 

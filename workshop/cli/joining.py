@@ -1,4 +1,4 @@
-"""The verbs for learners in an instructor's room."""
+"""The commands for learners in an instructor's room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _QUESTIONS = {
-    "address": "The room's address, as on the instructor's board",
+    "address": "The room's address (shown on the projector)",
     "code": "The code",
     "name": "Your name, as the board should show it",
 }
@@ -24,12 +24,12 @@ _QUESTIONS = {
 
 @click.command("join")
 @click.argument("words", nargs=-1, metavar="ADDRESS CODE NAME")
-@click.option("--yes", is_flag=True, help="Do not ask before anything is sent.")
+@click.option("--yes", is_flag=True, help="Join without asking.")
 def join(words: tuple[str, ...], yes: bool) -> int:
     """Join the room of an instructor-led workshop, so that its board shows your step.
 
-    With make: `make join ARGS="http://192.168.0.7:8080 K7QF Ann"`. The verb says what
-    will be sent, and asks. Nothing is sent before you join.
+    With make: `make join ARGS="http://192.168.0.7:8080 K7QF Ann"`. Before you join,
+    nothing is sent. The command lists what will be sent, and asks you to confirm.
     """
     actions = RoomActions()
     wanted = _completed(words)
@@ -37,11 +37,11 @@ def join(words: tuple[str, ...], yes: bool) -> int:
         f"{wanted.name} joins the room at {wanted.address}.",
         PURPOSE,
         f"Sent until you leave: {SENT}.",
-        f"{NEVER_SENT} To leave, which deletes your data: {command('leave')}",
+        f"{NEVER_SENT} To leave and delete your data: {command('leave')}",
     ):
         click.echo(line)
     if not yes and not _agrees():
-        click.echo("You have not joined, and nothing was sent.")
+        click.echo("You have not joined. Nothing was sent.")
         return NOT_PASSED
     joined = actions.join(wanted)
     actions.close()
@@ -54,16 +54,16 @@ def _agrees() -> bool:
     if not _has_terminal():
         again = command("join", options="ADDRESS CODE NAME --yes")
         raise click.UsageError(
-            f"Without a terminal nobody can answer. If you agree: {again}"
+            f"The command cannot ask you without a terminal. If you agree: {again}"
         )
     return click.confirm("Join?", default=True)
 
 
 def _completed(words: Sequence[str]) -> Invitation:
-    """Return the invitation in *words*; ask for what is missing.
+    """Return the invitation in *words*, and prompt for missing parts.
 
     Raises:
-        click.UsageError: Something is missing, and there is no terminal.
+        click.UsageError: A part is missing, and there is no terminal.
 
     """
     try:
@@ -71,9 +71,7 @@ def _completed(words: Sequence[str]) -> Invitation:
         if wanted.missing and not _has_terminal():
             how = command("join", options="http://192.168.0.7:8080 K7QF Ann")
             raise click.UsageError(
-                f"The {' and the '.join(wanted.missing)} "
-                f"{'is' if len(wanted.missing) == 1 else 'are'} missing. "
-                f"For example: {how}"
+                f"Missing: {', '.join(wanted.missing)}. For example: {how}"
             )
         while wanted.missing:
             part = wanted.missing[0]
@@ -83,7 +81,7 @@ def _completed(words: Sequence[str]) -> Invitation:
                 "name": wanted.name,
                 part: click.prompt(_QUESTIONS[part]).strip(),
             }
-            # A link typed as the address has the code.
+            # A link typed as the address contains the code.
             wanted = invitation([given["address"], given["code"], given["name"]])
     except InvitationError as problem:
         raise click.UsageError(str(problem)) from None
@@ -96,21 +94,23 @@ def _has_terminal() -> bool:
 
 @click.command("leave")
 @click.option(
-    "--local", is_flag=True, help="Only forget the room here. Your data stays there."
+    "--local",
+    is_flag=True,
+    help="Only forget the room on this machine. Your data stays in the room.",
 )
 def leave(local: bool) -> int:
-    """Leave the room. Its data about you is deleted at once."""
+    """Leave the room. It deletes your data at once."""
     left = RoomActions().leave(local=local)
     where = f"the room {left.room!r}" if left.room else "the room"
     if local:
         click.echo(
-            f"This machine has forgotten {where}. Your data there is deleted 7 days "
+            f"This machine has forgotten {where}. The room deletes your data 7 days "
             "after the workshop at the latest."
         )
     else:
-        click.echo(f"You have left {where}, and your data there is deleted.")
+        click.echo(f"You have left {where}. It has deleted your data.")
     return PASSED
 
 
 VERBS: tuple[click.Command, ...] = (join, leave)
-"""Learners' verbs for a room."""
+"""Learners' commands for a room."""

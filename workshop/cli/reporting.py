@@ -1,4 +1,4 @@
-"""Actions that tell an instructor's room what the learner does."""
+"""Actions that report what the learner does to an instructor's room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb for instructors: a live board of the room, and its report."""
+"""The command for instructors: a live board of the workshop, and its report."""
 
 from __future__ import annotations
 
@@ -24,35 +24,69 @@ if TYPE_CHECKING:
 @click.argument(
     "action", type=click.Choice(["serve", "report", "delete"]), default="serve"
 )
-@click.option("--host", default="0.0.0.0", help="Default: every network.")  # noqa: S104
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
-@click.option("--title", default="Async FastAPI", show_default=True)
 @click.option(
-    "--new", "anew", is_flag=True, help="Delete the room before, and its data."
+    "--host",
+    default="0.0.0.0",  # noqa: S104
+    help="Address to listen on. Default: all networks.",
 )
-@click.option("--database", default="", help="postgresql+asyncpg://…  Default: a file.")
 @click.option(
-    "--redis", default="", help="redis://…  Counts wrong codes for all workers."
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on.",
 )
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--title", default="Async FastAPI", show_default=True, help="Title of a new room."
+)
+@click.option(
+    "--new",
+    "anew",
+    is_flag=True,
+    help="Delete the previous room and its data, and create a new one.",
+)
+@click.option(
+    "--database",
+    default="",
+    metavar="URL",
+    help="PostgreSQL database: postgresql+asyncpg://…  Default: an SQLite file.",
+)
+@click.option(
+    "--redis",
+    default="",
+    metavar="URL",
+    help="Redis that counts wrong codes for all workers: redis://…",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Number of processes. More than one needs --database.",
+)
 @click.option(
     "--https-behind-proxy",
     "proxies",
     default="",
     metavar="ADDRESSES",
-    help="Trust X-Forwarded-For and -Proto of these proxies.",
+    help="Trust X-Forwarded-For and X-Forwarded-Proto from these proxies.",
 )
-@click.option("--address", default="", help="Where learners reach it, if not here.")
+@click.option(
+    "--address",
+    default="",
+    metavar="URL",
+    help="URL that learners open, if it differs from this machine's.",
+)
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Offer this folder of `make bundle` at /bundle.",
+    help="Serve this folder, written by `make bundle`, at /bundle.",
 )
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="The folder for the report.",
+    help="Folder for the report. Default: the current one.",
 )
 def room(
     action: str,
@@ -70,15 +104,15 @@ def room(
 ) -> int:
     """Serve a live board for an instructor-led workshop.
 
-    `report` writes what the workshop has shown, without names, and `delete` deletes
-    all that is stored about learners.
+    `report` writes a report without names: passed steps, median minutes, failed tests.
+    `delete` deletes everything that is stored about learners.
     """
     from workshop.room.server.running import http_address, own_database, serve
     from workshop.room.server.settings import Settings
 
     if workers > 1 and not database:
         raise click.UsageError(
-            "Several workers need a database server: add "
+            "Several workers need a shared PostgreSQL database. Add "
             "--database postgresql+asyncpg://USER:PASSWORD@HOST/NAME."
         )
     if action == "serve":
@@ -101,15 +135,15 @@ def room(
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
         serve(settings, host, port, workers)
     click.echo(
-        "The room is closed. Its data is kept for seven days: "
-        f"{command('room', options='report')} summarizes it, "
-        f"{command('room', options='delete')} deletes it."
+        "The room is closed. Its data is kept for at most seven days.\n"
+        f"To write a report without names: {command('room', options='report')}\n"
+        f"To delete the data now: {command('room', options='delete')}"
     )
     return PASSED
 
 
 def _database(url: str) -> str:
-    """Return *url* for SQLAlchemy."""
+    """Return *url* with the driver that SQLAlchemy needs."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -121,30 +155,30 @@ def _database(url: str) -> str:
         return url
     if parsed is None or not parsed.drivername.startswith("postgres"):
         raise click.UsageError(
-            "--database is not the address of a PostgreSQL database. It looks like "
-            "postgresql+asyncpg://USER:PASSWORD@HOST/NAME, with special characters of "
-            "the password percent-encoded."
+            "--database is not the URL of a PostgreSQL database. Use the form "
+            "postgresql+asyncpg://USER:PASSWORD@HOST/NAME, and percent-encode special "
+            "characters in the password."
         )
     chosen = parsed.set(drivername="postgresql+asyncpg")
     return chosen.render_as_string(hide_password=False)
 
 
 def _redis(url: str) -> str:
-    """Return *url* if a client can be made for it."""
+    """Return *url* if it is a Redis URL."""
     from redis import Redis
 
     try:
         Redis.from_url(url).close()
     except ValueError:
         raise click.UsageError(
-            "--redis is not the address of a Redis. It looks like "
+            "--redis is not the URL of a Redis server. Use the form "
             "redis://:PASSWORD@HOST:6379/0."
         ) from None
     return url
 
 
 def _checked_host(host: str, port: int) -> str:
-    """Return the address of *host*, if the server can listen there."""
+    """Return the address of *host* if the server can listen on it."""
     from workshop.processes.lan import HostError, resolved
 
     try:
@@ -154,12 +188,12 @@ def _checked_host(host: str, port: int) -> str:
     try:
         socket.create_server((address, port), family=family_of(address)).close()
     except OSError as problem:
-        why = "is taken by another program, maybe by another room"
+        why = "is already in use by another program, perhaps another room"
         if problem.errno != errno.EADDRINUSE:
             why = f"cannot be used ({problem.strerror})"
         other = command("room", options=f"--port {max(port + 1, 8081)}")
         raise click.UsageError(
-            f"Port {port} {why}. To choose another one: {other}"
+            f"Port {port} {why}. To use another port: {other}"
         ) from None
     return address
 
@@ -173,9 +207,13 @@ def _open(settings: Settings, *, anew: bool) -> Room:
         return open_room(settings, anew=anew)
     except (OSError, SQLAlchemyError) as problem:
         cause = str(getattr(problem, "orig", None) or problem).splitlines()[0]
+        check = "Check that the server is running and that --database is correct"
+        if settings.database.startswith("sqlite"):
+            file = settings.database.partition("///")[2]
+            check = f"Check that {file} can be created and written"
         raise click.ClickException(
-            f"The room's database cannot be used: {cause}. Is it running, and is "
-            "--database right?"
+            f"Cannot open the room's database: {cause}. {check}, then run the same "
+            "command again."
         ) from None
 
 
@@ -193,7 +231,8 @@ def _announce(settings: Settings, opened: Room) -> None:
         f"Your board (keep private): {address}/board/login?secret={opened.secret}"
     )
     click.echo(
-        "Ctrl-C closes the room. The next start continues it; --new begins anew."
+        "Press Ctrl-C to close the room. The next start reopens it with the same code; "
+        "--new creates a new one."
     )
 
 
@@ -210,9 +249,9 @@ def _report(settings: Settings, folder: Path) -> int:
     html, table = folder / "room-report.html", folder / "room-report.csv"
     html.write_text(as_html(steps, course, opened.title), encoding="utf-8")
     table.write_text(as_csv(steps), encoding="utf-8")
-    click.echo(f"Written, without names: {html} and {table}")
+    click.echo(f"Report without names: {html} and {table}")
     click.echo(
-        "What is stored about learners is still there. To delete it: "
+        "The learners' data is still stored. To delete it: "
         f"{command('room', options='delete')}"
     )
     return PASSED
@@ -223,7 +262,7 @@ def _delete(settings: Settings) -> int:
 
     _open(settings, anew=False)
     forget_everybody(settings)
-    click.echo("All that was stored about learners is deleted.")
+    click.echo("Everything that was stored about learners has been deleted.")
     return PASSED
 
 

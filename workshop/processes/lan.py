@@ -84,7 +84,7 @@ def resolved(host: str, port: int | None = None) -> str:
 
 
 def _not_here(host: str) -> str:
-    return f"`{host}` is no address of this machine. {_advice()}"
+    return f"`{host}` is not an address of this machine. {_advice()}"
 
 
 def _advice() -> str:

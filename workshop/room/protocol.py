@@ -1,9 +1,9 @@
-"""What learners and the room's server send each other, as pydantic models.
+"""The protocol between learners and the room's server, as pydantic models.
 
-Learners send events in batches (`EventBatch`). Every event has an id that its learner
-chose, so that a batch can be sent again after a lost response: the server stores each
-id once. The server streams `Focus`, `Message`, `Poll` and `HelpOffer` to learners, as
-server-sent events; `STREAMED` has their names.
+Learners send events in batches (`EventBatch`). The client chooses the id of every
+event, and the server stores each id once, so a batch can be sent again if the response
+was lost. The server streams `Focus`, `Message`, `Poll` and `HelpOffer` to learners as
+server-sent events; `STREAMED` contains their names.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 DEFAULT_PORT = 8080
 
 HEARTBEAT_SECONDS = 30
-"""How often a learner says that they are connected."""
+"""How often a learner sends a heartbeat."""
 
 BATCH_LIMIT = 100
-"""The number of events that one request may carry."""
+"""The maximum number of events in one request."""
 
 Lesson = Annotated[str, Field(pattern=r"^[0-9][0-9]$")]
 StepNumber = Annotated[int, Field(ge=1, le=99)]
@@ -46,7 +46,7 @@ class Join(_Model):
 
 
 class Joined(_Model):
-    """The response: what the room is called."""
+    """The response to `Join`: the room's title."""
 
     room: str
 
@@ -58,8 +58,8 @@ def _kind_is_required(schema: dict[str, Any]) -> None:
 class _LearnerEvent(_Model):
     """Something that a learner did; `at` is the time on the learner's clock.
 
-    `kind` has a default for programs that make events. In JSON it is required, because
-    it tells the events apart.
+    `kind` has a default for code that creates events. In JSON it is required, because
+    it is the discriminator.
     """
 
     model_config = ConfigDict(json_schema_extra=_kind_is_required)
@@ -80,7 +80,7 @@ class Opened(_OfStep):
 
 
 class Judged(_OfStep):
-    """A verdict: whether `step` passed, and the names of its tests that failed."""
+    """A verdict: whether `step` passed, and the names of its failed tests."""
 
     kind: Literal["judged"] = "judged"
     passed: bool
@@ -133,7 +133,7 @@ LEARNER_EVENT: TypeAdapter[LearnerEvent] = TypeAdapter(LearnerEvent)
 
 
 class EventBatch(_Model):
-    """`POST /api/events`. The response acknowledges all of them, or none."""
+    """`POST /api/events`. The response acknowledges all of the events or none."""
 
     events: Annotated[
         tuple[LearnerEvent, ...], Field(min_length=1, max_length=BATCH_LIMIT)
@@ -141,13 +141,13 @@ class EventBatch(_Model):
 
 
 class Stored(_Model):
-    """The response: all events of the batch are stored, `new` of them just now."""
+    """The response: all events of the batch are stored, and `new` were not before."""
 
     new: int
 
 
 class Focus(_Model):
-    """What the whole room works on now. Both are None when the room is free."""
+    """The step that everyone works on; both None if all work at their own pace."""
 
     lesson: Lesson | None = None
     step: StepNumber | None = None
@@ -172,8 +172,8 @@ class Choice(_Model):
 class Poll(_Model):
     """A poll with the question of a lesson's *Predict* part.
 
-    While `open` is true, learners may vote. Once it is closed, it has the number of
-    votes for each choice and, in `right`, the letter of the right one.
+    While `open` is true, learners may vote. A closed poll contains the number of votes
+    for each choice and, in `right`, the letter of the correct one.
     """
 
     id: UUID
@@ -185,9 +185,10 @@ class Poll(_Model):
 
 
 class HelpOffer(_Model):
-    """What has become of this learner's call for help.
+    """The state of this learner's request for help.
 
-    `by` is whoever comes to help, or empty. `wanted` is false when the call is over.
+    `by` is the name of the helper who is coming, or empty. `wanted` is false once the
+    request is closed.
     """
 
     by: str
@@ -200,5 +201,5 @@ STREAMED: dict[str, type[_Model]] = {
     "poll": Poll,
     "help": HelpOffer,
 }
-"""The events of `GET /api/stream` by name. A further one, `bye`, has no data: the
-server is about to stop, and the client tries again later."""
+"""The events of `GET /api/stream`, by name. One more event, `bye`, has no data: the
+server is about to stop, and the client should reconnect later."""

@@ -1,7 +1,7 @@
-"""How long what learners have sent is kept: seven days after the last of it.
+"""Learners' data is kept for seven days after the last event.
 
-The server deletes an older room when it starts. An instructor may never start it again,
-so every command of the workshop looks for an old room, too.
+The server deletes an older room when it starts. Because an instructor may never start
+it again, every command of the workshop deletes an old room, too.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ DATABASE = "room.sqlite3"
 def delete_old_room(home: Path) -> bool:
     """Delete the room's own database in *home* if nothing was stored for `KEPT`.
 
-    Return whether there was one. A file that cannot be deleted is tried again by the
-    next command.
+    Return whether there was one. If a file cannot be deleted, the next command tries
+    again.
     """
     files = [home / FOLDER / f"{DATABASE}{suffix}" for suffix in ("", "-wal", "-shm")]
     times = []

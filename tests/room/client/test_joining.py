@@ -86,13 +86,16 @@ def test_a_terminal_is_asked(
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (Reply(403, {}), "The code 'K7QF' is not the one of this room. Compare it"),
+        (Reply(403, {}), "'K7QF' is not this room's code. Check the code"),
         (Reply(422, {}), "does not accept the name 'Ann'. A name has 1 to 40"),
-        (Reply(429, {}, {"Retry-After": "17"}), "too many tries"),
-        (Reply(429, {}, {"Retry-After": "17"}), "In 17 s, join again"),
-        (Reply(503, {}, {"Retry-After": "5"}), "is busy. In 5 s, join again"),
-        (Reply(404, {}), "is not a room: its response has the status 404"),
-        (Reply(302, {}, {"Location": "/login"}), "login page of the Wi-Fi"),
+        (Reply(429, {}, {"Retry-After": "17"}), "Too many wrong codes"),
+        (Reply(429, {}, {"Retry-After": "17"}), "Wait 17 seconds, then run"),
+        (
+            Reply(503, {}, {"Retry-After": "5"}),
+            "is full or busy. Wait 5 seconds, then run",
+        ),
+        (Reply(404, {}), "is not a room: it responds with status 404"),
+        (Reply(302, {}, {"Location": "/login"}), "the Wi-Fi's login page"),
         (Reply(200, raw=b"<h1>Hi</h1>", kind="text/html"), "is not a room"),
         (Reply(200, {"rooms": []}), "is not a room"),
         (garbage(b"SSH-2.0-OpenSSH_9.9\r\n"), "is not a room"),
@@ -116,7 +119,7 @@ def test_no_answer_names_the_likely_causes(said: Said, room: FakeRoom) -> None:
     code, _, err = said("join", room.address, "K7QF", "Ann", "--yes")
 
     assert code == 3
-    assert f"No answer from {room.address}." in err
+    assert f"No response from {room.address}." in err
     assert "same Wi-Fi" in err
     assert f"is {room.address.rpartition(':')[2]} the port" in err
 
@@ -124,11 +127,14 @@ def test_no_answer_names_the_likely_causes(said: Said, room: FakeRoom) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "The address and the code and the name are missing."),
-        (["10.0.0.1", "K7QF"], "The name is missing."),
-        (["x" * 70 + ".org", "K7QF", "Ann", "--yes"], "No answer from"),
+        ([], "Missing: address, code, name."),
+        (["10.0.0.1", "K7QF"], "Missing: name."),
+        (["x" * 70 + ".org", "K7QF", "Ann", "--yes"], "No response from"),
         (["http://", "K7QF", "Ann"], "'http://' is not an address."),
-        (["10.0.0.1", "K7QF", "x" * 41, "--yes"], "A name has 1 to 40 characters."),
+        (
+            ["10.0.0.1", "K7QF", "x" * 41, "--yes"],
+            "A name has 1 to 40 visible characters.",
+        ),
     ],
 )
 def test_wrong_words_are_explained(
@@ -176,7 +182,7 @@ def test_leaving_deletes_the_learner_in_the_room_and_here(
     again, _, err = said("leave")
 
     assert code == 0
-    assert "You have left the room 'Monday', and your data there is deleted." in out
+    assert "You have left the room 'Monday'. It has deleted your data." in out
     assert joined.learners == {}
     assert not list(paths.home().glob("room*"))
     assert again == 3
@@ -195,7 +201,7 @@ def test_a_room_that_cannot_be_reached_is_asked_again_by_the_next_command(
 
     assert code == 3
     assert there == 1
-    assert "your data is still there" in err
+    assert "it may still have your data" in err
     assert "leave --local" in err
     assert joined.of("POST", "/api/events") == []
 
@@ -252,7 +258,7 @@ def test_a_command_says_that_the_room_does_not_know_the_learner(
     said("hint", "90")
 
     assert code == 1
-    assert "The room does not know you any more" in err
+    assert "You are no longer in the room" in err
     assert "python -m workshop join" in err
     assert not list(paths.home().glob("room*/*.json"))
     assert len(joined.requests) == asked

@@ -119,12 +119,14 @@ async def test_the_screen_shows_focus_message_poll_and_help(
         room.tell("poll", POLL)
         told = await screen.until(
             "Ben: Break until 11.",
-            "The room is on 91 · step 2. f goes there.",
-            "Poll: the room asks a question.",
+            "The room is on 91 · step 2. f takes you there.",
+            "Poll: the instructor asks a question.",
             "Two seats were lost.",
         )
         await stage.press("w")
-        asked = await screen.until("You called for help. w takes that back.")
+        asked = await screen.until(
+            "You are in the help queue. w withdraws your request."
+        )
         room.tell("help", {"by": "Ben"})
         coming = await screen.until("Ben is coming to help you.")
         closed = await stage.press("escape")
@@ -143,12 +145,12 @@ async def test_a_vote_on_the_screen_and_its_result(
     async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
         screen = Screen(stage)
         room.tell("poll", POLL)
-        await screen.until("v shows it, and votes")
+        await screen.until("v shows it, so that you can vote")
         asked = await stage.press("v")
         not_now = await stage.press("x")
         voted = await stage.press("v", "A")
         room.tell("poll", CLOSED)
-        result = await screen.until("The poll is closed. B is right.", "12 votes")
+        result = await screen.until("The poll is closed. B is correct.", "12 votes")
         room.until(lambda: "vote" in room.kinds())
 
     assert "Who gets it?" in asked
@@ -157,7 +159,7 @@ async def test_a_vote_on_the_screen_and_its_result(
     assert "Nothing was changed." in not_now
     assert "You voted A." in voted
     assert "A  Both.  1 vote  (your vote)" in result
-    assert "B  One.  12 votes  ✓ right" in result
+    assert "B  One.  12 votes  ✓ correct" in result
     assert "Not at once." in result
     votes = [it["choice"] for it in room.stored.values() if it["kind"] == "vote"]
     assert votes == ["A"]
@@ -183,10 +185,10 @@ async def test_joining_and_leaving_on_the_screen(
         room.until(lambda: room.learners == {})
 
     assert "room" not in before
-    assert "its address, the code and your name" in question
+    assert "its address, the code and your name" in flat(question)
     assert f"Join {room.address} as Ann?" in asked
     assert "Your code and output are never sent." in flat(asked)
-    assert "j leaves, which deletes your data." in flat(asked)
+    assert "j leaves the room and deletes your data." in flat(asked)
     assert "y: yes" in asked
     assert requests == 0
     assert f"You are Ann in 'Monday' ({room.address}), connected." in flat(where)
@@ -203,7 +205,7 @@ async def test_a_wrong_line_to_join_is_explained(
         await stage.press("j", "escape")
         back = await stage.press("w")
 
-    assert "! To join, add the name." in missing
+    assert "! Missing: name." in missing
     assert "You are not in a room. j joins one." in back
 
 
@@ -214,7 +216,7 @@ async def test_f_goes_to_the_lesson_of_the_room(
     async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
         screen = Screen(stage)
         room.tell("focus", FOCUS)
-        await screen.until("f goes there")
+        await screen.until("f takes you there")
         there = await stage.press("f")
         again = await stage.press("f")
         room.tell("focus", {})
@@ -222,8 +224,8 @@ async def test_f_goes_to_the_lesson_of_the_room(
 
     assert "Lesson 91 · Halls" in there
     assert "The room is on 91 · step 2." in there
-    assert "f goes there" not in there
-    assert "You are there: the room is on 91 · step 2." in again
+    assert "f takes you there" not in there
+    assert "You are there already: the room is on 91 · step 2." in again
     room.until(lambda: room.kinds().count("opened") == 2)
     assert [it["lesson"] for it in room.stored.values()] == ["90", "91"]
 
@@ -314,25 +316,25 @@ def test_lines_show_focus_message_poll_and_help(
         room.tell("message", MESSAGE, id="1")
         it.until("Ben: Break until 11.")
         room.tell("focus", FOCUS)
-        it.until("The room is on 91 · step 2. f goes there.")
+        it.until("The room is on 91 · step 2. f takes you there.")
         it.type("w")
-        it.until("The board shows that you need help.")
+        it.until("You are in the help queue on the board.")
         room.tell("help", {"by": "Ben"})
         it.until("Ben is coming to help you.")
         room.tell("poll", POLL)
-        it.until("Poll: the room asks a question.")
+        it.until("Poll: the instructor asks a question.")
         it.type("v")
         it.until("Type A, B, or Enter for no vote.")
         it.type("b")
         it.until("You voted B.")
         room.tell("poll", CLOSED)
-        it.until("The poll is closed. B is right.")
+        it.until("The poll is closed. B is correct.")
         it.type("vote")
         it.until("The first.")
         it.type("f")
         it.until("Lesson 91 · Halls")
         room.tell("focus", {})
-        it.until("everyone works freely")
+        it.until("Everyone works at their own pace now.")
         room.until(lambda: "vote" in room.kinds())
 
     join(actions, room)
@@ -356,7 +358,7 @@ def test_joining_and_leaving_in_lines(actions: PlayedActions, room: FakeRoom) ->
         it.type("j")
         it.until("You are Ann Lee in 'Monday'")
         it.type("y")
-        it.until("You have left the room, and your data there is deleted.")
+        it.until("You have left the room. It has deleted your data.")
         it.type("j")
         it.until("For example: http://")
         it.type("nonsense:x")

@@ -110,7 +110,7 @@ def test_joining_may_be_repeated_but_nobody_takes_another_id(
     response = thief.join(code)
 
     assert response.status_code == 409
-    assert "Another learner has this id" in response.json()["detail"]
+    assert "This id belongs to another learner" in response.json()["detail"]
     assert thief.send({"kind": "heartbeat"}).status_code == 401
     assert ann.send({"kind": "heartbeat"}).json() == {"new": 1}
 
@@ -299,4 +299,6 @@ def test_more_streams_than_allowed_get_a_503(settings: Settings) -> None:
 
         assert second.status_code == 503
         assert int(second.headers["retry-after"]) > 0
-        assert second.json() == {"detail": "Too many streams are open."}
+        assert second.json() == {
+            "detail": "Too many pages and watch modes are connected. Close some tabs."
+        }

@@ -241,15 +241,19 @@ def test_a_step_outside_of_the_course_does_not_harm_the_board(
 @pytest.mark.parametrize(
     ("path", "form", "text"),
     [
-        ("/board/focus", {"place": "06.3"}, "There is no such step."),
-        ("/board/focus", {"place": "06"}, "There is no such step."),
-        ("/board/focus", {"place": "99.1"}, "There is no such step."),
-        ("/board/focus", {"place": "06.²"}, "There is no such step."),
-        ("/board/focus", {"place": "06.001" + "1" * 5_000}, "There is no such step."),
-        ("/board/message", {"text": " \x00 "}, "Please write the message first."),
-        ("/board/message", {"text": "x" * 281}, "281 of 280 characters"),
-        ("/board/poll", {"lesson": "01"}, "has no question to vote on"),
-        ("/board/poll", {"lesson": "99"}, "has no question to vote on"),
+        ("/board/focus", {"place": "06.3"}, "This step does not exist."),
+        ("/board/focus", {"place": "06"}, "This step does not exist."),
+        ("/board/focus", {"place": "99.1"}, "This step does not exist."),
+        ("/board/focus", {"place": "06.²"}, "This step does not exist."),
+        (
+            "/board/focus",
+            {"place": "06.001" + "1" * 5_000},
+            "This step does not exist.",
+        ),
+        ("/board/message", {"text": " \x00 "}, "The message is empty."),
+        ("/board/message", {"text": "x" * 281}, "has 281 characters"),
+        ("/board/poll", {"lesson": "01"}, "has no question for a poll"),
+        ("/board/poll", {"lesson": "99"}, "has no question for a poll"),
         ("/board/timer", {"minutes": "soon"}, "minutes: "),
         ("/board/timer", {"minutes": "601"}, "minutes: "),
         ("/board/timer", {}, "minutes: "),
@@ -299,9 +303,9 @@ def test_a_vote_after_the_end_of_the_poll_gets_a_sentence_and_does_not_count(
     stored = ann.send({"kind": "vote", "poll": str(poll.id), "choice": "B"})
 
     assert odd.status_code == 422
-    assert sentence(odd) == "The question has no such choice."
+    assert sentence(odd) == "This is not one of the choices. Reload the page."
     assert late.status_code == 409
-    assert sentence(late) == "This poll is closed."
+    assert sentence(late) == "This poll is closed, so your vote was not counted."
     assert stored.status_code == 200
     room.catch_up()
     assert poll.votes == {ann.id: "A"}
@@ -318,11 +322,11 @@ def test_votes_and_the_right_choice_are_hidden_until_the_poll_is_closed(
     room.catch_up()
 
     assert re.search(r"1 of \d+ voted", iris.get("/board/projector").text)
-    assert "✓ right" not in iris.get("/board/projector").text
+    assert "✓ correct" not in iris.get("/board/projector").text
 
     iris.post("/board/poll/close", data={"poll": str(poll.id)})
     closed = iris.get("/board/projector").text
-    assert "✓ right" in closed
+    assert "✓ correct" in closed
     assert "A assumes that a stored value is also used." in closed
 
     iris.post("/board/poll/remove", data={"poll": str(poll.id)})

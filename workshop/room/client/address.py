@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 DEFAULT_PORT = 8080
-"""The same as in the protocol, which is not imported here: it needs pydantic."""
+"""The same as in the protocol, which is not imported here because it needs pydantic."""
 
 
 class InvitationError(ValueError):
-    """The words name no room. The message says why."""
+    """The words do not contain a room's address. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Invitation:
 
 
 def invitation(words: Sequence[str]) -> Invitation:
-    """Return the invitation in *words*: an address, a code, and a name of any length.
+    """Return the invitation in *words*: an address, a code and one or more names.
 
-    A link of the instructor may be given as the address. If it has the code, the code
-    can be left out.
+    The address may be the instructor's link. If it contains the code, the code can be
+    left out.
 
     >>> invitation(["192.168.0.7", "K7QF", "Ann", "Lee"])
     Invitation(address='http://192.168.0.7:8080', code='K7QF', name='Ann Lee')
@@ -52,15 +52,15 @@ def invitation(words: Sequence[str]) -> Invitation:
     if not code and rest:
         code = rest.pop(0)
     elif rest and rest[0].upper() == code.upper():
-        del rest[0]  # it was typed, too
+        del rest[0]  # the code was typed, too
     return Invitation(address, code.upper(), " ".join(" ".join(rest).split()))
 
 
 def address_and_code(typed: str) -> tuple[str, str]:
-    """Return the address in *typed*, without a slash at its end, and a link's code.
+    """Return the address in *typed*, without a trailing slash, and the link's code.
 
     Raises:
-        InvitationError: It is not an address.
+        InvitationError: *typed* is not an address.
 
     """
     text = typed.strip()
@@ -72,8 +72,8 @@ def address_and_code(typed: str) -> tuple[str, str]:
         host, port = None, None
     if host is None or parts.scheme not in ("http", "https") or " " in text:
         raise InvitationError(
-            f"{typed!r} is not an address. The instructor's board shows the room's, "
-            f"such as http://192.168.0.7:{DEFAULT_PORT}."
+            f"{typed!r} is not an address. Type the one on the projector, such as "
+            f"http://192.168.0.7:{DEFAULT_PORT}."
         )
     if port is None and not has_scheme:
         port = DEFAULT_PORT
@@ -85,9 +85,9 @@ def address_and_code(typed: str) -> tuple[str, str]:
 
 
 def is_nearby(address: str) -> bool:
-    """Whether *address* is on this machine or its local network.
+    """Return whether *address* is on this machine or its local network.
 
-    A proxy server of the company cannot reach such an address.
+    A company's proxy server cannot reach such an address.
     """
     host = urlsplit(address).hostname or ""
     try:

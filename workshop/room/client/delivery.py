@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workshop.room.client.exchange import Exchange
 
 BATCH = 100
-"""The number of events in one request, as in the protocol."""
+"""The maximum number of events in one request, as in the protocol."""
 
 HEARTBEAT_SECONDS = 30.0
 """How often a heartbeat is sent, as in the protocol."""
@@ -33,12 +33,12 @@ CLOSE_SECONDS = 0.3
 class Delivery:
     """Sends the events in *outbox*, and removes those that the room has stored.
 
-    Nobody waits for it: the thread is a daemon, and events that are still waiting when
-    the process ends are sent by the next one. It calls *changed* after each try, and
-    *ended* if the room does not know the learner.
+    The thread is a daemon, so the process does not wait for it. The next process sends
+    the events that are left. *changed* is called after each attempt, and *ended* if the
+    room does not know the learner.
 
     Attributes:
-        is_online: Whether the last try succeeded; None before the first.
+        is_online: Whether the last attempt succeeded; None before the first.
 
     """
 
@@ -69,34 +69,34 @@ class Delivery:
         )
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start to send events."""
         self._thread.start()
 
     def beat(self) -> None:
-        """Send a heartbeat now and then: the learner is in watch mode."""
+        """Send regular heartbeats from now on, because the learner is in watch mode."""
         with self._condition:
             self._beat_at = min(self._beat_at, time.monotonic())
             self._has_news = True
             self._condition.notify_all()
 
     def wake(self, *, in_haste: bool = False) -> None:
-        """Look for new events. *in_haste* ends the pause after a failure, too."""
+        """Check for new events. *in_haste* also ends the pause after a failure."""
         with self._condition:
             self._has_news = True
             self._in_haste = self._in_haste or in_haste
             self._condition.notify_all()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Give the thread *seconds* for a last try, and no longer."""
+        """Wait at most *seconds* for a last attempt to send."""
         with self._condition:
             self._closing = True
             self._condition.notify_all()
         if self._thread is not threading.current_thread():
             self._thread.join(seconds)
-        self._over = True  # after the request that it may be waiting for
+        self._over = True  # the thread ends after its current request
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread's end; return whether it has ended."""
+        """Wait until the thread ends; return whether it has."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -108,7 +108,7 @@ class Delivery:
 
             with Exchange(self._membership.address) as exchange:
                 self._send_all(exchange)
-        except Exception:  # noqa: BLE001 -- a defect must not disturb the learner
+        except Exception:  # noqa: BLE001 -- a bug here must not disturb the learner
             self.is_online = False
         self._changed()
 
@@ -131,9 +131,9 @@ class Delivery:
                 try_at = 0.0
 
     def _wait(self, until: float) -> bool | None:
-        """Wait for news, at most *until* then.
+        """Wait for new events, at most until the time *until*.
 
-        Return whether to try again before the pause has passed; None for the end.
+        Return whether to retry before the pause is over, or None to stop.
         """
         with self._condition:
             if not (self._has_news or self._in_haste):
@@ -142,7 +142,7 @@ class Delivery:
                 seconds = until - time.monotonic()
                 self._condition.wait_for(
                     lambda: self._has_news or self._in_haste or self._closing,
-                    # A wait for ever cannot be interrupted on Windows.
+                    # On Windows, a wait without a timeout cannot be interrupted.
                     timeout=min(max(seconds, 0.0), 3600.0),
                 )
             hurried, self._in_haste = self._in_haste, False
@@ -150,7 +150,7 @@ class Delivery:
             return hurried
 
     def _send(self, exchange: Exchange, batch: list[Stored]) -> float:
-        """Send *batch*, and a heartbeat if it is time; return the pause after it."""
+        """Send *batch*, with a heartbeat if one is due; return the pause afterwards."""
         from workshop.room.client.exchange import is_valid
 
         broken = [it for it in batch if not is_valid(it.report)]
@@ -171,7 +171,7 @@ class Delivery:
             self._ended()
             return 0.0
         except RejectedError:
-            self._outbox.remove(batch)  # they would be rejected for ever
+            self._outbox.remove(batch)  # they would always be rejected
             self.is_online = True
         except UnansweredError as problem:
             self._failures += 1

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LARGEST_EVENT = 64 * 1024
-"""The number of bytes that an event may have. A larger one is skipped."""
+"""The maximum size of an event in bytes. Larger events are skipped."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """One event: its name, its data, and the last id that the stream has named."""
+    """One event: its name, its data, and the last id in the stream so far."""
 
     name: str
     data: str
@@ -27,9 +27,9 @@ class EventStream:
     """Parses a stream of events, fed in chunks of any size.
 
     Attributes:
-        last_id: The last id that the stream has named, for `Last-Event-ID`.
-        retry_seconds: How long the server asks its clients to wait before they connect
-            again; None if it does not say.
+        last_id: The last id in the stream so far, for `Last-Event-ID`.
+        retry_seconds: The pause before a reconnect that the server has asked for, or
+            None.
 
     """
 
@@ -53,7 +53,7 @@ class EventStream:
         if self._ended_with_cr:
             chunk = chunk.removeprefix(b"\n")
         self._ended_with_cr = chunk.endswith(b"\r")
-        # All ends of lines are ASCII, so a chunk can be split before it is decoded.
+        # Line ends are ASCII, so a chunk can be split before it is decoded.
         *ended, rest = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         for piece in ended:
             self._add(piece)

@@ -1,6 +1,6 @@
-"""The requests of a learner's machine, and what the room's responses mean.
+"""The learner's requests to the room, and how its responses are interpreted.
 
-This module imports httpx2 and pydantic, so it is imported where a thread can wait.
+Importing httpx2 and pydantic is slow, so only background threads import this module.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from workshop.room.protocol import LEARNER_EVENT, EventBatch, Join, Joined, Stor
 M = TypeVar("M", bound=BaseModel)
 
 SILENCE_SECONDS = 45.0
-"""A stream without a byte for that long is lost; the room sends comments before."""
+"""A stream is lost if it is silent for so long: the room sends events more often."""
 
 _NETWORK_ERRORS = (
     httpx2.HTTPError,
     httpx2.StreamError,
     httpx2.InvalidURL,
     OSError,
-    UnicodeError,  # a part of the host's name is too long
+    UnicodeError,  # a label of the host name is too long
 )
 _NOT_SENT = (
     httpx2.ConnectError,
@@ -51,7 +51,7 @@ _LARGEST_BODY = 64 * 1024
 
 
 class Exchange:
-    """A connection to the room at *address*. For one thread; close it at the end."""
+    """A connection to the room at *address*, for one thread. Close it after use."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Exchange:
                 base_url=address,
                 timeout=httpx2.Timeout(read_seconds, connect=connect_seconds),
                 follow_redirects=False,
-                # A company's proxy server does not reach the instructor's laptop.
+                # A company's proxy server cannot reach the instructor's laptop.
                 trust_env=not is_nearby(address),
                 headers={"Accept-Encoding": "identity"},
             )
@@ -87,7 +87,7 @@ class Exchange:
         """Join the room and return its title.
 
         Raises:
-            NotARoomError: Something else responds there.
+            NotARoomError: Another program responds at the address.
             RejectedError: The room does not accept this request.
             UnansweredError: There is no usable response.
             ValueError: The name or the code is too long.
@@ -105,14 +105,14 @@ class Exchange:
         if status in (429, 503):
             raise _busy(status, headers)
         if status != 200:
-            raise NotARoomError(f"its response has the status {status}")
+            raise NotARoomError(f"it responds with status {status}")
         joined = _parsed(Joined, body)
         if joined is None:
-            raise NotARoomError("its response is not the one of a room")
+            raise NotARoomError("its response has another format")
         return joined.room
 
     def send(self, membership: Membership, reports: Sequence[Report]) -> None:
-        """Send *reports*; when this returns, the room has stored all of them.
+        """Send *reports*, and return once the room has stored all of them.
 
         Raises:
             RejectedError: The room will never accept these reports.
@@ -135,10 +135,10 @@ class Exchange:
             raise _garbled(status, headers)
 
     def leave(self, membership: Membership) -> None:
-        """Delete the learner's rows; when this returns, they are gone.
+        """Delete the learner's data, and return once it is deleted.
 
         Raises:
-            UnansweredError: They may still be there.
+            UnansweredError: The data may still be there.
 
         """
         status, headers, _ = self._ask(
@@ -152,10 +152,10 @@ class Exchange:
 
     @contextmanager
     def stream(self, membership: Membership, last_id: str) -> Iterator[httpx2.Response]:
-        """Yield the response with the room's events, of which nothing is read yet.
+        """Yield the unread response with the room's stream of events.
 
         Raises:
-            UnansweredError: There is no stream of events.
+            UnansweredError: The room did not open a stream.
             UnknownLearnerError: The room does not know the learner.
 
         """
@@ -207,7 +207,7 @@ class Exchange:
 
 @contextmanager
 def _unanswered() -> Iterator[None]:
-    """Raise `UnansweredError` for all that may go wrong on a network."""
+    """Turn every network error into an `UnansweredError`."""
     try:
         yield
     except _NETWORK_ERRORS as problem:
@@ -229,7 +229,7 @@ def _garbled(status: int, headers: Mapping[str, str]) -> UnansweredError:
 
 
 def _raise_for(status: int, headers: Mapping[str, str]) -> None:
-    # The login page of a Wi-Fi may say 401, too, but not in JSON.
+    # The login page of a Wi-Fi may also be a 401, but not in JSON.
     if status == 401 and _is_json(headers):
         raise UnknownLearnerError
     if status in (429, 503):
@@ -254,7 +254,7 @@ def _parsed(model: type[M], body: bytes) -> M | None:
 
 
 def is_valid(report: Report) -> bool:
-    """Whether *report* is an event of the protocol. If not, it is our defect."""
+    """Return whether *report* is an event of the protocol. If not, we have a bug."""
     try:
         LEARNER_EVENT.validate_python(report)
     except ValidationError:

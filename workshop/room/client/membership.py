@@ -1,4 +1,4 @@
-"""The file that says which room the learner has joined."""
+"""The file with the room that the learner has joined."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Membership:
     """A learner in a room.
 
     Attributes:
-        address: The room's address, without a slash at its end.
-        learner: The learner's id, which this machine chose.
-        token: The secret that proves it.
+        address: The room's address, without a trailing slash.
+        learner: The learner's id, chosen by this machine.
+        token: The secret that authenticates the learner.
         name: The learner's name, as the board shows it.
         room: The room's title.
         leaving: Whether the learner has left, but the room has not confirmed yet that
-            it deleted their data. Nothing but the request to delete is sent then.
+            it has deleted their data. Then only the request to delete is sent.
 
     """
 
@@ -41,12 +41,12 @@ class Membership:
 
     @property
     def authorization(self) -> str:
-        """The header that says who sends a request."""
+        """The value of the `Authorization` header."""
         return f"Bearer {self.learner}.{self.token}"
 
 
 def new_identity() -> tuple[str, str]:
-    """Return a learner id and a token that nobody else has."""
+    """Return a new learner id and a random token."""
     return str(uuid.uuid4()), secrets.token_urlsafe(32)
 
 
@@ -57,7 +57,7 @@ class Memberships:
         self._file = folder / FILE
 
     def load(self) -> Membership | None:
-        """Return the membership; None if there is none, or if the file is damaged."""
+        """Return the membership, or None if the file is missing or damaged."""
         try:
             data = json.loads(files.read(self._file).decode("utf-8"))
             texts = {name: data[name] for name in (*_NEEDED, "room")}
@@ -72,10 +72,10 @@ class Memberships:
             return None
 
     def save(self, membership: Membership) -> None:
-        """Store *membership*, which only the learner's account may read.
+        """Store *membership* in a file that only the learner's account can read.
 
         Raises:
-            OSError: if that fails. Then the old file is as it was.
+            OSError: The file cannot be written. The old file is unchanged.
 
         """
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class Memberships:
         files.replace(self._file, text.encode(), _OWNER_ONLY)
 
     def remove(self, membership: Membership) -> None:
-        """Remove the file, unless another membership has taken its place."""
+        """Remove the file, unless it contains another membership now."""
         now = self.load()
         if now is None or now.learner != membership.learner:
             return

@@ -1,9 +1,9 @@
-"""The events that the room has not confirmed yet, kept on the disk.
+"""The events that the room has not confirmed yet, stored on disk.
 
-Each event is a file of its own, which appears in one step and is removed once the room
-has stored the event. A killed process therefore leaves whole events only, and two
-processes can add and remove events at the same time without a lock. If both send the
-same event, the room recognises its id.
+Each event is a separate file, which is created atomically and removed once the room has
+stored the event. So a killed process leaves only complete events, and two processes can
+add and remove events at the same time without a lock. If both send the same event, the
+room recognises its id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workshop import files
 from workshop.room.client.reports import Report
 
 LIMIT = 5_000
-"""How many events are kept. The oldest are dropped first."""
+"""The maximum number of events. The oldest are dropped first."""
 
 _EVENT = ".json"
 _UNFINISHED = ".unfinished"
@@ -40,7 +40,7 @@ class Stored:
 
 
 class Outbox:
-    """The events of one learner that wait in *folder*, the oldest first."""
+    """The pending events of one learner in *folder*, oldest first."""
 
     def __init__(self, folder: Path, limit: int = LIMIT) -> None:
         self._folder = folder
@@ -49,9 +49,9 @@ class Outbox:
         self._last = 0
 
     def put(self, report: Report) -> bool:
-        """Store *report*; return whether that worked.
+        """Store *report*, and return whether it was stored.
 
-        An event that cannot be stored is lost, because nothing else may suffer.
+        An event that cannot be stored is dropped, so that the command still works.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -82,7 +82,7 @@ class Outbox:
             _remove(self._folder / name)
 
     def waiting(self) -> int:
-        """Return how many events wait."""
+        """Return the number of pending events."""
         return len(self._names())
 
     def first(self, number: int) -> list[Stored]:
@@ -98,7 +98,7 @@ class Outbox:
             except FileNotFoundError:
                 continue  # another process has removed it
             except OSError:
-                continue  # perhaps readable next time
+                continue  # it may be readable next time
             except (ValueError, RecursionError):
                 report = None
             if isinstance(report, dict):
@@ -117,7 +117,7 @@ class Outbox:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what killed processes have left behind."""
+        """Remove unfinished files of killed processes."""
         with contextlib.suppress(OSError):
             for left in self._folder.glob(f"*{_UNFINISHED}"):
                 if left.stat().st_mtime < time.time() - _HOUR_SECONDS:

@@ -1,4 +1,4 @@
-"""What this process does in a room: it joins, reports, listens and leaves."""
+"""A learner's membership in this process: join, report, subscribe, leave."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _OUTBOXES = "room_outbox"
 
 @dataclass
 class _Connection:
-    """What runs for one membership."""
+    """The threads and the outbox of one membership."""
 
     membership: Membership
     outbox: Outbox
@@ -55,10 +55,10 @@ class _Connection:
 
 
 class Participation:
-    """The learner's part in a room, which is stored in *folder*.
+    """The learner's participation in a room, stored in *folder*.
 
     Until the learner joins, nothing is imported, started, written or sent. Every method
-    may be called from any thread. All but `join` and `leave` return at once.
+    may be called from any thread, and all except `join` and `leave` return at once.
 
     Another terminal may join or leave at any time, so the membership is read again
     before each report.
@@ -78,13 +78,13 @@ class Participation:
 
     @property
     def membership(self) -> Membership | None:
-        """The learner in the room, None if they have not joined or have left."""
+        """The learner's membership, or None if they have not joined or have left."""
         membership = self._memberships.load()
         return None if membership is None or membership.leaving else membership
 
     @property
     def status(self) -> RoomStatus:
-        """Whether the room responds, and what waits for it."""
+        """Whether the room responds, and how many events are pending."""
         with self._lock:
             connection = self._connection
             if connection is None:
@@ -95,7 +95,7 @@ class Participation:
             return RoomStatus(connection.membership, online, waiting)
 
     def start(self) -> None:
-        """Begin to send what waits, if the learner has joined a room."""
+        """Start to send pending events, if the learner has joined a room."""
         with self._lock:
             if self._closed:
                 return
@@ -112,10 +112,10 @@ class Participation:
                 self._connect(membership)
 
     def listen(self, hear: Hear, changed: Callable[[], None]) -> None:
-        """Receive what the room tells, and send heartbeats: this is watch mode.
+        """Subscribe to the room and send heartbeats. Watch mode calls this.
 
         *hear* is called with each event of the room's stream, and *changed* when
-        `status` may have changed, both from other threads.
+        `status` may have changed. Both are called from other threads.
         """
         with self._lock:
             self._hear, self._tell_change = hear, changed
@@ -123,7 +123,7 @@ class Participation:
             self.start()
 
     def report(self, *reports: Report) -> None:
-        """Store *reports* and send them soon. Without a membership, do nothing."""
+        """Store *reports* and send them in the background, if there is a membership."""
         with self._lock:
             self.start()
             if self._connection is None:
@@ -133,7 +133,7 @@ class Participation:
             self._connection.delivery.wake()
 
     def close(self) -> None:
-        """Stop, after at most 300 ms for what has not been sent."""
+        """Stop, after at most 300 ms for a last attempt to send."""
         with self._lock:
             self._closed = True
             self._tell_change, self._hear = lambda: None, None
@@ -147,10 +147,10 @@ class Participation:
     # Joining and leaving wait for the room.
 
     def join(self, invitation: Invitation) -> Membership:
-        """Join a room. If the learner is in another one, leave that.
+        """Join a room. If the learner is in another one, leave it.
 
         Raises:
-            RoomError: with the reason.
+            RoomError: Joining failed. The message contains the reason.
 
         """
         before = self._memberships.load()
@@ -188,13 +188,13 @@ class Participation:
                 if problem.status != 409 or tries > 1:
                     text = rejected(problem.status, wanted, code, problem.seconds)
                     raise RoomError(text) from None
-                # Somebody else has this id, so choose another one.
+                # Another learner has this id, so choose a new one.
                 learner, token = new_identity()
                 wanted = replace(wanted, learner=learner, token=token)
             except NotARoomError as problem:
                 raise RoomError(not_a_room(wanted.address, str(problem))) from None
             except UnansweredError as problem:
-                # A request whose response was lost may be repeated with the same id.
+                # If the response was lost, repeating the request with this id is safe.
                 if tries > 1 or problem.how not in ("lost", "garbled"):
                     raise RoomError(_unanswered(wanted.address, problem)) from None
             else:
@@ -203,11 +203,11 @@ class Participation:
     def leave(self, *, local: bool = False) -> Membership:
         """Delete the learner's data in the room, then on this machine.
 
-        If the room cannot be reached, nothing more is sent to it, and later commands
-        try to delete the data again. With *local*, only this machine forgets the room.
+        If the room cannot be reached, later commands repeat the request to delete the
+        data, and send nothing else. With *local*, only this machine forgets the room.
 
         Raises:
-            RoomError: The learner is in no room, or it cannot be reached.
+            RoomError: The learner is not in a room, or it cannot be reached.
 
         """
         with self._lock:
@@ -271,7 +271,7 @@ class Participation:
             self._connection = None
 
     def _end(self, membership: Membership) -> None:
-        """Forget the room, which does not know the learner."""
+        """Forget a room that does not know the learner."""
         with self._lock:
             self._memberships.remove(membership)
             self._outbox_of(membership).clear()
@@ -302,13 +302,13 @@ class Participation:
             (self._folder / _OUTBOXES).rmdir()
 
     def _outbox_of(self, membership: Membership) -> Outbox:
-        # By learner: what waits for one room is never sent to another.
+        # One folder per learner id: events for one room are never sent to another.
         return Outbox(self._folder / _OUTBOXES / membership.learner)
 
 
 def _unanswered(address: str, problem: UnansweredError) -> str:
     if problem.how == "garbled":
-        return not_a_room(address, "it does not respond as a room does")
+        return not_a_room(address, "its response has another format")
     return no_answer(address, problem.seconds)
 
 

@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""The pauses between retries: exponential backoff with jitter."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Pauses:
     """Pauses that double after each failure, from *first* to *most* seconds.
 
-    They vary by a random part, so that a whole course does not return in the same
-    moment when the room is back.
+    They are randomized, so that not all learners reconnect at the same moment when the
+    room is back.
     """
 
     first: float = 1.0
@@ -20,8 +20,7 @@ class Pauses:
     def after(self, failures: int, asked: float | None = None) -> float:
         """Return the pause after this many failures in a row.
 
-        It is at least the *asked* seconds, which the server may have named, but never
-        longer than `most`.
+        It is at least *asked* seconds, the server's `Retry-After`, and at most `most`.
         """
         doubled = min(self.most, self.first * 2.0 ** min(failures - 1, 16))
         varied = doubled * random.uniform(0.5, 1.0)  # noqa: S311 -- not a secret

@@ -1,19 +1,19 @@
-"""What can go wrong between a learner and a room."""
+"""The errors of a learner's connection to a room."""
 
 from __future__ import annotations
 
 
 class RoomError(Exception):
-    """Joining or leaving failed. The message says why, and what to do next."""
+    """Joining or leaving failed. The message says why and what to do next."""
 
 
 class UnansweredError(Exception):
-    """The room gave no usable response, so try again later.
+    """The room sent no usable response, so retry later.
 
     Attributes:
-        how: "unreachable" if the request was not sent, "lost" if the response did not
-            arrive, "garbled" if it is not one of a room, "busy" if the room said so.
-        seconds: How long the room asks its clients to wait, if it does.
+        how: "unreachable" if the request was not sent, "lost" if no response arrived,
+            "garbled" if the response is not a room's, "busy" if the room is overloaded.
+        seconds: The room's `Retry-After`, if it sent one.
 
     """
 
@@ -24,11 +24,11 @@ class UnansweredError(Exception):
 
 
 class UnknownLearnerError(Exception):
-    """The room does not know this learner: they left, or it is a new room."""
+    """The room has no such learner: they have left, or it is a new room."""
 
 
 class RejectedError(Exception):
-    """The room understands the request and will never accept it."""
+    """The room understands the request but will never accept it."""
 
     def __init__(self, status: int, seconds: float | None = None) -> None:
         super().__init__(f"status {status}")
@@ -37,4 +37,4 @@ class RejectedError(Exception):
 
 
 class NotARoomError(Exception):
-    """Something else responds at the address. The message says how."""
+    """Another program responds at the address. The message says how."""

@@ -1,4 +1,4 @@
-"""Why a learner could not join or leave: what happened, why, and what to do."""
+"""Messages for failed attempts to join or leave: what happened, why, what to do."""
 
 from __future__ import annotations
 
@@ -13,71 +13,75 @@ from workshop.room.client.membership import Membership
 def rejected(
     status: int, wanted: Membership, code: str, seconds: float | None = None
 ) -> str:
-    """Return why the room at the address did not accept the request to join."""
+    """Return why the room did not accept the request to join."""
     again = command("join", options=f"{wanted.address} CODE NAME")
     if status == 403:
         return (
-            f"The code {code!r} is not the one of this room. Compare it with the "
-            f"instructor's board, then: {again}"
+            f"{code!r} is not this room's code. Check the code on the projector, then "
+            f"run: {again}"
         )
     if status == 409:
         return (
-            "The room has another learner with the same id, so you have not joined. "
-            f"To try again with a new id: {again}"
+            "Another learner in the room has the same id, so you have not joined. To "
+            f"try again with a new id: {again}"
         )
     if status == 429:
         wait = max(1, math.ceil(seconds or 60))
         return (
-            f"There were too many tries with a wrong code. In {wait} s, join again: "
-            f"{again}"
+            f"Too many wrong codes were sent from your network. Wait {wait} seconds, "
+            f"then run: {again}"
         )
     if len(code) > 64:
-        return f"A code has at most 64 characters. To join: {again}"
+        return (
+            "The code is too long: it has at most 64 characters. Check the code on the "
+            f"projector, then run: {again}"
+        )
     return (
         f"The room does not accept the name {wanted.name!r}. A name has 1 to 40 "
-        f"characters. With another name: {again}"
+        f"visible characters. To join with another name: {again}"
     )
 
 
 def no_answer(address: str, seconds: float | None = None) -> str:
-    """Return that no room responds at *address*."""
+    """Return the message that no room responds at *address*."""
     again = command("join", options=f"{address} CODE NAME")
     if seconds is not None:
         return (
-            f"The room at {address} is busy. In {max(1, math.ceil(seconds))} s, join "
-            f"again: {again}"
+            f"The room at {address} is full or busy. Wait "
+            f"{max(1, math.ceil(seconds))} seconds, then run: {again}"
         )
     port = urlsplit(address).port
-    is_right = f"is {port} the port" if port else "does the address lack the port"
+    right = f"{port} is the port" if port else "the address includes the port"
     return (
-        f"No answer from {address}. Is this computer in the same Wi-Fi as the "
-        f"instructor's, and {is_right} that the board shows? Then: {again}"
+        f"No response from {address}. Check that this computer is on the same Wi-Fi as "
+        f"the instructor's and that {right} shown on the projector. Then run: {again}"
     )
 
 
 def not_a_room(address: str, how: str) -> str:
-    """Return that something else responds at *address*, and how that is known."""
+    """Return the message that another program responds at *address*."""
     again = command("join", options="ADDRESS CODE NAME")
     return (
-        f"{address} is not a room: {how}. It may be another program, or the login page "
-        f"of the Wi-Fi. Compare the address with the instructor's board, then: {again}"
+        f"{address} is not a room: {how}. It may be another program or the Wi-Fi's "
+        f"login page. Check the address on the projector, then run: {again}"
     )
 
 
 def not_left(address: str) -> str:
-    """Return that the learner's data in the room may still be there."""
+    """Return the message that the room may still have the learner's data."""
     local = command("leave", options="--local")
     return (
-        f"The room at {address} does not answer, so your data is still there. Nothing "
-        "more is sent, and later commands ask again until it is deleted. To forget the "
-        f"room instead, which leaves your data there for 7 days at most: {local}"
+        f"The room at {address} does not respond, so it may still have your data. "
+        "Nothing more is sent except the request to delete it, which later commands "
+        "repeat until the room confirms. To give up instead and leave your data there "
+        f"for at most 7 days: {local}"
     )
 
 
 def not_stored(problem: OSError) -> str:
-    """Return that the membership could not be stored."""
+    """Return the message that the membership could not be stored."""
     return (
-        "You have not joined, because this machine cannot store the room's address: "
-        f"{files.reason(problem)}. Free some space, or check the folder `.workshop`, "
-        f"then: {command('join')}"
+        "You have not joined, because the room's address could not be stored: "
+        f"{files.reason(problem)}. Check the disk space and the permissions of the "
+        f"folder `.workshop`, then run: {command('join')}"
     )

@@ -1,8 +1,8 @@
-"""What a learner's machine reports to the room, in the form of the protocol.
+"""The events that a learner's machine reports to the room, as in the protocol.
 
-Reports are plain dictionaries, because a command has to store them before it ends, and
-importing pydantic may take longer than the command. They name lessons, steps and tests,
-but never contain code, paths, output or the text of a failure.
+Reports are plain dictionaries: a command must store them before it ends, and importing
+pydantic may take longer than the command itself. They name lessons, steps and tests,
+but never contain code, paths, output or failure messages.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def _event(kind: str) -> Report:
 
 
 def opened(lesson: str, step: int) -> Report:
-    """Return that the learner now works on *step*."""
+    """Return the event that the learner now works on *step*."""
     return {**_event("opened"), "lesson": lesson, "step": step}
 
 
 def judged(
     lesson: str, step: int, *, passed: bool, failed: Sequence[str], seconds: float
 ) -> Report:
-    """Return the verdict on *step*, with the names of the tests that failed."""
+    """Return the verdict on *step*, with the names of the failed tests."""
     names = [name[:_LONGEST_NAME] for name in failed[:MOST_TESTS]]
     return {
         **_event("judged"),
@@ -46,23 +46,23 @@ def judged(
 
 
 def hint_shown(lesson: str, step: int, rung: int) -> Report:
-    """Return that the learner has read hint *rung*; 4 is the change itself."""
+    """Return the event that hint *rung* was read; 4 is the change itself."""
     rung = min(rung, _LAST_RUNG)
     return {**_event("hint"), "lesson": lesson, "step": step, "rung": rung}
 
 
 def solution_shown(lesson: str) -> Report:
-    """Return that the learner has opened the solution."""
+    """Return the event that the learner has opened the solution."""
     return {**_event("solution"), "lesson": lesson}
 
 
 def help_wanted(wanted: bool) -> Report:
-    """Return that the learner asks for help, or no longer needs it."""
+    """Return the event that the learner asks for help, or no longer needs it."""
     return {**_event("help"), "wanted": wanted}
 
 
 def heartbeat() -> Report:
-    """Return that the learner is still connected."""
+    """Return the event that the learner is still connected."""
     return _event("heartbeat")
 
 

@@ -1,4 +1,4 @@
-"""The state of a learner's connection to a room, in words."""
+"""The status of a learner's connection to a room."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from workshop.room.client.membership import Membership
 
 @dataclass(frozen=True)
 class RoomStatus:
-    """Where the learner is, and whether the room responds.
+    """Which room the learner has joined, and whether it responds.
 
     Attributes:
-        membership: The learner in the room; None if they have not joined one.
-        online: Whether the room responded last; None before the first try.
-        waiting: How many events the room has not confirmed yet.
-        ended: Whether the room said that it does not know the learner any more.
+        membership: The learner's membership; None if they have not joined a room.
+        online: Whether the room responded to the last request; None before the first.
+        waiting: The number of events that the room has not confirmed yet.
+        ended: Whether the room has rejected the learner's token.
 
     """
 
@@ -26,7 +26,7 @@ class RoomStatus:
 
     @property
     def words(self) -> str:
-        """The state in a few words; empty if the learner never joined.
+        """The status in a few words; empty if the learner has not joined.
 
         >>> from workshop.room.client.membership import Membership
         >>> ann = Membership("http://192.168.0.7:8080", "1", "secret", "Ann")

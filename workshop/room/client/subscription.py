@@ -1,4 +1,4 @@
-"""The thread that receives what the room tells a learner."""
+"""The thread that receives a learner's events from the room."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Hear = Callable[["Told"], None]
 
 
 class Subscription:
-    """Follows the room's stream of events, and connects again whenever it ends.
+    """Subscribes to the room's stream of events, and reconnects whenever it ends.
 
     It calls *hear* with each event as a model of the protocol, *changed* when the
-    connection is made or lost, and *ended* if the room does not know the learner.
+    connection opens or is lost, and *ended* if the room does not know the learner.
 
     Attributes:
-        is_online: Whether the stream is open; None before the first try.
+        is_online: Whether the stream is open; None before the first attempt.
 
     """
 
@@ -60,7 +60,7 @@ class Subscription:
         )
 
     def start(self) -> None:
-        """Begin to receive."""
+        """Start to receive events."""
         self._thread.start()
 
     def close(self) -> None:
@@ -68,12 +68,12 @@ class Subscription:
         self._closing.set()
         connection = self._socket
         if connection is not None:
-            # Otherwise the thread would wait for the next byte.
+            # Wake the thread, which is waiting for the next byte.
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread's end; return whether it has ended."""
+        """Wait until the thread ends; return whether it has."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -92,11 +92,11 @@ class Subscription:
         except UnknownLearnerError:
             if not self._closing.is_set():
                 self._ended()
-        except Exception:  # noqa: BLE001 -- a defect must not disturb the learner
+        except Exception:  # noqa: BLE001 -- a bug here must not disturb the learner
             self._set_online(False)
 
     def _follow(self, exchange: Exchange) -> None:
-        """Receive events until the stream ends, for whatever reason."""
+        """Receive events until the stream ends for any reason."""
         asked = None
         try:
             with exchange.stream(self._membership, self._last_id) as response:
@@ -126,9 +126,9 @@ class Subscription:
 
         model: Any = STREAMED.get(event.name)
         if model is None or self._closing.is_set():
-            return  # `bye`, whose stream ends next, or an event of a newer room
+            return  # `bye`, before the stream ends, or an event of a newer version
         if event.name == "message" and event.id:
-            # After a reconnection the room sends the last messages again.
+            # After a reconnect the room repeats the last messages.
             if event.id in self._messages:
                 return
             self._messages.append(event.id)
@@ -145,7 +145,7 @@ class Subscription:
 
 
 def _socket_of(response: Any) -> socket.socket | None:
-    """Return the socket that *response* is read from, if there is a real one."""
+    """Return the socket that *response* is read from, if it has one."""
     stream = response.extensions.get("network_stream")
     found = stream.get_extra_info("socket") if stream is not None else None
     return found if isinstance(found, socket.socket) else None

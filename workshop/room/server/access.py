@@ -1,4 +1,4 @@
-"""Who may do what: learners by token, the board by session, pages by origin."""
+"""Authorization: tokens for learners, sessions for the board, an origin check."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from workshop.room.server.service import RoomService
 
 BOARD_COOKIE = "room_board"
 LEARNER_COOKIE = "room_learner"
+UNKNOWN_LEARNER = (
+    "You are not in this room: you have left, or the instructor has started a new one. "
+    "Join again."
+)
 
 
 class LoginNeededError(Exception):
-    """The page needs a login, at `path`."""
+    """The page requires a login at `path`."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -24,7 +28,7 @@ class LoginNeededError(Exception):
 
 
 async def room_service_of(request: Request) -> RoomService:
-    """Return the service that the lifespan has put together."""
+    """Return the service that the lifespan has created."""
     return request.app.state.service  # type: ignore[no-any-return]
 
 
@@ -32,12 +36,12 @@ Service = Annotated[RoomService, Depends(room_service_of)]
 
 
 def address_of(request: Request) -> str:
-    """Return the client's address; behind configured proxies, the one they report."""
+    """Return the client's address; behind a trusted proxy, the one it forwards."""
     return request.client.host if request.client else "unknown"
 
 
-async def need_patience(request: Request, service: Service) -> None:
-    """Refuse an address that has tried too many wrong codes.
+async def limit_attempts(request: Request, service: Service) -> None:
+    """Reject an address that has tried too many wrong codes.
 
     Raises:
         HTTPException: 429, with the seconds to wait.
@@ -53,13 +57,13 @@ async def need_patience(request: Request, service: Service) -> None:
 
 
 async def same_origin(request: Request, service: Service) -> None:
-    """Refuse a form that a page of another site has sent.
+    """Reject a form that was submitted from another site (CSRF).
 
-    Browsers send `Origin` with every POST. The cookies are `SameSite=Strict` too.
-    A proxy may change `Host`, so the configured address is another right origin.
+    Browsers send `Origin` with every POST, and the cookies are `SameSite=Strict`.
+    A proxy may change `Host`, so the configured address is accepted too.
 
     Raises:
-        HTTPException: 403.
+        HTTPException: 403 if another site sent the form.
 
     """
     origin = request.headers.get("origin")
@@ -68,7 +72,11 @@ async def same_origin(request: Request, service: Service) -> None:
     if site not in ("same-origin", "none") or (
         origin is not None and _netloc(origin) not in own - {"", None}
     ):
-        raise HTTPException(403, "This form was sent by a page of another site.")
+        raise HTTPException(
+            403,
+            "This form was sent from another site, so it was rejected. If it was not, "
+            "start the room with --address and the URL in your browser.",
+        )
 
 
 def _netloc(origin: str) -> str:
@@ -107,7 +115,7 @@ async def learner(request: Request, service: Service) -> UUID:
     """Return the learner whose token the request carries.
 
     Raises:
-        HTTPException: 401.
+        HTTPException: 401 if no learner has this token.
 
     """
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -115,7 +123,7 @@ async def learner(request: Request, service: Service) -> UUID:
     if found is None or not await service.is_learner(*found):
         raise HTTPException(
             401,
-            "The room does not know you. Join it again.",
+            UNKNOWN_LEARNER,
             {"WWW-Authenticate": "Bearer"},
         )
     return found[0]
@@ -128,7 +136,7 @@ async def visitor(request: Request, service: Service) -> UUID:
     """Return the learner whose browser has joined.
 
     Raises:
-        LoginNeededError: It has not.
+        LoginNeededError: The browser has not joined.
 
     """
     found = _credentials(request.cookies.get(LEARNER_COOKIE, ""))

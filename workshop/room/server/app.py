@@ -46,7 +46,7 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    # FastAPI's own `max_body_size` would respond outside of the security headers.
+    # FastAPI's own `max_body_size` would send its response without security headers.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     for module in (learners, board, phones, bundle):
@@ -60,16 +60,16 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
 
 
 def create_app_of_worker() -> FastAPI:
-    """Return the app of a worker process, with the settings of the environment."""
+    """Return the app of a worker process, with settings from the environment."""
     course = course_of(Catalogue(paths.ROOT).lessons())
     return create_app(Settings.from_environment(), course)
 
 
 class _before_signals:  # noqa: N801 -- used like a function, in a with statement
-    """Call *close* when the server is asked to stop, before it waits for requests.
+    """Call *close* on SIGINT or SIGTERM, before uvicorn waits for open responses.
 
-    uvicorn waits for open responses first and ends the lifespan afterwards. A stream
-    that ends in the lifespan would therefore keep the server alive for ever.
+    uvicorn runs the shutdown part of the lifespan only when all responses have ended.
+    If the lifespan closed the streams, the server would therefore never stop.
     """
 
     def __init__(self, close: Callable[[], object]) -> None:
@@ -78,7 +78,7 @@ class _before_signals:  # noqa: N801 -- used like a function, in a with statemen
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
-            return  # a test's server, which closes the streams itself
+            return  # the server of a test, which closes the streams itself
         for number in (signal.SIGINT, signal.SIGTERM):
             before = signal.getsignal(number)
             if callable(before):

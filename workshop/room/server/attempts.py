@@ -1,7 +1,7 @@
 """Limit how often one address may try wrong codes.
 
-The pattern of lesson 07: check and count atomically, forget addresses, and when Redis
-does not respond, count in this process instead of refusing everybody.
+The pattern of lesson 07: check and count atomically, drop old addresses, and if Redis
+does not respond, count in this process instead of rejecting everyone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Attempts(Protocol):
     """Counts wrong codes by address."""
 
     async def wait_seconds(self, address: str) -> int:
-        """Return how long *address* has to wait before the next try; 0 for not."""
+        """Return the seconds that *address* must wait before its next attempt, or 0."""
 
     async def failed(self, address: str) -> None:
         """Count a wrong code."""
@@ -58,7 +58,7 @@ class AttemptsInMemory:
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     async def wait_seconds(self, address: str) -> int:
-        """Return how long *address* has to wait before the next try; 0 for not."""
+        """Return the seconds that *address* must wait before its next attempt, or 0."""
         failures = self._failures.get(network(address))
         if failures is None or len(failures) < LIMIT:
             return 0
@@ -90,7 +90,7 @@ class AttemptsInRedis:
         self._memory = AttemptsInMemory()
 
     async def wait_seconds(self, address: str) -> int:
-        """Return how long *address* has to wait before the next try; 0 for not."""
+        """Return the seconds that *address* must wait before its next attempt, or 0."""
         key = _key(address)
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:

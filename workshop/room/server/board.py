@@ -1,7 +1,7 @@
 """The state of the room, computed from the records of its log.
 
-No input or output, and no clock: `Board.apply` takes one record after the other, and
-what depends on the time of day takes the time as an argument.
+It does no I/O and has no clock: `Board.apply` takes one record after the other, and
+functions that depend on the time of day take it as an argument.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from uuid import UUID
 from workshop.room.server.records import Record
 
 QUIET = timedelta(minutes=8)
-"""How long a learner does nothing before the board marks them as quiet."""
+"""A learner who has done nothing for this long is marked as quiet."""
 
 OFFLINE = timedelta(seconds=90)
-"""Three heartbeats: after that, a learner counts as disconnected."""
+"""A learner who has sent nothing for three heartbeats is marked as offline."""
 
 MESSAGES_KEPT = 20
 
@@ -29,15 +29,15 @@ class Learner:
     """One learner.
 
     Attributes:
-        active: When the server last received something that they did.
-        seen: When it last received anything from them, heartbeats included.
-        at: The lesson and the step that they work on.
+        active: When the server last received an event other than a heartbeat.
+        seen: When the server last received any event, including heartbeats.
+        at: The current lesson and step.
         passed: The steps that have passed, as (lesson, step).
         failed: The names of the tests that failed in the last verdict, by step.
         hints: The highest hint that they have read, by step.
         solutions: The lessons whose solution they have opened.
         help_since: When they asked for help, or None.
-        helper: Who has promised to come, or "".
+        helper: The name of the helper who is coming, or "".
         has_asked: Whether they have ever asked for help.
 
     """
@@ -56,17 +56,17 @@ class Learner:
     has_asked: bool = False
 
     def is_quiet(self, now: datetime) -> bool:
-        """Return whether they have done nothing for `QUIET`."""
+        """Return whether the learner has done nothing for `QUIET`."""
         return now - self.active >= QUIET
 
     def is_offline(self, now: datetime) -> bool:
-        """Return whether nothing has come from them for `OFFLINE`."""
+        """Return whether the learner has sent nothing for `OFFLINE`."""
         return now - self.seen >= OFFLINE
 
 
 @dataclass(eq=False)
 class BoardPoll:
-    """A poll: which lesson's question it asks, and each learner's vote."""
+    """A poll on the question of a lesson, with each learner's vote."""
 
     id: UUID
     lesson: str
@@ -80,7 +80,7 @@ class BoardPoll:
 
 @dataclass(frozen=True)
 class BoardMessage:
-    """A message to everyone, and the number of its record."""
+    """A message to everyone, with the sequence number of its record."""
 
     seq: int
     at: datetime
@@ -90,10 +90,13 @@ class BoardMessage:
 
 @dataclass
 class Changes:
-    """What records have changed: learners by id, and parts of the room by name.
+    """The changes that records have made.
 
-    The parts are `focus`, `message`, `poll` and `timer`. `helped` has the learners
-    whose helper has changed.
+    Attributes:
+        learners: The ids of the learners who have changed.
+        parts: The changed parts of the room: `focus`, `message`, `poll`, `timer`.
+        helped: The ids of the learners whose request for help has changed.
+
     """
 
     learners: set[UUID] = field(default_factory=set)
@@ -106,9 +109,9 @@ class Changes:
 
 
 class Board:
-    """The state of the room after the record number `seq`.
+    """The state of the room after record number `seq`.
 
-    `begun` says when each lesson came into focus for the first time.
+    `begun` contains the time at which each lesson was first set for everyone.
     """
 
     def __init__(self) -> None:
@@ -121,7 +124,7 @@ class Board:
         self.begun: dict[str, datetime] = {}
 
     def apply(self, record: Record, changes: Changes) -> None:
-        """Take *record* into account, and add what it changes to *changes*."""
+        """Apply *record* to the state, and add what it changes to *changes*."""
         self.seq = record.seq
         if record.actor is None:
             self._apply_instructors(record, changes)
@@ -129,7 +132,7 @@ class Board:
             self._apply_learners(record.actor, record, changes)
 
     def apply_all(self, records: Iterable[Record]) -> Changes:
-        """Apply *records*, and return what has changed."""
+        """Apply *records* and return what has changed."""
         changes = Changes()
         for record in records:
             self.apply(record, changes)
@@ -161,7 +164,7 @@ class Board:
                 if kind == "help":
                     changes.helped.add(actor)
         else:
-            return  # of a learner who has left
+            return  # the learner has left
         changes.learners.add(actor)
 
     def _vote(self, actor: UUID, data: dict[str, Any]) -> bool:
@@ -211,15 +214,15 @@ class Board:
     # What the board shows
 
     def help_queue(self) -> list[Learner]:
-        """Return the learners who want help, in the order in which they asked."""
+        """Return the learners who need help, in the order in which they asked."""
         waiting = [it for it in self.learners.values() if it.help_since is not None]
         return sorted(waiting, key=lambda it: (it.help_since, it.name))
 
     def shared_failures(self, lesson: str, limit: int = 5) -> list[tuple[str, int]]:
-        """Return the tests of *lesson* that most learners fail now, with how many.
+        """Return the tests of *lesson* that are failing for most learners, with counts.
 
-        Each learner counts with the step that they work on. Tests that only one
-        learner fails are left out.
+        Only each learner's current step counts. Tests that fail for a single learner
+        are left out.
         """
         counts: Counter[str] = Counter()
         for learner in self.learners.values():
@@ -243,7 +246,7 @@ class Board:
         )
 
     def common_lesson(self, default: str) -> str:
-        """Return the lesson in focus, or else the one that most learners work on."""
+        """Return the lesson set for everyone, or else the most common one."""
         if self.focus is not None:
             return self.focus[0]
         counts = Counter(it.at[0] for it in self.learners.values() if it.at is not None)
@@ -266,7 +269,7 @@ def _judged(learner: Learner, data: dict[str, Any], record: Record) -> None:
         learner.passed.add(place)
         learner.failed.pop(place, None)
     else:
-        # A later save may have broken it again.
+        # A later save may break a step that had passed.
         learner.passed.discard(place)
         learner.failed[place] = tuple(data["failed"])
     if learner.at is None or learner.at[0] != place[0]:

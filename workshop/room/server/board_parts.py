@@ -1,4 +1,4 @@
-"""The parts of the boards: rendered once, and sent to every board that shows them."""
+"""The parts of the boards, rendered once and sent to every board that shows them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workshop.room.server.templates import render
 BOARD = "board:"
 PROJECTOR = "projector:"
 KINDS = (BOARD, PROJECTOR)
-"""With what the names of the boards' channels begin."""
+"""The prefixes of the boards' channels."""
 
 _PARTS = {
     BOARD: (
@@ -33,9 +33,9 @@ _PARTS = {
 class BoardParts:
     """Renders the parts of the boards, and sends those that have changed.
 
-    A channel is `board:03` for the boards that show lesson 03, or `projector:03`;
-    `board:` and `projector:` follow the room from lesson to lesson. Parts are HTML by
-    the id of their element; a learner's row is the part `row-<id>`.
+    The channel `board:03` or `projector:03` is for boards that show lesson 03;
+    `board:` and `projector:` follow the room from lesson to lesson. A part is the HTML
+    of the element with the same id. `row-<id>` is a learner's row.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class BoardParts:
         self._snapshots: dict[str, tuple[tuple[int, bool, int], bytes]] = {}
 
     def lesson(self, wanted: str) -> CourseLesson:
-        """Return the lesson that a board shows: the wanted one, or the common one."""
+        """Return the lesson *wanted* or, without one, the room's current lesson."""
         default = min(self._course)
         number = (
             wanted if wanted in self._course else self._board.common_lesson(default)
@@ -75,12 +75,12 @@ class BoardParts:
         return parts
 
     def snapshot(self, channel: str) -> bytes:
-        """Return the event that brings a board from any state to the present one."""
+        """Return the event that brings a board in any state up to date."""
         kind, _, number = channel.partition(":")
         minute = int(datetime.now(UTC).timestamp() // 60)
         key = (self._board.seq, self._is_current, minute)
         cached = self._snapshots.get(channel)
-        # Hundreds of boards may come back at once.
+        # Hundreds of boards may reconnect at once.
         if cached is not None and cached[0] == key:
             return cached[1]
         parts = self.page(f"{kind}:", self.lesson(number))
@@ -90,7 +90,7 @@ class BoardParts:
         return event
 
     def publish(self, changes: Changes, *, is_current: bool) -> None:
-        """Send every board what *changes* and the time of day have changed on it."""
+        """Send every board its parts that *changes* or the time of day affect."""
         self._is_current = is_current
         now = datetime.now(UTC)
         changed = set(changes.learners)
@@ -108,7 +108,7 @@ class BoardParts:
                 open_now.add(channel)
                 lesson = self.lesson(channel.partition(":")[2])
                 if self._lessons.setdefault(channel, lesson.number) != lesson.number:
-                    # Every cell of the table is another one now.
+                    # The board shows another lesson now, so send all of it.
                     self._lessons[channel] = lesson.number
                     self._sent[channel] = self._parts(kind, lesson, now)
                     self._streams.send(channel, self.snapshot(channel))

@@ -1,4 +1,4 @@
-"""Codes, secrets and tokens: how they are made and compared."""
+"""Create and compare codes, secrets and tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CODE_LENGTH = 6
 
 
 def new_code() -> str:
-    """Return a code for learners to type: 25 ** 6, about 240 million, are possible."""
+    """Return a code for learners to type, one of 25 ** 6 (about 240 million)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
 
 
@@ -22,19 +22,19 @@ def new_secret() -> str:
 
 
 def digest(token: str) -> str:
-    """Return what is stored of a random *token*. It has 256 bits, so needs no salt."""
+    """Return the hash of a random *token*. It has 256 bits, so it needs no salt."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def is_code(given: str, code: str) -> bool:
-    """Return whether *given* is the *code*, in constant time.
+    """Return whether *given* is the *code*, compared in constant time.
 
-    People may type it in small letters, and with spaces or hyphens.
+    Lower case, spaces and hyphens are accepted.
     """
     cleaned = given.upper().replace(" ", "").replace("-", "")
     return hmac.compare_digest(cleaned.encode(), code.encode())
 
 
 def is_same(given: str, expected: str) -> bool:
-    """Return whether two secrets are the same, in constant time."""
+    """Return whether two secrets are equal, compared in constant time."""
     return hmac.compare_digest(given.encode(), expected.encode())

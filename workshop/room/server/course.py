@@ -1,4 +1,4 @@
-"""What the room has to know about the lessons: steps, minutes and predictions."""
+"""What the room needs to know about the lessons: steps, minutes and predictions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _EXPLANATION = re.compile(r"^- \*\*([A-H])\*\* (.*(?:\n  .*)*)", re.MULTILINE)
 class Question:
     """The question of a lesson's *Predict* part.
 
-    `text` is Markdown, the choices and explanations are by letter. An explanation says
-    what the misconception behind a wrong choice is.
+    `text` is Markdown. Choices and explanations are stored by letter. An explanation
+    describes the misconception behind a wrong choice.
     """
 
     text: str
@@ -41,7 +41,7 @@ class CourseLesson:
 
 
 def course_of(lessons: Iterable[Lesson]) -> dict[str, CourseLesson]:
-    """Return what the room needs of *lessons*, by number."""
+    """Return what the room needs to know about *lessons*, by number."""
     return {lesson.number: _read(lesson) for lesson in lessons}
 
 
@@ -69,6 +69,6 @@ def question_in(prediction: Prediction) -> Question | None:
         letter: f"{letter} " + " ".join(text.split())
         for letter, text in _EXPLANATION.findall(prediction.answer)
     }
-    # The site's own words after the language mean nothing to other readers.
+    # Remove the site's options after the language of a code block.
     text = _FENCE.sub(r"\1", _CHOICE.sub("", prediction.question)).strip()
     return Question(text, choices, right[1], explanations)

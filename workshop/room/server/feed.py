@@ -1,7 +1,7 @@
-"""Follow the log, and tell others what has changed.
+"""Follow the log and publish what has changed.
 
-Every worker reads the log from the database, even what it has written itself. So each
-of them goes through the same states in the same order.
+Every worker reads all records from the database, including its own. So all workers go
+through the same states in the same order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from workshop.room.server.board import Board, Changes
 from workshop.room.server.store import Store
 
 INTERVAL_SECONDS = 0.5
-"""How often the log is read. What happens in between is sent together."""
+"""The pause between two reads of the log. Changes in between are sent together."""
 
 _LIMIT = 2_000
 _log = logging.getLogger(__name__)
@@ -25,11 +25,11 @@ _log = logging.getLogger(__name__)
 class Feed:
     """Applies the log of *store* to *board*.
 
-    *publish* is called with what has changed, at least once in each interval. It is
-    not called for what was in the log before the start.
+    *publish* is called with the changes after each read, even if there are none. It is
+    not called for records that were in the log before startup.
 
     Attributes:
-        is_current: Whether the log could be read the last time.
+        is_current: Whether the last read of the log succeeded.
 
     """
 

@@ -20,11 +20,11 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-"""What no page of the room needs is forbidden, and nothing is kept in a cache."""
+"""They forbid everything that the room's pages do not need, including caching."""
 
 
 class SecurityHeaders:
-    """Adds headers that forbid browsers what no page of the room needs."""
+    """Adds `HEADERS` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""What clients get when something is wrong: a sentence, as JSON or as a page."""
+"""Error responses: one message, as JSON or as a page."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from workshop.room.server.limits import HEADERS
 from workshop.room.server.templates import render
 from workshop.room.server.writer import BusyError
 
+_NO_JSON = "json_invalid"
+_PLAIN = {
+    "Not Found": "There is no page at this address.",
+    "Method Not Allowed": "This address does not support that request method.",
+}
+"""Starlette's own details, in words for people."""
+
 
 class Problem(BaseModel):
-    """The body of every response that reports a problem."""
+    """The body of every error response."""
 
     detail: str
 
 
 def responses(**descriptions: str) -> dict[int | str, dict[str, object]]:
-    """Return the *descriptions* for the API's schema; `status_404="…"` is that of 404.
+    """Return *descriptions* of error statuses for the API's schema.
 
     >>> responses(status_404="There is no such room.")[404]["description"]
     'There is no such room.'
@@ -34,7 +41,7 @@ def responses(**descriptions: str) -> dict[int | str, dict[str, object]]:
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Let *app* respond to every exception with a sentence."""
+    """Register handlers so that *app* turns every exception into a message."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LoginNeededError, _to_login)
@@ -46,7 +53,7 @@ def handle_problems(app: FastAPI) -> None:
 def _respond(
     request: Request, status: int, detail: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return a page for browsers without a script, and JSON for everyone else."""
+    """Return a page to browsers without JavaScript, and JSON to all other clients."""
     if _wants_page(request):
         html = render("problem.html", detail=detail)
         return HTMLResponse(html, status, headers)
@@ -60,37 +67,44 @@ def _wants_page(request: Request) -> bool:
 async def _refused(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
     headers = dict(problem.headers or {})
-    detail = str(problem.detail).removesuffix(".") + "."
+    detail = _PLAIN.get(problem.detail, problem.detail).removesuffix(".") + "."
     return _respond(request, problem.status_code, detail, headers)
 
 
 async def _invalid(request: Request, problem: Exception) -> Response:
-    """Say what is wrong with the first field, without repeating what was sent.
+    """Say what is wrong with the first invalid field, without echoing its value.
 
-    FastAPI's own response repeats it, and fails on texts that UTF-8 cannot encode.
+    FastAPI's own response echoes it, and fails on text that UTF-8 cannot encode.
     """
     assert isinstance(problem, RequestValidationError)
     error = problem.errors()[0]
-    place = ".".join(str(it) for it in error["loc"] if it != "body")
+    place = ".".join(str(it) for it in error["loc"][1:] if error["type"] != _NO_JSON)
     text = f"{place}: {error['msg']}" if place else str(error["msg"])
     safe = text[:300].encode(errors="replace").decode()
-    return _respond(request, 422, f"This cannot be read. {safe}.")
+    return _respond(request, 422, f"The request is not valid. {safe}.")
 
 
 async def _to_login(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, LoginNeededError)
     if request.method == "GET" and _wants_page(request):
         return RedirectResponse(problem.path, 303)
-    return _respond(request, 401, f"Log in first: {problem.path}")
+    detail = f"You are not logged in, or your session has ended. Open {problem.path}."
+    return _respond(request, 401, detail)
 
 
 async def _unavailable(request: Request, problem: Exception) -> Response:
-    """Respond while the database is away, or too busy. Clients try again."""
-    detail = "The room is busy. Try again in a moment."
+    """Respond while the database is down or overloaded. Clients retry."""
+    detail = (
+        "The room is overloaded, or its database does not respond. Try again in a few "
+        "seconds."
+    )
     return _respond(request, 503, detail, {"Retry-After": "2"})
 
 
 async def _broken(request: Request, problem: Exception) -> Response:
-    """Respond to a defect. It is logged, and no middleware sees this response."""
-    detail = "The room's server has a defect. Its log says more."
+    """Respond to a bug. It is logged, and this response bypasses the middleware."""
+    detail = (
+        "Internal error: this is a bug in the room's server. The terminal that runs it "
+        "shows the traceback."
+    )
     return _respond(request, 500, detail, HEADERS)

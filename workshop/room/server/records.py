@@ -10,17 +10,17 @@ from uuid import UUID, uuid4
 
 @dataclass(frozen=True)
 class Draft:
-    """A record that is not stored yet.
+    """A record that has not been stored yet.
 
     Attributes:
         kind: What happened. The kinds of learners' events are those of the protocol;
             in addition there are `joined` and `left`, and the instructor's `focus`,
             `message`, `poll`, `poll_closed`, `poll_removed`, `claim`, `answered` and
             `timer`.
-        at: When it happened, on the clock of the learner or of the server.
+        at: When it happened, by the clock of the learner or of the server.
         actor: The learner, or None for the instructor.
-        data: What belongs to the kind, as JSON.
-        id: Together with the actor, what makes the record unique.
+        data: The fields of this kind, as JSON.
+        id: Unique together with the actor.
 
     """
 
@@ -36,8 +36,8 @@ class Record(Draft):
     """A stored record.
 
     Attributes:
-        seq: Its place in the log. Later records have higher numbers, with gaps.
-        received: When the server stored it, on the server's clock.
+        seq: Its sequence number in the log. Numbers increase, with gaps.
+        received: When the server stored it, by the server's clock.
 
     """
 

@@ -1,4 +1,4 @@
-"""What a workshop has shown, without names: as data, HTML and CSV."""
+"""The report on a workshop, without names: as data, HTML and CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workshop.room.server.records import Record
 from workshop.room.server.templates import render
 
 _LONGEST = timedelta(hours=4)
-"""A step that took longer was interrupted by a night or a lunch."""
+"""Longer times are left out of medians: lunch or a night interrupted the step."""
 
 _COLUMNS = (
     *("lesson", "step", "title", "lesson_minutes_planned", "learners", "passed"),
@@ -29,13 +29,13 @@ class StepReport:
     """What happened on one step.
 
     Attributes:
-        learners: How many worked on it.
-        passed: How many have passed it.
+        learners: The number of learners who worked on it.
+        passed: The number of learners who passed it.
         minutes: The median time from its first event to its first pass, or None.
-        runs: How many verdicts there were.
-        hints: How many learners read at least one hint of it.
-        solutions: How many opened the lesson's solution.
-        failures: The tests that most learners failed at least once, with how many.
+        runs: The number of verdicts.
+        hints: The number of learners who read at least one of its hints.
+        solutions: The number of learners who opened the lesson's solution.
+        failures: The tests that most learners failed at least once, with their number.
 
     """
 
@@ -64,7 +64,7 @@ class _Step:
 def report(
     records: Iterable[Record], course: Mapping[str, CourseLesson]
 ) -> list[StepReport]:
-    """Return what *records* say about each step that somebody has worked on."""
+    """Return the report on each step that at least one learner has worked on."""
     steps: dict[tuple[str, int], _Step] = defaultdict(
         lambda: _Step({}, {}, 0, set(), defaultdict(set))
     )
@@ -129,7 +129,7 @@ def _step_report(
 
 
 def as_csv(steps: Iterable[StepReport]) -> str:
-    """Return the report as CSV with a heading."""
+    """Return the report as CSV with a header row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -143,14 +143,14 @@ def as_csv(steps: Iterable[StepReport]) -> str:
 
 
 def _safe_cell(text: str) -> str:
-    """Return *text* so that no spreadsheet takes it for a formula."""
+    """Return *text*, escaped so that no spreadsheet evaluates it as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
 
 
 def as_html(
     steps: Iterable[StepReport], course: Mapping[str, CourseLesson], title: str
 ) -> str:
-    """Return the report as a page that needs no other file."""
+    """Return the report as a self-contained page."""
     lessons: dict[str, list[StepReport]] = defaultdict(list)
     for it in steps:
         lessons[it.lesson].append(it)

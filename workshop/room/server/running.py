@@ -1,4 +1,4 @@
-"""Start the server: find the address of this machine, and run the workers."""
+"""Start the server: find this machine's address and run the workers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from workshop.room.server.settings import Settings
 from workshop.room.server.store import Room, Store, database_engine
 
 _SHUTDOWN_SECONDS = 5
-"""How long open requests may continue. Streams end at once, because they are told."""
+"""How long open requests may run at shutdown. Streams are closed immediately."""
 
 
 def own_database() -> str:
-    """Return the URL of the room's SQLite file, and make its folder."""
+    """Return the URL of the room's SQLite file, and create its folder."""
     folder = paths.home() / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite+aiosqlite:///{(folder / DATABASE).as_posix()}"
 
 
 def http_address(host: str, port: int) -> str:
-    """Return where other machines reach a server on *host* and *port*.
+    """Return the URL at which other machines reach a server on *host* and *port*.
 
-    Without a network, that is where this machine reaches it.
+    Without a network, return a URL that works on this machine only.
     """
     reached = urls(host, port) or [f"http://{bracketed(loopback())}:{port}"]
     return reached[0].rstrip("/")
 
 
 def open_room(settings: Settings, *, anew: bool) -> Room:
-    """Return the room of the settings' database, and create what is missing.
+    """Return the room in the settings' database. Create it if it does not exist.
 
     Raises:
         OSError, sqlalchemy.exc.SQLAlchemyError: The database cannot be used.
@@ -54,7 +54,7 @@ def open_room(settings: Settings, *, anew: bool) -> Room:
 
 
 def forget_everybody(settings: Settings) -> None:
-    """Delete all personal rows of the settings' database."""
+    """Delete all personal data from the settings' database."""
 
     async def work() -> None:
         engine = database_engine(settings.database)
@@ -89,7 +89,7 @@ def qr_code(text: str) -> str:
     rows = [list(row) for row in segno.make(text, error="l").matrix_iter(border=2)]
     if len(rows) % 2:
         rows.append([0] * len(rows[0]))
-    # Two rows a line. Light modules are drawn, because most terminals are dark.
+    # One line shows two rows. Light modules are drawn: most terminals are dark.
     shapes = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
     return "\n".join(
         "".join(shapes[bool(a), bool(b)] for a, b in zip(top, bottom, strict=True))
@@ -98,7 +98,7 @@ def qr_code(text: str) -> str:
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    """Serve the room until the process is asked to stop."""
+    """Serve the room until the process receives SIGINT or SIGTERM."""
     settings.to_environment()
     uvicorn.run(
         "workshop.room.server.app:create_app_of_worker",

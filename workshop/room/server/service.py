@@ -1,7 +1,7 @@
-"""The room as one worker serves it: its parts, and what it sends when.
+"""The room in one worker: its components, and what it sends to learners.
 
-The parts are put together once, in the app's lifespan (lesson 02), and taken apart in
-the reverse order.
+The components are created in the app's lifespan (lesson 02) and closed in reverse
+order.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from workshop.room.server.streams import Streams
 from workshop.room.server.writer import Writer
 
 LEARNERS = "learners"
-"""The channel of all learners. Those of one learner and of boards have longer names."""
+"""The channel of all learners. `learners:<id>` is the channel of one of them."""
 
 _KEEP_ALIVE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
 class RoomService:
-    """The room, with all that its routes need."""
+    """The room, with everything that its routes need."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class RoomService:
         self._sent: dict[str, str] = {}
         self._last_message = 0
 
-    # Who is who
+    # Learners
 
     async def is_learner(self, learner: UUID, token: str) -> bool:
-        """Return whether *token* is that of *learner*."""
+        """Return whether *token* belongs to *learner*."""
         hashed = self._tokens.get(learner) or await self.store.token_of(learner)
         if hashed is None:
             return False
@@ -84,28 +84,28 @@ class RoomService:
         return is_same(digest(token), hashed)
 
     async def join(self, learner: UUID, token: str, name: str) -> None:
-        """Let *learner* in, who may have joined before.
+        """Let *learner* in. Joining again with the same token is allowed.
 
         Raises:
-            LearnerTakenError: The id belongs to somebody with another token.
+            LearnerTakenError: A learner with another token has this id.
 
         """
         await self.store.join(learner, token, name)
         self._tokens[learner] = digest(token)
 
     async def write(self, drafts: Sequence[Draft]) -> Appended:
-        """Store *drafts*; return when they are committed."""
+        """Store *drafts*, and return once they are committed."""
         appended = await self.writer.write(drafts)
         for stranger in appended.strangers:
             self._tokens.pop(stranger, None)
         return appended
 
-    # What learners get
+    # What learners receive
 
     def first_for(self, learner: UUID, last_id: int) -> bytes:
-        """Return what a learner's stream begins with.
+        """Return the first events of a learner's stream.
 
-        *last_id* is the number of the last event that the learner has, or 0.
+        *last_id* is the id of the last event that the learner has received, or 0.
         """
         found = [self._event("focus", self._focus())]
         found += [
@@ -135,9 +135,9 @@ class RoomService:
             if changes:
                 self._publish_to_learners(changes)
             self.parts.publish(changes, is_current=self.feed.is_current)
-        except Exception:  # noqa: BLE001 -- reported; the room goes on
-            # A defect must not stop the room. The next interval tries again.
-            _log.exception("Changes could not be sent.")
+        except Exception:  # noqa: BLE001 -- logged; the room keeps running
+            # A bug must not stop the room. The next interval tries again.
+            _log.exception("Could not send changes to boards and learners.")
         if time.monotonic() - self._alive >= _KEEP_ALIVE_SECONDS:
             self._alive = time.monotonic()
             self.streams.keep_alive()
@@ -154,7 +154,7 @@ class RoomService:
                     self._last_message = it.seq
         poll = views.poll_for_learners(self.board.poll, self.course)
         if "poll" in changes.parts and poll is not None:
-            # While it is open, a vote changes nothing that learners may see.
+            # While the poll is open, a vote changes nothing that learners can see.
             content = poll.model_dump_json()
             if self._sent.get("poll") != content:
                 self._sent["poll"] = content
@@ -166,9 +166,9 @@ class RoomService:
                 self.streams.send(f"{LEARNERS}:{learner}", offer)
 
     async def catch_up(self) -> None:
-        """Read the whole log, and note what is no news any more."""
+        """Apply the whole log, without sending old messages again."""
         await self.feed.catch_up()
-        # After a restart, everybody comes back at once.
+        # After a restart all learners reconnect at once, so load their tokens now.
         self._tokens = await self.store.tokens()
         messages = self.board.messages
         self._last_message = messages[-1].seq if messages else 0
@@ -182,7 +182,7 @@ def _offer(learner: Learner) -> HelpOffer:
 async def room_service(
     settings: Settings, course: Mapping[str, CourseLesson], *, anew: bool = False
 ) -> AsyncIterator[RoomService]:
-    """Put the room's parts together, and run them in the block."""
+    """Create the room's components, and run them until the block ends."""
     async with contextlib.AsyncExitStack() as stack:
         engine = database_engine(settings.database)
         stack.push_async_callback(engine.dispose)

@@ -1,4 +1,4 @@
-"""The settings of the server. Its workers get them in environment variables."""
+"""The server's settings, passed to its workers in an environment variable."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Settings:
     """The settings of the room's server.
 
     Attributes:
-        database: The URL of its database, for SQLAlchemy.
+        database: The SQLAlchemy URL of its database.
         redis: The URL of the Redis that counts wrong codes for all workers, or "".
-        title: What the room is called.
-        address: Where learners reach it: `http://192.0.2.7:8080`.
-        proxies: The proxies whose `X-Forwarded-For` is believed, or "".
-        secure: Whether browsers reach it by HTTPS.
-        streams: How many streams each worker keeps open.
-        bundle: The folder that `/bundle` offers, or "".
+        title: The room's title.
+        address: The URL that learners open, such as `http://192.0.2.7:8080`.
+        proxies: The proxies whose `X-Forwarded-For` is trusted, or "".
+        secure: Whether browsers use HTTPS.
+        streams: The maximum number of open streams per worker.
+        bundle: The folder that `/bundle` serves, or "".
 
     """
 
@@ -35,10 +35,10 @@ class Settings:
     bundle: str = ""
 
     def to_environment(self) -> None:
-        """Put the settings where the workers find them."""
+        """Store the settings in the environment, for the workers."""
         os.environ[VARIABLE] = json.dumps(asdict(self))
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Return the settings that `to_environment` has put there."""
+        """Return the settings that `to_environment` has stored."""
         return cls(**json.loads(os.environ[VARIABLE]))

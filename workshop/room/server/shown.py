@@ -1,7 +1,7 @@
 """Wait until the board shows what was written.
 
-A page that is loaded after a form was sent must show its effect, although each worker
-reads the log only from time to time.
+A page that is loaded after a form was submitted must show the change, although each
+worker reads the log only every half second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PAUSE = 0.05
 
 
 async def until_shown(service: RoomService) -> None:
-    """Return when *service* has applied all that is stored now, or after 2 seconds."""
+    """Return once *service* has applied all stored records, at most after 2 seconds."""
     seq = service.board.seq
     while records := await service.store.read_after(seq):
         seq = records[-1].seq

@@ -1,7 +1,7 @@
-"""The room's database: its log, its learners and the sessions of its board.
+"""The room's database: the log, the learners and the board's sessions.
 
-Patterns of lessons 01 (a transaction for each unit of work, and a rollback whatever
-happens) and 02 (the engine belongs to the app's lifespan).
+Patterns of lessons 01 (one transaction per unit of work, rolled back on every error)
+and 02 (the app's lifespan owns the engine).
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from workshop.room.server.records import Draft, Record
 
 
 class _Utc(TypeDecorator[datetime]):
-    """A time in UTC. SQLite stores it without its zone, which this adds again."""
+    """A time in UTC. SQLite drops the time zone, so it is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
-        """Return *value* with its zone."""
+        """Return *value* with its time zone."""
         if value is None or value.tzinfo is not None:
             return value  # type: ignore[no-any-return]
         return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
@@ -67,8 +67,8 @@ _ROOM = Table(
     Column("title", Text, nullable=False),
     Column("code", String(16), nullable=False),
     Column("secret", String(64), nullable=False),
-    # The number of the last record. Whoever adds records holds this row's lock until
-    # the commit, so records become visible in the order of their numbers.
+    # The number of the last record. A transaction that adds records locks this row
+    # until it commits, so records become visible in the order of their numbers.
     Column("last_seq", BigInteger, nullable=False),
 )
 _RECORDS = Table(
@@ -103,7 +103,7 @@ _INSTRUCTOR = UUID(int=0)
 
 @dataclass(frozen=True)
 class Room:
-    """A room: its title, the code with which learners join, the board's secret."""
+    """A room: its title, the code for learners, and the secret for the board."""
 
     title: str
     code: str
@@ -128,15 +128,13 @@ def database_engine(url: str) -> AsyncEngine:
             cursor = connection.cursor()
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
-            # What is deleted is overwritten, so that no name stays in the file.
+            # Overwrite deleted rows, so that no name remains in the file.
             cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute("PRAGMA busy_timeout=5000")
-            # What a learner deletes is overwritten, and not only marked as free.
-            cursor.execute("PRAGMA secure_delete=ON")
             cursor.close()
 
         return engine
-    # A connection that died with the database is replaced before it is used.
+    # Replace connections that broke when the database restarted.
     return create_async_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=5)
 
 
@@ -152,14 +150,14 @@ class Store:
             yield connection
 
     async def open(self, title: str, *, anew: bool = False) -> Room:
-        """Return the room of this database, and create what is missing.
+        """Return the room in this database. Create it if it does not exist.
 
-        With *anew*, everything of an earlier room is deleted first. So are the rows
-        of a room whose last record is older than `KEPT`.
+        An old room is deleted first with *anew*, or if its last record is older than
+        `KEPT`.
         """
         async with self._transaction() as connection:
             if connection.dialect.name == "postgresql":
-                # Several workers start at the same time.
+                # Several workers may start at the same time.
                 await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(716)")
             await connection.run_sync(_METADATA.create_all)
             if anew or await self._is_over(connection):
@@ -186,9 +184,9 @@ class Store:
         return last is not None and datetime.now(UTC) - last > KEPT
 
     async def append(self, drafts: Sequence[Draft]) -> Appended:
-        """Store *drafts* in one transaction, each of them once.
+        """Store each of *drafts* once, all in one transaction.
 
-        Drafts of learners who have left, or never joined, are not stored.
+        Drafts of learners who have left or never joined are not stored.
         """
         actors = {draft.actor for draft in drafts if draft.actor is not None}
         async with self._transaction() as connection:
@@ -211,7 +209,7 @@ class Store:
                 row["actor"] for row in rows.values() if row["kind"] == "heartbeat"
             }
             if beating:
-                # Only the last heartbeat of each learner says anything.
+                # Keep only the last heartbeat of each learner.
                 await connection.execute(
                     delete(_RECORDS).where(
                         _RECORDS.c.kind == "heartbeat", _RECORDS.c.actor.in_(beating)
@@ -237,7 +235,7 @@ class Store:
         return {(row.actor, row.id) for row in await connection.execute(query)}
 
     async def read_after(self, seq: int, limit: int = 2_000) -> list[Record]:
-        """Return up to *limit* records with numbers above *seq*, in their order."""
+        """Return up to *limit* records with numbers above *seq*, in order."""
         query = (
             select(_RECORDS)
             .where(_RECORDS.c.seq > seq)
@@ -249,10 +247,10 @@ class Store:
         return [_record(row) for row in rows]
 
     async def join(self, learner: UUID, token: str, name: str) -> None:
-        """Store a learner, who may have joined before with the same *token*.
+        """Store a learner. Joining again with the same *token* is allowed.
 
         Raises:
-            LearnerTakenError: The id belongs to somebody with another token.
+            LearnerTakenError: A learner with another token has this id.
 
         """
         hashed = digest(token)
@@ -267,19 +265,19 @@ class Store:
         await self.append([Draft("joined", datetime.now(UTC), learner, {"name": name})])
 
     async def token_of(self, learner: UUID) -> str | None:
-        """Return the digest of the learner's token, or None for an unknown learner."""
+        """Return the hash of the learner's token, or None for an unknown learner."""
         query = select(_LEARNERS.c.token).where(_LEARNERS.c.id == learner)
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def tokens(self) -> dict[UUID, str]:
-        """Return the digests of all learners' tokens."""
+        """Return the hashes of all learners' tokens, by learner."""
         async with self._engine.connect() as connection:
             rows = (await connection.execute(select(_LEARNERS))).all()
         return {row.id: row.token for row in rows}
 
     async def forget(self, learner: UUID) -> None:
-        """Delete all rows of *learner*; a record without their name says so."""
+        """Delete all rows of *learner*, and add a `left` record without the name."""
         left = Draft("left", datetime.now(UTC), learner)
         async with self._transaction() as connection:
             seq = (
@@ -298,10 +296,10 @@ class Store:
             )
 
     async def forget_everybody(self) -> None:
-        """Delete all learners, all that happened, and the sessions of the board.
+        """Delete all learners, all records, and the sessions of the board.
 
-        A server that is running learns of it: records without names stay, which say
-        that somebody has left.
+        `left` records, which contain no names, remain so that a running server removes
+        the learners from its board.
         """
         for learner in await self.tokens():
             await self.forget(learner)
@@ -310,7 +308,7 @@ class Store:
             await connection.execute(delete(_SESSIONS))
 
     async def open_session(self, token: str, name: str) -> None:
-        """Store that whoever has *token* may see the board, under this *name*."""
+        """Store a session of the board: its *token* and the *name* of its user."""
         async with self._transaction() as connection:
             await connection.execute(
                 insert(_SESSIONS).values(
@@ -319,7 +317,7 @@ class Store:
             )
 
     async def name_of_session(self, token: str) -> str | None:
-        """Return the name for the board's *token*, or None if it is not valid."""
+        """Return the name in the session with *token*, or None if there is none."""
         query = select(_SESSIONS.c.name).where(_SESSIONS.c.token == digest(token))
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
@@ -327,7 +325,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Appended:
-    """The ids of the drafts that are new, and the learners who are unknown."""
+    """The ids of the drafts that were stored now, and the unknown learners."""
 
     new: frozenset[UUID]
     strangers: frozenset[UUID]

@@ -1,7 +1,7 @@
-"""The open streams: who gets what, without waiting for anyone.
+"""The open streams. Sending to them never waits for a client.
 
-Patterns of lessons 05 (a stream releases what it holds when its client leaves) and 09
-(a bounded buffer per client; a slow client loses its place, not everybody's time).
+Patterns of lessons 05 (a stream releases its resources when its client disconnects)
+and 09 (a bounded buffer per client, so a slow client does not delay the others).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from workshop.room.server.sse import BYE, KEEP_ALIVE, RETRY
 
 _BUFFERED = 64
-"""How many events may wait for a slow client."""
+"""The number of events that may be buffered for a slow client."""
 
 
 class FullError(Exception):
-    """There are as many streams as the server allows."""
+    """The server has reached its limit of open streams."""
 
 
 class Stream:
-    """What one client has still to get.
+    """The events that one client has not received yet.
 
-    If too much waits for it, everything is dropped, and the client gets a *snapshot*
-    of the present state instead.
+    If the buffer overflows, all of it is dropped, and the client gets a *snapshot* of
+    the current state instead.
     """
 
     def __init__(self, snapshot: Callable[[], bytes]) -> None:
@@ -36,7 +36,7 @@ class Stream:
         self._news = asyncio.Event()
 
     def put(self, data: bytes) -> None:
-        """Send *data* to the client as soon as it can take it. Never waits."""
+        """Buffer *data* for the client. Never waits."""
         if len(self._waiting) >= _BUFFERED:
             self._waiting.clear()
             self._is_behind = True
@@ -45,12 +45,12 @@ class Stream:
         self._news.set()
 
     def close(self) -> None:
-        """Say good-bye to the client, and end the stream."""
+        """End the stream with a `bye` event."""
         self._is_closed = True
         self._news.set()
 
     async def chunks(self, first: bytes) -> AsyncIterator[bytes]:
-        """Yield *first*, then what is put, until the stream is closed."""
+        """Yield *first* and then the buffered events, until the stream is closed."""
         yield RETRY + first
         while not self._is_closed:
             await self._news.wait()
@@ -84,17 +84,17 @@ class Streams:
         return self._number >= self._limit or self._is_closed
 
     def channels(self, prefix: str) -> list[str]:
-        """Return the channels with that *prefix* to which somebody listens."""
+        """Return the channels with this *prefix* that have subscribers."""
         return [name for name in self._channels if name.startswith(prefix)]
 
     @contextmanager
     def opened(
         self, channels: tuple[str, ...], snapshot: Callable[[], bytes]
     ) -> Iterator[Stream]:
-        """Open a stream that gets everything sent to one of *channels*.
+        """Open a stream that is subscribed to *channels*, and close it at the end.
 
         Raises:
-            FullError: The limit is reached, or the server is about to stop.
+            FullError: The limit is reached, or the server is shutting down.
 
         """
         if self.is_full:
@@ -118,12 +118,12 @@ class Streams:
             stream.put(data)
 
     def keep_alive(self) -> None:
-        """Send every stream a comment, so that no proxy takes it for dead."""
+        """Send an event to every stream, so that no proxy closes it as idle."""
         for stream in self._all():
             stream.put(KEEP_ALIVE)
 
     def close(self) -> None:
-        """End every stream, and open no more. May be called twice."""
+        """End every stream and reject new ones. Calling it again is safe."""
         self._is_closed = True
         for stream in self._all():
             stream.close()

@@ -1,4 +1,4 @@
-"""The pages' templates. Everything that they are given is escaped."""
+"""The templates of the pages. All values are escaped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 
 
 def _markdown(text: str) -> Markup:
-    # HTML in the text is shown as text: the option `html` is off.
+    # Safe, because the option `html` is off: HTML in the text is escaped.
     return Markup(_MARKDOWN.render(text))  # noqa: S704
 
 
@@ -37,5 +37,5 @@ _ENVIRONMENT.filters["markdown_inline"] = _markdown_inline
 
 
 def render(template: str, /, **context: Any) -> str:
-    """Return the *template* with *context*."""
+    """Render the *template* with *context*."""
     return _ENVIRONMENT.get_template(template).render(context)

@@ -1,10 +1,10 @@
-"""Clean up what people type."""
+"""Clean up text that people type."""
 
 from __future__ import annotations
 
 
 def one_line(text: str) -> str:
-    r"""Return *text* in one line, without characters that cannot be seen.
+    r"""Return *text* in one line, without invisible characters.
 
     >>> one_line("  Ann\tMarie\x00 ")
     'Ann Marie'

@@ -14,7 +14,7 @@ from workshop.room.server.course import CourseLesson, Question
 
 @dataclass(frozen=True)
 class Cell:
-    """A learner's state on one step: a shape, a word for it, and help that was used."""
+    """A learner's state on one step: a shape, a word, and the last hint, if any."""
 
     shape: str
     word: str
@@ -45,7 +45,7 @@ class StepCount:
 
 @dataclass(frozen=True)
 class AgendaLine:
-    """A lesson that the room has worked on, for so many minutes until now."""
+    """A lesson that the room has worked on, with the minutes spent so far."""
 
     lesson: CourseLesson
     minutes: int
@@ -65,7 +65,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Bar:
-    """A choice of the poll with its votes; `percent` is of all votes."""
+    """A choice of the poll with its votes; `percent` is its share of all votes."""
 
     letter: str
     text: str
@@ -85,16 +85,17 @@ def row(learner: Learner, lesson: CourseLesson, now: datetime) -> Row:
     elif learner.at[0] != lesson.number:
         found.append(f"on {learner.at[0]} · step {learner.at[1]}")
     if lesson.number in learner.solutions:
-        found.append("saw the solution")
+        found.append("opened the solution")
     needs_help = learner.help_since is not None
     return Row(learner.id, learner.name, cells, tuple(found), needs_help)
 
 
 def notes(learner: Learner, now: datetime) -> tuple[str, ...]:
-    """Return what is special about *learner* at *now*, in words."""
+    """Return the notes beside the learner's name: help, offline, quiet."""
     found = []
     if learner.help_since is not None:
-        found.append(f"{learner.helper} helps" if learner.helper else "needs help")
+        helper = learner.helper
+        found.append(f"{helper} is helping" if helper else "needs help")
     if learner.is_offline(now):
         found.append("offline")
     elif learner.is_quiet(now):
@@ -110,8 +111,7 @@ def _cell(learner: Learner, place: tuple[str, int]) -> Cell:
     if place in learner.passed:
         return Cell("✓", "passed", "passed", words)
     if number := len(learner.failed.get(place, ())):
-        word = "1 fails" if number == 1 else f"{number} fail"
-        return Cell("▲", word, "failing", words)
+        return Cell("▲", f"{number} failing", "failing", words)
     if is_current:
         return Cell("●", "working", "working", words)
     return Cell("·", "not started", "idle", words)
@@ -129,9 +129,9 @@ def step_counts(board: Board, lesson: CourseLesson) -> list[StepCount]:
 def agenda(
     board: Board, course: Mapping[str, CourseLesson], now: datetime
 ) -> list[AgendaLine]:
-    """Return the lessons that the room has worked on, in the order of their begin.
+    """Return the lessons that the room has worked on, in the order they were started.
 
-    A lesson's real minutes end when the next one begins.
+    A lesson's minutes run until the next lesson starts.
     """
     begun = sorted(board.begun.items(), key=lambda pair: pair[1])
     if not begun:
@@ -147,9 +147,9 @@ def agenda(
 def place_title(
     place: tuple[str, int] | None, course: Mapping[str, CourseLesson]
 ) -> str:
-    """Return the title of the step at *place*, or "" if the course has none there.
+    """Return the title of the step at *place*, or "" if there is no such step.
 
-    The room may be older than the course.
+    A room may have been started with an older version of the course.
     """
     lesson = course.get(place[0]) if place is not None else None
     if place is None or lesson is None or not 1 <= place[1] <= len(lesson.steps):
@@ -180,8 +180,8 @@ def waiting(board: Board, now: datetime) -> list[Waiting]:
 
 
 def bars(poll: BoardPoll, question: Question) -> list[Bar]:
-    """Return the choices of *poll*; votes and the right one only when it is closed."""
-    # A program may have sent a letter that the question does not have.
+    """Return the choices of *poll*, with votes and the correct choice once closed."""
+    # A client may have sent a letter that is not a choice of this question.
     counts = {it: poll.counts()[it] for it in question.choices}
     total = max(1, sum(counts.values()))
     return [
@@ -200,9 +200,9 @@ def bars(poll: BoardPoll, question: Question) -> list[Bar]:
 def poll_for_learners(
     poll: BoardPoll | None, course: Mapping[str, CourseLesson]
 ) -> Poll | None:
-    """Return *poll* as learners get it: no votes while it is open.
+    """Return *poll* as learners receive it: without votes while it is open.
 
-    None without a poll, or if the course no longer has its question.
+    Return None if there is no poll, or if the course no longer has its question.
     """
     question = question_of(poll, course)
     if poll is None or question is None:
@@ -226,7 +226,7 @@ def poll_for_learners(
 
 
 def by_name(board: Board) -> list[Learner]:
-    """Return the learners in the order of their names."""
+    """Return the learners, sorted by name."""
     return sorted(
         board.learners.values(), key=lambda it: (it.name.casefold(), str(it.id))
     )

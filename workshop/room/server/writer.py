@@ -1,8 +1,9 @@
-"""One task that stores what many requests want stored, in batches.
+"""One task that stores the drafts of many requests in batches.
 
-A commit costs a few milliseconds, whatever is in it. So the drafts of all requests that
-arrive during one commit share the next one. The queue is bounded (lesson 09): when the
-database is slower than the room, requests get a 503 instead of filling the memory.
+A commit takes a few milliseconds, no matter how many rows it contains. So the drafts
+of all requests that arrive during one commit share the next one. The queue is bounded
+(lesson 09): if the database cannot keep up, requests get a 503 instead of filling the
+memory.
 """
 
 from __future__ import annotations
@@ -16,30 +17,29 @@ from workshop.room.server.records import Draft
 from workshop.room.server.store import Appended
 
 _BATCH = 500
-"""Up to how many drafts share a transaction."""
+"""The maximum number of drafts in one transaction."""
 
 _WAITING = 300
-"""How many requests may wait for one."""
-
+"""The maximum number of requests that wait for a transaction."""
 
 LINGER_SECONDS = 0.1
-"""How long a request waits for others to share its transaction.
+"""How long a request waits for others that share its transaction.
 
-No learner waits for the response, because watch mode sends from a thread of its own.
-With 300 learners who save every ten seconds, the server needs 17 % of a core instead
-of 33 % (`python -m benchmarks.room`).
+Learners do not notice the delay, because watch mode sends in a separate thread. With
+300 learners who save every ten seconds, it reduces the server's load from 33 % to 17 %
+of a core (`python -m benchmarks.room`).
 """
 
 
 class BusyError(Exception):
-    """Too many requests wait for the database."""
+    """Too many requests are waiting for the database."""
 
 
 class AppendsDrafts(Protocol):
-    """A store, as far as the writer uses it."""
+    """The part of a store that the writer uses."""
 
     async def append(self, drafts: Sequence[Draft]) -> Appended:
-        """Store *drafts* in one transaction, each of them once."""
+        """Store each of *drafts* once, all in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Request:
 
 
 class Writer:
-    """Stores drafts in batches. `run` does so until it is cancelled."""
+    """Stores drafts in batches, in the task that runs `run`."""
 
     def __init__(
         self, store: AppendsDrafts, linger_seconds: float = LINGER_SECONDS
@@ -59,12 +59,12 @@ class Writer:
         self._queue: asyncio.Queue[_Request] = asyncio.Queue(_WAITING)
 
     async def write(self, drafts: Sequence[Draft]) -> Appended:
-        """Store *drafts* and return when they are committed.
+        """Store *drafts*, and return once they are committed.
 
         Raises:
             BusyError: Too many requests are waiting already.
-            OSError, sqlalchemy.exc.SQLAlchemyError: The database failed. Nothing is
-                known about the drafts then; writing them again is safe.
+            OSError, sqlalchemy.exc.SQLAlchemyError: The database failed. The drafts
+                may or may not be stored; writing them again is safe.
 
         """
         request = _Request(drafts, asyncio.get_running_loop().create_future())
@@ -75,7 +75,7 @@ class Writer:
         return await request.done
 
     async def run(self) -> None:
-        """Store what is in the queue, until this task is cancelled."""
+        """Store queued drafts until this task is cancelled."""
         left: _Request | None = None
         while True:
             requests = [left or await self._queue.get()]
@@ -101,7 +101,7 @@ class Writer:
             return
         for request in requests:
             if request.done.done():
-                continue  # its client is gone; what it sent is stored
+                continue  # its client has disconnected; the drafts are stored
             ids = {draft.id for draft in request.drafts}
             actors = {draft.actor for draft in request.drafts}
             request.done.set_result(

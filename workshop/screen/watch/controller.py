@@ -14,6 +14,7 @@ from workshop.actions.errors import ActionError
 from workshop.actions.learner import LearnerActions
 from workshop.actions.results import Hints
 from workshop.actions.sessions import OpenSession, WatchSession
+from workshop.commands import command
 from workshop.lesson import Lesson, LessonError, Step
 from workshop.progress import Replacement
 from workshop.room.client.address import Invitation, InvitationError, invitation
@@ -143,7 +144,7 @@ class WatchController:
         progress: the learner's progress, as it was last read.
         is_serving: whether the app is served, or being started.
         address: where the app accepts connections, empty until it does.
-        in_room: what the room has told, if the learner has joined one.
+        in_room: what the learner has received from the room, if they have joined one.
 
     """
 
@@ -414,7 +415,7 @@ class WatchController:
 
     @property
     def room_keys(self) -> set[str]:
-        """The actions for a room that are useful now."""
+        """The room's actions that are useful now."""
         now = self.in_room
         if not now.is_joined:
             return {"room"} if now.status.ended else set()
@@ -436,25 +437,25 @@ class WatchController:
         self._face.show_room(before)
 
     def drop_message(self) -> None:
-        """Drop what the room has told and the learner has read."""
+        """Close the room's notes that the learner has read."""
         self.in_room = with_all_read(self.in_room)
 
     def room(self) -> None:
-        """Join a room; in a room, say which one it is and offer to leave."""
+        """Ask how to join a room or, in a room, whether to leave it."""
         if self._actions.room.membership is None:
             self._face.ask_line(HOW_TO_JOIN, EXAMPLE, self.join)
         else:
             self._face.ask(whereabouts(self._actions.room.status), self._leave_room)
 
     def join(self, typed: str) -> None:
-        """Say what joining the room in the line *typed* means, and ask."""
+        """Say what will be sent to the room in the line *typed*, and ask to confirm."""
         try:
             wanted = invitation(typed.split())
         except InvitationError as problem:
             raise ActionError(str(problem)) from None
         if wanted.missing:
-            missing = " and the ".join(wanted.missing)
-            raise ActionError(f"To join, add the {missing}. For example: j {EXAMPLE}")
+            missing = ", ".join(wanted.missing)
+            raise ActionError(f"Missing: {missing}. For example: j {EXAMPLE}")
         self._face.ask(consent(wanted), partial(self._join, wanted))
 
     def _join(self, wanted: Invitation) -> None:
@@ -477,44 +478,51 @@ class WatchController:
         )
 
     def _show_left(self, left: Membership) -> None:
-        self._face.say("You have left the room, and your data there is deleted.")
+        self._face.say("You have left the room. It has deleted your data.")
         self._update_room()
 
     def need_help(self) -> None:
-        """Call for help in the room, or take the call back."""
+        """Ask for help in the room, or withdraw the request."""
         if self._actions.room.membership is None:
             self._face.say(NO_ROOM)
             return
         wanted = not self.in_room.wants_help
         self._actions.room.ask_for_help(wanted)
-        what = "you need help. w takes that back." if wanted else "you need no help."
-        online = self.in_room.status.online
-        says = "The board shows" if online else "Once the room responds, it shows"
-        self._face.say(f"{says} that {what}")
+        if not self.in_room.status.online:
+            what = "Your request" if wanted else "The withdrawal"
+            sent = f"{what} will be sent once the room responds."
+        elif wanted:
+            sent = "You are in the help queue on the board. w withdraws your request."
+        else:
+            sent = "You withdrew your request for help."
+        self._face.say(sent)
         self.in_room = replace(self.in_room, wants_help=wanted, helper="")
         self._face.redraw()
 
     def follow(self) -> None:
-        """Go to the lesson that the room is on."""
+        """Go to the room's current lesson."""
         focus = self.in_room.focus
         if focus is None:
-            here = "The room is not on one step. l goes to any lesson."
+            here = "Everyone works at their own pace. l goes to any lesson."
             self._face.say(here if self.in_room.is_joined else NO_ROOM)
             return
         if focus.lesson == self.now.lesson.number:
-            self._face.say(f"You are there: the room is on {place(focus)}.")
+            self._face.say(f"You are there already: the room is on {place(focus)}.")
             return
         for lesson in self._actions.lessons():
             if lesson.number == focus.lesson:
                 self.go(lesson)
                 return
-        self._face.say(f"There is no lesson {focus.lesson} in this course.")
+        self._face.say(
+            f"Your copy of the course has no lesson {focus.lesson}. To get it: "
+            f"{command('update')}"
+        )
 
     def vote(self) -> None:
         """Show the room's poll, and take the learner's vote while it is open."""
         poll = self.in_room.poll
         if poll is None:
-            here = "The room has no poll."
+            here = "There is no poll in the room now."
             self._face.say(here if self.in_room.is_joined else NO_ROOM)
             return
         self.show_poll()
@@ -531,7 +539,7 @@ class WatchController:
     def _vote(self, poll: str, letter: str) -> None:
         now = self.in_room.poll
         if now is None or str(now.id) != poll or not now.open:
-            self._face.say("The poll was closed before you voted.")
+            self._face.say("The poll is closed, so your vote was not counted.")
             return
         self._actions.room.vote(poll, letter)
         self._face.say(f"You voted {letter}. v shows the poll again.")

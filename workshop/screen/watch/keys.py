@@ -31,10 +31,10 @@ KEYS = (
     Key("r", "rerun", "rerun", "Check again without saving."),
     Key("k", "end run", "end_run", "Stop the run in progress; the verdict stays."),
     Key("t", "timeline", "timeline", "What blocked your app's event loop, in a scene."),
-    Key("j", "room", "room", "Join an instructor's room; if you are in one, leave it."),
-    Key("w", "need help", "need_help", "Call for help in the room, or take it back."),
-    Key("f", "follow", "follow", "Go to the lesson that the room is on."),
-    Key("v", "vote", "vote", "The room's poll: your vote, and later the result."),
+    Key("j", "room", "room", "Join an instructor's room, or leave it."),
+    Key("w", "need help", "need_help", "Ask for help in the room; again to withdraw."),
+    Key("f", "follow", "follow", "Go to the room's current lesson."),
+    Key("v", "vote", "vote", "Vote in the room's poll, and later see the result."),
     Key("?", "keys", "keys", "All keys."),
     Key("q", "quit", "leave", "Quit. Your progress is saved."),
 )
@@ -59,7 +59,7 @@ def footer(
 ) -> list[Key]:
     """Return the keys worth showing now. All keys work at any time.
 
-    *room* has the actions that are useful in the room. It is empty without a room.
+    *room* contains the room's actions that are useful now. It is empty without a room.
     """
     hidden = {"catch_up", "undo", *(IN_ROOM - set(room))}
     hidden.add("rerun" if running else "end_run")

@@ -1,4 +1,4 @@
-"""What watch mode knows about the room, and how it says so."""
+"""Watch mode's state of the room, and its texts."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from workshop.room.client.subscription import Told
     from workshop.room.protocol import Choice, Focus, Message, Poll
 
-HOW_TO_JOIN = "Join a room: its address, the code and your name"
+HOW_TO_JOIN = "Join a room: type its address, the code and your name"
 EXAMPLE = "http://192.168.0.7:8080 K7QF Ann"
 NO_ROOM = "You are not in a room. j joins one."
 
 
 @dataclass(frozen=True)
 class RoomState:
-    """What the room has told this learner.
+    """What this learner has received from the room.
 
     Attributes:
         status: Whether the learner has joined, and whether the room responds.
-        focus: What the whole room works on; None if everyone works freely.
+        focus: The room's current step; None if all work at their own pace.
         message: The instructor's last message, until the learner closes it.
         poll: The last poll, open or closed.
-        poll_is_news: Whether the learner has to know of the poll: it is open, or was
-            closed while they were there.
+        poll_is_news: Whether to show a note about the poll: it is open, or it was
+            closed while the learner was in the room.
         votes: The learner's choice in each poll, by the poll's id.
-        wants_help: Whether the learner has called for help.
-        helper: Who is coming to help; empty if nobody is.
+        wants_help: Whether the learner has asked for help.
+        helper: The name of the helper who is coming, or empty.
 
     """
 
@@ -64,7 +64,7 @@ class RoomState:
 
 
 def with_status(now: RoomState, status: RoomStatus) -> RoomState:
-    """Return the state with a new *status*. Another room has told nothing yet."""
+    """Return the state with a new *status*. For another room, start afresh."""
     before, after = now.status.membership, status.membership
     if (before and before.learner) != (after and after.learner):
         return RoomState(status)
@@ -72,7 +72,7 @@ def with_status(now: RoomState, status: RoomStatus) -> RoomState:
 
 
 def apply_told(now: RoomState, told: Told) -> RoomState:
-    """Return the state after the room has sent *told*."""
+    """Return the state after the event *told* from the room."""
     from workshop.room.protocol import Focus, HelpOffer, Message, Poll
 
     match told:
@@ -89,7 +89,7 @@ def apply_told(now: RoomState, told: Told) -> RoomState:
 
 
 def with_all_read(now: RoomState) -> RoomState:
-    """Return the state after the learner has closed what they have read."""
+    """Return the state after the learner has closed the room's notes."""
     is_open = now.poll is not None and now.poll.open
     return replace(now, message=None, poll_is_news=is_open)
 
@@ -103,21 +103,21 @@ def with_vote(now: RoomState, poll: str, letter: str) -> RoomState:
 
 
 def consent(wanted: Invitation) -> str:
-    """Return what joining means, as a question."""
+    """Return the question whether to join, and what will be sent."""
     return (
         f"Join {wanted.address} as {wanted.name}? {PURPOSE} Sent: {SENT}. "
-        f"{NEVER_SENT} j leaves, which deletes your data."
+        f"{NEVER_SENT} j leaves the room and deletes your data."
     )
 
 
 def whereabouts(status: RoomStatus) -> str:
-    """Return who the learner is in which room, and offer to leave it."""
+    """Return the learner's name and room, and the question whether to leave it."""
     it = status.membership
     assert it is not None
     title = f"{it.room!r} ({it.address})" if it.room else it.address
     return (
         f"You are {it.name} in {title}, {status.words.removeprefix('room: ')}. Leave "
-        "the room? Your data there is deleted."
+        "the room and delete your data there?"
     )
 
 
@@ -127,7 +127,7 @@ def place(focus: Focus) -> str:
 
 
 def notes(now: RoomState, lesson: Lesson) -> Text:
-    """Return what the room has told, one sentence per line; often nothing."""
+    """Return the room's current notes, one sentence per line; often none."""
     if not now.is_joined:
         return Text()
     lines = []
@@ -150,12 +150,12 @@ def changes(before: RoomState, now: RoomState, lesson: Lesson) -> list[str]:
     if now.message is not None and now.message is not before.message:
         lines.append(_message(now.message))
     if now.focus != before.focus and now.is_joined:
-        free = "The room is no longer on one step: everyone works freely."
+        free = "Everyone works at their own pace now."
         lines.append(_focus(now.focus, lesson) if now.focus else free)
     if now.poll is not None and now.poll != before.poll and now.poll_is_news:
         lines.append(_poll(now.poll, now.vote))
     if before.wants_help and not now.wants_help and now.is_joined:
-        lines.append("Your call for help is closed. w calls again.")
+        lines.append("Your request for help is closed. w asks again.")
     elif now.helper != before.helper and now.is_joined:
         lines.append(_help(now.helper))
     return lines
@@ -171,24 +171,22 @@ def _message(message: Message) -> str:
 
 def _focus(focus: Focus, lesson: Lesson) -> str:
     there = focus.lesson == lesson.number
-    return f"The room is on {place(focus)}.{'' if there else ' f goes there.'}"
+    return f"The room is on {place(focus)}.{'' if there else ' f takes you there.'}"
 
 
 def _poll(poll: Poll, vote: str) -> str:
     if not poll.open:
-        right = f" {poll.right} is right." if poll.right else ""
+        right = f" {poll.right} is correct." if poll.right else ""
         return f"The poll is closed.{right} v shows the result."
     if vote:
-        return f"Poll: you voted {vote}. v shows it again, and changes your vote."
-    return "Poll: the room asks a question. v shows it, and votes."
+        return f"Poll: you voted {vote}. v shows the poll, where you can change it."
+    return "Poll: the instructor asks a question. v shows it, so that you can vote."
 
 
 def _help(helper: str) -> str:
     if helper:
-        return (
-            f"{_one_line(helper)} is coming to help you. w says that you need no help."
-        )
-    return "You called for help. w takes that back."
+        return f"{_one_line(helper)} is coming to help you. w withdraws your request."
+    return "You are in the help queue. w withdraws your request."
 
 
 def ballot(poll: Poll, vote: str) -> RenderableType:
@@ -200,11 +198,11 @@ def ballot(poll: Poll, vote: str) -> RenderableType:
     parts += [_choice(it, poll, vote) for it in poll.choices]
     parts.append(Text())
     if poll.open:
-        parts.append(Text("The votes are shown when the instructor closes the poll."))
+        parts.append(Text("The result is shown once the instructor closes the poll."))
         return Group(*parts)
     for it in poll.choices:
         if it.explanation and it.letter in (vote, poll.right):
-            whose = "Your choice" if it.letter == vote else "The right one"
+            whose = "Your choice" if it.letter == vote else "The correct choice"
             parts.append(Text(f"{whose}, {it.letter}", "bold"))
             parts.append(Padding(_prose(it.explanation), (0, 0, 1, 2)))
     if not vote:
@@ -213,12 +211,12 @@ def ballot(poll: Poll, vote: str) -> RenderableType:
 
 
 def _prose(text: str) -> RenderableType:
-    """Return Markdown of the room, which may contain anything."""
+    """Render untrusted Markdown from the room."""
     return prose(safe_plain(text), addresses=True)
 
 
 def _one_line(text: str) -> str:
-    """Return text of the room in one line, without control codes."""
+    """Return text from the room in one line, without control codes."""
     return " ".join(safe_plain(text).split())
 
 
@@ -227,7 +225,7 @@ def _choice(choice: Choice, poll: Poll, vote: str) -> Text:
     if choice.votes is not None:
         line.append(f"  {choice.votes} {'vote' if choice.votes == 1 else 'votes'}")
     if choice.letter == poll.right:
-        line.append(f"  {mark('passed')} right", "bold")
+        line.append(f"  {mark('passed')} correct", "bold")
     if choice.letter == vote:
         line.append("  (your vote)")
     return line

@@ -16,7 +16,7 @@ from workshop.room.server.access import (
     Service,
     address_of,
     is_secret,
-    need_patience,
+    limit_attempts,
     same_origin,
 )
 from workshop.room.server.board_parts import BOARD, KINDS, PROJECTOR
@@ -35,7 +35,7 @@ _COOKIE_SECONDS = 7 * 24 * 60 * 60
 
 @router.get("/login")
 async def login_page(service: Service, secret: str = "") -> HTMLResponse:
-    """Ask for the secret, which the instructor's link contains, and a name."""
+    """Show the login form. The instructor's link already contains the secret."""
     return _login(service, secret)
 
 
@@ -46,7 +46,7 @@ def _login(
     return HTMLResponse(html, status)
 
 
-@router.post("/login", dependencies=[*_FORM, Depends(need_patience)])
+@router.post("/login", dependencies=[*_FORM, Depends(limit_attempts)])
 async def login(
     request: Request,
     service: Service,
@@ -57,10 +57,10 @@ async def login(
     name = one_line(name)[:40]
     if not is_secret(secret, service):
         await service.attempts.failed(address_of(request))
-        trouble = "This is not the board's secret. `make room` prints it."
+        trouble = "Wrong secret. Open the full link to the board that make room prints."
         return _login(service, "", trouble, 403)
     if not name:
-        return _login(service, secret, "Please enter your name.", 422)
+        return _login(service, secret, "Enter your name.", 422)
     token = new_token()
     await service.store.open_session(token, name)
     response = RedirectResponse("/board", 303)
@@ -77,13 +77,13 @@ async def login(
 
 @router.get("")
 async def board(service: Service, by: Instructor, lesson: str = "") -> HTMLResponse:
-    """Show who works on which step."""
+    """Show which learner is on which step."""
     return _page(service, BOARD, "board.html", lesson, by=by)
 
 
 @router.get("/projector")
 async def projector(service: Service, by: Instructor, lesson: str = "") -> HTMLResponse:
-    """Show numbers without names, for everyone to see."""
+    """Show counts without names, for the projector."""
     return _page(service, PROJECTOR, "projector.html", lesson, by=by)
 
 
@@ -117,14 +117,14 @@ async def stream(
     """
     channel = f"{kind}:{lesson}"
     if (lesson and lesson not in service.course) or f"{kind}:" not in KINDS:
-        raise HTTPException(404, "There is no such board.")
+        raise HTTPException(404, "There is no such board. Open /board instead.")
 
     async def chunks() -> AsyncIterator[bytes]:
         def snapshot() -> bytes:
             return service.parts.snapshot(channel)
 
         with service.streams.opened((channel,), snapshot) as opened:
-            # Always the whole state: learners go offline without any new record.
+            # Always send the whole state: learners go offline without a new record.
             async for chunk in opened.chunks(snapshot()):
                 yield chunk
 
@@ -135,14 +135,14 @@ async def stream(
 async def focus(
     service: Service, by: Instructor, place: Annotated[str, Form()] = ""
 ) -> Response:
-    """Say what the whole room works on: `03.2`, or nothing."""
+    """Set the step that the whole room works on, such as `03.2`, or clear it."""
     lesson, _, step = place.partition(".")
     if not place:
         return await _write(service, "focus", {"lesson": None, "step": None})
     found = service.course.get(lesson)
     numbers = [] if found is None else range(1, len(found.steps) + 1)
     if step not in map(str, numbers):
-        raise HTTPException(422, "There is no such step.")
+        raise HTTPException(422, "This step does not exist. Reload the board.")
     return await _write(service, "focus", {"lesson": lesson, "step": int(step)})
 
 
@@ -153,9 +153,11 @@ async def message(
     """Send everyone a message of up to 280 characters."""
     text = one_line(text)
     if not text:
-        raise HTTPException(422, "Please write the message first.")
+        raise HTTPException(422, "The message is empty.")
     if len(text) > 280:
-        raise HTTPException(422, f"The message has {len(text)} of 280 characters.")
+        raise HTTPException(
+            422, f"The message has {len(text)} characters. At most 280 are allowed."
+        )
     return await _write(service, "message", {"text": text, "by": by})
 
 
@@ -163,10 +165,10 @@ async def message(
 async def poll(
     service: Service, by: Instructor, lesson: Annotated[str, Form()] = ""
 ) -> Response:
-    """Open a poll with the lesson's question. It replaces the one before."""
+    """Open a poll on the lesson's question. It replaces the previous poll."""
     found = service.course.get(lesson)
     if found is None or found.question is None:
-        raise HTTPException(422, "This lesson has no question to vote on.")
+        raise HTTPException(422, "This lesson has no question for a poll.")
     return await _write(service, "poll", {"lesson": lesson})
 
 
@@ -174,7 +176,7 @@ async def poll(
 async def close_poll(
     service: Service, by: Instructor, poll: Annotated[UUID, Form()]
 ) -> Response:
-    """Close the poll, and show everyone its votes."""
+    """Close the poll and show the votes to everyone."""
     return await _write(service, "poll_closed", {"poll": str(poll)})
 
 
@@ -182,7 +184,7 @@ async def close_poll(
 async def remove_poll(
     service: Service, by: Instructor, poll: Annotated[UUID, Form()]
 ) -> Response:
-    """Take the poll off the boards."""
+    """Remove the poll from all boards."""
     return await _write(service, "poll_removed", {"poll": str(poll)})
 
 
@@ -190,7 +192,7 @@ async def remove_poll(
 async def claim(
     service: Service, by: Instructor, learner: Annotated[UUID, Form()]
 ) -> Response:
-    """Promise to help a learner. Their program or phone shows who comes."""
+    """Claim a request for help. The learner sees who is coming."""
     return await _write(service, "claim", {"learner": str(learner), "by": by})
 
 
@@ -198,7 +200,7 @@ async def claim(
 async def answered(
     service: Service, by: Instructor, learner: Annotated[UUID, Form()]
 ) -> Response:
-    """Take a learner from the help queue."""
+    """Remove a learner from the help queue."""
     return await _write(service, "answered", {"learner": str(learner)})
 
 
@@ -206,7 +208,7 @@ async def answered(
 async def timer(
     service: Service, by: Instructor, minutes: Annotated[int, Form(ge=0, le=600)]
 ) -> Response:
-    """Start a timer for everyone, or end it with 0 minutes."""
+    """Start a timer for everyone. 0 minutes stop it."""
     ends = datetime.now(UTC) + timedelta(minutes=minutes)
     return await _write(
         service, "timer", {"ends": ends.isoformat() if minutes else None}
@@ -215,6 +217,6 @@ async def timer(
 
 async def _write(service: RoomService, kind: str, data: dict[str, Any]) -> Response:
     await service.write([Draft(kind, datetime.now(UTC), None, data, uuid4())])
-    # Without a script, the browser returns to the board, which must show this.
+    # Without JavaScript, the browser loads the board next, which must show the change.
     await until_shown(service)
     return RedirectResponse("/board", 303)

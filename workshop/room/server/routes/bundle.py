@@ -1,4 +1,4 @@
-"""Offer the folder of `make bundle` to those who come without the course."""
+"""Serve the folder written by `make bundle` to learners who do not have the course."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ router = APIRouter(tags=["bundle"], include_in_schema=False)
 
 @router.get("/bundle")
 def bundle(service: Service) -> HTMLResponse:
-    """List the files of the bundle. Public: it is the course."""
+    """List the files of the bundle. They are public, like the course itself."""
     if not service.settings.bundle:
-        raise HTTPException(404, "This room offers no bundle.")
+        raise HTTPException(
+            404, "This room does not serve a bundle. Start it with --bundle FOLDER."
+        )
     folder = Path(service.settings.bundle)
     files = [
         (path.relative_to(folder).as_posix(), path.stat().st_size)

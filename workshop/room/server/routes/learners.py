@@ -1,4 +1,4 @@
-"""What the learners' programs call: join, send events, listen, leave."""
+"""The API that watch mode uses: join, send events, subscribe, leave."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from fastapi.responses import StreamingResponse
 
 from workshop.room.protocol import EventBatch, Join, Joined, LearnerEvent, Stored
 from workshop.room.server.access import (
+    UNKNOWN_LEARNER,
     CurrentLearner,
     Service,
     address_of,
-    need_patience,
+    limit_attempts,
 )
 from workshop.room.server.codes import is_code
 from workshop.room.server.problems import responses
@@ -34,7 +35,7 @@ router = APIRouter(prefix="/api", tags=["learners"])
 _ERRORS = responses(
     status_400="The body is not JSON.",
     status_401="The room does not know this learner.",
-    status_403="Wrong code.",
+    status_403="The code is wrong.",
     status_409="The id belongs to another learner.",
     status_413="The request is too large.",
     status_422="A field is missing or not valid.",
@@ -48,30 +49,36 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, object]]:
 
 
 async def admit(service: RoomService, join: Join, address: str) -> None:
-    """Let a learner in whose code is right.
+    """Let a learner in if the code is correct.
 
     Raises:
-        HTTPException: 403, 409, 422 or 503, with a sentence for the learner.
+        HTTPException: 403, 409, 422 or 503, with a message for the learner.
 
     """
     if not is_code(join.code, service.room.code):
         await service.attempts.failed(address)
-        raise HTTPException(403, "This is not the room's code. Ask the instructor.")
+        raise HTTPException(403, "Wrong code. Check the code on the projector.")
     name = one_line(join.name)
     if not name:
-        raise HTTPException(422, "The name has no visible characters.")
+        raise HTTPException(422, "Enter a name with visible characters.")
     known = service.board.learners
     if len(known) >= LEARNERS_LIMIT and join.learner not in known:
-        raise HTTPException(503, "The room is full.", {"Retry-After": "60"})
+        raise HTTPException(
+            503,
+            f"The room is full: it has {LEARNERS_LIMIT} learners. Tell the instructor.",
+            {"Retry-After": "60"},
+        )
     try:
         await service.join(join.learner, join.token, name)
     except LearnerTakenError:
-        raise HTTPException(409, "Another learner has this id. Join again.") from None
+        raise HTTPException(
+            409, "This id belongs to another learner. Join again with a new id."
+        ) from None
 
 
 @router.post(
     "/join",
-    dependencies=[Depends(need_patience)],
+    dependencies=[Depends(limit_attempts)],
     responses=_errors(400, 403, 409, 413, 422, 429, 503),
 )
 async def join(request: Request, service: Service, asked: Join) -> Joined:
@@ -84,18 +91,18 @@ async def join(request: Request, service: Service, asked: Join) -> Joined:
 async def events(
     service: Service, learner: CurrentLearner, batch: EventBatch
 ) -> Stored:
-    """Store events. The response comes after the commit."""
+    """Store events. The response is sent after the commit."""
     now = datetime.now(UTC)
     appended = await service.write([draft_of(it, learner, now) for it in batch.events])
     if appended.strangers:
-        raise HTTPException(401, "The room does not know you. Join it again.")
+        raise HTTPException(401, UNKNOWN_LEARNER)
     return Stored(new=len(appended.new))
 
 
 def draft_of(event: LearnerEvent, learner: UUID, now: datetime) -> Draft:
-    """Return what is stored of *event*."""
+    """Return the draft to store for *event*."""
     data = event.model_dump(mode="json", exclude={"id", "at", "kind"})
-    # A clock that is days off says nothing. Nor does a time without a zone.
+    # Ignore a clock that is a day or more off, and a time without a time zone.
     at = event.at
     if at.tzinfo is None or abs(at - now) >= timedelta(days=1):
         at = now
@@ -115,7 +122,7 @@ async def stream(
     learner: CurrentLearner,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Response:
-    """Stream the focus, messages, polls and offers of help, as server-sent events."""
+    """Stream the current step, messages, polls and offers of help."""
     last = int(last_event_id) if re.fullmatch(r"[0-9]{1,18}", last_event_id) else 0
     return learner_stream(service, learner, last)
 
@@ -142,7 +149,11 @@ def event_stream(service: RoomService, chunks: AsyncIterator[bytes]) -> Response
 
     """
     if service.streams.is_full:
-        raise HTTPException(503, "Too many streams are open.", {"Retry-After": "5"})
+        raise HTTPException(
+            503,
+            "Too many pages and watch modes are connected. Close some tabs.",
+            {"Retry-After": "5"},
+        )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_until_full(chunks), 200, headers, "text/event-stream")
 
@@ -152,13 +163,13 @@ async def _until_full(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             yield chunk
     except FullError:
-        # Others were faster. The client tries again, because the stream ended.
+        # Other clients took the last places. The stream ends, so the client retries.
         return
 
 
 @router.delete("/learner", status_code=204, responses=_errors(401, 413, 503))
 async def leave(service: Service, learner: CurrentLearner) -> None:
-    """Delete all that is stored about the learner."""
+    """Delete everything that is stored about the learner."""
     await service.store.forget(learner)
-    # From then on, this worker no longer knows the token.
+    # Afterwards this worker rejects the token.
     await until_shown(service)

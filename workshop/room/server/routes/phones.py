@@ -17,7 +17,7 @@ from workshop.room.server.access import (
     Service,
     Visitor,
     address_of,
-    need_patience,
+    limit_attempts,
     same_origin,
 )
 from workshop.room.server.routes.learners import admit, draft_of, learner_stream
@@ -33,13 +33,13 @@ _COOKIE_SECONDS = 7 * 24 * 60 * 60
 
 @router.get("/")
 async def home() -> Response:
-    """Go to what a learner may see."""
+    """Redirect to the learner's page."""
     return RedirectResponse("/me", 303)
 
 
 @router.get("/join")
 async def join_page(service: Service, code: str = "") -> HTMLResponse:
-    """Ask for the code, which the QR code contains, and a name."""
+    """Show the form for joining. The QR code's link already contains the code."""
     return _join_page(service, code)
 
 
@@ -61,7 +61,7 @@ def _join_page(
     return HTMLResponse(html, status)
 
 
-@router.post("/join", dependencies=[*_FORM, Depends(need_patience)])
+@router.post("/join", dependencies=[*_FORM, Depends(limit_attempts)])
 async def join(
     request: Request,
     service: Service,
@@ -75,7 +75,7 @@ async def join(
         await admit(service, asked, address_of(request))
         await until_shown(service)
     except ValidationError:
-        trouble = "Please enter the code, and a name of up to 40 characters."
+        trouble = "Enter the code and a name of up to 40 characters."
         return _join_page(service, code[:64], name[:40], trouble, 422)
     except HTTPException as problem:
         html = _join_page(service, code, name, str(problem.detail), problem.status_code)
@@ -95,7 +95,7 @@ async def join(
 
 @router.get("/me")
 async def me(service: Service, learner: Visitor) -> HTMLResponse:
-    """Show the learner the focus, messages and the poll."""
+    """Show the learner the current step, messages and the poll."""
     return HTMLResponse(
         render(
             "me.html",
@@ -134,7 +134,7 @@ def _panel(service: RoomService, learner: UUID) -> str:
 
 @router.get("/me/stream")
 async def stream(service: Service, learner: Visitor) -> Response:
-    """Stream to the browser the same events as to a learner's program."""
+    """Stream the same events to the browser as to watch mode."""
     return learner_stream(service, learner, service.board.seq)
 
 
@@ -148,10 +148,10 @@ async def vote(
     """Vote in the open poll. The last vote counts."""
     current = service.board.poll
     if current is None or current.id != poll or not current.is_open:
-        raise HTTPException(409, "This poll is closed.")
+        raise HTTPException(409, "This poll is closed, so your vote was not counted.")
     question = views.question_of(current, service.course)
     if question is None or choice not in question.choices:
-        raise HTTPException(422, "The question has no such choice.")
+        raise HTTPException(422, "This is not one of the choices. Reload the page.")
     return await _write(
         service, learner, {"kind": "vote", "poll": str(poll), "choice": choice}
     )
@@ -167,14 +167,14 @@ async def help_wanted(
 
 @router.post("/me/alive", dependencies=_FORM, status_code=204)
 async def alive(service: Service, learner: Visitor) -> None:
-    """Note that the page is open, so that its learner does not count as offline."""
+    """Record a heartbeat, so that the learner is not shown as offline."""
     now = datetime.now(UTC)
     await service.write([draft_of(Heartbeat(id=uuid4(), at=now), learner, now)])
 
 
 @router.post("/me/leave", dependencies=_FORM)
 async def leave(service: Service, learner: Visitor) -> Response:
-    """Delete all that is stored about the learner."""
+    """Delete everything that is stored about the learner."""
     await service.store.forget(learner)
     await until_shown(service)
     response = RedirectResponse("/join", 303)
@@ -188,6 +188,6 @@ async def _write(
     now = datetime.now(UTC)
     event = LEARNER_EVENT.validate_python({"id": uuid4(), "at": now, **content})
     await service.write([draft_of(event, learner, now)])
-    # The page that the browser loads next must show this.
+    # The page that the browser loads next must show the change.
     await until_shown(service)
     return RedirectResponse("/me", 303)

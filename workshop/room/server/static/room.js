@@ -1,11 +1,11 @@
-// Keeps a page of the room up to date, and sends its forms without leaving it.
-// Every page also works without this script, by reloading.
+// Keeps a page up to date, and submits its forms without leaving the page.
+// Every page also works without this script, if it is reloaded.
 "use strict";
 
 const page = document.body;
 const status = document.getElementById("status");
 const title = document.title;
-// The timer follows the server's clock, because the browser's may be wrong.
+// The timer uses the server's clock, because the browser's may be wrong.
 const skew = page.dataset.now ? new Date(page.dataset.now) - new Date() : 0;
 let hiding = 0;
 
@@ -26,8 +26,8 @@ function element(html) {
   return template.content.firstElementChild;
 }
 
-// The keyboard's focus stays where it is, even if its element is replaced. If the
-// element is gone, its successor gets the focus, or else the part it was in.
+// Keep the keyboard focus where it is, even if its element is replaced. If the element
+// is gone, focus its successor (`data-then`), or else the part that contained it.
 function keepingFocus(change) {
   const active = document.activeElement;
   const part = active?.parentElement?.closest("[id]");
@@ -82,7 +82,7 @@ async function refreshPanel() {
       tick();
     } else if (response.status === 401) location.reload();
   } catch {
-    // The stream notices that the server is away, and comes back with it.
+    // The stream reports a lost connection, and refreshes the panel when it reopens.
   }
 }
 
@@ -100,18 +100,18 @@ function listen() {
   current.addEventListener("open", () => {
     heard = Date.now();
     isOpen = true;
-    if (page.classList.contains("lost")) say("Connected again.");
+    if (page.classList.contains("lost")) say("Reconnected.");
     page.classList.remove("lost");
-    // What happened in the meantime is not sent again, but the page has it.
+    // The stream does not repeat missed events, so load the current panel.
     if (page.dataset.panel) refreshPanel();
   });
   current.addEventListener("error", () => {
     if (current !== source) return;
-    lost("The connection is lost. Trying again…");
+    lost("Connection lost. Reconnecting…");
     if (current.readyState === EventSource.CLOSED)
       setTimeout(again, 2000 + 2000 * Math.random());
   });
-  current.addEventListener("bye", () => lost("The room's server restarts. Trying again…"));
+  current.addEventListener("bye", () => lost("The room's server has stopped. Reconnecting…"));
   for (const name of ["alive", "changes", "focus", "message", "poll", "help"])
     current.addEventListener(name, () => { heard = Date.now(); });
   current.addEventListener("changes", (event) => {
@@ -122,14 +122,14 @@ function listen() {
       current.addEventListener(name, refreshPanel);
 }
 
-// The server has refused the stream: because it is full, or because the login is over.
+// The server refused the stream, because it is full or the session has ended.
 async function again() {
   try {
     const options = { redirect: "manual", headers: { accept: "text/html" } };
     const response = await fetch(location.href, options);
     if (response.type === "opaqueredirect") { location.reload(); return; }
   } catch {
-    // It is still away.
+    // The server is still unreachable.
   }
   listen();
 }
@@ -160,19 +160,19 @@ document.addEventListener("submit", async (event) => {
     } else if (response.status === 401) location.reload();
     else {
       const problem = await response.json().catch(() => ({}));
-      say(problem.detail || "The server did not accept this.");
+      say(problem.detail || `The server refused this (status ${response.status}). Reload the page and try again.`);
     }
   } catch {
-    say("The server does not respond. Nothing was sent; try again.");
+    say("The server did not respond, so this was probably not saved. Try again.");
   }
 });
 
 if (page.dataset.stream) {
   listen();
   window.addEventListener("online", listen);
-  window.addEventListener("offline", () => lost("This device has no network. Trying again…"));
-  // A network that vanishes without a word leaves the stream open and silent, and so
-  // does a laptop that slept.
+  window.addEventListener("offline", () => lost("This device is offline. Reconnecting…"));
+  // If the network fails without closing the connection, or the laptop sleeps, the
+  // stream stays open but receives nothing.
   const check = () => {
     if (Date.now() - heard > (isOpen ? SILENCE : OPENING)) listen();
   };

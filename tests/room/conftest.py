@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
+from tests.room.browsers import WAIT
 from tests.room.serving import Learner, RunningRoom, log_in, running_room
+from tests.site.chromium import browser, needed
 from workshop.room.server import feed
 from workshop.room.server.attempts import AttemptsInMemory
 from workshop.room.server.settings import Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
 
 
 @pytest.fixture
@@ -71,3 +76,27 @@ def iris(room: RunningRoom, visit: Callable[..., httpx2.Client]) -> httpx2.Clien
     client = visit()
     log_in(client, room)
     return client
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A running browser, for the tests of one file."""
+    with needed(), browser() as started:
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=WAIT)
+        yield started
+        expect.set_options()
+
+
+@pytest.fixture
+def people(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a function that gives a person a browser of their own."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: Any) -> BrowserContext:
+            context = chromium.new_context(**options)
+            context.set_default_timeout(WAIT)
+            return stack.enter_context(context)
+
+        yield make

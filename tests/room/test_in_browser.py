@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.room.browsers import PHONE, People, join_on_phone, open_board
 from tests.room.relay import relayed
 from tests.room.serving import Learner, RunningRoom, running_room
-from tests.site.chromium import axe, browser, needed
+from tests.site.chromium import axe, needed
 from tests.site.visit import Notes, judge
 from workshop.room.server import feed
 from workshop.room.server.settings import Settings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.slow
 
 pytest.importorskip("playwright", reason="only contributors have a browser")
 
-People = Callable[..., "BrowserContext"]
-WAIT = 30_000
-"""Milliseconds; only a test that fails on a busy machine takes that long."""
-
-PHONE = {"viewport": {"width": 390, "height": 844}}
 LONG_NAMES = [
     "Maximiliane Freifrau von und zu Hohenst.",
     "Pneumonoultramicroscopicsilicovolcanocon",
@@ -36,58 +32,6 @@ LONG_NAMES = [
 ]
 TEST = "test_shutdown_waits_for_every_job_" + "even_if_one_of_them_fails_" * 6
 HOSTILE = "<img src=/x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with needed(), browser() as started:
-        from playwright.sync_api import expect
-
-        expect.set_options(timeout=WAIT)
-        yield started
-        expect.set_options()
-
-
-@pytest.fixture
-def people(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Return a function that gives a person a browser of their own."""
-    with contextlib.ExitStack() as stack:
-
-        def make(**options: Any) -> BrowserContext:
-            context = chromium.new_context(**options)
-            context.set_default_timeout(WAIT)
-            return stack.enter_context(context)
-
-        yield make
-
-
-def open_board(
-    where: BrowserContext | Page,
-    room: RunningRoom,
-    name: str = "Iris",
-    address: str = "",
-) -> Page:
-    """Log in as the printed link does, and return the page of the board."""
-    page: Page = where.new_page() if hasattr(where, "new_page") else where
-    page.goto(
-        f"{address or room.address}/board/login?secret={room.service.room.secret}"
-    )
-    page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Open the board").click()
-    page.get_by_role("heading", name="Help queue").wait_for()
-    return page
-
-
-def join_on_phone(
-    context: BrowserContext, room: RunningRoom, name: str, address: str = ""
-) -> Page:
-    """Join as the QR code does, and return the learner's page."""
-    page = context.new_page()
-    page.goto(f"{address or room.address}/join?code={room.service.room.code}")
-    page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Join").click()
-    page.get_by_text("You are").wait_for()
-    return page
 
 
 def row_of(board: Page, name: str) -> Any:

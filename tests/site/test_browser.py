@@ -100,6 +100,19 @@ def test_no_page_loads_external_files_or_logs_errors(
     assert {it.name: it.said for it in visits if it.said} == {}
 
 
+def test_no_lesson_asks_for_a_room_that_does_not_serve_it(
+    page: Page, home: str
+) -> None:
+    notes = Notes(page)
+    page.goto(f"{home}/{LESSON}", wait_until="networkidle")
+
+    # A request that has no file would also have logged an error.
+    assert f"{home}/javascripts/room.js" in notes.visit.asked
+    assert [it for it in notes.visit.asked if "/me" in it or "/static/" in it] == []
+    assert page.locator(".room-poll").count() == 0
+    assert notes.visit.said == []
+
+
 def test_every_page_is_small(visits: list[Visit]) -> None:
     assert all(it.weight > 50_000 for it in visits), "that was not weighed"
     assert {it.name: it.weight for it in visits if it.weight > LIMIT} == {}

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Serve this folder, written by `make bundle`, at /bundle.",
+    help="Serve this folder, written by `make bundle`, at /bundle, and its site.",
 )
 @click.option(
     "--to",
@@ -125,6 +125,7 @@ def room(
         proxies=proxies,
         secure=address.startswith("https:"),
         bundle=str(bundle.resolve()) if bundle else "",
+        site=str(_site(bundle)),
     )
     if action == "report":
         return _report(settings, to)
@@ -140,6 +141,13 @@ def room(
         f"To delete the data now: {command('room', options='delete')}"
     )
     return PASSED
+
+
+def _site(bundle: Path | None) -> Path:
+    """Return the folder of the built site: the bundle's if it has one, or our own."""
+    if bundle is not None and (bundle / "site" / "index.html").is_file():
+        return bundle.resolve() / "site"
+    return paths.ROOT / "site"
 
 
 def _database(url: str) -> str:
@@ -227,6 +235,8 @@ def _announce(settings: Settings, opened: Room) -> None:
     click.echo(opened.title)
     click.echo(f"Learners, in their clone:  {typed}")
     click.echo(f"Learners, on a phone:      {join}")
+    if settings.has_site:
+        click.echo(f"The course's pages:        {address}/course/")
     click.echo(
         f"Your board (keep private): {address}/board/login?secret={opened.secret}"
     )

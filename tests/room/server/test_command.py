@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from workshop import paths
 from workshop.cli.exit_codes import PASSED
 from workshop.cli.room import room
 from workshop.processes.loopback import loopback
+from workshop.room.server import running
+from workshop.room.server.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +67,36 @@ def test_the_report_is_two_files_and_deleting_needs_no_room(tmp_path: Path) -> N
     written = sorted(path.name for path in (tmp_path / "report").iterdir())
     assert written == ["room-report.csv", "room-report.html"]
     assert CliRunner().invoke(room, ["delete"]).exit_code == PASSED
+
+
+@pytest.mark.parametrize(
+    ("built", "served"),
+    [
+        ([], ""),
+        (["clone"], "clone"),
+        (["stick"], "stick"),
+        (["clone", "stick"], "stick"),
+    ],
+)
+def test_the_start_names_the_course_if_its_site_is_built(
+    built: list[str], served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("clone", "stick"):
+        (tmp_path / name / "site").mkdir(parents=True)
+    for name in built:
+        (tmp_path / name / "site" / "index.html").write_text("Read.", encoding="utf-8")
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "clone")
+    started: list[Settings] = []
+    monkeypatch.setattr(running, "serve", lambda it, *_: started.append(it))
+    host = loopback()
+    with socket.create_server((host, 0)) as free:
+        port = str(free.getsockname()[1])
+
+    options = ["--host", host, "--port", port, "--bundle", str(tmp_path / "stick")]
+    done = CliRunner().invoke(room, options)
+
+    assert done.exit_code == PASSED, done.output
+    assert (f":{port}/course/" in done.output) == bool(served)
+    assert started[0].has_site == bool(served)
+    if served:
+        assert Path(started[0].site) == (tmp_path / served / "site").resolve()

@@ -72,6 +72,7 @@ def test_a_full_batch_of_long_failures_is_not_too_large(join: JoinRoom) -> None:
     [
         *(("/join", 200), ("/board/login", 200), ("/static/room.css", 200)),
         *(("/static/none.css", 404), ("/none", 404), ("/board", 401), ("/bundle", 404)),
+        *(("/course/", 404), ("/me/poll?lesson=06", 200), ("/me/poll", 422)),
         *(("/api/join", 405), ("/openapi.json", 200), ("/", 303)),
         ("/board/stream?lesson=99", 401),
     ],

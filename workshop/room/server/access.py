@@ -132,17 +132,27 @@ async def learner(request: Request, service: Service) -> UUID:
 CurrentLearner = Annotated[UUID, Depends(learner)]
 
 
-async def visitor(request: Request, service: Service) -> UUID:
+async def guest(request: Request, service: Service) -> UUID | None:
+    """Return the learner whose browser has joined, or None if it has not."""
+    found = _credentials(request.cookies.get(LEARNER_COOKIE, ""))
+    if found is None or not await service.is_learner(*found):
+        return None
+    return found[0]
+
+
+Guest = Annotated[UUID | None, Depends(guest)]
+
+
+async def visitor(found: Guest) -> UUID:
     """Return the learner whose browser has joined.
 
     Raises:
         LoginNeededError: The browser has not joined.
 
     """
-    found = _credentials(request.cookies.get(LEARNER_COOKIE, ""))
-    if found is None or not await service.is_learner(*found):
+    if found is None:
         raise LoginNeededError("/join")
-    return found[0]
+    return found
 
 
 Visitor = Annotated[UUID, Depends(visitor)]

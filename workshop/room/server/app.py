@@ -21,9 +21,10 @@ from workshop.lesson import Catalogue
 from workshop.room.server.course import CourseLesson, course_of
 from workshop.room.server.limits import BODY_BYTES, SecurityHeaders
 from workshop.room.server.problems import handle_problems
-from workshop.room.server.routes import board, bundle, learners, phones
+from workshop.room.server.routes import board, bundle, learners, lesson_pages, phones
 from workshop.room.server.service import room_service
 from workshop.room.server.settings import Settings
+from workshop.room.server.site_files import SiteFiles
 from workshop.room.server.templates import STATIC
 
 
@@ -49,12 +50,13 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
     # FastAPI's own `max_body_size` would send its response without security headers.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_BYTES)
     app.add_middleware(SecurityHeaders)
-    for module in (learners, board, phones, bundle):
+    for module in (learners, board, phones, bundle, lesson_pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     if settings.bundle:
         files = StaticFiles(directory=Path(settings.bundle))
         app.mount("/bundle/files", files, "bundle")
+    app.mount("/course", SiteFiles(settings), "course")
     handle_problems(app)
     return app
 

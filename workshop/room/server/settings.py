@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 VARIABLE = "WORKSHOP_ROOM_SETTINGS"
 
@@ -22,6 +23,7 @@ class Settings:
         secure: Whether browsers use HTTPS.
         streams: The maximum number of open streams per worker.
         bundle: The folder that `/bundle` serves, or "".
+        site: The folder of the built site, served at `/course/`. It may be missing.
 
     """
 
@@ -33,6 +35,12 @@ class Settings:
     secure: bool = False
     streams: int = 2_000
     bundle: str = ""
+    site: str = ""
+
+    @property
+    def has_site(self) -> bool:
+        """Whether the site is built now."""
+        return bool(self.site) and Path(self.site, "index.html").is_file()
 
     def to_environment(self) -> None:
         """Store the settings in the environment, for the workers."""

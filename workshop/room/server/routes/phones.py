@@ -102,6 +102,7 @@ async def me(service: Service, learner: Visitor) -> HTMLResponse:
             room=service.room,
             seconds=HEARTBEAT_SECONDS,
             panel=_panel(service, learner),
+            has_site=service.settings.has_site,
         )
     )
 

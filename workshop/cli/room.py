@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Serve this folder, written by `make bundle`, at /bundle, and its site.",
+    help="Offer this folder, written by `make bundle`, for download at /bundle.",
 )
 @click.option(
     "--to",

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,8 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from workshop import paths
 from workshop.lesson import Catalogue
+from workshop.processes.temporary import temporary_folder
+from workshop.room.server.archives import Archives
 from workshop.room.server.course import CourseLesson, course_of
 from workshop.room.server.limits import BODY_BYTES, SecurityHeaders
 from workshop.room.server.problems import handle_problems
@@ -33,7 +35,11 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with room_service(settings, course) as service:
+        async with AsyncExitStack() as stack:
+            cache = stack.enter_context(temporary_folder("room"))
+            bundle = Path(settings.bundle) if settings.bundle else None
+            app.state.archives = Archives(bundle, cache) if bundle else None
+            service = await stack.enter_async_context(room_service(settings, course))
             app.state.service = service
             loop = asyncio.get_running_loop()
             close = partial(loop.call_soon_threadsafe, service.streams.close)
@@ -53,9 +59,6 @@ def create_app(settings: Settings, course: Mapping[str, CourseLesson]) -> FastAP
     for module in (learners, board, phones, bundle, lesson_pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), "static")
-    if settings.bundle:
-        files = StaticFiles(directory=Path(settings.bundle))
-        app.mount("/bundle/files", files, "bundle")
     app.mount("/course", SiteFiles(settings), "course")
     handle_problems(app)
     return app

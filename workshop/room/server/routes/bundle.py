@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse
 
+from workshop.commands import command
 from workshop.room.server.access import Service
+from workshop.room.server.archives import Archives
 from workshop.room.server.templates import render
 
 router = APIRouter(tags=["bundle"], include_in_schema=False)
 
 
-@router.get("/bundle")
-def bundle(service: Service) -> HTMLResponse:
-    """List the files of the bundle. They are public, like the course itself."""
-    if not service.settings.bundle:
+def archives_of(request: Request) -> Archives:
+    """Return the archives of the bundle that the room was started with.
+
+    Raises:
+        HTTPException: 404, if there is none.
+
+    """
+    archives: Archives | None = request.app.state.archives
+    if archives is None:
         raise HTTPException(
             404, "This room does not serve a bundle. Start it with --bundle FOLDER."
         )
-    folder = Path(service.settings.bundle)
-    files = [
-        (path.relative_to(folder).as_posix(), path.stat().st_size)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-    return HTMLResponse(render("bundle.html", room=service.room.title, files=files))
+    return archives
+
+
+BundleArchives = Annotated[Archives, Depends(archives_of)]
+
+
+@router.get("/bundle")
+def bundle(service: Service, archives: BundleArchives) -> HTMLResponse:
+    """List the archives. They are public, like the course itself."""
+    machines = [(it, archives.size(it)) for it in archives.machines()]
+    if not machines:
+        raise HTTPException(
+            404,
+            "The folder that this room was started with contains no complete bundle. "
+            f"On the room's machine, run `{command('bundle')}`, then reload this page.",
+        )
+    html = render("bundle.html", room=service.room.title, machines=machines)
+    return HTMLResponse(html)
+
+
+@router.get("/bundle/{name}")
+def archive(name: str, archives: BundleArchives) -> FileResponse:
+    """Return the archive for one system and Python."""
+    path = archives.archive(name)
+    if path is None:
+        raise HTTPException(
+            404, "There is no such file. /bundle lists all files."
+        )
+    return FileResponse(path, filename=name, media_type="application/zip")

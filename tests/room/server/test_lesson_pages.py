@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.room.serving import Learner, RunningRoom, log_in, running_room
+from tests.room.serving import Learner, RunningRoom, running_room
 from workshop.room.server.limits import HEADERS
 from workshop.room.server.settings import Settings
 
@@ -289,21 +289,3 @@ def test_a_learner_sees_only_their_own_vote_until_the_poll_is_closed(
     assert "A assumes that a stored value is also used." in after
     assert "<button" not in after
     assert "Ann" not in after
-
-
-def test_a_page_shows_a_change_that_another_worker_has_stored(
-    settings: Settings,
-) -> None:
-    with (
-        running_room(settings) as one,
-        running_room(settings) as other,
-        one.client() as iris,
-        one.client() as phone,
-        other.client() as elsewhere,
-    ):
-        log_in(iris, one)
-        phone.post("/join", data={"code": one.service.room.code, "name": "Bea"})
-        elsewhere.cookies.update(phone.cookies)
-        iris.post("/board/poll", data={"lesson": "06"})
-
-        assert "A thousand times" in shown(elsewhere)["html"]

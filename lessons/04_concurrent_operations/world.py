@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import httpx2
@@ -45,8 +46,11 @@ LONG = 61
 DAY = 24 * 60 * 60
 # "At once", for an app that looks several times a second.
 MOMENT = 0.2
-# For each of these shows one customer comes, all at the same time.
-CROWD = [f"Show {number}" for number in range(1, 11)]
+# For each of these shows one customer comes, all at the same time. Together with the
+# two before them they are more than a pool of SQLAlchemy has connections, which is 15.
+CROWD = [f"Show {number}" for number in range(1, 15)]
+# As many as all calls of a crowd, and of the two customers before it, together.
+THREADS = 5 * (len(CROWD) + 2)
 
 
 class NoConnectionError(Exception):
@@ -86,14 +90,16 @@ class Venues:
         self.numbers = numbers
         self._app = app
         self.most: Counter[str] = Counter()
-        self.blocked = self._in_threads = False
+        self.blocked = self._turned = False
         self._gates: dict[tuple[str, str], Gate] = {}
         self._loop = asyncio.get_running_loop()
+        # The default depends on the machine: six threads if it has two cores.
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS))
 
         async def ask(venue: str, show: str) -> int:
-            if asyncio.get_running_loop() is not self._loop:
-                self._in_threads = True
-                if not await self._free():
+            if asyncio.get_running_loop() is not self._loop and not self._turned:
+                self._turned = await self._free()
+                if not self._turned:
                     self.blocked = True
                     return self._number(venue, show)
             await settle(3)  # no remote call answers in the same turn of the loop
@@ -126,13 +132,7 @@ class Venues:
         return await becomes(lambda: bool(self.in_flight(show)))
 
     async def serve_crowd(self, path: str, method: str = "GET") -> list[str]:
-        """Let a crowd come; return the shows for which no venue is ever asked.
-
-        If the app calls venues in threads, no crowd comes: how many calls can wait in
-        threads depends on the machine.
-        """
-        if self._in_threads:
-            return []
+        """Let a crowd come; return the shows for which no venue is ever asked."""
         for show in CROWD:
             exchange(self._app, method, path.format(show))
         await becomes(lambda: all(self.in_flight(show) for show in CROWD))

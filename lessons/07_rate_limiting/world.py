@@ -5,6 +5,7 @@ call comes over a connection of its own, so its port differs, and asks for anoth
 show, ticket or word. Customers call directly or through our proxies.
 """
 
+import ast
 import asyncio
 import gc
 import socket
@@ -173,6 +174,13 @@ def forgeries(separate_line: bool) -> list[Headers]:
         ]
         for n, value in enumerate(made_up)
     ]
+
+
+def largest_number(app: RunningApp, *, at_most: int) -> int:
+    """Return the largest whole number in the app's code, such as a cap on customers."""
+    nodes = ast.walk(ast.parse(app.file.read_text(encoding="utf-8")))
+    found = [it.value for it in nodes if isinstance(it, ast.Constant)]
+    return max((it for it in found if type(it) is int and it <= at_most), default=0)
 
 
 def seconds(answer: Exchange) -> int | None:

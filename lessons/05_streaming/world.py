@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import re
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from workshop.testing import (
     Clock,
@@ -365,6 +368,26 @@ async def collected() -> None:
     await settle()
     gc.collect()
     await settle()
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """Collect what any logger reports as a warning or above, with its exceptions."""
+    make, texts = logging.getLogRecordFactory(), list[str]()
+
+    def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        made = make(*args, **kwargs)
+        if made.levelno >= logging.WARNING:
+            error = made.exc_info[1] if made.exc_info else None
+            texts.append(made.getMessage())
+            texts.extend(traceback.format_exception(error) if error else [])
+        return made
+
+    logging.setLogRecordFactory(record)
+    try:
+        yield texts
+    finally:
+        logging.setLogRecordFactory(make)
 
 
 async def begun(tab: Tab) -> None:

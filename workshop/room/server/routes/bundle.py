@@ -52,7 +52,5 @@ def archive(name: str, archives: BundleArchives) -> FileResponse:
     """Return the archive for one system and Python."""
     path = archives.archive(name)
     if path is None:
-        raise HTTPException(
-            404, "There is no such file. /bundle lists all files."
-        )
+        raise HTTPException(404, "There is no such file. /bundle lists all files.")
     return FileResponse(path, filename=name, media_type="application/zip")

@@ -23,6 +23,7 @@ from workshop.testing import (
     RunningApp,
     Serve,
     fail_after,
+    settle,
     when_idle,
 )
 
@@ -134,6 +135,7 @@ async def test_a_board_outlasts_a_quiet_hour(
     for number, quiet in ((1, 5 * 60), (2, QUIET_SECONDS)):
         await clock.advance(60)
         clock.jump(quiet)
+        await settle()  # an app that has waited too long may act on it
         await system.sells(Sale(number, f"A{number}"))
         await ann.shows(
             *("A1", "A2")[:number],

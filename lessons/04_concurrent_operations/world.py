@@ -116,6 +116,12 @@ class Venues:
             self._gates[venue, show] = gate
         return self._gates[venue, show]
 
+    def calls(self, show: str, request: Exchange) -> str:
+        """Say, for a message, how many calls *request* had in flight at a time."""
+        if not self.most[show]:
+            return f"No venue was asked, and the request got {told(request)}."
+        return f"At most {self.most[show]} of five calls was in flight at any time."
+
     def in_flight(self, show: str = "Hamlet") -> list[str]:
         """Return the venues that are being asked for *show* now."""
         return [venue for venue in VENUES if self.at(venue, show).waiting]

@@ -34,6 +34,7 @@ from workshop.testing.time.limits import LIMIT_SECONDS, fail_after
 from workshop.testing.time.time_module import time_follows_loop
 
 if TYPE_CHECKING:
+    from workshop.testing.app.raw_connection import RawConnection, raw_connection
     from workshop.testing.app.server import Server
     from workshop.testing.app.server_process import ServerProcess
     from workshop.testing.app.thread_pool import ThreadPool
@@ -57,6 +58,7 @@ __all__ = [
     "Held",
     "Journal",
     "Leaks",
+    "RawConnection",
     "RedisProxy",
     "RedisServer",
     "Rendezvous",
@@ -81,6 +83,7 @@ __all__ = [
     "eventually",
     "exchange",
     "fail_after",
+    "raw_connection",
     "settle",
     "time_follows_loop",
     "until_stalled",
@@ -92,6 +95,7 @@ __all__ = [
 _LATE = {
     "Activity": "workshop.testing.services.database",
     "Database": "workshop.testing.services.database",
+    "RawConnection": "workshop.testing.app.raw_connection",
     "RedisProxy": "workshop.testing.services.redis_proxy",
     "RedisServer": "workshop.testing.services.redis",
     "RunApp": "workshop.testing.plugin",
@@ -100,6 +104,7 @@ _LATE = {
     "Server": "workshop.testing.app.server",
     "ServerProcess": "workshop.testing.app.server_process",
     "ThreadPool": "workshop.testing.app.thread_pool",
+    "raw_connection": "workshop.testing.app.raw_connection",
     "before_statements": "workshop.testing.services.statements",
 }
 

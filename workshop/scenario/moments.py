@@ -12,21 +12,31 @@ from workshop.timeline import mark
 
 
 @contextmanager
-def marked_commits() -> Iterator[None]:
-    """Mark every commit that the app makes through SQLAlchemy in the block."""
+def marked_transactions() -> Iterator[None]:
+    """Mark the commits that the app makes through SQLAlchemy in the block.
+
+    Also mark the rollbacks that it asks a session for; one that only ends the reading
+    of data is not marked.
+    """
     if "sqlalchemy" not in sys.modules:
         yield
         return
     from sqlalchemy import Engine, event
+    from sqlalchemy.orm import Session
 
     def committed(connection: object) -> None:
         mark("commit")
 
+    def rolled_back(session: object) -> None:
+        mark("rollback")
+
     event.listen(Engine, "commit", committed)
+    event.listen(Session, "after_rollback", rolled_back)
     try:
         yield
     finally:
         event.remove(Engine, "commit", committed)
+        event.remove(Session, "after_rollback", rolled_back)
 
 
 @contextmanager

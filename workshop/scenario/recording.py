@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import httpx2
 
-from workshop.scenario.moments import marked_cache_reads, marked_commits
+from workshop.scenario.moments import marked_cache_reads, marked_transactions
 from workshop.scenario.redis import modelled_redis
 from workshop.scenario.source import loaded
 from workshop.scenario.sqlite import modelled_sqlite
@@ -134,7 +134,7 @@ async def _play(
         transport.runs.clear()
         stage = Stage(app, client, transport)
         stack.push_async_callback(stage.clear)
-        stack.enter_context(marked_commits())
+        stack.enter_context(marked_transactions())
         stack.enter_context(marked_cache_reads())
         async with record(here=None, prefer=answer) as recording:
             end = await _until_time_limit(

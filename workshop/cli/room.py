@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Port to listen on.",
 )
-@click.option(
-    "--title", default="Async FastAPI", show_default=True, help="Title of a new room."
-)
+@click.option("--title", default="", help="Title of the room. Default: Async FastAPI.")
 @click.option(
     "--new",
     "anew",

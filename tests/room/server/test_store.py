@@ -78,14 +78,24 @@ async def test_only_the_last_heartbeat_of_each_learner_is_kept(store: Store) -> 
 async def test_the_room_stays_the_same_until_a_new_one_is_asked_for(
     store: Store,
 ) -> None:
-    room = await store.open("Another title")
-    assert room == await store.open("The room")
+    room = await store.open()
     await joined(store)
+    assert room == await store.open()
+    assert await store.read_after(0) != []
     fresh = await store.open("Afresh", anew=True)
     assert fresh.title == "Afresh"
     assert fresh.code != room.code
     assert fresh.secret != room.secret
     assert await store.read_after(0) == []
+
+
+async def test_a_room_can_get_another_title(store: Store) -> None:
+    room = await store.open()
+
+    renamed = await store.open("Async, by lunch")
+
+    assert renamed == replace(room, title="Async, by lunch")
+    assert renamed == await store.open()
 
 
 async def test_after_forgetting_everybody_only_departures_without_names_are_left(

@@ -17,7 +17,7 @@ class Settings:
     Attributes:
         database: The SQLAlchemy URL of its database.
         redis: The URL of the Redis that counts wrong codes for all workers, or "".
-        title: The room's title.
+        title: The room's new title; "" keeps its title.
         address: The URL that learners open, such as `http://192.0.2.7:8080`.
         proxies: The proxies whose `X-Forwarded-For` is trusted, or "".
         secure: Whether browsers use HTTPS.
@@ -29,7 +29,7 @@ class Settings:
 
     database: str
     redis: str = ""
-    title: str = "Async FastAPI"
+    title: str = ""
     address: str = ""
     proxies: str = ""
     secure: bool = False

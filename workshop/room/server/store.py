@@ -60,6 +60,7 @@ class _Utc(TypeDecorator[datetime]):
 
 
 _METADATA = MetaData()
+_TITLE = "Async FastAPI"
 _ROOM = Table(
     "room",
     _METADATA,
@@ -149,8 +150,10 @@ class Store:
         async with self._engine.begin() as connection:
             yield connection
 
-    async def open(self, title: str, *, anew: bool = False) -> Room:
+    async def open(self, title: str = "", *, anew: bool = False) -> Room:
         """Return the room in this database. Create it if it does not exist.
+
+        It gets this *title*; without one, it keeps its own.
 
         An old room is deleted first with *anew*, or if its last record is older than
         `KEPT`.
@@ -165,8 +168,10 @@ class Store:
                     await connection.execute(delete(table))
             row = (await connection.execute(select(_ROOM))).one_or_none()
             if row is not None:
-                return Room(row.title, row.code, row.secret)
-            room = Room(title, new_code(), new_secret())
+                if title and title != row.title:
+                    await connection.execute(update(_ROOM).values(title=title))
+                return Room(title or row.title, row.code, row.secret)
+            room = Room(title or _TITLE, new_code(), new_secret())
             await connection.execute(
                 insert(_ROOM).values(
                     id=1,

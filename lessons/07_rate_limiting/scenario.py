@@ -9,10 +9,23 @@ import asyncio
 import time
 
 from workshop.scenario import Stage
+from workshop.timeline import mark
+
+shown: set[str] = set()
+
+
+class _Limit(int):
+    """The limit, which marks each comparison with the calls that were counted."""
+
+    def __le__(self, counted: int) -> bool:
+        if "counts" in shown:
+            mark(f"{counted} call{'' if counted == 1 else 's'} counted")
+        return int(self) <= counted
 
 
 async def burst(stage: Stage) -> None:
     """A scalper sends five requests at once; the limit is three."""
+    shown.add("counts")
     calls = [stage.request("GET", "/shows/1/seats") for _ in range(5)]
     await stage.ended()
     served = sum(call.result().is_success for call in calls)
@@ -21,6 +34,7 @@ async def burst(stage: Stage) -> None:
 
 async def ticket(stage: Stage) -> None:
     """Bob asks for seats while Ann's ticket is printed."""
+    shown.clear()
     stage.headline(lambda: stage.wait_of("Bob"))
     stage.request("GET", "/tickets/K7", customer="Ann")
     stage.request("GET", "/shows/1/seats", customer="Bob", at=40)
@@ -42,6 +56,7 @@ def print_ticket(code: str) -> str:
 
 
 WORLD = {
+    "LIMIT": _Limit(3),
     "on_blocklist": on_blocklist,
     "seats_left": seats_left,
     "print_ticket": print_ticket,

@@ -51,7 +51,7 @@ def room(
 
 
 def open_poll(board: Page, lesson: str = "06") -> None:
-    board.get_by_label("Poll with the question").select_option(lesson)
+    board.get_by_label("Poll on the question").select_option(lesson)
     board.get_by_role("button", name="Open", exact=True).click()
 
 
@@ -93,16 +93,16 @@ def test_a_learner_votes_in_the_lessons_page_by_keyboard(
     expect(board.locator("#poll")).to_contain_text("1 of 1 voted")
     expect(poll.get_by_text("B looks for the mistake in storing.")).to_have_count(0)
 
-    board.get_by_role("button", name="Close and show the votes").click()
+    board.get_by_role("button", name="Close and show votes").click()
     expect(poll).to_contain_text("You chose B.")
-    expect(poll.locator(".bars .right")).to_contain_text("A thousand times. ✓ right")
+    expect(poll.locator(".bars .right")).to_contain_text("A thousand times. ✓ correct")
     expect(poll.get_by_text("B looks for the mistake in storing.")).to_be_visible()
-    expect(poll.get_by_role("heading", name="The result")).to_be_focused()
+    expect(poll.get_by_role("heading", name="Poll result")).to_be_focused()
     expect(poll.get_by_role("button")).to_have_count(0)
     expect(page.get_by_text("And Redis is read a thousand times")).to_be_hidden()
 
     # The poll of another lesson is in the page of that lesson only.
-    board.get_by_role("button", name="Remove the poll").click()
+    board.get_by_role("button", name="Remove poll").click()
     open_poll(board, "03")
     expect(poll.locator(".ballot")).to_be_hidden()
     assert notes.visit.said == []
@@ -148,7 +148,7 @@ def test_a_page_whose_network_was_cut_comes_back_with_the_result(
         choice.click()
         status = page.locator(".room-poll").get_by_role("status")
         expect(status).to_contain_text("Your vote was not sent")
-        board.get_by_role("button", name="Close and show the votes").click()
+        board.get_by_role("button", name="Close and show votes").click()
         expect(board.locator(".bars .right")).to_contain_text("0 votes")
         network.mend()
 
@@ -204,7 +204,7 @@ def test_the_poll_is_accessible_and_fits(room: RunningRoom, people: People) -> N
     learner.goto(f"{room.address}/course/{LESSON}")
     learner.locator("#choice-C").click()
     look("open", learner, "[aria-pressed=true]")
-    board.get_by_role("button", name="Close and show the votes").click()
+    board.get_by_role("button", name="Close and show votes").click()
     board.locator(".bars .right").wait_for()
     look("closed", learner, ".right")
 

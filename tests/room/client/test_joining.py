@@ -121,7 +121,7 @@ def test_no_answer_names_the_likely_causes(said: Said, room: FakeRoom) -> None:
     assert code == 3
     assert f"No response from {room.address}." in err
     assert "same Wi-Fi" in err
-    assert f"is {room.address.rpartition(':')[2]} the port" in err
+    assert f"{room.address.rpartition(':')[2]} is the port" in err
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ def test_a_learner_sees_only_their_own_vote_until_the_poll_is_closed(
     after = shown(phone)["html"]
 
     assert "You chose <b>B</b>." in after
-    assert "✓ right" in after
+    assert "✓ correct" in after
     assert "A assumes that a stored value is also used." in after
     assert "<button" not in after
     assert "Ann" not in after

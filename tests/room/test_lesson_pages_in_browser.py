@@ -165,7 +165,7 @@ def test_every_page_works_with_its_policy(room: RunningRoom, people: People) -> 
             page.goto(address, wait_until="domcontentloaded")
     page.reload()  # with pages from the cache
     page.keyboard.press("/")
-    page.keyboard.type("turnstiles")
+    page.keyboard.insert_text("turnstiles")
     page.locator(".md-search-result__link[href*='h=turnstiles']").first.click()
     page.locator("mark", has_text="turnstiles").first.wait_for()
 

@@ -164,7 +164,7 @@ def test_search_finds_a_lesson_first(word: str, page: Page, home: str) -> None:
     page.goto(f"{home}/index.html")
 
     page.keyboard.press("/")
-    page.keyboard.type(word)
+    page.keyboard.insert_text(word)
     first = page.locator(f".md-search-result__link[href*='h={word}']").first
 
     assert f"{home}/lessons/" in (first.get_attribute("href") or "")
@@ -174,7 +174,7 @@ def test_search_still_finds_the_reference_of_a_function(page: Page, home: str) -
     page.goto(f"{home}/index.html")
 
     page.keyboard.press("/")
-    page.keyboard.type("until_stalled")
+    page.keyboard.insert_text("until_stalled")
 
     page.locator(".md-search-result__link[href*='reference/test_kit']").first.wait_for()
 

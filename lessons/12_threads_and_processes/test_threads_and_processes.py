@@ -235,7 +235,7 @@ async def test_no_customer_comes_between_the_look_and_the_take(
         "Ann and Bob ordered the last seat, and Bob's request ran between two lines "
         f"of Ann's. The statuses were {', '.join(statuses)}, and the bank charged "
         f"{len(seats.charged)} cards. Expected: 201 for one of them and 409 for the "
-        "other, because nobody can look for a seat between a look and its take."
+        "other. Between first_free() and take(), no other request may call first_free()."
     )
 
 

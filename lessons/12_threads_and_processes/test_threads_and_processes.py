@@ -85,7 +85,7 @@ async def test_typesetting_blocks_nobody(office: BoxOffice) -> None:
         ann = office.send("GET", "/shows/Hamlet/flyer")
         await eventually(lambda: slow.count == 1 or ann.done)
         seen = f"Ann requested a flyer and got {ann.in_words}. "
-        assert slow.count == 1, f"{seen}Expected: it is typeset."
+        assert slow.count == 1, f"{seen}Expected: her flyer is typeset."
         bob = office.send("GET", "/ping")
         await finish(bob)
         assert (slow.held, bob.status) == (None, 200), (
@@ -235,7 +235,8 @@ async def test_no_customer_comes_between_the_look_and_the_take(
         "Ann and Bob ordered the last seat, and Bob's request ran between two lines "
         f"of Ann's. The statuses were {', '.join(statuses)}, and the bank charged "
         f"{len(seats.charged)} cards. Expected: 201 for one of them and 409 for the "
-        "other. Between first_free() and take(), no other request may call first_free()."
+        "other. Between first_free() and take(), no other request may call "
+        "first_free()."
     )
 
 

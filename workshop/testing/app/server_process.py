@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from workshop.processes.environment import environment_of_apps
-from workshop.processes.family import family, kill_family
+from workshop.processes.family import family
 from workshop.processes.loopback import loopback
-from workshop.processes.supervised import own_group
+from workshop.processes.supervised import SupervisedProcess
 from workshop.testing.reporting.failures import StartupError, TimeLimitExceeded
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ class ServerProcess:
 
     """
 
-    def __init__(self, process: subprocess.Popen[str], mark: str, workers: int) -> None:
-        """Read the output of *process*."""
+    def __init__(self, supervised: SupervisedProcess, mark: str, workers: int) -> None:
+        """Read the output of *supervised*, whose environment has *mark*."""
         self.url = ""
         self.output: list[str] = []
-        self._process = process
+        self._supervised = supervised
+        self._process: subprocess.Popen[str] = supervised.process
         self._mark = mark
         self._workers = workers
         self._news = threading.Condition()
@@ -133,12 +134,9 @@ class ServerProcess:
 
     def kill(self) -> None:
         """Kill the server and all that it has started."""
-        kill_family(_MARK, [self._mark])
-        self._process.kill()
-        self._process.wait()
+        self._supervised.end()
         self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._supervised.close()
 
 
 @asynccontextmanager
@@ -166,18 +164,18 @@ async def serving_process(
         await asyncio.to_thread(process.kill)
 
 
-def _start(file: Path, workers: int, env: Mapping[str, str]) -> subprocess.Popen[str]:
+def _start(file: Path, workers: int, env: Mapping[str, str]) -> SupervisedProcess:
     command = [sys.executable, "-m", "uvicorn", f"{file.stem}:app"]
     command += ["--app-dir", str(file.parent), "--port", "0", "--no-access-log"]
-    command += ["--host", loopback(), "--workers", str(workers)]
-    return subprocess.Popen(
+    command += ["--host", loopback(), "--workers", str(workers), "--no-use-colors"]
+    return SupervisedProcess(
         command,
-        env=environment_of_apps({"PYTHONUNBUFFERED": "1", **env}),
+        environment=environment_of_apps({"PYTHONUNBUFFERED": "1", **env}),
+        grace=0,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
         errors="replace",
-        **own_group(),
     )

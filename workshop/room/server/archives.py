@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
@@ -65,9 +65,14 @@ class Archives:
         except (OSError, ValidationError):
             return []
 
-    def size(self, machine: Machine) -> int:
-        """Return the size of *machine*'s archive in bytes, without its headers."""
-        return sum(path.stat().st_size for path in self._files(machine))
+    def sizes(self) -> list[tuple[Machine, int]]:
+        """Return each machine and its archive's size in bytes, without headers."""
+        shared = sum(path.stat().st_size for path in self._files(wheels=()))
+        wheels = self._folder / _WHEELS
+        return [
+            (it, shared + sum((wheels / name).stat().st_size for name in it.wheels))
+            for it in self.machines()
+        ]
 
     def archive(self, name: str) -> Path | None:
         """Return the archive called *name*; None if the bundle has none."""
@@ -86,12 +91,12 @@ class Archives:
     def _write(self, machine: Machine, target: Path) -> None:
         # Packages are compressed already.
         with ZipFile(target, "w", ZIP_STORED, strict_timestamps=False) as archive:
-            for path in self._files(machine):
+            for path in self._files(machine.wheels):
                 inside = Path(_ROOT) / path.relative_to(self._folder)
                 archive.write(path, inside.as_posix())
 
-    def _files(self, machine: Machine) -> Iterator[Path]:
-        wanted = set(machine.wheels)
+    def _files(self, wheels: Iterable[str]) -> Iterator[Path]:
+        wanted = set(wheels)
         for place, folders, names in os.walk(self._folder):
             folders.sort()
             is_wheels = Path(place) == self._folder / _WHEELS

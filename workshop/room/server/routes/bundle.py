@@ -36,7 +36,7 @@ BundleArchives = Annotated[Archives, Depends(archives_of)]
 @router.get("/bundle")
 def bundle(service: Service, archives: BundleArchives) -> HTMLResponse:
     """List the archives. They are public, like the course itself."""
-    machines = [(it, archives.size(it)) for it in archives.machines()]
+    machines = archives.sizes()
     if not machines:
         raise HTTPException(
             404,

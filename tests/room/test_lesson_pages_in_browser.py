@@ -13,7 +13,7 @@ from tests.room.browsers import PHONE, People, join_on_phone, open_board
 from tests.room.relay import relayed
 from tests.room.serving import RunningRoom, running_room
 from tests.site.chromium import ROOT, axe, needed
-from tests.site.visit import Notes, judge, page_names, wait_for_scheme
+from tests.site.visit import Notes, judge, page_names, search_for, wait_for_scheme
 from workshop.lesson import Catalogue
 from workshop.room.server import feed
 from workshop.room.server.course import course_of
@@ -164,8 +164,7 @@ def test_every_page_works_with_its_policy(room: RunningRoom, people: People) -> 
             address = f"{room.address}/course/{name}"
             page.goto(address, wait_until="domcontentloaded")
     page.reload()  # with pages from the cache
-    page.keyboard.press("/")
-    page.keyboard.insert_text("turnstiles")
+    search_for(page, "turnstiles")
     page.locator(".md-search-result__link[href*='h=turnstiles']").first.click()
     page.locator("mark", has_text="turnstiles").first.wait_for()
 

@@ -15,7 +15,7 @@ import pytest
 from click.exceptions import MissingParameter, NoArgsIsHelpError
 
 from tests.site.chromium import ROOT, browser, needed, served
-from tests.site.visit import Notes, Visit, page_names, visit_all
+from tests.site.visit import Notes, Visit, page_names, search_for, visit_all
 from workshop.cli.app import command_line
 from workshop.site.build import build
 
@@ -144,9 +144,7 @@ def test_search_finds_pages(way: str, page: Page, home: str, site: Path) -> None
     notes = Notes(page)
     page.goto(f"{root}/index.html")
 
-    page.keyboard.press("/")
-    # At once: the theme's search warns that the single letter "t" is no valid query.
-    page.keyboard.insert_text("turnstiles")
+    search_for(page, "turnstiles")
     page.locator(".md-search-result__link[href*='h=turnstiles']").first.wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -163,8 +161,7 @@ def test_search_finds_pages(way: str, page: Page, home: str, site: Path) -> None
 def test_search_finds_a_lesson_first(word: str, page: Page, home: str) -> None:
     page.goto(f"{home}/index.html")
 
-    page.keyboard.press("/")
-    page.keyboard.insert_text(word)
+    search_for(page, word)
     first = page.locator(f".md-search-result__link[href*='h={word}']").first
 
     assert f"{home}/lessons/" in (first.get_attribute("href") or "")
@@ -173,8 +170,7 @@ def test_search_finds_a_lesson_first(word: str, page: Page, home: str) -> None:
 def test_search_still_finds_the_reference_of_a_function(page: Page, home: str) -> None:
     page.goto(f"{home}/index.html")
 
-    page.keyboard.press("/")
-    page.keyboard.insert_text("until_stalled")
+    search_for(page, "until_stalled")
 
     page.locator(".md-search-result__link[href*='reference/test_kit']").first.wait_for()
 

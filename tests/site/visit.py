@@ -102,6 +102,19 @@ class Notes:
         self.sizes[response.url] = max(size, self.sizes.get(response.url, 0))
 
 
+def search_for(page: Page, word: str) -> None:
+    """Search for *word* by keyboard.
+
+    The theme looks at its field when a key is released and when its index is
+    ready; text that is inserted without a key after that is never searched for.
+    The first letters come at once, because the theme's search warns that a
+    single "t" is no valid query.
+    """
+    page.keyboard.press("/")
+    page.keyboard.insert_text(word[:-1])
+    page.keyboard.press(word[-1])
+
+
 def wait_for_scheme(page: Page, name: str) -> None:
     """Wait until the page has the theme *name*, because it follows the system late."""
     page.locator(f"body[data-md-color-scheme={name}]").wait_for()

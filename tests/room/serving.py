@@ -35,7 +35,14 @@ QUESTION = Question(
 )
 COURSE: Mapping[str, CourseLesson] = {
     "01": CourseLesson("01", "Sessions", 45, ("Commit first", "Leave nothing"), None),
-    "06": CourseLesson("06", "A cache", 60, ("Close it", "Share it"), QUESTION),
+    "06": CourseLesson(
+        "06",
+        "A cache",
+        60,
+        ("Close it", "Share it"),
+        QUESTION,
+        page="06_redis_cache.html",
+    ),
 }
 """Two lessons with two steps each. The first one has no question."""
 

@@ -123,8 +123,7 @@ def test_a_reader_who_has_not_joined_finds_the_way_and_comes_back(
     page.get_by_label("Code").fill(room.service.room.code)
     page.get_by_label("Your name").fill("Ann")
     page.get_by_role("button", name="Join").click()
-    page.get_by_text("You are").wait_for()
-    page.goto(f"{room.address}/course/{LESSON}")
+    page.wait_for_url(f"{room.address}/course/{LESSON}#predict")
 
     expect(page.locator(".room-poll").get_by_role("button")).to_have_count(4)
     assert notes.visit.said == []

@@ -113,6 +113,19 @@ def test_a_folder_that_is_no_bundle_is_explained(
     assert "make bundle" in response.text or "workshop bundle" in response.text
 
 
+def test_a_system_whose_package_is_missing_is_not_offered(
+    newcomer: httpx2.Client, bundle: Path
+) -> None:
+    (bundle / "wheels/linux-x86_64.whl").unlink()
+
+    response = newcomer.get("/bundle")
+
+    assert response.status_code == 200
+    assert response.text.count(" download>") == 1
+    assert "macOS arm64" in response.text
+    assert newcomer.get(f"/bundle/{NAME}").status_code == 404
+
+
 def test_the_archives_are_deleted_with_the_room(
     settings: Settings, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,11 +236,38 @@ def test_a_browser_that_has_not_joined_gets_only_a_link(
     found = shown(stranger)
 
     assert found["joined"] is False
-    assert 'href="/join"' in found["html"]
+    assert 'href="/join?lesson=06"' in found["html"]
     assert poll not in found["html"]
     assert "A thousand times" not in found["html"]
     for lesson in ("01", "99"):  # nothing to vote on
         assert shown(stranger, lesson)["html"] == ""
+
+
+@pytest.mark.parametrize(
+    ("lesson", "place"),
+    [
+        ("06", "/course/lessons/06_redis_cache.html#predict"),
+        ("01", "/me"),  # its page is not known
+        ("99", "/me"),
+        ("//evil.example", "/me"),
+        ("", "/me"),
+    ],
+)
+def test_who_joins_from_a_lesson_goes_back_to_its_page(
+    lesson: str, place: str, settings: Settings, site: Path
+) -> None:
+    with (
+        running_room(replace(settings, site=str(site))) as room,
+        room.client() as reader,
+    ):
+        form = {"code": "WRONG1", "name": "Bea", "lesson": lesson}
+        asked = reader.get("/join", params={"lesson": lesson})
+        refused = reader.post("/join", data=form)
+        joined = reader.post("/join", data={**form, "code": room.service.room.code})
+
+    for page in (asked, refused):
+        assert ('name="lesson" value="06"' in page.text) is (lesson == "06")
+    assert joined.headers["location"] == place
 
 
 def test_a_board_is_not_a_learner(iris: httpx2.Client, poll: str) -> None:

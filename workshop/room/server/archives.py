@@ -58,12 +58,18 @@ class Archives:
         self._writing = threading.Lock()
 
     def machines(self) -> list[Machine]:
-        """Return the machines that can be set up; none if this is not a bundle."""
+        """Return the machines whose packages are complete; none if it is no bundle."""
         try:
             text = (self._folder / _CONTENTS).read_text(encoding="utf-8")
-            return _Contents.model_validate_json(text).machines
+            machines = _Contents.model_validate_json(text).machines
         except (OSError, ValidationError):
             return []
+        wheels = self._folder / _WHEELS
+        return [
+            it
+            for it in machines
+            if all((wheels / name).is_file() for name in it.wheels)
+        ]
 
     def sizes(self) -> list[tuple[Machine, int]]:
         """Return each machine and its archive's size in bytes, without headers."""

@@ -31,13 +31,17 @@ class Question:
 
 @dataclass(frozen=True)
 class CourseLesson:
-    """A lesson: its number, title, planned minutes, titles of steps, and question."""
+    """A lesson: its number, title, planned minutes, titles of steps, and question.
+
+    `page` is the name of its page in the built site: `06_redis_cache.html`.
+    """
 
     number: str
     title: str
     minutes: int
     steps: tuple[str, ...]
     question: Question | None
+    page: str = ""
 
 
 def course_of(lessons: Iterable[Lesson]) -> dict[str, CourseLesson]:
@@ -53,6 +57,7 @@ def _read(lesson: Lesson) -> CourseLesson:
         lesson.minutes,
         tuple(step.title for step in lesson.steps),
         None if prediction is None else question_in(prediction),
+        lesson.page.with_suffix(".html").name,
     )
 
 

@@ -50,7 +50,9 @@ async def poll(
     if learner is None:
         known = service.course.get(lesson)
         has_question = known is not None and known.question is not None
-        html = render("parts/lesson_poll.html", joined=False) if has_question else ""
+        if not has_question:
+            return LessonPoll(joined=False)
+        html = render("parts/lesson_poll.html", joined=False, lesson=lesson)
         return LessonPoll(joined=False, html=html)
     # The event that the page reacts to may have come from another worker.
     await until_shown(service)

@@ -38,9 +38,12 @@ async def home() -> Response:
 
 
 @router.get("/join")
-async def join_page(service: Service, code: str = "") -> HTMLResponse:
-    """Show the form for joining. The QR code's link already contains the code."""
-    return _join_page(service, code)
+async def join_page(service: Service, code: str = "", lesson: str = "") -> HTMLResponse:
+    """Show the form for joining. The QR code's link already contains the code.
+
+    A reader who comes from the page of a *lesson* goes back to it after joining.
+    """
+    return _join_page(service, code, lesson=lesson)
 
 
 def _join_page(
@@ -49,6 +52,7 @@ def _join_page(
     name: str = "",
     trouble: str = "",
     status: int = 200,
+    lesson: str = "",
 ) -> HTMLResponse:
     html = render(
         "join.html",
@@ -57,8 +61,17 @@ def _join_page(
         code=code,
         name=name,
         trouble=trouble,
+        lesson=lesson if _page_of(service, lesson) else "",
     )
     return HTMLResponse(html, status)
+
+
+def _page_of(service: RoomService, lesson: str) -> str:
+    """Return the path of the page of *lesson*; "" if the room has none."""
+    known = service.course.get(lesson)
+    if known is None or not known.page or not service.settings.has_site:
+        return ""
+    return f"/course/lessons/{known.page}#predict"
 
 
 @router.post("/join", dependencies=[*_FORM, Depends(limit_attempts)])
@@ -67,6 +80,7 @@ async def join(
     service: Service,
     code: Annotated[str, Form()] = "",
     name: Annotated[str, Form()] = "",
+    lesson: Annotated[str, Form()] = "",
 ) -> Response:
     """Let the browser join the room."""
     token, learner = new_token(), uuid4()
@@ -76,12 +90,13 @@ async def join(
         await until_shown(service)
     except ValidationError:
         trouble = "Enter the code and a name of up to 40 characters."
-        return _join_page(service, code[:64], name[:40], trouble, 422)
+        return _join_page(service, code[:64], name[:40], trouble, 422, lesson)
     except HTTPException as problem:
-        html = _join_page(service, code, name, str(problem.detail), problem.status_code)
+        trouble, status = str(problem.detail), problem.status_code
+        html = _join_page(service, code, name, trouble, status, lesson)
         html.headers.update(problem.headers or {})
         return html
-    response = RedirectResponse("/me", 303)
+    response = RedirectResponse(_page_of(service, lesson) or "/me", 303)
     response.set_cookie(
         LEARNER_COOKIE,
         f"{learner}.{token}",

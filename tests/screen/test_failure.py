@@ -43,11 +43,13 @@ def failed(name: str = "test_seats", **others: object) -> TestVerdict:
     return replace(verdict, **others)  # type: ignore[arg-type]
 
 
-def by_exception(name: str = "test_seats", **others: object) -> TestVerdict:
+def by_exception(
+    name: str = "test_seats", times: str = "", **others: object
+) -> TestVerdict:
     return failed(
         name,
-        seen="The customer got a 500.",
-        raised=("NameError: name 'free' is not defined (app.py:9)",),
+        seen=f"The customer of {name} got a 500.",
+        raised=(f"NameError: name 'free' is not defined (app.py:9){times}",),
         output=SERVER_LOG,
         **others,
     )
@@ -76,6 +78,19 @@ def test_the_exception_behind_a_500_comes_first_and_once(lesson: Lesson) -> None
 
     assert names(block) == ["Test", "Raised", "Your line", "Seen", "Expected", "Read"]
     assert block[1].content == "NameError: name 'free' is not defined"
+
+
+def test_an_exception_that_was_raised_more_often_is_the_same_one(
+    lesson: Lesson,
+) -> None:
+    first = by_exception("test_map", times=", 3 times")
+    often = by_exception(times=", 12 times")
+    once = by_exception("test_price")
+
+    found = blocks(lesson, first, often, once)
+
+    assert found[0][1].content == "NameError: name 'free' is not defined, 3 times"
+    assert [names(block) for block in found[1:]] == [["Test"], ["Test"]]
 
 
 def test_an_exception_behind_an_expected_500_is_not_the_cause(lesson: Lesson) -> None:

@@ -21,6 +21,7 @@ LINES = 24
 """How many lines a failing step has at most, unless everything is asked for."""
 
 _SERVER_ERROR = re.compile(r"\b500\b")
+_TIMES = re.compile(r"(?:, \d+ times)?$")
 _PRINTED_LINES = 8
 _NAME_WIDTH = len("Your line")
 
@@ -156,10 +157,16 @@ def _same(test: TestVerdict, told: Sequence[TestVerdict]) -> str:
     if any(test.message == it.message for it in told):
         return "in the same way"
     if exception_explains(test) and any(
-        exception_explains(it) and it.raised[:1] == test.raised[:1] for it in told
+        exception_explains(it) and _first_raised(it) == _first_raised(test)
+        for it in told
     ):
         return "by the same exception"
     return ""
+
+
+def _first_raised(test: TestVerdict) -> str:
+    """Return the first exception of *test*, however often it was raised."""
+    return _TIMES.sub("", test.raised[0], count=1)
 
 
 def _rows(test: TestVerdict, verdict: LessonVerdict, *, whole: bool) -> Iterator[Row]:
@@ -194,7 +201,9 @@ def _rows(test: TestVerdict, verdict: LessonVerdict, *, whole: bool) -> Iterator
 def _raised(test: TestVerdict) -> Iterator[Row]:
     place = f" ({test.line.partition('  ')[0]})"
     for raised in test.raised:
-        yield Row("Raised", raised.removesuffix(place))
+        text = _TIMES.sub("", raised, count=1)
+        times = raised.removeprefix(text)
+        yield Row("Raised", text.removesuffix(place) + times)
 
 
 def _not_awaited(test: TestVerdict) -> Iterator[Row]:

@@ -1,24 +1,24 @@
-"""How long is it from saving a file to the verdict on the screen?
+"""Measure the time from saving `app.py` to the verdict on the screen.
 
     python -m benchmarks.watch [--json] [--lesson 00 | --all-lessons] [--saves 30]
 
-Any Python will do: the workshop's environment is set up if need be. Saves an
-answer that passes and one that fails every step, in turn, each time with
-another content. Each save is timed in the real watch mode, in lines and on the
-whole terminal, and beside it, one after the other in the same minutes:
+Works with any Python: the workshop's environment is set up if it is missing. Saves
+a solution and the starter, which fails every step, in turn, each time with different
+content. Every save is timed in the real watch mode, in plain lines and on a full
+terminal, and, in the same minutes, in three other tools:
 
-- the limit: the same tests in a process that is warm already;
-- pytest-watcher, as it comes;
-- `pytest`, started anew.
+- the limit: the same tests in a warm process;
+- pytest-watcher with its default settings;
+- `pytest`, started again for each save.
 
-Each works on a copy of its own. What counts is the time from before the write
-to the verdict written (or the end of the process that was started anew). Watch
-mode tells the verdict on the current step first, which has a figure of its own.
+Each tool has its own copy of the course. A time begins just before the file is
+written, and ends when the verdict has been printed (or the process has ended). Watch
+mode shows the verdict on the current step first; that time has its own figure.
 
-With --all-lessons, --json prints one object with a key for each lesson. Its
-figures are medians in milliseconds: `step_ms` and `lesson_ms` of an answer that
-passes, `failing_step_ms` and `failing_lesson_ms` of one that fails every step,
-and `warm_limit_ms`, `pytest_watcher_ms` and `cold_pytest_ms` of the first.
+With --all-lessons, --json prints one object with a key for each lesson. Its figures
+are medians in milliseconds: `step_ms` and `lesson_ms` of a solution,
+`failing_step_ms` and `failing_lesson_ms` of a starter, and `warm_limit_ms`,
+`pytest_watcher_ms` and `cold_pytest_ms` of a solution.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ NAMES = {
     "screen": "watch mode, on the whole terminal",
     "warm_limit": "the limit: a warm process",
     "pytest_watcher": "pytest-watcher",
-    "cold_pytest": "pytest, started anew",
+    "cold_pytest": "pytest, started for each save",
 }
 STARTS = 5
 SECONDS = 60.0
 PAUSE = 0.5
-"""So long a save waits after the verdict before: shorter than anybody reads."""
+"""Seconds between a verdict and the next save: less than anyone needs to read it."""
 COMMAND = "import sys; from workshop.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 class Program:
-    """A program that stays, and what it writes."""
+    """A program that keeps running, and its output."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Program:
     ) -> None:
         self._name = " ".join(command)
         self._terminal = terminal
-        self._told = threading.Condition()
+        self._changed = threading.Condition()
         self._text = b""
         self._over = False
         env = {**environment(folder), **(also or {})}
@@ -98,7 +98,7 @@ class Program:
                 stdout=theirs,
                 stderr=theirs,
                 start_new_session=True,
-                # It hears of it when the terminal goes, as when we are killed.
+                # It gets SIGHUP when the terminal is closed, also if we are killed.
                 preexec_fn=make_it_the_terminal,
             )
             os.close(theirs)
@@ -123,24 +123,24 @@ class Program:
     def _read(self) -> None:
         with contextlib.suppress(OSError):
             while chunk := os.read(self._out, 1 << 16):
-                with self._told:
+                with self._changed:
                     self._text += chunk
-                    self._told.notify_all()
-        with self._told:
+                    self._changed.notify_all()
+        with self._changed:
             self._over = True
-            self._told.notify_all()
+            self._changed.notify_all()
 
-    def say(self, line: str) -> None:
-        """Write a line to the program."""
+    def write(self, line: str) -> None:
+        """Write a line to the program's input."""
         os.write(self._in, line.encode() + b"\n")
 
     def forget(self) -> None:
-        """Drop what it has written so far."""
-        with self._told:
+        """Drop the output so far."""
+        with self._changed:
             self._text = b""
 
     def read(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
-        """Wait until it has written *pattern* and return the match."""
+        """Wait until the output contains *pattern*, and return the match."""
         found: list[re.Match[bytes]] = []
 
         def there() -> bool:
@@ -149,22 +149,22 @@ class Program:
                 found.append(match)
             return match is not None or self._over
 
-        with self._told:
-            self._told.wait_for(there, SECONDS)
+        with self._changed:
+            self._changed.wait_for(there, SECONDS)
             text = self._text.decode(errors="replace")
         if not found:
-            raise SystemExit(f"{self._name} did not say it:\n{text[-3000:]}")
+            raise SystemExit(f"{self._name} printed no verdict:\n{text[-3000:]}")
         return found[0]
 
     def wait_until_idle(self) -> None:
-        """Wait until no process that it started is left."""
+        """Wait until it has no child process left."""
         import psutil
 
         while psutil.Process(self._process.pid).children():
             time.sleep(0.05)
 
     def close(self) -> None:
-        """End it, and what it has started."""
+        """End it, with its child processes."""
         with contextlib.suppress(OSError):
             os.write(self._in, b"q\n")
         try:
@@ -181,7 +181,7 @@ def environment(folder: Path) -> dict[str, str]:
     """Return the environment for programs that work in *folder*."""
     left_out = ("PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS", "CI", "NO_COLOR")
     env = {name: value for name, value in os.environ.items() if name not in left_out}
-    # As in an environment that is activated.
+    # As in an activated environment.
     programs = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
     own = {"WORKSHOP_HOME": str(folder / ".home"), "PYTHONPATH": str(folder)}
     return {**env, **own, "PATH": programs}
@@ -205,7 +205,7 @@ def resize(terminal: int) -> None:
 
 
 class Copies:
-    """Copies of this checkout, one for each tool that watches."""
+    """Copies of this checkout, one for each tool."""
 
     def __init__(self, folder: Path, slug: str) -> None:
         self._folder = folder
@@ -225,12 +225,15 @@ class Copies:
         return copy
 
     def answer(self, copy: Path) -> Path:
-        """Return the file to save there."""
+        """Return the file that is saved in *copy*."""
         return copy / "lessons" / self._slug / "app.py"
 
 
 Save = Callable[[str], float]
 """Saves a text, and returns the milliseconds until its verdict."""
+
+Round = Callable[[str], dict[str, float]]
+"""Saves a text, runs its tests, and returns the milliseconds of each phase."""
 
 
 @contextlib.contextmanager
@@ -241,20 +244,20 @@ def watching(
     pattern: re.Pattern[bytes],
     *,
     terminal: bool = False,
-    deaf: bool = False,
+    one_at_a_time: bool = False,
     steps: list[float] | None = None,
 ) -> Iterator[Save]:
-    """Yield how to save under a tool that watches; its first verdict is awaited.
+    """Start a tool that watches, wait for its first verdict, and yield how to save.
 
-    One that is *deaf* does not hear of a save until the last run is all over. The
-    milliseconds until the current step is judged are added to *steps*.
+    *one_at_a_time* is for a tool that misses a save while its last run is ending. The
+    milliseconds until the verdict on the current step are added to *steps*.
     """
     copy = copies.make(name)
     program = Program(command, copy, terminal=terminal)
     answer = copies.answer(copy)
 
     def save(text: str) -> float:
-        if deaf:
+        if one_at_a_time:
             program.wait_until_idle()
             time.sleep(PAUSE)
         program.forget()
@@ -274,7 +277,7 @@ def watching(
 
 
 @contextlib.contextmanager
-def started_anew(command: list[str], copies: Copies) -> Iterator[Save]:
+def restarted(command: list[str], copies: Copies) -> Iterator[Save]:
     """Yield how to save and then start *command*."""
     copy = copies.make("cold")
     env = environment(copy)
@@ -285,13 +288,13 @@ def started_anew(command: list[str], copies: Copies) -> Iterator[Save]:
         subprocess.run(command, cwd=copy, env=env, capture_output=True, check=False)
         return 1000 * (time.perf_counter() - began)
 
-    save(copies.answer(copy).read_text(encoding="utf-8"))  # leaves its byte code
+    save(copies.answer(copy).read_text(encoding="utf-8"))  # writes the byte code
     yield save
 
 
 @contextlib.contextmanager
-def warm(copies: Copies, lesson: Lesson) -> Iterator[Save]:
-    """Yield how to run the tests in a process that is warm already."""
+def warm(copies: Copies, lesson: Lesson) -> Iterator[Round]:
+    """Start a process, run the tests until it is warm, and yield how to run them."""
     from workshop.actions.services import services_for_tests
     from workshop.grading.engine import make_job
     from workshop.sandbox.worker_process import quick_folder
@@ -300,18 +303,19 @@ def warm(copies: Copies, lesson: Lesson) -> Iterator[Save]:
     answer = copies.answer(copy)
     job = {**make_job(lesson, answer), "test_file": str(lesson.test_file)}
     with services_for_tests(lesson, None, say=lambda _: None) as services:
-        # The limit has its temporary files where ours are.
+        # Its temporary files are where watch mode has its own.
         also = {**services, "TMPDIR": str(quick_folder() or tempfile.gettempdir())}
         command = [sys.executable, "-m", "benchmarks.warm"]
         program = Program(command, ROOT, also=also)
-        program.say(json.dumps(job))
-        figure = re.compile(rb"^[\d.]+\n", re.MULTILINE)
+        program.write(json.dumps(job))
+        figures = re.compile(rb"^\{.*\}\n", re.MULTILINE)
 
-        def save(text: str) -> float:
+        def save(text: str) -> dict[str, float]:
             answer.write_text(text, encoding="utf-8")
             program.forget()
-            program.say("")
-            return float(program.read(figure)[0])
+            program.write("")
+            phases: dict[str, float] = json.loads(program.read(figures)[0])
+            return phases
 
         try:
             for _ in range(3):
@@ -330,7 +334,7 @@ def measure(lesson: Lesson, saves: int) -> dict[str, dict[str, list[float]]]:
     ours = [sys.executable, "-c", COMMAND, "watch", lesson.number]
     folder = f"lessons/{lesson.slug}"
     pytest = [sys.executable, "-m", "pytest", folder]
-    # Its own pattern, *.py, does not match in folders below.
+    # Its default pattern, *.py, does not match in subfolders.
     ptw = [sys.executable, "-m", "pytest_watcher", "--now", "--patterns=**/*.py"]
     ptw += [folder, folder]
     found: dict[str, dict[str, list[float]]] = {state: {} for state in texts}
@@ -346,10 +350,11 @@ def measure(lesson: Lesson, saves: int) -> dict[str, dict[str, list[float]]]:
         if sys.platform != "win32":
             screen = watching(ours, copies, "screen", VERDICT, terminal=True)
             tools["screen"] = stack.enter_context(screen)
-        tools["warm_limit"] = stack.enter_context(warm(copies, lesson))
-        watcher = watching(ptw, copies, "watcher", SUMMARY, deaf=True)
+        warm_round = stack.enter_context(warm(copies, lesson))
+        tools["warm_limit"] = lambda text: warm_round(text)["all"]
+        watcher = watching(ptw, copies, "watcher", SUMMARY, one_at_a_time=True)
         tools["pytest_watcher"] = stack.enter_context(watcher)
-        tools["cold_pytest"] = stack.enter_context(started_anew(pytest, copies))
+        tools["cold_pytest"] = stack.enter_context(restarted(pytest, copies))
         for number in range(saves):
             for state, text in texts.items():
                 for tool, save in tools.items():
@@ -358,8 +363,8 @@ def measure(lesson: Lesson, saves: int) -> dict[str, dict[str, list[float]]]:
                     figures.append(save(f"{text}\n# Save {number}.\n"))
                     if tool == "ours":
                         found[state].setdefault("step", []).append(steps.pop())
-                    told(f"save {number + 1} of {saves}")
-    told("")
+                    show_progress(f"save {number + 1} of {saves}")
+    show_progress("")
     return found
 
 
@@ -406,24 +411,24 @@ def measure_all(lessons: Iterable[Lesson], saves: int, *, as_json: bool) -> None
         print(json.dumps(found))
 
 
-def told(text: str) -> None:
-    """Say on a terminal how far it is."""
+def show_progress(text: str) -> None:
+    """Show *text* in the last line of a terminal; "" removes it."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{text:<30}" + ("\r" if not text else ""))
         sys.stderr.flush()
 
 
 def p95(figures: list[float]) -> float:
-    """Return what nineteen of twenty do not exceed."""
+    """Return the value that 95 % of *figures* do not exceed."""
     return sorted(figures)[max(0, round(0.95 * len(figures)) - 1)]
 
 
 def table(found: dict[str, dict[str, list[float]]], start: list[float]) -> str:
-    """Return the figures, and each tool's beside ours."""
-    lines = ["from the save to the verdict, ms         p50     p95   beside ours"]
+    """Return the figures as a table, with the ratio of each tool to watch mode."""
+    lines = ["from the save to the verdict, ms         p50     p95         ratio"]
     for state, tools in found.items():
         ours = statistics.median(tools["ours"])
-        lines.append("an answer that " + ("fails every step" if state else "passes"))
+        lines.append("the starter, which fails" if state else "the solution")
         for tool, figures in tools.items():
             middle = statistics.median(figures)
             lines.append(

@@ -1,9 +1,9 @@
-"""What does it cost to record the lesson tests that show a timeline?
+"""Measure what recording costs the lesson tests that show a timeline.
 
     python -m benchmarks.failure_recording [LESSON ...] [--rounds 7]
 
-Grades each lesson's solution with and without recording, in turn, in warm
-processes. Prints the median round of both, in seconds, and their ratio.
+Grades each lesson's solution with and without recording, alternately, in warm
+processes. Prints the median seconds of both, and their ratio.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TURNS = 3
 
 
 def main() -> None:
-    """Measure the lessons named on the command line, all without a name."""
+    """Measure the lessons named on the command line, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="LESSON")
     parser.add_argument(HERE, action="store_true", help="do not set anything up")
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(lesson: Lesson, rounds: int) -> None:
-    """Print a line about *lesson*."""
+    """Print one line for *lesson*."""
     seconds: dict[str, list[float]] = {"1": [], "": []}
     with services_for_tests(lesson, None, say=_quiet) as environment:
         for _ in range(TURNS):
@@ -55,7 +55,7 @@ def measure(lesson: Lesson, rounds: int) -> None:
 
 
 def _quiet(_: str) -> None:
-    """Say nothing of services."""
+    """Print nothing about services."""
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How reliable and how quick are the lessons' own tests?
+"""Measure how reliable and how fast the lessons' tests are.
 
     python -m benchmarks.lessons [LESSON ...] [--repeat 500]
 
-For each lesson the solution is graded many times over in one warm process, in
-random order, while every core is busy. Prints how often it passed, the median
-round, the round in a process of its own that has just started, and which
-services were real.
+Grades the solution of each lesson many times in one warm process, in random order,
+while all cores are busy. Prints the number of rounds and how many did not pass; then,
+measured without the load, the seconds of a round in a warm process (median) and in a
+new one; and which services were real.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from workshop.grading import Limits, grade
 from workshop.grading.engine import grade_rounds
 from workshop.lesson import Lesson
 
-# A machine that is busy on purpose shall not turn a slow test into a lost one.
+# All cores are busy on purpose, so a slow test must not count as a failed one.
 _PATIENT = Limits(test_seconds=60)
 
 
 def main() -> None:
-    """Measure the lessons named on the command line, all without a name."""
+    """Measure the lessons named on the command line, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="LESSON")
     parser.add_argument(HERE, action="store_true", help="do not set anything up")
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def measure(lesson: Lesson, repeat: int, database: str | None) -> None:
-    """Print a line about *lesson*; seconds are with nothing else to do."""
+    """Print one line for *lesson*."""
     services: list[str] = []
     choice: Choice | None = "postgres" if database == "postgres" else None
     with services_for_tests(lesson, choice, say=services.append) as environment:

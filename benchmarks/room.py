@@ -1,20 +1,20 @@
-"""What does the room hold: a full workshop, a burst, a reconnecting crowd, and kills?
+"""Measure the room under load: a full workshop, a burst, reconnects, and kills.
 
     python -m benchmarks.room [--json] [--learners 300] [--streams 1000] [--kills]
                               [--database postgres] [--workers 4] [--seconds 30]
 
-Any Python will do: the workshop's environment is set up if need be. The server is the
-real command, in a process of its own. The learners are in this process, which needs a
-core for itself. In this order:
+Works with any Python: the workshop's environment is set up if it is missing. The server
+is the real command, in its own process. The learners are in this process, which needs
+a core for itself. In this order:
 
 - all learners join, and all streams are opened, 20 of them boards;
-- for some time, each learner saves every ten seconds on average: `cpu_percent` of one
-  core and `memory_mb` are the server's, `p95_seconds` is from before a learner's
-  request until the board has the change;
+- for `--seconds`, each learner saves every ten seconds on average: `cpu_percent` (of
+  one core) and `memory_mb` are the server's; `p95_seconds` is the time from just
+  before a learner's request until a board shows the change;
 - 300 posts a second for five seconds: `burst_…`;
-- 300 streams are lost and come back at once: `herd_seconds` until all have their first
-  event;
-- `lost` and `doubled` count acknowledged events that are not in the log, or twice.
+- 300 streams are cut and reconnect at once: `herd_seconds` is the time until all have
+  received their first event;
+- `lost` and `doubled` count acknowledged events that the log contains never or twice.
 
 With --kills, the server, Redis and PostgreSQL are killed with SIGKILL in turn, while
 learners send events and try again until each is acknowledged.

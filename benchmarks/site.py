@@ -1,8 +1,8 @@
-"""The site's figures: `python -m benchmarks.site`.
+"""Measure the site: `python -m benchmarks.site`.
 
-Builds it, opens every page in a browser on a screen and on a phone, and says
-how long that took, what pages weigh, what they asked for, and what axe-core
-found.
+Builds the site and opens every page in a browser, at the widths of a screen and of a
+phone. Prints the time of the build, the size of each page, its requests, messages on
+the console, and the violations that axe-core found.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workshop.site.build import build
 
 
 def main() -> int:
-    """Print the figures; 1 when the site cannot be built or looked at."""
+    """Print the figures; return 1 if there is no site or no browser."""
     with tempfile.TemporaryDirectory(prefix="workshop-site-") as folder:
         site = Path(folder) / "site"
         start = time.perf_counter()
@@ -45,7 +45,7 @@ def main() -> int:
     print(f"\nMedian {median(weights):.0f} kB, heaviest {max(weights):.0f} kB.")
     _requests(visits, home)
     said = sum(len(it.said) for it in visits)
-    print(f"Said on the console: {said} errors and warnings.")
+    print(f"Errors and warnings on the console: {said}.")
     _judgement(visits)
     return 0
 
@@ -53,14 +53,14 @@ def main() -> int:
 def _requests(visits: list[Visit], home: str) -> None:
     hosts = Counter(urlsplit(url).netloc for it in visits for url in it.asked)
     outside = [url for it in visits for url in it.outside(home)]
-    print(f"Requests: {hosts.total()}, of them to others: {len(outside)}.")
+    print(f"Requests: {hosts.total()}, of them to other servers: {len(outside)}.")
     for url in sorted(set(outside)):
         print(f"  {url}")
 
 
 def _judgement(visits: list[Visit]) -> None:
     found = Counter(it.partition(")")[0] for v in visits for it in v.violations)
-    looks = f"{len(visits)} visits, each in the light and in the dark"
+    looks = f"{len(visits)} visits, each in the light and the dark theme"
     print(f"{AXE}, {looks}: {found.total()} violations.")
     for rule, count in found.most_common():
         print(f"  {count} times {rule})")

@@ -1,12 +1,11 @@
-"""How long is it from a fresh clone to the first verdict, and to a list?
+"""Measure the time from a fresh clone to the first verdict, and of `list`.
 
     python -m benchmarks.start [--json]
 
-Clones this checkout (as committed) into a temporary folder and runs the real
-commands there, in turn with what they cannot be faster than: installing the
-same pins by uv alone or by pip alone, and starting a bare interpreter. Needs
-the package registry and some minutes; what uv on the PATH makes of it is
-measured where there is one.
+Clones the commit of this checkout into a temporary folder and runs the real commands
+there, and beside them their lower limits: installing the same pins with uv or pip
+alone, and starting an interpreter that does nothing. Needs the package registry and a
+few minutes. Times with uv on the PATH are measured only if it is there.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ LISTS = 9
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, and print a table or one JSON object (seconds)."""
+    """Measure, and print a table or one JSON object, in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         _run(["git", "clone", "--quiet", str(ROOT), str(clone)], Path(folder))
@@ -45,11 +44,11 @@ def main(arguments: list[str]) -> None:
         if above in figures:
             print(f"{above} / {below}: {figures[above] / figures[below]:.1f}")
     if "uv alone" not in figures:
-        print("There is no uv on the PATH, so what it would make of it is not known.")
+        print("There is no uv on the PATH, so times with uv were not measured.")
 
 
 def measure_set_up(clone: Path) -> dict[str, float]:
-    """Return seconds from the command to the verdict, and of the parts alone."""
+    """Return the seconds from the command to the verdict, and of installing alone."""
     uv = shutil.which("uv")
     without_uv = os.pathsep.join(
         part

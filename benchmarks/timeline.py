@@ -1,11 +1,10 @@
-"""What does it cost to record who held the event loop?
+"""Measure what recording a timeline costs.
 
     python -m benchmarks.timeline [--json]
 
-Runs the same code plain and recorded, in turn, and compares the processor time
-(the median of several rounds). Beside it, in a process of its own, VizTracer
-does the same two requests, if it is installed (``pip install viztracer``, the
-extra ``benchmarks``).
+Runs the same code with and without recording, alternately, and compares the processor
+time (the median of several rounds). If VizTracer is installed (the requirements
+`benchmarks`), it records the same two requests in its own process.
 """
 
 from __future__ import annotations
@@ -44,14 +43,14 @@ app = FastAPI()
 
 
 async def wait(times: int) -> None:
-    """Give way so many times."""
+    """Let other tasks run, *times* times."""
     for _ in range(times):
         await asyncio.sleep(0)
 
 
 @app.get("/plain")
 async def plain() -> None:
-    """Answer at once."""
+    """Respond at once."""
 
 
 @app.get("/together")
@@ -61,7 +60,7 @@ async def together() -> None:
 
 
 async def steps(_: httpx2.AsyncClient) -> None:
-    """Take many steps in few tasks."""
+    """Run a few tasks with many steps."""
     await asyncio.gather(*(wait(STEPS) for _ in range(TASKS)))
 
 
@@ -120,7 +119,7 @@ def main(arguments: list[str]) -> None:
 
 
 async def measure() -> dict[str, Any]:
-    """Return, for each thing measured, microseconds with and without recording."""
+    """Return the microseconds of each case, with and without recording."""
     figures: dict[str, Any] = {}
     for name, (code, times) in MEASURED.items():
         last: deque[Recording] = deque(maxlen=1)
@@ -141,7 +140,7 @@ async def measure() -> dict[str, Any]:
 
 
 async def viztracer() -> dict[str, Any]:
-    """Return the same of VizTracer with its ``log_async``."""
+    """Return the same for VizTracer with `log_async`."""
     from viztracer import VizTracer  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     with tempfile.TemporaryDirectory() as folder:
@@ -163,7 +162,7 @@ async def viztracer() -> dict[str, Any]:
 
 
 async def compare(plainly: Code, recorded: Code, times: int) -> dict[str, Any]:
-    """Return microseconds for each of *times*, plain and recorded, and their ratio."""
+    """Return microseconds for each of *times*, without and with recording, and the ratio."""
     transport = httpx2.ASGITransport(app=NameRequests(app))
     taken: dict[Code, list[float]] = {plainly: [], recorded: []}
     async with httpx2.AsyncClient(transport=transport, base_url="http://b") as client:

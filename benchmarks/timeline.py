@@ -162,7 +162,7 @@ async def viztracer() -> dict[str, Any]:
 
 
 async def compare(plainly: Code, recorded: Code, times: int) -> dict[str, Any]:
-    """Return microseconds for each of *times*, without and with recording, and the ratio."""
+    """Return microseconds for each of *times*: plain, recorded, and their ratio."""
     transport = httpx2.ASGITransport(app=NameRequests(app))
     taken: dict[Code, list[float]] = {plainly: [], recorded: []}
     async with httpx2.AsyncClient(transport=transport, base_url="http://b") as client:

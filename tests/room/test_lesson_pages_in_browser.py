@@ -103,6 +103,7 @@ def test_a_learner_votes_in_the_lessons_page_by_keyboard(
 
     # The poll of another lesson is in the page of that lesson only.
     board.get_by_role("button", name="Remove poll").click()
+    expect(poll.locator(".ballot")).to_be_hidden()
     open_poll(board, "03")
     expect(poll.locator(".ballot")).to_be_hidden()
     assert notes.visit.said == []

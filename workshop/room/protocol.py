@@ -184,6 +184,10 @@ class Poll(_Model):
     right: Letter | None = None
 
 
+class NoPoll(_Model):
+    """The poll was removed, or there is none."""
+
+
 class HelpOffer(_Model):
     """The state of this learner's request for help.
 
@@ -199,6 +203,7 @@ STREAMED: dict[str, type[_Model]] = {
     "focus": Focus,
     "message": Message,
     "poll": Poll,
+    "no_poll": NoPoll,
     "help": HelpOffer,
 }
 """The events of `GET /api/stream`, by name. One more event, `bye`, has no data: the

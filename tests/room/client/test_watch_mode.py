@@ -166,6 +166,23 @@ async def test_a_vote_on_the_screen_and_its_result(
     assert "reset" not in actions.done
 
 
+async def test_a_poll_that_is_removed_is_gone(
+    tmp_path: Path, actions: PlayedActions, room: FakeRoom
+) -> None:
+    join(actions, room)
+    async with raised(tmp_path, actions=actions, size=(80, 40)) as stage:
+        screen = Screen(stage)
+        room.tell("poll", POLL)
+        await screen.until("v shows it, so that you can vote")
+        room.tell("no_poll", {})
+        room.tell("message", MESSAGE)
+        after = await screen.until("Ben: Break until 11.")
+        asked = await stage.press("v")
+
+    assert "v shows it" not in after
+    assert "There is no poll in the room now." in asked
+
+
 async def test_joining_and_leaving_on_the_screen(
     tmp_path: Path, actions: PlayedActions, room: FakeRoom
 ) -> None:

@@ -16,9 +16,9 @@ from workshop.room.client.problems import UnansweredError, UnknownLearnerError
 
 if TYPE_CHECKING:
     from workshop.room.client.exchange import Exchange
-    from workshop.room.protocol import Focus, HelpOffer, Message, Poll
+    from workshop.room.protocol import Focus, HelpOffer, Message, NoPoll, Poll
 
-    Told = Focus | Message | Poll | HelpOffer
+    Told = Focus | Message | Poll | NoPoll | HelpOffer
 
 Hear = Callable[["Told"], None]
 

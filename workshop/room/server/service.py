@@ -20,7 +20,7 @@ import segno
 from pydantic import BaseModel
 from redis.asyncio import Redis
 
-from workshop.room.protocol import Focus, HelpOffer, Message
+from workshop.room.protocol import Focus, HelpOffer, Message, NoPoll
 from workshop.room.server import sse, views
 from workshop.room.server.attempts import Attempts, AttemptsInMemory, AttemptsInRedis
 from workshop.room.server.board import Board, Changes, Learner
@@ -113,9 +113,7 @@ class RoomService:
             for it in self.board.messages
             if it.seq > last_id and (datetime.now(UTC) - it.at).total_seconds() < 600
         ]
-        poll = views.poll_for_learners(self.board.poll, self.course)
-        if poll is not None:
-            found.append(self._event("poll", poll))
+        found.append(self._event(*self._poll()))
         person = self.board.learners.get(learner)
         if person is not None and person.has_asked:
             found.append(self._event("help", _offer(person)))
@@ -124,6 +122,11 @@ class RoomService:
     def _focus(self) -> Focus:
         focus = self.board.focus
         return Focus(lesson=focus[0], step=focus[1]) if focus else Focus()
+
+    def _poll(self) -> tuple[str, BaseModel]:
+        """Return the name and the content of the event about the poll."""
+        poll = views.poll_for_learners(self.board.poll, self.course)
+        return ("no_poll", NoPoll()) if poll is None else ("poll", poll)
 
     def _event(self, name: str, content: BaseModel, seq: int = 0) -> bytes:
         return sse.event(name, content.model_dump_json(), seq or self.board.seq)
@@ -152,13 +155,13 @@ class RoomService:
                     event = self._event("message", message, it.seq)
                     self.streams.send(LEARNERS, event)
                     self._last_message = it.seq
-        poll = views.poll_for_learners(self.board.poll, self.course)
-        if "poll" in changes.parts and poll is not None:
+        if "poll" in changes.parts:
+            name, poll = self._poll()
             # While the poll is open, a vote changes nothing that learners can see.
             content = poll.model_dump_json()
             if self._sent.get("poll") != content:
                 self._sent["poll"] = content
-                self.streams.send(LEARNERS, self._event("poll", poll))
+                self.streams.send(LEARNERS, self._event(name, poll))
         for learner in changes.helped:
             person = self.board.learners.get(learner)
             if person is not None:

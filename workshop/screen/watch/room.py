@@ -73,7 +73,7 @@ def with_status(now: RoomState, status: RoomStatus) -> RoomState:
 
 def apply_told(now: RoomState, told: Told) -> RoomState:
     """Return the state after the event *told* from the room."""
-    from workshop.room.protocol import Focus, HelpOffer, Message, Poll
+    from workshop.room.protocol import Focus, HelpOffer, Message, NoPoll, Poll
 
     match told:
         case Focus():
@@ -84,6 +84,8 @@ def apply_told(now: RoomState, told: Told) -> RoomState:
             same = now.poll is not None and now.poll.id == told.id
             news = told.open or (same and now.poll_is_news)
             return replace(now, poll=told, poll_is_news=news)
+        case NoPoll():
+            return replace(now, poll=None, poll_is_news=False)
         case HelpOffer(by=by, wanted=wanted):
             return replace(now, helper=by if wanted else "", wants_help=wanted)
 

@@ -71,10 +71,10 @@
     close();
     const current = source = new EventSource("/me/stream");
     heard = Date.now();
-    for (const name of ["open", "alive", "focus", "message", "poll", "help"])
+    for (const name of ["open", "alive", "focus", "message", "poll", "no_poll", "help"])
       current.addEventListener(name, () => { heard = Date.now(); });
     // What happened in the meantime is not sent again, but `refresh` gets it.
-    for (const name of ["open", "poll"]) current.addEventListener(name, refresh);
+    for (const name of ["open", "poll", "no_poll"]) current.addEventListener(name, refresh);
     current.addEventListener("error", () => {
       // It was refused: the streams are full, or the learner has left.
       if (current === source && current.readyState === EventSource.CLOSED) refresh();

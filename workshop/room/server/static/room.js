@@ -112,13 +112,13 @@ function listen() {
       setTimeout(again, 2000 + 2000 * Math.random());
   });
   current.addEventListener("bye", () => lost("The room's server has stopped. Reconnecting…"));
-  for (const name of ["alive", "changes", "focus", "message", "poll", "help"])
+  for (const name of ["alive", "changes", "focus", "message", "poll", "no_poll", "help"])
     current.addEventListener(name, () => { heard = Date.now(); });
   current.addEventListener("changes", (event) => {
     keepingFocus(() => apply(JSON.parse(event.data)));
   });
   if (page.dataset.panel)
-    for (const name of ["focus", "message", "poll", "help"])
+    for (const name of ["focus", "message", "poll", "no_poll", "help"])
       current.addEventListener(name, refreshPanel);
 }
 

@@ -46,7 +46,7 @@ def test_a_fresh_clone_gets_the_first_command_and_is_not_changed(
 
     assert ended.code == 0, ended.out
     assert "warning" in ended.out
-    assert "does not exist yet. The first verb creates it" in ended.out
+    assert "does not exist yet. The first command creates it" in ended.out
     assert not checkout.venv.exists()
     assert "Traceback" not in ended.err
 
@@ -148,7 +148,7 @@ def test_each_defect_of_an_environment_is_reported(
 
     assert finding.state is State.PROBLEM
     assert told in finding.text
-    assert finding.text.endswith("The next verb repairs it and may need the network.")
+    assert finding.text.endswith("The next command repairs it and may need the network.")
 
 
 def test_an_unwritable_folder_is_a_problem(tmp_path: Path) -> None:

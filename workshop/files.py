@@ -85,11 +85,11 @@ def lock(
         path.unlink(missing_ok=True)
     with path.open("a+", encoding="utf-8") as file:
         deadline = time.monotonic() + patience_seconds
-        told = False
+        has_reported = False
         while not _try_to_lock(file):
-            if not told:
+            if not has_reported:
                 waiting(path.read_text(encoding="utf-8").strip() or "another one")
-                told = True
+                has_reported = True
             if time.monotonic() > deadline:
                 raise TimeoutError(path)
             time.sleep(pause_seconds)

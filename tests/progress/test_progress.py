@@ -95,7 +95,7 @@ def test_without_a_usable_backup_progress_starts_anew_and_says_so(path: Path) ->
     store = Store(path)
 
     assert store.load() == State()
-    assert any("starts anew" in note for note in store.notes)
+    assert any("starts from zero" in note for note in store.notes)
 
 
 def test_a_lost_file_is_restored_from_its_backup(path: Path) -> None:

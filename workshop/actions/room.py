@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workshop.room.client.participation import Participation
     from workshop.room.client.reports import Report
     from workshop.room.client.status import RoomStatus
-    from workshop.room.client.subscription import Hear
+    from workshop.room.client.subscription import OnEvent
 
 PURPOSE = "Its board shows your instructor who needs help."
 SENT = (
@@ -41,7 +41,7 @@ class RoomActions:
 
     def __init__(self, participation: Participation | None = None) -> None:
         self._participation = participation
-        self._listener: tuple[Hear, Callable[[], None]] | None = None
+        self._listener: tuple[OnEvent, Callable[[], None]] | None = None
         self._lock = threading.Lock()
         self._place: tuple[str, int] | None = None
         """The last lesson and step that the learner opened."""
@@ -84,12 +84,12 @@ class RoomActions:
         if there is not None:
             there.start()
 
-    def listen(self, hear: Hear, changed: Callable[[], None]) -> None:
+    def listen(self, on_event: OnEvent, changed: Callable[[], None]) -> None:
         """Subscribe to the room. Both functions are called from other threads."""
         there = self._in_room()
-        self._listener = hear, changed
+        self._listener = on_event, changed
         if there is not None:
-            there.listen(hear, changed)
+            there.listen(on_event, changed)
 
     def close(self) -> str:
         """Stop, after at most 300 ms for a last attempt to send.

@@ -108,12 +108,12 @@ def check_states(lesson: Lesson, answers: Answers) -> Iterator[Finding]:
         for step in verdict.steps:
             wanted = Verdict.PASSED if step.number <= repaired else Verdict.FAILED
             if step.verdict is not wanted:
-                told = "; ".join(t.message for t in step.tests if t.message)
+                messages = "; ".join(t.message for t in step.tests if t.message)
                 yield Finding(
                     lesson.slug,
                     "states",
                     f"after {repaired} repaired steps, step {step.number} is "
-                    f"'{step.verdict}' and should be '{wanted}'. {told}",
+                    f"'{step.verdict}' and should be '{wanted}'. {messages}",
                 )
     for number in range(2, total + 1):
         at_first = _messages(verdicts[0], number)
@@ -143,7 +143,7 @@ def check_solution(
     lost = [verdict for verdict in verdicts if not verdict.passed]
     if lost or len(verdicts) != repeats:
         passed = len(verdicts) - len(lost)
-        told = {
+        messages = {
             f"{test.test.id}: {test.message}"
             for verdict in lost
             for step in verdict.steps
@@ -153,7 +153,7 @@ def check_solution(
         yield Finding(
             lesson.slug,
             "solution",
-            f"passed {passed} of {repeats} times. " + " | ".join(sorted(told)),
+            f"passed {passed} of {repeats} times. " + " | ".join(sorted(messages)),
         )
 
 
@@ -167,8 +167,8 @@ def check_variants(lesson: Lesson, root: Path, answers: Answers) -> Iterator[Fin
     judged = [answers.submit_variant(variant) for variant in variants]
     for variant, problem in zip(variants, judged, strict=True):
         if problem.result():
-            told = f"{variant.name!r}: {problem.result()}"
-            yield Finding(lesson.slug, "variants", told)
+            what = f"{variant.name!r}: {problem.result()}"
+            yield Finding(lesson.slug, "variants", what)
 
 
 def _messages(verdict: LessonVerdict, number: int) -> list[str]:

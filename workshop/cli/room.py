@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--title", default="", help="Title of the room. Default: Async FastAPI.")
 @click.option(
     "--new",
-    "anew",
+    "new_room",
     is_flag=True,
     help="Delete the previous room and its data, and create a new one.",
 )
@@ -91,7 +91,7 @@ def room(
     host: str,
     port: int,
     title: str,
-    anew: bool,
+    new_room: bool,
     database: str,
     redis: str,
     workers: int,
@@ -129,7 +129,7 @@ def room(
         return _report(settings, to)
     if action == "delete":
         return _delete(settings)
-    opened = _open(settings, anew=anew)
+    opened = _open(settings, new_room=new_room)
     _announce(settings, opened)
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
         serve(settings, host, port, workers)
@@ -204,13 +204,13 @@ def _checked_host(host: str, port: int) -> str:
     return address
 
 
-def _open(settings: Settings, *, anew: bool) -> Room:
+def _open(settings: Settings, *, new_room: bool) -> Room:
     from sqlalchemy.exc import SQLAlchemyError
 
     from workshop.room.server.running import open_room
 
     try:
-        return open_room(settings, anew=anew)
+        return open_room(settings, new_room=new_room)
     except (OSError, SQLAlchemyError) as problem:
         cause = str(getattr(problem, "orig", None) or problem).splitlines()[0]
         check = "Check that the server is running and that --database is correct"
@@ -250,7 +250,7 @@ def _report(settings: Settings, folder: Path) -> int:
     from workshop.room.server.report import as_csv, as_html, report
     from workshop.room.server.running import records_of
 
-    opened = _open(settings, anew=False)
+    opened = _open(settings, new_room=False)
     course = course_of(Catalogue(paths.ROOT).lessons())
     steps = report(records_of(settings), course)
     folder.mkdir(parents=True, exist_ok=True)
@@ -268,7 +268,7 @@ def _report(settings: Settings, folder: Path) -> int:
 def _delete(settings: Settings) -> int:
     from workshop.room.server.running import forget_everybody
 
-    _open(settings, anew=False)
+    _open(settings, new_room=False)
     forget_everybody(settings)
     click.echo("Everything that was stored about learners has been deleted.")
     return PASSED

@@ -20,12 +20,12 @@ from workshop.environment.model import Environment, pins_file
 
 def look(environment: Environment) -> Iterator[Finding]:
     """Yield a finding for each thing that the lessons depend on."""
-    anew = (
-        f"While you have a network, remove {environment.place}: the next verb creates "
-        "it again."
+    how_to_reinstall = (
+        f"While you have a network, remove {environment.place}: the next command "
+        "creates it again."
     )
     tries: list[tuple[str, Callable[[], Finding]]] = [
-        ("The packages", lambda: packages(environment, anew)),
+        ("The packages", lambda: packages(environment, how_to_reinstall)),
         ("FastAPI", fastapi),
         ("SQLite", sqlite),
         ("Redis", redis),
@@ -41,10 +41,12 @@ def look(environment: Environment) -> Iterator[Finding]:
         try:
             yield attempt()
         except Exception as error:  # noqa: BLE001 -- any exception is a finding
-            yield problem(f"{what}: {type(error).__name__}: {error}. {anew}")
+            yield problem(
+                f"{what}: {type(error).__name__}: {error}. {how_to_reinstall}"
+            )
 
 
-def packages(environment: Environment, anew: str) -> Finding:
+def packages(environment: Environment, how_to_reinstall: str) -> Finding:
     """Compare the installed packages with the pins."""
     stamp = environment.stamp()
     groups = list(stamp.installed) if stamp else ["core"]
@@ -63,11 +65,13 @@ def packages(environment: Environment, anew: str) -> Finding:
         elif not is_complete(metadata.distribution(name)):
             damaged.append(name)
     if missing:
-        return problem(f"Not installed: {', '.join(missing)}. {anew}")
+        return problem(f"Not installed: {', '.join(missing)}. {how_to_reinstall}")
     if damaged:
-        return problem(f"Parts are missing of: {', '.join(damaged)}. {anew}")
+        return problem(
+            f"Parts are missing of: {', '.join(damaged)}. {how_to_reinstall}"
+        )
     if other:
-        return warning(f"Not as pinned: {', '.join(other)}. {anew}")
+        return warning(f"Not as pinned: {', '.join(other)}. {how_to_reinstall}")
     return ok(f"{len(wanted)} packages as pinned")
 
 

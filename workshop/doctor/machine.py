@@ -65,10 +65,10 @@ def set_up(environment: Environment) -> Finding:
         refused = explain_os_error(error, place)
     if refused is not None:
         return problem(refused)
-    repair = "The next verb repairs it and may need the network."
+    repair = "The next command repairs it and may need the network."
     if not place.exists():
         return warning(
-            f"{place} does not exist yet. The first verb creates it and needs the "
+            f"{place} does not exist yet. The first command creates it and needs the "
             "network: `python -m workshop list`."
         )
     if not os.access(environment.python, os.X_OK):
@@ -96,7 +96,7 @@ def writing(folder: Path, *, elsewhere: bool = False) -> Finding:
     """Check that the checkout is writable and that there is enough space.
 
     *elsewhere* means that the environment and the progress are in other folders, so
-    verbs work even if the checkout is read-only.
+    commands work even if the checkout is read-only.
     """
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:

@@ -67,7 +67,7 @@ def _inside(environment: Environment) -> Iterator[Finding]:
     except OSError as error:
         yield problem(
             f"{environment.python} does not start ({error.strerror}). Remove "
-            f"{environment.place}; the next verb creates it again."
+            f"{environment.place}; the next command creates it again."
         )
         return
     except subprocess.TimeoutExpired:
@@ -84,5 +84,5 @@ def _inside(environment: Environment) -> Iterator[Finding]:
         last = ended.stderr.strip().splitlines()[-1:] or [f"code {ended.returncode}"]
         yield problem(
             f"The packages could not be checked ({last[0]}). Remove "
-            f"{environment.place}; the next verb creates it again."
+            f"{environment.place}; the next command creates it again."
         )

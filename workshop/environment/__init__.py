@@ -1,4 +1,4 @@
-"""The set-up: from a fresh clone to a running verb, with repair of a broken one.
+"""The set-up: from a fresh clone to a running command, with repair of a broken one.
 
 Standard library only, because it runs before anything is installed. The two modules
 that also run on a Python that is too old (this one and `python`) are written for 3.6,

@@ -1,4 +1,4 @@
-"""Create the environment, repair it, and install the packages that a verb needs."""
+"""Create the environment, repair it, and install the packages that a command needs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def ensure(
 
 
 def _is_ready(environment: Environment, groups: tuple[str, ...]) -> bool:
-    # Even a verb without packages needs the environment.
+    # Even a command without packages needs the environment.
     return environment.is_whole() and not environment.missing(groups)
 
 
@@ -287,7 +287,7 @@ class _Work:
 
         Many containers set PYTHONDONTWRITEBYTECODE. Then every start compiles all that
         it imports: 2.7 s instead of 1.3 s for a small test, each time. Compiling while
-        the first verb runs does not delay the first verdict and makes the second one
+        the first command runs does not delay the first verdict and makes the second one
         fast; compiling before it delays the first by 1 s. Without that variable, Python
         itself caches what it compiles.
         """

@@ -70,7 +70,7 @@ class Store:
         try:
             state = _read(self.backup)
         except (OSError, _NewerVersionError, _DamagedError):
-            self._note("There is no usable backup, so progress starts anew.")
+            self._note("There is no usable backup, so progress starts from zero.")
             return State()
         self._note("Your progress was restored from its backup.")
         return state

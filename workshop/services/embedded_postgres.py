@@ -113,14 +113,14 @@ class _Server:
                 return
             if check and code != 0:
                 out.seek(0)
-                told = [out.read().decode("utf-8", "replace")]
+                logs = [out.read().decode("utf-8", "replace")]
                 if log is not None and log.is_file():
-                    told.insert(0, log.read_text(encoding="utf-8", errors="replace"))
-                raise _not_started(_reason(told, code))
+                    logs.insert(0, log.read_text(encoding="utf-8", errors="replace"))
+                raise _not_started(_reason(logs, code))
 
     def version(self) -> str:
         """Return the version of the server."""
-        told = subprocess.run(
+        output = subprocess.run(
             [str(self._programs / f"postgres{_SUFFIX}"), "--version"],
             cwd=self._folder,
             env=self._environment,
@@ -131,7 +131,7 @@ class _Server:
             check=False,
             **self._identity,
         ).stdout
-        found = re.search(r"\d+(\.\d+)*", told)
+        found = re.search(r"\d+(\.\d+)*", output)
         return found[0] if found else ""
 
 

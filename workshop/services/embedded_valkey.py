@@ -88,12 +88,12 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
     except OSError as error:
         raise _not_started(f"{error.strerror}: {error.filename}") from None
     assert server.stdout is not None
-    told = []
+    lines = []
     impatience = threading.Timer(_START_SECONDS, server.kill)
     impatience.start()
     try:
         for line in server.stdout:
-            told.append(_LOG_PREFIX.sub("", line.strip()))
+            lines.append(_LOG_PREFIX.sub("", line.strip()))
             # It starts listening here, so the port belongs to this server.
             if _READY in line:
                 _read_on(server)
@@ -102,10 +102,10 @@ def _started(host: str, port: int, folder: Path) -> subprocess.Popen[str] | None
         impatience.cancel()
     server.stdout.close()
     code = server.wait()
-    if any(_PORT_TAKEN in line for line in told):
+    if any(_PORT_TAKEN in line for line in lines):
         return None
-    said = [line for line in told if line]
-    raise _not_started(said[-1].rstrip(".") if said else ended_words(code))
+    reasons = [line for line in lines if line]
+    raise _not_started(reasons[-1].rstrip(".") if reasons else ended_words(code))
 
 
 def _read_on(server: subprocess.Popen[str]) -> None:

@@ -62,10 +62,10 @@ def kept(kind: str) -> Iterator[Service]:
         if not line:
             reason = keeper.stderr.read().strip().rpartition("\n")[2]
             raise ServiceError(f"The embedded {kind} server did not start: {reason}")
-        told = json.loads(line)
-        if "problem" in told:
-            raise ServiceError(told["problem"])
-        yield Service(**told)
+        answer = json.loads(line)
+        if "problem" in answer:
+            raise ServiceError(answer["problem"])
+        yield Service(**answer)
     finally:
         with contextlib.suppress(OSError):
             keeper.stdin.close()

@@ -46,8 +46,8 @@ class GitError(UpdateError):
 
     def __init__(self, command: str, stderr: str) -> None:
         lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-        told = [it for it in lines if it.startswith(("fatal:", "error:"))]
-        first = (told or lines or ["no reason given"])[0]
+        errors = [it for it in lines if it.startswith(("fatal:", "error:"))]
+        first = (errors or lines or ["no reason given"])[0]
         said = first.removeprefix("fatal:").removeprefix("error:").strip()
         # Git repeats addresses, which may contain passwords.
         self.said = re.sub(r"://[^@/\s]*@", "://", said).rstrip(".")

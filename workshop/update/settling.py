@@ -92,7 +92,7 @@ def remove_markers(git: Git) -> list[str]:
     Returns:
         Sentences that say what was done.
     """
-    told = []
+    sentences = []
     for file in checkout.apps_in(git):
         content = _read(file)
         line = _line(content)
@@ -102,11 +102,11 @@ def remove_markers(git: Git) -> list[str]:
             own = conflicts.own_version(text)
             _write(file, own.encode("utf-8", "surrogateescape"))
             name = file.relative_to(git.root).as_posix()
-            told.append(
+            sentences.append(
                 f"{name} had conflict markers in line {line}. Your side of each "
                 "conflict was kept."
             )
-    return told
+    return sentences
 
 
 def _line(content: bytes) -> int | None:

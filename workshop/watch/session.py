@@ -184,7 +184,7 @@ class Session:
         self._content, self._missing, self._doubt = None, False, None
         self._look()
 
-        def told(polling: bool, reason: str) -> None:
+        def report(polling: bool, reason: str) -> None:
             event = Watching(lesson.slug, lesson.app_file, polling, reason)
             self._inbox.put(lambda: self._listen(event))
 
@@ -193,7 +193,7 @@ class Session:
             lesson.app_file.resolve(),
             *lesson.folder.glob("*.py"),
         }
-        self._watcher = Watcher(files, lambda: self._inbox.put(self._look), told)
+        self._watcher = Watcher(files, lambda: self._inbox.put(self._look), report)
 
     def _shut(self, reason: str) -> None:
         if self._watcher is not None:

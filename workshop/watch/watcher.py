@@ -31,7 +31,7 @@ class Watcher:
     That is only a hint: `look` finds out whether a file did change. The operating
     system reports changes, and a probe file shows at the start whether it does so
     in this folder. Folders shared with a virtual machine or over a network often
-    report nothing. There, `look` is called ten times a second. `told` is called once
+    report nothing. There, `look` is called ten times a second. `report` is called once
     with whether that is so, and why.
     """
 
@@ -39,12 +39,12 @@ class Watcher:
         self,
         files: Iterable[Path],
         look: Callable[[], None],
-        told: Callable[[bool, str], None],
+        report: Callable[[bool, str], None],
     ) -> None:
         self._files = {os.fspath(file) for file in files}
         self._folders = sorted({os.fspath(Path(file).parent) for file in self._files})
         self._look = look
-        self._told = told
+        self._report = report
         self._reported = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -64,7 +64,7 @@ class Watcher:
             self._look()
         if self._stop.is_set():
             return
-        self._told(True, f"{reason} So app.py is read ten times a second instead.")
+        self._report(True, f"{reason} So app.py is read ten times a second instead.")
         while not self._stop.wait(_POLL_SECONDS):
             self._look()
 
@@ -112,7 +112,7 @@ class Watcher:
                             return _MUTE
                         probe.remove()
                         self._reported = True
-                        self._told(False, "")
+                        self._report(False, "")
                     if is_due:
                         glance = time.monotonic() + _GLANCE_SECONDS
                         if self._is_replaced(identity):

@@ -33,7 +33,7 @@ from workshop.room.protocol import Focus, HelpOffer, Message, Poll
 from workshop.screen.lines import Lines
 from workshop.screen.watch.room import (
     RoomState,
-    apply_told,
+    apply_event,
     with_all_read,
     with_status,
 )
@@ -438,28 +438,28 @@ def test_another_room_begins_without_what_the_first_one_told() -> None:
         HelpOffer(by="Ben"),
         Poll.model_validate(POLL),
     ):
-        now = apply_told(now, told)
+        now = apply_event(now, told)
 
     assert (now.focus, now.message, now.poll) != (None, None, None)
     assert now.helper == "Ben"
     assert with_status(now, ann) == now
     assert with_status(now, other) == RoomState(other)
-    assert apply_told(now, Focus()).focus is None
-    helped = apply_told(now, HelpOffer(by="", wanted=False))
+    assert apply_event(now, Focus()).focus is None
+    helped = apply_event(now, HelpOffer(by="", wanted=False))
     assert (now.wants_help, helped.wants_help, helped.helper) == (True, False, "")
 
 
 def test_a_call_for_help_stays_until_someone_has_come() -> None:
     called = RoomState(wants_help=True)
 
-    assert apply_told(called, HelpOffer(by="")).wants_help
-    assert not apply_told(called, HelpOffer(by="", wanted=False)).wants_help
+    assert apply_event(called, HelpOffer(by="")).wants_help
+    assert not apply_event(called, HelpOffer(by="", wanted=False)).wants_help
 
 
 def test_a_poll_that_was_over_before_the_learner_came_is_not_news() -> None:
-    now = apply_told(RoomState(), Poll.model_validate(CLOSED))
-    opened = apply_told(now, Poll.model_validate(POLL))
-    closed = apply_told(opened, Poll.model_validate(CLOSED))
+    now = apply_event(RoomState(), Poll.model_validate(CLOSED))
+    opened = apply_event(now, Poll.model_validate(POLL))
+    closed = apply_event(opened, Poll.model_validate(CLOSED))
 
     assert not now.poll_is_news
     assert opened.poll_is_news

@@ -82,7 +82,7 @@ async def test_the_room_stays_the_same_until_a_new_one_is_asked_for(
     await joined(store)
     assert room == await store.open()
     assert await store.read_after(0) != []
-    fresh = await store.open("Afresh", anew=True)
+    fresh = await store.open("Afresh", new_room=True)
     assert fresh.title == "Afresh"
     assert fresh.code != room.code
     assert fresh.secret != room.secret

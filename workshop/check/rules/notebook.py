@@ -37,10 +37,10 @@ def paired(lesson: Lesson, root: Path) -> Iterator[Finding]:
         yield _finding(lesson, root, "is missing", _renew(lesson))
         return
     try:
-        told = list(differences(text, read(notebook_of(lesson, root))))
+        problems = list(differences(text, read(notebook_of(lesson, root))))
     except Exception as problem:  # noqa: BLE001 -- the file is not a notebook
-        told = [f"cannot be read ({problem})"]
-    for words in told:
+        problems = [f"cannot be read ({problem})"]
+    for words in problems:
         yield _finding(lesson, root, words, _renew(lesson))
 
 
@@ -97,27 +97,27 @@ def experiments(lesson: Lesson, root: Path) -> Iterator[Finding]:
     cells = _cells(lesson, root)
     if cells is None:
         return
-    told = "\n".join(map(_source, cells))
+    text = "\n".join(map(_source, cells))
     drawn = sum(
         "image/svg+xml" in it.get("data", {})
         for cell in cells
         if cell.get("cell_type") == "code"
         for it in _outputs(cell)
     )
-    predictions = told.count("**Predict.**")
+    predictions = text.count("**Predict.**")
     if predictions < 2:
         what = f"asks for {predictions} predictions and should ask for 2 or more"
         yield _finding(lesson, root, what, "Write '**Predict.**' before a result.")
-    if told.count("</details>") < predictions - 1:
+    if text.count("</details>") < predictions - 1:
         what = "has a prediction without a folded answer"
         yield _finding(lesson, root, what, "Put each answer into <details>.")
-    if "**Your turn.**" not in told:
+    if "**Your turn.**" not in text:
         what = "does not let learners change anything"
         yield _finding(lesson, root, what, "Add a paragraph '**Your turn.**'.")
     if drawn < 2:
         what = f"shows {drawn} pictures and should show 2 or more"
         yield _finding(lesson, root, what, "End a cell with the result of record().")
-    if f"../docs/lessons/{lesson.slug}.md" not in told:
+    if f"../docs/lessons/{lesson.slug}.md" not in text:
         what = "does not link the lesson's page"
         yield _finding(lesson, root, what, f"Link ../docs/lessons/{lesson.slug}.md.")
 

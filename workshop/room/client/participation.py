@@ -33,7 +33,7 @@ from workshop.room.client.status import RoomStatus
 
 if TYPE_CHECKING:
     from workshop.room.client.delivery import Delivery
-    from workshop.room.client.subscription import Hear, Subscription
+    from workshop.room.client.subscription import OnEvent, Subscription
 
 _CLOSE_SECONDS = 0.3
 _OUTBOXES = "room_outbox"
@@ -71,7 +71,7 @@ class Participation:
         self._lock = threading.RLock()
         self._connection: _Connection | None = None
         self._farewell: threading.Thread | None = None
-        self._hear: Hear | None = None
+        self._on_event: OnEvent | None = None
         self._tell_change: Callable[[], None] = lambda: None
         self._ended = False
         self._closed = False
@@ -111,14 +111,14 @@ class Participation:
             if membership is not None:
                 self._connect(membership)
 
-    def listen(self, hear: Hear, changed: Callable[[], None]) -> None:
+    def listen(self, on_event: OnEvent, changed: Callable[[], None]) -> None:
         """Subscribe to the room and send heartbeats. Watch mode calls this.
 
-        *hear* is called with each event of the room's stream, and *changed* when
+        *on_event* is called with each event of the room's stream, and *changed* when
         `status` may have changed. Both are called from other threads.
         """
         with self._lock:
-            self._hear, self._tell_change = hear, changed
+            self._on_event, self._tell_change = on_event, changed
             self._disconnect()
             self.start()
 
@@ -136,7 +136,7 @@ class Participation:
         """Stop, after at most 300 ms for a last attempt to send."""
         with self._lock:
             self._closed = True
-            self._tell_change, self._hear = lambda: None, None
+            self._tell_change, self._on_event = lambda: None, None
             connection, self._connection = self._connection, None
         deadline = time.monotonic() + _CLOSE_SECONDS
         if connection is not None:
@@ -245,7 +245,7 @@ class Participation:
         )
         connection = self._connection = _Connection(membership, outbox, delivery)
         delivery.start()
-        if self._hear is None:
+        if self._on_event is None:
             return
 
         from workshop.room.client.subscription import Subscription
@@ -257,7 +257,7 @@ class Participation:
 
         subscription = connection.subscription = Subscription(
             membership,
-            hear=self._hear,
+            on_event=self._on_event,
             changed=changed,
             ended=lambda: self._end(membership),
             pauses=self._pauses,

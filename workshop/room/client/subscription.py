@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from workshop.room.client.exchange import Exchange
     from workshop.room.protocol import Focus, HelpOffer, Message, NoPoll, Poll
 
-    Told = Focus | Message | Poll | NoPoll | HelpOffer
+    RoomEvent = Focus | Message | Poll | NoPoll | HelpOffer
 
-Hear = Callable[["Told"], None]
+OnEvent = Callable[["RoomEvent"], None]
 
 
 class Subscription:
     """Subscribes to the room's stream of events, and reconnects whenever it ends.
 
-    It calls *hear* with each event as a model of the protocol, *changed* when the
+    It calls *on_event* with each event as a model of the protocol, *changed* when the
     connection opens or is lost, and *ended* if the room does not know the learner.
 
     Attributes:
@@ -38,14 +38,14 @@ class Subscription:
         self,
         membership: Membership,
         *,
-        hear: Hear,
+        on_event: OnEvent,
         changed: Callable[[], None],
         ended: Callable[[], None],
         pauses: Pauses,
     ) -> None:
         self.is_online: bool | None = None
         self._membership = membership
-        self._hear = hear
+        self._on_event = on_event
         self._changed = changed
         self._ended = ended
         self._pauses = pauses
@@ -133,10 +133,10 @@ class Subscription:
                 return
             self._messages.append(event.id)
         try:
-            told = model.model_validate_json(event.data, extra="ignore")
+            content = model.model_validate_json(event.data, extra="ignore")
         except ValidationError:
             return
-        self._hear(told)
+        self._on_event(content)
 
     def _set_online(self, is_online: bool) -> None:
         if self.is_online != is_online:

@@ -35,7 +35,7 @@ def http_address(host: str, port: int) -> str:
     return reached[0].rstrip("/")
 
 
-def open_room(settings: Settings, *, anew: bool) -> Room:
+def open_room(settings: Settings, *, new_room: bool) -> Room:
     """Return the room in the settings' database. Create it if it does not exist.
 
     Raises:
@@ -46,7 +46,7 @@ def open_room(settings: Settings, *, anew: bool) -> Room:
     async def work() -> Room:
         engine = database_engine(settings.database)
         try:
-            return await Store(engine).open(settings.title, anew=anew)
+            return await Store(engine).open(settings.title, new_room=new_room)
         finally:
             await engine.dispose()
 

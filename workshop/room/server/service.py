@@ -183,14 +183,14 @@ def _offer(learner: Learner) -> HelpOffer:
 
 @asynccontextmanager
 async def room_service(
-    settings: Settings, course: Mapping[str, CourseLesson], *, anew: bool = False
+    settings: Settings, course: Mapping[str, CourseLesson], *, new_room: bool = False
 ) -> AsyncIterator[RoomService]:
     """Create the room's components, and run them until the block ends."""
     async with contextlib.AsyncExitStack() as stack:
         engine = database_engine(settings.database)
         stack.push_async_callback(engine.dispose)
         store = Store(engine)
-        room = await store.open(settings.title, anew=anew)
+        room = await store.open(settings.title, new_room=new_room)
         attempts: Attempts = AttemptsInMemory()
         if settings.redis:
             redis = Redis.from_url(

@@ -150,20 +150,20 @@ class Store:
         async with self._engine.begin() as connection:
             yield connection
 
-    async def open(self, title: str = "", *, anew: bool = False) -> Room:
+    async def open(self, title: str = "", *, new_room: bool = False) -> Room:
         """Return the room in this database. Create it if it does not exist.
 
         It gets this *title*; without one, it keeps its own.
 
-        An old room is deleted first with *anew*, or if its last record is older than
-        `KEPT`.
+        An old room is deleted first with *new_room*, or if its last record is older
+        than `KEPT`.
         """
         async with self._transaction() as connection:
             if connection.dialect.name == "postgresql":
                 # Several workers may start at the same time.
                 await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(716)")
             await connection.run_sync(_METADATA.create_all)
-            if anew or await self._is_over(connection):
+            if new_room or await self._is_over(connection):
                 for table in (_RECORDS, _LEARNERS, _SESSIONS, _ROOM):
                     await connection.execute(delete(table))
             row = (await connection.execute(select(_ROOM))).one_or_none()

@@ -27,7 +27,7 @@ from workshop.screen.watch.room import (
     HOW_TO_JOIN,
     NO_ROOM,
     RoomState,
-    apply_told,
+    apply_event,
     ballot,
     consent,
     place,
@@ -40,7 +40,7 @@ from workshop.screen.watch.state import WatchState, apply, following
 from workshop.watch import Event, Finished
 
 if TYPE_CHECKING:
-    from workshop.room.client.subscription import Told
+    from workshop.room.client.subscription import RoomEvent
 
 T = TypeVar("T")
 
@@ -227,7 +227,7 @@ class WatchController:
     def begin(self) -> None:
         """Listen to the room, if there is one, and go to the first lesson."""
         self._actions.room.listen(
-            lambda told: self._face.post(partial(self._hear, told)),
+            lambda event: self._face.post(partial(self._on_event, event)),
             lambda: self._face.post(self._update_room),
         )
         self.in_room = with_status(self.in_room, self._actions.room.status)
@@ -426,8 +426,8 @@ class WatchController:
             keys.add("follow")
         return keys
 
-    def _hear(self, told: Told) -> None:
-        self._show_room(apply_told(self.in_room, told))
+    def _on_event(self, event: RoomEvent) -> None:
+        self._show_room(apply_event(self.in_room, event))
 
     def _update_room(self) -> None:
         self._show_room(with_status(self.in_room, self._actions.room.status))

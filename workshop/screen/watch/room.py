@@ -18,7 +18,7 @@ from workshop.screen.watch.texts import prose
 from workshop.terminal.output import safe_plain
 
 if TYPE_CHECKING:
-    from workshop.room.client.subscription import Told
+    from workshop.room.client.subscription import RoomEvent
     from workshop.room.protocol import Choice, Focus, Message, Poll
 
 HOW_TO_JOIN = "Join a room: type its address, the code and your name"
@@ -71,19 +71,19 @@ def with_status(now: RoomState, status: RoomStatus) -> RoomState:
     return replace(now, status=status)
 
 
-def apply_told(now: RoomState, told: Told) -> RoomState:
-    """Return the state after the event *told* from the room."""
+def apply_event(now: RoomState, event: RoomEvent) -> RoomState:
+    """Return the state after *event* from the room."""
     from workshop.room.protocol import Focus, HelpOffer, Message, NoPoll, Poll
 
-    match told:
+    match event:
         case Focus():
-            return replace(now, focus=told if told.lesson else None)
+            return replace(now, focus=event if event.lesson else None)
         case Message():
-            return replace(now, message=told)
+            return replace(now, message=event)
         case Poll():
-            same = now.poll is not None and now.poll.id == told.id
-            news = told.open or (same and now.poll_is_news)
-            return replace(now, poll=told, poll_is_news=news)
+            same = now.poll is not None and now.poll.id == event.id
+            news = event.open or (same and now.poll_is_news)
+            return replace(now, poll=event, poll_is_news=news)
         case NoPoll():
             return replace(now, poll=None, poll_is_news=False)
         case HelpOffer(by=by, wanted=wanted):

@@ -41,10 +41,10 @@ class Pane(VerticalScroll, can_focus=True):
         """Hold one text."""
         yield self._text
 
-    def put(self, text: RenderableType, *, anew: bool) -> None:
-        """Show *text*, from its beginning if it is *anew*."""
+    def put(self, text: RenderableType, *, from_top: bool) -> None:
+        """Show *text*; *from_top* scrolls to its beginning."""
         self._text.update(text)
-        if anew:
+        if from_top:
             self.scroll_home(animate=False)
 
 
@@ -180,13 +180,13 @@ class WatchView(Vertical):
             return
         step = now.step or (verdict.current if verdict else None)
         place = (now.lesson.slug, verdict is None, step and step.number)
-        self.verdict.put(text(), anew=place != self._place)
+        self.verdict.put(text(), from_top=place != self._place)
         self._shown, self._place = shown, place
 
     def read(self, what: str, title: str, text: RenderableType) -> None:
         """Open *text*, called *what*, beside the verdict."""
         self.text.border_title = f" {title} · Esc closes "
-        self.text.put(text, anew=self.reading != what)
+        self.text.put(text, from_top=self.reading != what)
         self.reading = what
         self.add_class("reading")
         self.set_class(what in _BROAD, "alone")
@@ -195,7 +195,7 @@ class WatchView(Vertical):
     def follow(self, text: RenderableType) -> None:
         """Update the open text; if it was scrolled to its end, it stays there."""
         at_end = self.text.scroll_y >= self.text.max_scroll_y
-        self.text.put(text, anew=False)
+        self.text.put(text, from_top=False)
         if at_end:
             self.text.scroll_end(animate=False)
 

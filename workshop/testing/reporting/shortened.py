@@ -16,8 +16,8 @@ def counted(texts: Iterable[str], most: int) -> list[str]:
     Texts that differ only in the addresses of objects count as equal.
     """
     times = Counter(_ADDRESS.sub("", text) for text in texts)
-    told = [f"{text}, {n} times" if n > 1 else text for text, n in times.items()]
-    left_out = len(told) - most
+    lines = [f"{text}, {n} times" if n > 1 else text for text, n in times.items()]
+    left_out = len(lines) - most
     if left_out > 0:
-        told[most:] = [f"and {left_out} other{'s' if left_out > 1 else ''}"]
-    return told
+        lines[most:] = [f"and {left_out} other{'s' if left_out > 1 else ''}"]
+    return lines

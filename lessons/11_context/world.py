@@ -198,12 +198,12 @@ class Trace:
         ends = self.ends(show)
         if not ends:
             return f"No span 'prices of {show}' has begun."
-        words = {0: "has not ended", 1: "has ended once"}
-        each = [words.get(number, f"has ended {number} times") for number in ends]
+        words = {0: "not ended", 1: "ended once"}
+        each = [words.get(number, f"ended {number} times") for number in ends]
         if len(each) == 1:
-            return f"The span 'prices of {show}' {each[0]}."
+            return f"The span 'prices of {show}' has {each[0]}."
         found = [f"{each.count(text)} {text}" for text in dict.fromkeys(each)]
-        return f"Of {len(each)} spans 'prices of {show}', {', and '.join(found)}."
+        return f"Of {len(each)} spans 'prices of {show}', {', '.join(found)}."
 
     def above(self, show: str) -> list[str]:
         """Return the names of all parents of the spans 'prices of *show*'."""

@@ -178,6 +178,7 @@ async def tour():
             print("ValueError: …", str(error).partition(" was ")[2])
 
 
+# %%
 async def end(places):
     await places.aclose()
 

@@ -212,6 +212,7 @@ async def each_price(show: str, euros: int) -> AsyncIterator[str]:
 
 async def trace_prices(show: str) -> AsyncIterator[None]:
     """Keep a span open until the response has ended."""
+    current_span.set(None)  # it may be that of an earlier request
     with Span(f"prices of {show}"):
         yield
 

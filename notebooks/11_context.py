@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Context and middleware, the notebook
 #
-# **You will see** when a context is copied, what a reset does not reach, and why a worker does not see the name of a request.
+# **You will see** when a context is copied, what a reset does not reach, why a worker does not see the name of a request, and where a token is of no use.
 # Predict before you run a cell.
 # The lesson: [11 · Context and middleware](../docs/lessons/11_context.md). To run this yourself: `make lesson-11 notebook`.
 
@@ -156,10 +156,58 @@ await asyncio.create_task(ann_and_the_next())
 #
 # </details>
 #
+# ## A token in another task
+#
+# A guide puts on a badge for a tour, and returns it at the end.
+# One visitor sees the whole tour. Another one sees the stage, and lets a friend end the tour.
+#
+# **Predict.** What does the guide print at the end of each tour?
+
+
+# %%
+async def tour():
+    token = badge.set("the guide")
+    try:
+        yield "the stage"
+        yield "the roof"
+    finally:
+        try:
+            badge.reset(token)
+            print("the badge is returned")
+        except ValueError as error:
+            print("ValueError: …", str(error).partition(" was ")[2])
+
+
+# %%
+async def end(places):
+    await places.aclose()
+
+
+async def two_visitors():
+    async for place in tour():
+        print("the first visitor sees", place)
+    places = tour()
+    print("the second visitor sees", await anext(places))
+    await asyncio.create_task(end(places))
+
+
+await asyncio.create_task(two_visitors())
+
+# %% [markdown]
+# <details markdown="1">
+# <summary>Answer</summary>
+#
+# The first badge is returned. The second is not: the friend is another task, with another context, and a token is valid only in the context in which it was created.
+# A generator has no context of its own: each part of it runs in the context of the task that asks for the next item.
+#
+# </details>
+#
+# **Your turn.** Let the second visitor call `end()` without a task. What changes?
+#
 # ## Three points to remember
 #
 # - A task, a callback and `to_thread()` copy the context when they are created.
-# - What is set in a copy is not seen outside.
+# - What is set in a copy is not seen outside, and a token from outside cannot be reset there.
 # - A copy keeps its values, even if the original is reset later.
 #
 # Now find the right name for each line: [lesson 11](../docs/lessons/11_context.md), `make lesson-11`.

@@ -5,6 +5,7 @@ background task and the printer begins with the name of its own customer.
 Step 2 (nobody): on one connection, a request without a name follows one that has one.
 Step 3 (errors): the lines about an error have the name, and a browser may read the 500.
 Step 4 (middleware): what the handler does and sees is the same as without middleware.
+Step 5 (spans): the span of a stream ends with it, once, and where it was attached.
 
 The stand-ins are in world.py. Only one test has a real server.
 """
@@ -31,6 +32,9 @@ from .world import (
     SHOP,
     Connection,
     Log,
+    OneContext,
+    Prices,
+    Trace,
     Venues,
     errors,
     loggers_restored,
@@ -536,4 +540,176 @@ async def test_sockets_pass_the_middleware(app: RunningApp) -> None:
             f"A client opened a WebSocket, and ask_venue() raised {error!r}. The app "
             f"sent {socket.messages} and raised {raised!r} to the server. "
             "Expected: the app sends nothing more, and raises the same exception."
+        )
+
+
+# ---------------------------------------------------------------- step 5
+
+
+@pytest.mark.step(5)
+async def test_a_span_lasts_as_long_as_its_stream(app: RunningApp) -> None:
+    """A handler returns its `StreamingResponse` before the first item is sent."""
+    Log(app)
+    prices, trace = Prices(app), Trace(app)
+    streams = {
+        show: exchange(app, "GET", f"/shows/{show}/prices")
+        for show in ("Hamlet", "Othello")
+    }
+    for price in (26, 27, 28):
+        for show, stream in streams.items():
+            await prices.tell(show, price)
+            assert (trace.ends(show), stream.done) == ([0], False), (
+                f"Two clients each stream the prices of a show. That of {show} got "
+                f"{stream.in_words!r} and waits for the next price. "
+                f"{trace.in_words(show)} Expected: one span, which has not ended, or "
+                "the trace shows a stream that took no time."
+            )
+    for show, stream in streams.items():
+        await prices.tell(show, 0)
+        await eventually(lambda stream=stream: stream.done)
+        found = (stream.status, str(stream.content).split(), trace.ends(show))
+        assert found == (200, ["26", "27", "28"], [1]), (
+            f"The stream of {show} sent three prices and ended. Its client got "
+            f"{stream.in_words!r}. {trace.in_words(show)} "
+            "Expected: 200, the prices 26, 27 and 28, and a span that ended once."
+        )
+
+
+@pytest.mark.step(5)
+async def test_a_span_ends_when_its_client_leaves(app: RunningApp) -> None:
+    """If a client leaves, its generator is cancelled: code after a loop never runs."""
+    Log(app)
+    for items in cases([1, 3]):
+        prices, trace = Prices(app), Trace(app)
+        shows = {ANN: "Hamlet", BOB: "Hamlet", CLEO: "Othello"}
+        streams = {
+            name: exchange(app, "GET", f"/shows/{show}/prices")
+            for name, show in shows.items()
+        }
+        await prices.tell("Hamlet", *([26, 26] * items))
+        await prices.tell("Othello", *([27] * items))
+        for leaving, hamlet, othello in (
+            (ANN, [0, 1], [0]),
+            (CLEO, [0, 1], [1]),
+            (BOB, [1, 1], [1]),
+        ):
+            stream = streams[leaving]
+            stream.disconnect()
+            await eventually(lambda stream=stream: stream.done)
+            assert (trace.ends("Hamlet"), trace.ends("Othello")) == (hamlet, othello), (
+                "Ann and Bob streamed the prices of Hamlet, and Cleo those of Othello. "
+                f"{leaving} disconnected while the stream waited for a price. "
+                f"{trace.in_words('Hamlet')} {trace.in_words('Othello')} Expected: the "
+                "span of a client that has left ends once, and the others stay open."
+            )
+
+
+@pytest.mark.step(5)
+async def test_a_span_ends_when_its_stream_fails(app: RunningApp) -> None:
+    """An exception can come before the stream begins and while it is sent."""
+    Log(app)
+    for items, end in cases(
+        [
+            (0, 0),
+            *((items, error) for items in (0, 1, 3) for error in errors()),
+        ]
+    ):
+        prices, trace = Prices(app), Trace(app)
+        ann = exchange(app, "GET", "/shows/Hamlet/prices")
+        await prices.tell("Hamlet", *([26] * items), end)
+        await eventually(lambda ann=ann: ann.done)
+        story = f"ask_venue() raised {end!r}" if end else "the price was 0"
+        status = 200 if items else (500 if end else 404)
+        assert ann.status == status, (
+            f"Ann's stream sent {items} prices, and then {story}. She got "
+            f"{ann.in_words!r}. Expected: {status}."
+        )
+        # Without a stream there may be a span, but there need not be one.
+        assert trace.ends("Hamlet") in ([[1]] if items else [[1], []]), (
+            f"Ann's stream sent {items} prices, and then {story}. "
+            f"{trace.in_words('Hamlet')} Expected: each span that has begun ends once, "
+            "or the tracing service never gets it."
+        )
+
+
+@pytest.mark.step(5)
+async def test_a_request_ends_before_its_stream_begins(app: RunningApp) -> None:
+    """A disconnect does not cancel a handler: its stream begins, then is cancelled."""
+    log = Log(app)
+    for how in cases(["Ann disconnected", "The server cancelled Ann's request"]):
+        prices, trace = Prices(app), Trace(app)
+        ann = exchange(app, "GET", "/shows/Hamlet/prices")
+        await eventually(lambda prices=prices: prices.awaited("Hamlet") > 0)
+        if how == "Ann disconnected":
+            ann.disconnect()
+            await prices.tell("Hamlet", 26)
+        else:
+            ann.cancel()
+        await eventually(lambda ann=ann: ann.done)
+        found = [text for _, text in log.about("different Context")]
+        assert (trace.ends("Hamlet") in ([1], []), found) == (True, []), (
+            f"{how} while its handler waited for the first price. "
+            f"{trace.in_words('Hamlet')} The log has {found or 'no lines'} about a "
+            "different Context. Expected: each span that has begun ends once, in the "
+            "context in which it was attached."
+        )
+
+
+@pytest.mark.step(5)
+async def test_a_span_is_detached_where_it_was_attached(app: RunningApp) -> None:
+    """A context variable can be reset only in the context in which it was set."""
+    log = Log(app)
+    for how in cases(["ended", "failed", "was left by its client"]):
+        prices, trace = Prices(app), Trace(app)
+        ann = exchange(app, "GET", "/shows/Hamlet/prices")
+        await prices.tell("Hamlet", 26, 27)
+        if how == "was left by its client":
+            ann.disconnect()
+        else:
+            await prices.tell("Hamlet", 0 if how == "ended" else errors()[0])
+        await eventually(lambda ann=ann: ann.done)
+        assert (ann.status, len(trace.ends("Hamlet"))) == (200, 1), (
+            f"Ann's stream {how}. She got {ann.in_words!r}. {trace.in_words('Hamlet')} "
+            "Expected: 200, and one span."
+        )
+        found = [text for _, text in log.about("different Context")]
+        assert not found, (
+            f"Ann's stream {how}, and the log has this line: {found[0]!r}. Expected: "
+            "no such line, because a span is detached in the context in which it was "
+            "attached. A stream may be sent in another task than that of its handler."
+        )
+
+
+@pytest.mark.step(5)
+async def test_no_stream_is_part_of_another_one(app: RunningApp) -> None:
+    """A span that stays attached is the parent of the next one in this context."""
+    Log(app)
+    prices, trace, server = Prices(app), Trace(app), OneContext(app)
+    shows = ["Hamlet", "Othello", "Macbeth"]
+    for show in shows:
+        exchange(app, "GET", f"/shows/{show}/prices")
+    for show in shows * 2:
+        await prices.tell(show, 26)
+    for show in shows:
+        above = {*trace.above(show)} & {f"prices of {other}" for other in shows}
+        assert not above, (
+            "Three clients streamed prices at the same time. In the trace, the span "
+            f"'prices of {show}' is part of {' and '.join(sorted(above))!r}. "
+            "Expected: each stream has a trace of its own."
+        )
+    for show, end in (
+        ("Lear", 0),
+        ("Medea", errors()[0]),
+        ("Faust", None),
+        ("Nora", 0),
+    ):
+        stream = exchange(server.asgi, "GET", f"/shows/{show}/prices")
+        await prices.tell(show, 26, *([] if end is None else [end]))
+        stream.disconnect()
+        await eventually(lambda stream=stream: stream.done)
+        above = [name for name in trace.above(show) if name.startswith("prices of")]
+        assert not above, (
+            "A server ran several requests in the same context, one after another. In "
+            f"the trace, the span 'prices of {show}' is part of {above[0]!r}, which "
+            "has ended. Expected: each stream has a trace of its own."
         )

@@ -1,7 +1,8 @@
-"""What the tests of lesson 11 put in the place of venues, log file and server.
+"""What the tests of lesson 11 put in the place of venues, log file, trace and server.
 
 The log keeps each line with the name in front of it. A connection stands in for
 uvicorn: it writes the same lines, and starts a request in the context uvicorn uses.
+The trace keeps each span that begins or ends.
 """
 
 import asyncio
@@ -9,10 +10,11 @@ import contextvars
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import httpx2
 
-from workshop.testing import Exchange, Gate, RunningApp, exchange, settle
+from workshop.testing import Exchange, Gate, RunningApp, eventually, exchange, settle
 from workshop.testing.app.exchange import Message, Receive, Send
 
 SHOP = "https://tickets.example"
@@ -125,6 +127,95 @@ class Venues:
         self.seats.open()
 
 
+class Prices:
+    """Stands in for `ask_venue()`: a show has a new price when the test says so."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self._new: dict[str, asyncio.Queue[int | Exception]] = {}
+        self._asking: dict[str, int] = {}
+
+        async def ask_venue(show: str) -> int:
+            await settle(2)
+            self._asking[show] = self._asking.get(show, 0) + 1
+            try:
+                price = await self._of(show).get()
+            finally:
+                self._asking[show] -= 1
+            if isinstance(price, Exception):
+                raise price
+            return price
+
+        app.replace("ask_venue", ask_venue)
+
+    async def tell(self, show: str, *prices: int | Exception) -> None:
+        """Give each of *prices* to a stream that waits for it."""
+        for price in prices:
+            await eventually(lambda: self.awaited(show) > 0)
+            self._of(show).put_nowait(price)
+            await eventually(lambda: self._of(show).empty())
+        await eventually(lambda: self.awaited(show) > 0)
+
+    def awaited(self, show: str) -> int:
+        """Return how many streams wait for a price of *show*."""
+        return self._asking.get(show, 0)
+
+    def _of(self, show: str) -> asyncio.Queue[int | Exception]:
+        return self._new.setdefault(show, asyncio.Queue())
+
+
+class Span(Protocol):
+    """A span of the app."""
+
+    name: str
+    parent: "Span | None"
+
+
+class Trace:
+    """Stands in for `send_span()`."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self._begun: list[Span] = []
+        self._ended: list[Span] = []
+
+        def send_span(event: str, span: Span) -> None:
+            (self._begun if event == "begun" else self._ended).append(span)
+
+        app.replace("send_span", send_span)
+
+    def ends(self, show: str) -> list[int]:
+        """Return how often each span 'prices of *show*' has ended, in ascending order.
+
+        There is a number for each span that has begun.
+        """
+        return sorted(
+            sum(other is span for other in self._ended)
+            for span in self._begun
+            if span.name == f"prices of {show}"
+        )
+
+    def in_words(self, show: str) -> str:
+        """Say how often each of these spans has ended, for a message."""
+        ends = self.ends(show)
+        if not ends:
+            return f"No span 'prices of {show}' has begun."
+        words = {0: "not ended", 1: "ended once"}
+        each = [words.get(number, f"ended {number} times") for number in ends]
+        if len(each) == 1:
+            return f"The span 'prices of {show}' has {each[0]}."
+        found = [f"{each.count(text)} {text}" for text in dict.fromkeys(each)]
+        return f"Of {len(each)} spans 'prices of {show}', {', '.join(found)}."
+
+    def above(self, show: str) -> list[str]:
+        """Return the names of all parents of the spans 'prices of *show*'."""
+        names = []
+        for span in self._begun:
+            parent = span.parent if span.name == f"prices of {show}" else None
+            while parent is not None:
+                names.append(parent.name)
+                parent = parent.parent
+        return names
+
+
 class Connection:
     """A connection to a server that logs like uvicorn and keeps contexts like it.
 
@@ -199,6 +290,25 @@ class Connection:
         except Exception:
             logging.getLogger("uvicorn.error").error("Exception in ASGI application")
             raise
+
+
+class OneContext:
+    """A server that runs one request after another in the same context.
+
+    httpx2's `ASGITransport` is one if a task sends several requests with it.
+    """
+
+    def __init__(self, app: RunningApp) -> None:
+        self._app, self._context = app, contextvars.Context()
+
+    async def asgi(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Run the app in a task with this context itself, not with a copy of it."""
+        await asyncio.get_running_loop().create_task(
+            self._run(scope, receive, send), context=self._context
+        )
+
+    async def _run(self, scope: Message, receive: Receive, send: Send) -> None:
+        await self._app.asgi(scope, receive, send)
 
 
 class Socket:

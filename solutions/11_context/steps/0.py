@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Annotated
 
 from fastapi import (
@@ -23,7 +23,7 @@ from fastapi import (
     WebSocket,
 )
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 NOBODY = "nobody"
 SHOP = "https://tickets.example"  # its pages call this API
@@ -188,6 +188,23 @@ async def news(show: str, request: Request) -> dict[str, int]:
     return {"euros": euros}
 
 
+async def each_price(show: str, euros: int) -> AsyncIterator[str]:
+    """Yield the price of a show again and again, until it is 0."""
+    while euros:
+        yield f"{euros}\n"
+        euros = await ask_venue(show)
+
+
+# TODO 5: End the span of a stream when the stream has ended.
+@api.get("/shows/{show}/prices")
+async def prices(show: str) -> StreamingResponse:
+    """Stream the price of a show, and trace how long that takes."""
+    with Span(f"prices of {show}"):
+        if not (euros := await ask_venue(show)):
+            raise HTTPException(404, "sold out")
+        return StreamingResponse(each_price(show, euros))
+
+
 @api.websocket("/shows/{show}/board")
 async def board(socket: WebSocket, show: str) -> None:
     await socket.accept()
@@ -228,6 +245,53 @@ async def find_order(number: int) -> str | None:
 def write_line(name: str, text: str) -> None:
     """Write a line into the log."""
     sys.stderr.write(f"[{name}] {text}\n")
+
+
+current_span: ContextVar["Span | None"] = ContextVar(
+    "span", default=None
+)
+
+
+class Span:
+    """A piece of work in a trace. The current span is its parent."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.parent = name, current_span.get()
+        self.begun = time.monotonic()
+        send_span("begun", self)
+
+    def end(self) -> None:
+        send_span("ended", self)
+
+    def __enter__(self) -> "Span":
+        self.token = attach(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        detach(self.token)
+        self.end()
+
+
+def attach(span: Span) -> Token[Span | None]:
+    """Make a span the current one of this context."""
+    return current_span.set(span)
+
+
+def detach(token: Token[Span | None]) -> None:
+    """Make the span before it the current one again."""
+    try:
+        current_span.reset(token)
+    except ValueError as error:
+        log.error("cannot detach a span: %s", error)
+
+
+def send_span(event: str, span: Span) -> None:
+    """Tell the tracing service that a span has begun or ended."""
+    parent = span.parent.name if span.parent else "none"
+    seconds = time.monotonic() - span.begun
+    sys.stderr.write(
+        f"span {event}: {span.name}, {seconds:.1f} s, parent {parent}\n"
+    )
 
 
 class LogFile(logging.Handler):

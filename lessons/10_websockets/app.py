@@ -56,7 +56,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Box office", lifespan=lifespan)
-app.add_middleware(CORSMiddleware, allow_origins=[ORIGIN], allow_credentials=True)
+app.add_middleware(
+    CORSMiddleware, allow_origins=[ORIGIN], allow_credentials=True
+)
 
 
 class Foyer:
@@ -123,7 +125,9 @@ DB = Annotated[AsyncSession, Depends(get_db)]
 
 # TODO 5: Wait without a connection, and send the mails.
 @app.websocket("/orders")
-async def orders(socket: WebSocket, db: DB, background_tasks: BackgroundTasks) -> None:
+async def orders(
+    socket: WebSocket, db: DB, background_tasks: BackgroundTasks
+) -> None:
     """Show the orders of one customer, and take new ones."""
     customer = await admit(socket)
     if customer is None:

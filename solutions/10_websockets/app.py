@@ -253,7 +253,7 @@ async def orders(socket: WebSocket, customer: Customer) -> None:
         while True:
             seat = await receive_seat(socket)
             number = await store(customer, seat)
-            start_mail(customer, number)  # no await since the commit
+            start_mail(customer, number)  # send may raise
             await socket.send_json({"order": number})
 
 

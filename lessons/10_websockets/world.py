@@ -230,22 +230,34 @@ def numbers(client: Conversation) -> list[int]:
 
 
 @contextmanager
-def failing_commits() -> Iterator[None]:
-    """Make the database refuse each commit.
+def refusing(what: str) -> Iterator[None]:
+    """Make the database refuse each `"INSERT"` or `"COMMIT"`.
 
     This happens in SQLAlchemy, because SQLite cannot refuse a commit on demand.
     """
 
-    def refuse(connection: Connection) -> None:
-        # What the database does itself when it refuses a commit.
-        connection.dialect.do_rollback(connection.connection)
-        raise OperationalError("COMMIT", None, Exception("the disk is full"))
+    def fail() -> None:
+        raise OperationalError(what, None, Exception("the disk is full"))
 
-    event.listen(Engine, "commit", refuse)
+    def before_execute(
+        connection: Connection, cursor: Any, statement: str, *args: Any
+    ) -> None:
+        if what == "INSERT" and statement.lstrip().upper().startswith(what):
+            fail()
+
+    def before_commit(connection: Connection) -> None:
+        if what == "COMMIT":
+            # What the database does itself when it refuses a commit.
+            connection.dialect.do_rollback(connection.connection)
+            fail()
+
+    event.listen(Engine, "before_cursor_execute", before_execute)
+    event.listen(Engine, "commit", before_commit)
     try:
         yield
     finally:
-        event.remove(Engine, "commit", refuse)
+        event.remove(Engine, "before_cursor_execute", before_execute)
+        event.remove(Engine, "commit", before_commit)
 
 
 def cookie(name: str, origin: str | None = None) -> dict[str, str]:

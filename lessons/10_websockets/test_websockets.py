@@ -588,9 +588,9 @@ async def test_an_open_page_holds_no_connection(
     for page in pages[:5] * 2:
         before = len(numbers(page))
         order(page, "C1")
-        told = await eventually(lambda page=page, n=before: len(numbers(page)) > n)
+        replied = await eventually(lambda page=page, n=before: len(numbers(page)) > n)
         in_use = await when_idle(lambda: database.out)
-        assert (told, in_use) == (True, 0), (
+        assert (replied, in_use) == (True, 0), (
             f"A customer ordered C1 and got {page.heard[-1]}. Now the endpoint waits "
             f"for the next order. Database connections in use: {in_use}. "
             "Expected: the customer gets a number, and then no connection is in use."
@@ -615,9 +615,14 @@ async def test_an_order_is_stored_before_its_reply(
     for client, seat in ((ann, "A1"), (bob, "B1")):
         client.stop_reading()
         order(client, seat)
-    await eventually(lambda: all(client.held_up for client in (ann, bob)))
+    dora = conversation(shop, "/orders", headers=cookie("Dora"))
+    dora.stop_reading(1)  # there is room for `accept`, but not for her list
+    await eventually(lambda: all(client.held_up for client in (ann, bob, dora)))
     stored = [name for name, _ in await orders_of(database)]
-    before = "Ann ordered A1, and Bob B1. They do not read, so their replies wait."
+    before = (
+        "Ann ordered A1, Bob ordered B1, and Dora opened her page. They do not read, "
+        "so two numbers and a list wait."
+    )
     assert sorted(stored) == ["Ann", "Bob"], (
         f"{before} At this moment the database has orders of {stored or 'nobody'}. "
         "Expected: an order is committed before its client gets a number."

@@ -4,37 +4,51 @@ Each client is a conversation: it sends what the test tells it to send, and the 
 treats it as uvicorn does. While the app has not received a message of a client, the
 server reads nothing else of that client; while a client does not read, `send` waits.
 
-The stand-ins are in world.py. No test measures time.
+In step 5, `database` reads over a connection of its own, so it sees only committed
+rows. The stand-ins are in world.py. No test measures time.
 """
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
 
 import pytest
 
 from workshop.testing import (
     Clock,
     Conversation,
+    Database,
     Gate,
+    RunApp,
     RunningApp,
     cases,
     conversation,
     eventually,
+    fail_after,
     when_idle,
 )
 
 from .world import (
     NONSENSE,
+    OPEN_PAGES,
     ORIGIN,
     PATIENCE,
     PAUSE,
     REASON,
     WAITING,
+    MailServer,
     World,
     about,
     cookie,
+    create_tables,
     errors,
     hears,
     log_of,
     news,
+    numbers,
     order,
+    orders_of,
+    refusing,
     told,
 )
 
@@ -59,6 +73,28 @@ DEPARTURES: list[tuple[list[str | bytes], int | None]] = [
     (["1", "2", "3"], 1000),
     (["{}"] * 40, 1000),
 ]
+# How Ann's page may end after she has ordered a seat.
+PARTINGS = [
+    "closed the page at once",
+    "lost her connection at once",
+    "did not read the reply and lost her connection",
+    "got the number and closed the page",
+    "got the number, and her endpoint was cancelled",
+]
+
+
+@pytest.fixture
+async def app(run_app: RunApp) -> AsyncIterator[RunningApp]:
+    """The app under test, for the steps without a database."""
+    async with run_app(replace={"create_tables": create_tables}) as app:
+        yield app
+
+
+@pytest.fixture
+async def shop(run_app: RunApp, database: Database) -> AsyncIterator[RunningApp]:
+    """The app under test, with its database."""
+    async with run_app() as app:
+        yield app
 
 
 async def expect_to_hear(
@@ -518,3 +554,290 @@ async def test_the_end_of_the_prices_is_1000(clock: Clock, app: RunningApp) -> N
             f"The last price was 20, and a client received {client.heard}. "
             "Expected: every price."
         )
+
+
+# ---------------------------------------------------------------- step 5
+
+
+@pytest.mark.step(5)
+async def test_an_open_page_holds_no_connection(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """A dependency of a WebSocket lasts as long as the socket, in either scope."""
+    world, mail = World(shop), MailServer(shop)
+    mail.gate.open()
+    for name, seat in (("Ann", "A2"), ("Bob", "B1"), ("Ann", "A1")):
+        sql = "insert into orders (customer, seat) values (?, ?)"
+        await database.execute(sql, name, seat)
+    names = [name for _ in range(OPEN_PAGES // 2) for name in ("Ann", "Bob")]
+    pages = [conversation(shop, "/orders", headers=cookie(name)) for name in names]
+    await eventually(lambda: all(page.heard for page in pages))
+    served = sum(bool(page.heard) for page in pages)
+    in_use = await when_idle(lambda: database.out)
+    some = "all" if served == OPEN_PAGES else f"only {served}"
+    assert (served, in_use) == (OPEN_PAGES, 0), (
+        f"Customers opened {OPEN_PAGES} pages of orders, and {some} of them got their "
+        f"list. Nobody had ordered yet. Database connections in use: {in_use}. "
+        "Expected: every page gets its list, and then no connection is in use."
+    )
+    lists = [page.heard for page in pages[:2]]
+    assert lists == [[{"orders": ["A2", "A1"]}], [{"orders": ["B1"]}]], (
+        "Ann had ordered A2 and A1, and Bob B1. Their pages got "
+        f"{lists[0]} and {lists[1]}. Expected: each customer's own seats, in order."
+    )
+    for page in pages[:5] * 2:
+        before = len(numbers(page))
+        order(page, "C1")
+        replied = await eventually(lambda page=page, n=before: len(numbers(page)) > n)
+        in_use = await when_idle(lambda: database.out)
+        assert (replied, in_use) == (True, 0), (
+            f"A customer ordered C1 and got {page.heard[-1]}. Now the endpoint waits "
+            f"for the next order. Database connections in use: {in_use}. "
+            "Expected: the customer gets a number, and then no connection is in use."
+        )
+    (phone,) = await world.join("Bob", path="/orders")
+    await eventually(lambda: bool(phone.heard))
+    assert phone.heard == [{"orders": ["B1", *["C1"] * 4]}], (
+        "Bob had ordered B1 and then C1 four times. He opened another page, which got "
+        f"{phone.heard}. Expected: all his seats, in order."
+    )
+
+
+@pytest.mark.step(5)
+async def test_an_order_is_stored_before_its_reply(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """`send` waits for its client, and what the endpoint holds waits with it."""
+    world, mail = World(shop), MailServer(shop)
+    mail.gate.open()
+    ann, bob, cleo = await world.join("Ann", "Bob", "Cleo", path="/orders")
+    await when_idle(lambda: None)
+    for client, seat in ((ann, "A1"), (bob, "B1")):
+        client.stop_reading()
+        order(client, seat)
+    dora = conversation(shop, "/orders", headers=cookie("Dora"))
+    dora.stop_reading(1)  # there is room for `accept`, but not for her list
+    await eventually(lambda: all(client.held_up for client in (ann, bob, dora)))
+    stored = [name for name, _ in await orders_of(database)]
+    before = (
+        "Ann ordered A1, Bob ordered B1, and Dora opened her page. They do not read, "
+        "so two numbers and a list wait."
+    )
+    assert sorted(stored) == ["Ann", "Bob"], (
+        f"{before} At this moment the database has orders of {stored or 'nobody'}. "
+        "Expected: an order is committed before its client gets a number."
+    )
+    in_use = await when_idle(lambda: database.out)
+    assert in_use == 0, (
+        f"{before} Database connections in use meanwhile: {in_use}. "
+        "Expected: none, because a client may not read for a long time."
+    )
+    order(cleo, "C1", "C2")
+    for client in (ann, bob):
+        client.read()
+    clients = {"Ann": ann, "Bob": bob, "Cleo": cleo}
+    await eventually(lambda: all(numbers(client) for client in clients.values()))
+    await when_idle(lambda: None)
+    for name, client in clients.items():
+        hers = [number for _, number in await orders_of(database, name)]
+        assert numbers(client) == hers, (
+            f"{name}'s orders in the database have the numbers {hers}. {name} was told "
+            f"{numbers(client)}. Expected: the number of each order, in order."
+        )
+
+
+@pytest.mark.step(5)
+async def test_each_order_gets_one_mail(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """Nothing runs the `BackgroundTasks` of a WebSocket."""
+    world, mail = World(shop), MailServer(shop)
+    ann, bob = await world.join("Ann", "Bob", path="/orders")
+    order(ann, "A1", "A2")
+    order(bob, "B1")
+    await eventually(lambda: len(numbers(ann) + numbers(bob)) == 3)
+    got = (len(numbers(ann)), len(numbers(bob)))
+    assert await mail.begins(clock), (
+        f"Ann ordered two seats and Bob one, and they got {got[0]} and {got[1]} "
+        "numbers. A second later send_mail() had not been called. "
+        "Expected: the mail is sent while the page is still open."
+    )
+    assert got == (2, 1), (
+        f"Ann ordered two seats and Bob one. While {mail.gate.what} was busy with "
+        f"their mails, they got {got[0]} and {got[1]} numbers. "
+        "Expected: no number waits for a mail."
+    )
+    in_use = await when_idle(lambda: database.out)
+    assert in_use == 0, (
+        f"Mails were being sent. Database connections in use: {in_use}. Expected: none."
+    )
+    wanted = await orders_of(database)
+    await mail.sends(clock, *wanted)
+    for client in (ann, bob):
+        client.leave()
+    assert await mail.sends(clock, *wanted), (
+        f"The orders {wanted} are stored, and the customers have left. send_mail() was "
+        f"called with {mail.begun}. Expected: one mail for each order."
+    )
+
+
+@pytest.mark.step(5)
+async def test_a_customer_who_leaves_gets_the_mail(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """What an endpoint starts must not end with it."""
+    world = World(shop)
+    for way in cases(PARTINGS):
+        await database.execute("delete from orders")
+        mail = MailServer(shop)
+        (ann,) = await world.join("Ann", path="/orders")
+        await when_idle(lambda: None)
+        if "not read" in way:
+            ann.stop_reading()
+        order(ann, "A1")
+        if "at once" not in way:
+            await eventually(lambda ann=ann: bool(ann.held_up or numbers(ann)))
+            await when_idle(lambda: None)
+        if "cancelled" in way:
+            ann.cancel()
+        else:
+            ann.leave(None if "lost" in way else 1000)
+            ann.read()
+        await when_idle(lambda: None)
+        wanted = await orders_of(database)
+        sent = await mail.sends(clock, *wanted)
+        assert (sent, bool(wanted) or "at once" in way) == (True, True), (
+            f"Ann ordered A1. She {way}. Orders in the database: {wanted}. Mails sent: "
+            f"{mail.sent}. Mails begun: {mail.begun}. "
+            "Expected: an order that is stored gets its mail, once."
+        )
+        in_use = await when_idle(lambda: database.out)
+        assert in_use == 0, (
+            f"Ann ordered A1. She {way}, and has her mail. Database connections in "
+            f"use: {in_use}. Expected: none."
+        )
+
+
+@pytest.mark.step(5)
+async def test_a_failed_mail_costs_only_itself(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """An exception in a task is raised where the task is awaited, or nowhere."""
+    world = World(shop)
+    for error in cases(errors()[::3]):
+        await database.execute("delete from orders")
+        mail = MailServer(shop)
+        mail.failing["Ann"] = error
+        ann, bob = await world.join("Ann", "Bob", path="/orders")
+        with log_of(shop) as log:
+            order(ann, "A1", "A2")
+            await eventually(lambda ann=ann: len(numbers(ann)) == 2)
+            mail.gate.open()
+            await mail.begins(clock, 2)
+            await when_idle(lambda: None)
+            gc.collect()
+            await when_idle(lambda: None)
+        assert (len(mail.begun), mail.sent) == (2, []), (
+            f"Ann ordered two seats, and {mail.gate.what} refuses mails to her with "
+            f"{error!r}. send_mail() was called {len(mail.begun)} times. "
+            "Expected: one call for each order."
+        )
+        assert any(REASON in line for line in log), (
+            f"send_mail() raised {error!r} for Ann, but the exception was not logged. "
+            "Expected: the log has the exception."
+        )
+        mail.failing.clear()
+        mail.begun.clear()
+        order(ann, "A3")
+        order(bob, "B1")
+        await eventually(lambda ann=ann, bob=bob: len(numbers(ann) + numbers(bob)) == 4)
+        later = (await orders_of(database))[2:]
+        sent = await mail.sends(clock, *later)
+        assert (sent, len(later)) == (True, 2), (
+            f"The mails about Ann's first orders raised {error!r}. Then she and Bob "
+            f"ordered a seat each. She has {told(ann)}. Stored: {later}. Mails sent: "
+            f"{mail.sent}. Expected: both orders are stored, and get their mails."
+        )
+        for client in (ann, bob):
+            client.leave()
+        await are_over([ann, bob])
+
+
+@pytest.mark.step(5)
+async def test_an_order_that_is_not_stored_gets_no_mail(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """Until the commit, an order exists only in its own transaction."""
+    world = World(shop)
+    for refused in cases(["INSERT", "COMMIT"]):
+        await database.execute("delete from orders")
+        mail = MailServer(shop)
+        ann, bob = await world.join("Ann", "Bob", path="/orders")
+        await when_idle(lambda: None)
+        with refusing(refused):
+            order(ann, "A1")
+            await when_idle(lambda: None)
+        hers = await orders_of(database)
+        if not hers:  # another library may commit all the same
+            assert (numbers(ann), mail.begun) == ([], []), (
+                f"Ann ordered A1, and the database refused the {refused}. She was told "
+                f"the numbers {numbers(ann)}, and mails were begun: {mail.begun}. "
+                "Expected: no number and no mail."
+            )
+        order(bob, "B1")
+        await eventually(lambda bob=bob: bool(numbers(bob)))
+        wanted = await orders_of(database)
+        sent = await mail.sends(clock, *wanted)
+        assert (sent, len(wanted)) == (True, len(hers) + 1), (
+            f"The database refused the {refused} of Ann's order. Then Bob ordered B1. "
+            f"Stored: {wanted}. Mails sent: {mail.sent}. "
+            "Expected: Bob's order is stored and gets its mail."
+        )
+        in_use = await when_idle(lambda: database.out)
+        assert in_use == 0, (
+            f"The database refused the {refused} of Ann's order, and stored Bob's. "
+            f"Database connections in use: {in_use}. Expected: none."
+        )
+        for client in (ann, bob):
+            client.leave()
+        await are_over([ann, bob])
+
+
+@pytest.mark.step(5)
+async def test_shutdown_waits_for_the_mails(
+    clock: Clock, shop: RunningApp, database: Database
+) -> None:
+    """A server waits for its connections, and then it runs the app's shutdown."""
+    world, mail = World(shop), MailServer(shop)
+    mail.failing["Ann"] = errors()[0]
+    clients = await world.join("Ann", "Bob", "Cleo", path="/orders")
+    for client in clients:
+        order(client, "A1")
+        await eventually(lambda client=client: bool(numbers(client)))
+        client.leave()
+    await mail.begins(clock)
+
+    async def stop() -> None:
+        for client in clients:
+            await client.finished()
+        await shop.shutdown()
+
+    stopping = asyncio.create_task(stop())
+    wanted = [it for it in await orders_of(database) if it[0] != "Ann"]
+    early = await eventually(stopping.done)
+    assert not early, (
+        "Ann, Bob and Cleo ordered a seat each. The server was told to stop, and the "
+        f"app's shutdown was complete when {len(mail.begun)} of 3 mails had been begun "
+        f"and {len(mail.sent)} had been sent. Expected: shutdown waits for the mails."
+    )
+    mail.gate.open()
+    await fail_after(
+        asyncio.wait({stopping}),
+        never="The mails were sent, but the app's shutdown never ended. "
+        "Expected: it ends after the last mail.",
+    )
+    assert (stopping.exception(), sorted(mail.sent)) == (None, sorted(wanted)), (
+        "The server was told to stop while three mails were being sent. Then the mail "
+        f"to Ann failed. Sent: {mail.sent}. The shutdown raised "
+        f"{stopping.exception()!r}. Expected: {wanted} are sent, and no exception."
+    )

@@ -1,26 +1,34 @@
 """What the tests of lesson 10 put in the place of the outside world.
 
 Sales, the look-up of customers and the price feed answer when the test says so. A
-client is a `conversation`: it says something, stops reading, or leaves.
+client is a `conversation`: it says something, stops reading, or leaves. Step 5 has a
+database as well, and a mail server that takes its time.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx2
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from workshop.testing import (
+    Clock,
     Conversation,
+    Database,
     Gate,
     RunningApp,
     conversation,
     eventually,
     when_idle,
 )
+from workshop.testing.app.application import running_apps
 from workshop.testing.sync.condition import Condition
 
 ORIGIN = "https://box-office.example"
@@ -44,6 +52,7 @@ NONSENSE: list[Any] = [
     b"\xff",
 ]
 REASON = "the ledger is on fire"
+OPEN_PAGES = 20  # more than SQLAlchemy's pool has connections
 
 
 def errors() -> list[Exception]:
@@ -155,6 +164,100 @@ class World:
             )
             joined.append(client)
         return joined
+
+
+async def create_tables() -> None:
+    """Create the tables at once; a thread would make each of these tests slower."""
+    (app,) = running_apps()
+    file = make_url(os.environ["DATABASE_URL"]).database
+    engine = create_engine(f"sqlite:///{file}")
+    app.module.Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+class MailServer:
+    """Stands in for the mail server.
+
+    Attributes:
+        gate: where each mail waits; it is closed.
+        begun: the customer and the order's number of each mail, in order.
+        sent: those that have been sent.
+        failing: what `send_mail()` raises, by customer.
+    """
+
+    def __init__(self, app: RunningApp) -> None:
+        self.gate = Gate("the mail server")
+        self.begun: list[tuple[str, int]] = []
+        self.sent: list[tuple[str, int]] = []
+        self.failing: dict[str, Exception] = {}
+
+        async def send_mail(customer: str, number: int) -> None:
+            self.begun.append((customer, number))
+            await self.gate(customer, number)
+            if customer in self.failing:
+                raise self.failing[customer]
+            self.sent.append((customer, number))
+
+        app.replace("send_mail", send_mail)
+
+    async def begins(self, clock: Clock, count: int = 1) -> bool:
+        """Wait until the app has begun *count* mails, for which it has a second."""
+        if not await eventually(lambda: len(self.begun) >= count):
+            await clock.advance(1)
+        return await eventually(lambda: len(self.begun) >= count)
+
+    async def sends(self, clock: Clock, *mails: tuple[str, int]) -> bool:
+        """Open the gate and wait until these mails have been sent, and no others."""
+        self.gate.open()
+        await self.begins(clock, len(mails))
+        await eventually(lambda: len(self.sent) >= len(mails))
+        await when_idle(lambda: None)
+        return sorted(self.begun) == sorted(self.sent) == sorted(mails)
+
+
+async def orders_of(database: Database, *names: str) -> list[tuple[str, int]]:
+    """Return the customer and the number of each order in the database, in order."""
+    rows = await database.fetch("select customer, number from orders order by number")
+    every = [(str(row["customer"]), int(row["number"])) for row in rows]
+    return [it for it in every if it[0] in names or not names]
+
+
+def numbers(client: Conversation) -> list[int]:
+    """Return the numbers of the orders that a client of `/orders` was told."""
+    return [
+        it["order"] for it in client.heard if isinstance(it, dict) and "order" in it
+    ]
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Make the database refuse each `"INSERT"` or `"COMMIT"`.
+
+    This happens in SQLAlchemy, because SQLite cannot refuse a commit on demand.
+    """
+
+    def fail() -> None:
+        raise OperationalError(what, None, Exception("the disk is full"))
+
+    def before_execute(
+        connection: Connection, cursor: Any, statement: str, *args: Any
+    ) -> None:
+        if what == "INSERT" and statement.lstrip().upper().startswith(what):
+            fail()
+
+    def before_commit(connection: Connection) -> None:
+        if what == "COMMIT":
+            # What the database does itself when it refuses a commit.
+            connection.dialect.do_rollback(connection.connection)
+            fail()
+
+    event.listen(Engine, "before_cursor_execute", before_execute)
+    event.listen(Engine, "commit", before_commit)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", before_execute)
+        event.remove(Engine, "commit", before_commit)
 
 
 def cookie(name: str, origin: str | None = None) -> dict[str, str]:

@@ -6,6 +6,7 @@ Start it with `make lesson-10 run`.
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
@@ -18,13 +19,45 @@ from fastapi import (
     WebSocketDisconnect,
     WebSocketException,
 )
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import (
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ORIGIN = "https://box-office.example"  # of our own web pages
 WAITING = 10  # messages that may wait for one client
 PATIENCE = 5  # seconds until a client that is behind is gone
 
 log = logging.getLogger("uvicorn.error")
-app = FastAPI(title="Box office")
+SQLITE = "sqlite+aiosqlite:///box_office.db"
+engine = create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
+Session = async_sessionmaker(engine, expire_on_commit=False)
+mails = set[asyncio.Task[None]]()  # that are being sent
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    customer: Mapped[str]
+    seat: Mapped[str]
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    await create_tables()
+    yield
+    while mails:
+        await asyncio.wait(mails)
+    await engine.dispose()
+
+
+app = FastAPI(title="Box office", lifespan=lifespan)
 
 
 class Client:
@@ -183,7 +216,60 @@ async def prices(socket: WebSocket, customer: Customer) -> None:
         await first(send_prices(socket), leaves(socket))
 
 
+def start_mail(customer: str, number: int) -> None:
+    """Confirm an order, without waiting for the mail server."""
+    mail = asyncio.create_task(send_mail(customer, number))
+    mails.add(mail)
+    mail.add_done_callback(end_mail)
+
+
+def end_mail(mail: asyncio.Task[None]) -> None:
+    mails.discard(mail)
+    if not mail.cancelled() and (error := mail.exception()):
+        log.error("a mail has failed", exc_info=error)
+
+
+async def seats_of(customer: str) -> list[str]:
+    """Read what a customer has ordered."""
+    mine = select(Order.seat).filter_by(customer=customer)
+    async with Session() as db:
+        return [*await db.scalars(mine.order_by(Order.number))]
+
+
+async def store(customer: str, seat: str) -> int:
+    """Commit an order, and return its number."""
+    order = Order(customer=customer, seat=seat)
+    async with Session.begin() as db:
+        db.add(order)
+    return order.number
+
+
+@app.websocket("/orders")
+async def orders(socket: WebSocket, customer: Customer) -> None:
+    """Show the orders of one customer, and take new ones."""
+    async with accepted(socket):
+        seats = await seats_of(customer)
+        await socket.send_json({"orders": seats})
+        while True:
+            seat = await receive_seat(socket)
+            number = await store(customer, seat)
+            start_mail(customer, number)  # send may raise
+            await socket.send_json({"order": number})
+
+
 # --- The outside world, slow and remote. Leave it as it is. ---------
+
+
+async def create_tables() -> None:
+    """Create what is missing in the database."""
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+
+
+async def send_mail(customer: str, number: int) -> None:
+    """Confirm an order by mail."""
+    await asyncio.sleep(2)
+    log.info("%s has the mail about order %s", customer, number)
 
 
 async def find_customer(session: str) -> str | None:

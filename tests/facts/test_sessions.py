@@ -121,6 +121,27 @@ async def test_leaving_without_commit_rolls_back(engine: AsyncEngine) -> None:
 
 
 @fact(*PACKAGES, topic=TOPIC)
+async def test_a_session_holds_a_connection_from_query_to_commit(
+    engine: AsyncEngine,
+) -> None:
+    """A session takes a connection from the pool for its first query and returns it
+    with `commit()`. The next query, even that of `refresh()`, takes one again."""
+    pool = engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)
+    in_use = []
+    async with AsyncSession(engine) as session:
+        in_use.append(pool.checkedout())
+        show = await session.get_one(Show, 1)
+        in_use.append(pool.checkedout())
+        await session.commit()
+        in_use.append(pool.checkedout())
+        await session.refresh(show)
+        in_use.append(pool.checkedout())
+    assert in_use == [0, 1, 0, 1]
+    assert pool.checkedout() == 0
+
+
+@fact(*PACKAGES, topic=TOPIC)
 async def test_a_session_left_open_keeps_its_connection(engine: AsyncEngine) -> None:
     """A session that is not closed keeps its connection checked out; closing it returns
     the connection to the pool."""

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
+from collections.abc import AsyncIterator
+
+from fastapi import (
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    HTTPException,
+    Request,
+    WebSocket,
+    WebSocketDisconnect,
+)
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from starlette.middleware.base import RequestResponseEndpoint
@@ -110,3 +120,49 @@ async def test_http_middleware_and_cors_are_not_called_for_websockets() -> None:
     client.leave()
     await client.finished()
     assert called == []
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_a_dependency_of_a_websocket_lasts_until_its_endpoint_ends() -> None:
+    """A dependency of a WebSocket is left when the endpoint ends, also with
+    `scope="function"`."""
+    app, seen = FastAPI(), list[str]()
+
+    async def session() -> AsyncIterator[None]:
+        yield
+        seen.append("left")
+
+    async def route(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.receive()
+        seen.append("the endpoint ends")
+
+    in_function, in_request = Depends(session, scope="function"), Depends(session)
+    app.websocket("/function", dependencies=[in_function])(route)
+    app.websocket("/request", dependencies=[in_request])(route)
+    for path in ("/function", "/request"):
+        client = conversation(app, path)
+        assert await when_idle(lambda: [*seen]) == []
+        client.leave()
+        await client.finished()
+        assert (client.status, seen) == (101, ["the endpoint ends", "left"])
+        seen.clear()
+
+
+@fact("fastapi", topic=TOPIC)
+async def test_background_tasks_of_a_websocket_never_run() -> None:
+    """The endpoint of a WebSocket can have `BackgroundTasks`, but nothing runs them,
+    and no error is raised."""
+    app, seen = FastAPI(), list[str]()
+
+    @app.websocket("/")
+    async def route(socket: WebSocket, tasks: BackgroundTasks) -> None:
+        await socket.accept()
+        tasks.add_task(seen.append, "mail")
+        await socket.receive()
+
+    client = conversation(app, "/")
+    assert await eventually(lambda: client.accepted)
+    client.leave()
+    await client.finished()
+    assert await when_idle(lambda: (seen, client.error)) == ([], None)

@@ -849,15 +849,15 @@ async def test_orders_are_sent_while_others_are_not_yet_read(
             "Expected: 200 and all orders."
         )
         assert export.ahead <= ALLOWED, (
-            f"{customer} exported {ORDERS} orders. When one of them was sent, "
-            f"{export.ahead} orders had been read from the database and not yet sent. "
-            f"Expected: at most {AHEAD} orders wait in memory, so the first one is "
-            "sent soon."
+            f"{customer} exported all {ORDERS} orders. Before order {export.worst} was "
+            f"sent, {export.ahead} orders that were not yet sent had been read from "
+            f"the database. Expected: at most {AHEAD}, so that the first order is "
+            "sent soon and few orders are in memory."
         )
         held = await in_use(database)
         assert held == 0, (
-            f"{customer}'s export is over. {counted(held, 'connection')} to the "
-            "database still in use. Expected: none."
+            f"{customer}'s export is over. {counted(held, 'connection')} not returned "
+            "to the pool. Expected: all connections are in the pool."
         )
 
 
@@ -892,10 +892,10 @@ async def test_a_client_that_does_not_read_stops_the_reading(
     ahead = await orders.read() - sent
     allowed = len(exports) * ALLOWED
     assert ahead <= allowed, (
-        f"Three clients exported all orders, got {[*exports]} of them and stopped "
-        f"reading. {ahead} orders had been read from the database and not yet sent. "
-        f"Expected: at most {AHEAD} for each client, so that slow clients cannot fill "
-        "the memory."
+        f"Three clients exported all orders and stopped reading after {[*exports]} of "
+        f"them. {ahead} orders that were not yet sent had been read from the "
+        f"database. Expected: at most {AHEAD} for each client, so that slow clients "
+        "cannot fill the memory."
     )
     await orders.forget()
     fast = await Export(app, orders).over()
@@ -907,8 +907,8 @@ async def test_a_client_that_does_not_read_stops_the_reading(
         expect_all_orders(export, orders, before)
     held = await in_use(database)
     assert held == 0, (
-        f"All exports are over. {counted(held, 'connection')} to the database still "
-        "in use. Expected: none."
+        f"All exports are over. {counted(held, 'connection')} not returned to the "
+        "pool. Expected: all connections are in the pool."
     )
 
 
@@ -922,8 +922,10 @@ async def test_a_client_that_leaves_ends_the_reading(
     before = await orders.read()
     for export in exports:
         export.request.disconnect()
-        export.network.open()
-    await when_idle(lambda: [export.request.done for export in exports])
+    for some in (exports[1:3], exports):  # a send may return before it is cancelled
+        for export in some:
+            export.network.open()
+        await when_idle(lambda: [export.request.done for export in exports])
     more = await orders.read() - before
     assert more <= len(exports) * ALLOWED, (
         f"Four clients got {sent} orders and left. Then {more} more orders were read "
@@ -938,8 +940,8 @@ async def test_a_client_that_leaves_ends_the_reading(
     held = await in_use(database)
     assert held == 0, (
         f"{len(exports)} clients left before they had all orders. "
-        f"{counted(held, 'connection')} to the database still in use. "
-        "Expected: none, because other customers need it."
+        f"{counted(held, 'connection')} not returned to the pool. "
+        "Expected: all connections are in the pool, because other customers need them."
     )
     later = await Export(app, orders).over()
     expect_all_orders(later, orders, "Other clients had left.")
@@ -961,9 +963,9 @@ async def test_an_export_that_fails_does_not_look_complete(
         held = await in_use(database)
         assert held == 0, (
             f"The database failed when order {place + 1} of {ORDERS} was read. "
-            f"{counted(held, 'connection')} to the database still in use. "
-            "Expected: none."
+            f"{counted(held, 'connection')} not returned to the pool. "
+            "Expected: all connections are in the pool, after an error, too."
         )
-        await orders.breaks_at(None)
-        later = await Export(app, orders).over()
-        expect_all_orders(later, orders, "The database works again.")
+    await orders.breaks_at(None)
+    later = await Export(app, orders).over()
+    expect_all_orders(later, orders, "The database failed, and works again.")

@@ -448,6 +448,7 @@ class Export:
     Attributes:
         sent: how many orders have been sent.
         ahead: how many more had been read when an order was sent, at most.
+        worst: the place of the order that was sent then.
         network: passes nothing on while it is closed.
 
     """
@@ -456,7 +457,7 @@ class Export:
         self, app: RunningApp, orders: Orders, *, reads: int | None = None
     ) -> None:
         """Start the export. After *reads* orders the client stops reading."""
-        self.sent = self.ahead = 0
+        self.sent = self.ahead = self.worst = 0
         looked = -40  # a look costs time, so there is one for each 40 orders
         self.network = Gate("the network")
         if reads is None:
@@ -468,7 +469,9 @@ class Export:
                 body = message.get("body", b"")
                 if body and self.sent >= looked + 40:
                     looked = self.sent
-                    self.ahead = max(self.ahead, await orders.read() - self.sent)
+                    ahead = await orders.read() - self.sent
+                    if ahead > self.ahead:
+                        self.ahead, self.worst = ahead, self.sent + 1
                 if reads is not None and self.sent >= reads:
                     await self.network()
                 self.sent += body.count(b"\n")

@@ -5,20 +5,24 @@ tests release one call at a time. Many wait for the Dome while others ask other 
 Step 4 (seats and payments): the clock stands still until the test moves it, and the
 stand-in of `random_pause()` gives each pause a length of its own.
 Step 5 (floor plans): a client sends the next chunk when the server asks for it.
+Step 6 (export): the database counts each order that is read from it. Clients read all
+of the response, stop reading, or leave, and the database fails in the middle.
 
 The stand-ins are in world.py. No test measures time.
 """
 
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from itertools import chain, pairwise
+from itertools import chain, pairwise, zip_longest
 
 import anyio
 import pytest
 
 from workshop.testing import (
     Clock,
+    Database,
     Exchange,
     Gate,
     RunningApp,
@@ -31,15 +35,20 @@ from workshop.testing import (
 )
 
 from .world import (
+    AHEAD,
+    ALLOWED,
     BUFFER,
     LARGEST,
     LIMIT,
     MOMENT,
+    ORDERS,
     PATIENCE,
     PLACES,
     SHOWS,
     SILENT,
     WAITING,
+    Export,
+    Orders,
     SeatMap,
     Storage,
     Upload,
@@ -52,6 +61,7 @@ from .world import (
     errors,
     floor_plan,
     in_cancel_scope,
+    in_use,
     price_of,
 )
 
@@ -788,3 +798,174 @@ async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> 
         "Some uploads failed, and then the Dome sent a whole plan. It got "
         f"{later.request.in_words}. Expected: 200, and the new plan is kept."
     )
+
+
+# ---------------------------------------------------------------- step 6
+
+
+@pytest.fixture
+async def orders(database: Database, monkeypatch: pytest.MonkeyPatch) -> Orders:
+    """The orders in *database*, which count how many of them have been read."""
+    orders = Orders(database)
+    for module in (sqlite3, sqlite3.dbapi2):
+        monkeypatch.setattr(module, "connect", orders.connect)
+    await orders.create()
+    return orders
+
+
+def expect_all_orders(export: Export, orders: Orders, before: str) -> None:
+    """Check that each order was sent once, in order, as a line of JSON."""
+    lines, wrong = export.lines, "nothing else"
+    for number, pair in enumerate(zip_longest(lines, orders.all), 1):
+        if pair[0] != pair[1]:
+            wrong = f"line {number} is {pair[0]!r} instead of {pair[1]!r}"
+            break
+    assert (export.looks_complete, lines) == (True, orders.all), (
+        f"{before} {counted(len(orders.all), 'order')} stored. The client got "
+        f"{words(export)}; {wrong}. Expected: 200 and a whole response with each "
+        "order once, in the order of the numbers, as a line of JSON."
+    )
+
+
+def words(export: Export) -> str:
+    """Return what the client got, for a message."""
+    if not export.request.started:
+        return f"no response, because of {export.request.error!r}"
+    lines = "1 line" if len(export.lines) == 1 else f"{len(export.lines)} lines"
+    whole = "a whole" if export.request.complete else "an incomplete"
+    return f"{whole} response with status {export.request.status} and {lines}"
+
+
+@pytest.mark.step(6)
+async def test_orders_are_sent_while_others_are_not_yet_read(
+    orders: Orders, app: RunningApp, database: Database
+) -> None:
+    """A generator sends piece by piece, but it may have read everything before."""
+    for customer in cases(["Ann", "Bob"]):
+        await orders.forget()
+        export = await Export(app, orders).over()
+        assert export.sent, (
+            f"{customer} exported all orders and got {words(export)}. "
+            "Expected: 200 and all orders."
+        )
+        assert export.ahead <= ALLOWED, (
+            f"{customer} exported all {ORDERS} orders. Before order {export.worst} was "
+            f"sent, {export.ahead} orders that were not yet sent had been read from "
+            f"the database. Expected: at most {AHEAD}, so that the first order is "
+            "sent soon and few orders are in memory."
+        )
+        held = await in_use(database)
+        assert held == 0, (
+            f"{customer}'s export is over. {counted(held, 'connection')} not returned "
+            "to the pool. Expected: all connections are in the pool."
+        )
+
+
+@pytest.mark.step(6)
+async def test_each_order_is_sent_once_and_in_order(
+    orders: Orders, app: RunningApp, database: Database
+) -> None:
+    """Orders have gaps in their numbers, and customers may have any name."""
+    exports = [Export(app, orders), Export(app, orders), Export(app, orders)]
+    for export in exports:
+        await export.over()
+        expect_all_orders(export, orders, "Three clients exported at the same time.")
+    await database.execute("insert into stored values (1000000, 'Eve', 7)")
+    orders.all.append({"number": 1000000, "customer": "Eve", "euros": 7})
+    later = await Export(app, orders).over()
+    expect_all_orders(later, orders, "Eve bought a ticket, then a client exported.")
+    for left in (2 * AHEAD, 1, 0):
+        number = orders.all[left]["number"]
+        await database.execute("delete from stored where number >= ?", number)
+        del orders.all[left:]
+        fewer = await Export(app, orders).over()
+        expect_all_orders(fewer, orders, "All but a few orders were deleted.")
+
+
+@pytest.mark.step(6)
+async def test_a_client_that_does_not_read_stops_the_reading(
+    orders: Orders, app: RunningApp, database: Database
+) -> None:
+    """The database must wait for the client, however slow its network is."""
+    exports = {reads: Export(app, orders, reads=reads) for reads in (0, 150, 500)}
+    sent = await when_idle(lambda: sum(export.sent for export in exports.values()))
+    ahead = await orders.read() - sent
+    allowed = len(exports) * ALLOWED
+    assert ahead <= allowed, (
+        f"Three clients exported all orders and stopped reading after {[*exports]} of "
+        f"them. {ahead} orders that were not yet sent had been read from the "
+        f"database. Expected: at most {AHEAD} for each client, so that slow clients "
+        "cannot fill the memory."
+    )
+    await orders.forget()
+    fast = await Export(app, orders).over()
+    expect_all_orders(fast, orders, "Three other clients did not read.")
+    for reads, export in exports.items():
+        export.network.open()
+        await export.over()
+        before = f"A client stopped reading after {reads} orders and then went on."
+        expect_all_orders(export, orders, before)
+    held = await in_use(database)
+    assert held == 0, (
+        f"All exports are over. {counted(held, 'connection')} not returned to the "
+        "pool. Expected: all connections are in the pool."
+    )
+
+
+@pytest.mark.step(6)
+async def test_a_client_that_leaves_ends_the_reading(
+    orders: Orders, app: RunningApp, database: Database
+) -> None:
+    """A client may leave while the app sends an order, or while it reads some."""
+    exports = [Export(app, orders, reads=reads) for reads in (0, 1, 150, 500)]
+    sent = await when_idle(lambda: [export.sent for export in exports])
+    before = await orders.read()
+    for export in exports:
+        export.request.disconnect()
+    for some in (exports[1:3], exports):  # a send may return before it is cancelled
+        for export in some:
+            export.network.open()
+        await when_idle(lambda: [export.request.done for export in exports])
+    more = await orders.read() - before
+    assert more <= len(exports) * ALLOWED, (
+        f"Four clients got {sent} orders and left. Then {more} more orders were read "
+        f"from the database for them. Expected: at most {AHEAD} for each, because an "
+        "export ends when its client leaves."
+    )
+    for turns in (0, 1, 2, 4, 8, 20, 60, 200):
+        exports.append(Export(app, orders))
+        await settle(turns)
+        exports[-1].request.disconnect()
+        await exports[-1].over()
+    held = await in_use(database)
+    assert held == 0, (
+        f"{len(exports)} clients left before they had all orders. "
+        f"{counted(held, 'connection')} not returned to the pool. "
+        "Expected: all connections are in the pool, because other customers need them."
+    )
+    later = await Export(app, orders).over()
+    expect_all_orders(later, orders, "Other clients had left.")
+
+
+@pytest.mark.step(6)
+async def test_an_export_that_fails_does_not_look_complete(
+    orders: Orders, app: RunningApp, database: Database
+) -> None:
+    """The status is sent first, so later only a missing end can show an error."""
+    for place in cases([0, 450, ORDERS - 1]):
+        await orders.breaks_at(place)
+        broken = await Export(app, orders).over()
+        assert not broken.looks_complete, (
+            f"The database failed when order {place + 1} of {ORDERS} was read. The "
+            f"client got {words(broken)}. Expected: an error before the first order, "
+            "or a response that is cut off, so that no client takes it for all orders."
+        )
+        held = await in_use(database)
+        assert held == 0, (
+            f"The database failed when order {place + 1} of {ORDERS} was read. "
+            f"{counted(held, 'connection')} not returned to the pool. "
+            "Expected: all connections are in the pool, after an error, too."
+        )
+    await orders.breaks_at(None)
+    later = await Export(app, orders).over()
+    expect_all_orders(later, orders, "The database failed, and works again.")

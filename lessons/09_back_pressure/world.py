@@ -1,20 +1,27 @@
 """What the tests of lesson 09 put in the place of venues, seat map, bank and storage.
 
 A venue answers when the test says so, for one show at a time. Results depend on all
-arguments, so that one customer's response cannot pass for another's.
+arguments, so that one customer's response cannot pass for another's. The database is
+real, and counts the orders that are read from it.
 """
 
 import asyncio
+import gc
+import json
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import cycle
 from types import TracebackType
+from typing import Any
 
 import anyio
 import httpx2
 
 from workshop.testing import (
     Clock,
+    Database,
     Exchange,
     Gate,
     RunningApp,
@@ -24,7 +31,7 @@ from workshop.testing import (
 )
 from workshop.testing.app.exchange import Message, Receive, Send
 
-PLACES, WAITING, PATIENCE, LIMIT = 3, 5, 3, 1024 * 1024
+PLACES, WAITING, PATIENCE, LIMIT, AHEAD = 3, 5, 3, 1024 * 1024, 200
 BUFFER = 128 * 1024
 CHUNK = 32 * 1024
 # Lengths of chunks: of a slow network, and the largest that a server passes on.
@@ -322,3 +329,177 @@ def endless() -> Iterator[bytes]:
     """Return chunks without end, as from a client that never stops sending."""
     while True:
         yield b"x" * CHUNK
+
+
+ORDERS = 1200
+# SQLite's driver in Python has always read one row more than it has handed over.
+ALLOWED = AHEAD + 1
+# Customers whose names have a meaning in some format.
+NAMES = ('Ann "the boss"', "Bob\nand Carl\r\n", "Zoë\u2028🎭\u0085", "", "{},[]\\n")
+
+_SELL = f"""insert into stored with recursive count(n) as (
+    select 1 union all select n + 1 from count where n < {ORDERS}
+) select case when n > {ORDERS // 2} then n + {10 * ORDERS} else n * 3 end, 'Ann', n
+from count order by n % 7, n desc"""  # noqa: S608 -- numbers of ours
+# A row is counted when the database computes its customer. The functions count as
+# STABLE, because PostgreSQL would otherwise compute all rows before it sorts them.
+_POSTGRES = (
+    "create sequence rows_read",
+    "create table broken (number integer)",
+    """create function read_row(number_read integer, customer text) returns text
+    language plpgsql stable as $$ begin
+        perform nextval('rows_read');
+        if exists (select from broken where number = number_read) then
+            raise exception 'a sector cannot be read' using errcode = '58030';
+        end if;
+        return customer;
+    end $$""",
+)
+
+
+class Orders:
+    """The shop's orders, in a view that counts each row that is read.
+
+    The database itself counts, so it does not matter which library reads, and how.
+
+    Attributes:
+        all: the orders, as the export has to send them.
+
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use *database*. `create` must be called before the app is started."""
+        self.database = database
+        self.all: list[dict[str, Any]] = []
+        self._read, self._before = 0, 0
+        self._broken: int | None = None
+
+    async def create(self) -> None:
+        """Store the orders. Their numbers have a gap, and they are in no order."""
+        execute = self.database.execute
+        await execute(
+            "create table stored (number integer primary key, "
+            "customer text not null, euros integer not null)"
+        )
+        await execute(_SELL)
+        for place, name in enumerate(NAMES):
+            sql = "update stored set customer = ? where euros = ?"
+            await execute(sql, name, 1 + 200 * place)
+        if self.database.kind == "postgres":
+            for sql in _POSTGRES:
+                await execute(sql)
+            (row,) = await self.database.fetch("select current_database() as name")
+            for setting in ("enable_sort", "enable_seqscan"):
+                await execute(f'alter database "{row["name"]}" set {setting} = off')
+        await execute(
+            "create view orders as select number, "
+            "read_row(number, customer) as customer, euros from stored"
+        )
+        sql = "select number, customer, euros from stored order by number"
+        self.all = [dict(row) for row in await self.database.fetch(sql)]
+
+    def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        """Open a SQLite file, in the place of `sqlite3.connect()`."""
+        connection = _connect(*args, **kwargs)
+        connection.create_function("read_row", 2, self._read_row)
+        return connection
+
+    def _read_row(self, number: int, customer: str) -> str:
+        self._read += 1
+        if number == self._broken:
+            raise OSError("a sector cannot be read")
+        return customer
+
+    async def read(self) -> int:
+        """Return how many rows have been read since `forget` was called."""
+        if self.database.kind == "postgres":
+            sql = "select last_value * is_called::int as n from rows_read"
+            self._read = int((await self.database.fetch(sql))[0]["n"])
+        return self._read - self._before
+
+    async def forget(self) -> None:
+        """Count from here."""
+        self._before += await self.read()
+
+    async def breaks_at(self, place: int | None) -> None:
+        """Let the database fail when it reads the order at *place*, or nowhere."""
+        self._broken = None if place is None else self.all[place]["number"]
+        if self.database.kind == "postgres":
+            await self.database.execute("delete from broken")
+            if self._broken is not None:
+                sql = "insert into broken values (?)"
+                await self.database.execute(sql, self._broken)
+
+
+async def in_use(database: Database) -> int:
+    """Return how many connections the app does not give back, after all requests."""
+    await settle()
+    gc.collect()  # closes generators that nothing refers to
+    await eventually(lambda: not database.out)
+    return database.out
+
+
+_connect = sqlite3.connect
+
+
+class Export:
+    """A client that exports all orders.
+
+    Attributes:
+        sent: how many orders have been sent.
+        ahead: how many more had been read when an order was sent, at most.
+        worst: the place of the order that was sent then.
+        network: passes nothing on while it is closed.
+
+    """
+
+    def __init__(
+        self, app: RunningApp, orders: Orders, *, reads: int | None = None
+    ) -> None:
+        """Start the export. After *reads* orders the client stops reading."""
+        self.sent = self.ahead = self.worst = 0
+        looked = -40  # a look costs time, so there is one for each 40 orders
+        self.network = Gate("the network")
+        if reads is None:
+            self.network.open()
+
+        async def asgi(scope: Message, receive: Receive, send: Send) -> None:
+            async def pass_on(message: Message) -> None:
+                nonlocal looked
+                body = message.get("body", b"")
+                if body and self.sent >= looked + 40:
+                    looked = self.sent
+                    ahead = await orders.read() - self.sent
+                    if ahead > self.ahead:
+                        self.ahead, self.worst = ahead, self.sent + 1
+                if reads is not None and self.sent >= reads:
+                    await self.network()
+                self.sent += body.count(b"\n")
+                await send(message)
+
+            await app.asgi(scope, receive, pass_on)
+
+        self.request = exchange(asgi, "GET", "/orders")
+
+    async def over(self) -> "Export":
+        """Wait until the response has ended, or never will."""
+        await eventually(lambda: self.request.done)
+        return self
+
+    @property
+    def lines(self) -> list[Any]:
+        """The lines that were sent: what they mean, or their text if they mean nothing.
+
+        A line ends with a newline character, and with no other one.
+        """
+        read: list[Any] = []
+        for line in self.request.body.decode(errors="replace").rstrip("\n").split("\n"):
+            read.append(line)
+            with suppress(ValueError):
+                read[-1] = json.loads(line)
+        return read if self.request.body else []
+
+    @property
+    def looks_complete(self) -> bool:
+        """Whether a client takes the response for a whole one."""
+        return self.request.complete and self.request.status == 200

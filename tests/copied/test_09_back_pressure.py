@@ -6,10 +6,30 @@ import asyncio
 import types
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx2
+import pytest
+from sqlalchemy import delete, insert
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from workshop.testing import eventually, exchange
+
+
+class Base(DeclarativeBase):
+    """The tables of this file."""
+
+
+class Invoice(Base):
+    """A row of the reader's service."""
+
+    __tablename__ = "invoices"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def as_line(invoice: Invoice) -> str:
+    return f"{invoice.id}\n"
 
 
 class Warehouse:
@@ -48,9 +68,15 @@ def copied(
     service: Callable[..., types.ModuleType],
     warehouse: Warehouse,
     documents: Documents,
+    sessions: object = None,
 ) -> types.ModuleType:
     return service(
-        "09", fetch_stock=warehouse.fetch_stock, open_document=documents.open
+        "09",
+        fetch_stock=warehouse.fetch_stock,
+        open_document=documents.open,
+        Session=sessions,
+        Invoice=Invoice,
+        as_line=as_line,
     )
 
 
@@ -96,3 +122,26 @@ async def test_a_document_that_is_too_large_is_refused(
     assert await eventually(lambda: fits.done and large.done)
     assert (fits.status, large.status) == (200, 413)
     assert [*documents.kept] == ["a"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 450])
+async def test_all_invoices_are_exported_in_pages(
+    service: Callable[..., types.ModuleType], tmp_path: Path, count: int
+) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'invoices.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+        await connection.execute(
+            insert(Invoice), [{"id": 2 * n} for n in range(1, 501)]
+        )
+        await connection.execute(delete(Invoice).where(Invoice.id > 2 * count))
+    app = copied(service, Warehouse(), Documents(), async_sessionmaker(engine)).app
+
+    export = exchange(app, "GET", "/invoices")
+    await export.finished()
+    await engine.dispose()
+
+    assert (export.status, export.complete) == (200, True)
+    numbers = [int(line) for line in export.body.split()]
+    assert numbers == [2 * n for n in range(1, count + 1)]
+    assert len(export.messages) == 2 + -(-count // 200)

@@ -8,6 +8,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.testing.conftest import WriteApp
 from workshop.testing import Database, Leaks, RunningApp, exchange
@@ -195,6 +197,25 @@ async def test_a_connection_returned_by_the_garbage_collector_counts_as_leaked(
     await app.shutdown()
     gc.collect()
     assert (database.out, database.connections_open) == (5, 5)
+
+
+async def test_a_connection_that_cannot_be_opened_again_is_not_counted(
+    database: Database,
+) -> None:
+    """The pool then reports a check-in, although nothing was checked out."""
+    engine = create_async_engine(database.url)
+    async with engine.connect() as connection:
+        await connection.invalidate()
+
+    def refuse(*_: object) -> None:
+        raise OSError("connection refused")
+
+    event.listen(engine.sync_engine, "do_connect", refuse)
+    with pytest.raises(OSError, match="refused"):
+        await engine.connect()
+
+    assert (database.checkouts, database.checkins, database.out) == (1, 1, 0)
+    await engine.dispose()
 
 
 async def test_an_engine_that_is_not_disposed_keeps_its_connection(

@@ -4,13 +4,22 @@ Start it with `make lesson-09 run`, then open /docs.
 """
 
 import asyncio
+import json
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, get_args
 
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from sqlalchemy import Connection, event, insert, select
+from sqlalchemy.ext.asyncio import (
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Venue = Literal["Apollo", "Bijou", "Corso", "Dome", "Eden"]
 PLACES = 3  # calls that a venue can take at the same time
@@ -18,9 +27,18 @@ WAITING = 5  # requests that may wait for a place at a venue
 PATIENCE = 3  # seconds that a customer waits for free seats
 ATTEMPTS = 3  # calls that the seat map gets for one request
 LIMIT = 1024 * 1024  # bytes of a floor plan
+AHEAD = 200  # orders that may be read but not yet sent
 
 Call = Callable[..., Awaitable[int]]
-app = FastAPI(title="Box office")
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await engine.dispose()
+
+
+app = FastAPI(title="Box office", lifespan=lifespan)
 
 
 class Line:
@@ -109,6 +127,21 @@ async def upload(venue: Venue, request: Request) -> dict[str, int]:
     return {"bytes": len(body)}
 
 
+# TODO 6: Send each order soon after it has been read.
+@app.get("/orders")
+async def export() -> StreamingResponse:
+    """Send all orders, each as a line of JSON."""
+    return StreamingResponse(rows(), media_type="application/jsonl")
+
+
+async def rows() -> AsyncIterator[str]:
+    query = select(Sale).order_by(Sale.number)
+    async with Session() as session:
+        result = await session.scalars(query)
+        for sale in result.all():
+            yield json.dumps(sale.fields()) + "\n"
+
+
 # --- The outside world, slow and remote. Leave it as it is. ---------
 
 
@@ -159,3 +192,38 @@ async def open_plan(venue: str) -> AsyncIterator[Plan]:
     plan = Plan()
     yield plan
     PLANS[venue] = plan
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Sale(Base):
+    """An order, as the ticket machines store it."""
+
+    __tablename__ = "orders"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    customer: Mapped[str]
+    euros: Mapped[int]
+
+    def fields(self) -> dict[str, int | str]:
+        return {
+            "number": self.number,
+            "customer": self.customer,
+            "euros": self.euros,
+        }
+
+
+SQLITE = "sqlite+aiosqlite:///box_office.db"
+engine = create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
+Session = async_sessionmaker(engine)
+
+
+@event.listens_for(engine.sync_engine, "engine_connect", once=True)
+def sell_tickets(connection: Connection) -> None:
+    """Store some orders, unless there are any."""
+    Base.metadata.create_all(connection)
+    if connection.scalar(select(Sale.number).limit(1)) is None:
+        sale = {"customer": "Ann", "euros": 20}
+        connection.execute(insert(Sale), [sale] * 20_000)
+    connection.commit()

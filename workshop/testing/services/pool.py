@@ -38,9 +38,12 @@ class PoolCounters:
         self._out[record] = proxy
 
     def on_checkin(self, connection: Any, record: Any) -> None:
-        """Count a connection that comes back."""
-        self.checkins += 1
-        self._out.pop(record, None)
+        """Count a connection that comes back.
+
+        If connecting again fails, the pool reports a check-in without a check-out.
+        """
+        if self._out.pop(record, None) is not None:
+            self.checkins += 1
 
     def on_connect(self, connection: Any, record: Any) -> None:
         """Count a new connection."""

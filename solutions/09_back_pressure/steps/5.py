@@ -1,0 +1,230 @@
+"""The box office: venues that answer slowly, and customers who wait.
+
+Start it with `make lesson-09 run`, then open /docs.
+"""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Literal, get_args
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from sqlalchemy import Connection, event, insert, select
+from sqlalchemy.ext.asyncio import (
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Venue = Literal["Apollo", "Bijou", "Corso", "Dome", "Eden"]
+PLACES = 3  # calls that a venue can take at the same time
+WAITING = 5  # requests that may wait for a place at a venue
+PATIENCE = 3  # seconds that a customer waits for free seats
+ATTEMPTS = 3  # calls that the seat map gets for one request
+LIMIT = 1024 * 1024  # bytes of a floor plan
+AHEAD = 200  # orders that may be read but not yet sent
+
+Call = Callable[..., Awaitable[int]]
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await engine.dispose()
+
+
+app = FastAPI(title="Box office", lifespan=lifespan)
+
+
+class Line:
+    """The requests for one venue: at a place, or waiting."""
+
+    def __init__(self) -> None:
+        self.places = asyncio.Semaphore(PLACES)
+        self.length = 0
+
+
+lines = {venue: Line() for venue in get_args(Venue)}
+
+
+async def place(venue: Venue, request: Request) -> AsyncIterator[None]:
+    """Hold one of the venue's places while the endpoint runs."""
+    line = lines[venue]
+    if line.length >= PLACES + WAITING:
+        retry = {"Retry-After": "5"}
+        raise HTTPException(503, f"{venue} is busy", retry)
+    line.length += 1
+    try:
+        async with line.places:
+            # The client may have left while this request waited.
+            if await request.is_disconnected():
+                raise HTTPException(499, "client has left")
+            yield
+    finally:
+        line.length -= 1
+
+
+# Released when the endpoint returns, not when a slow client has read.
+Place = Depends(place, scope="function")
+
+
+@app.get("/venues/{venue}/prices/{show}", dependencies=[Place])
+async def price(venue: Venue, show: str) -> dict[str, int]:
+    """Return the price of a ticket, as the venue says it."""
+    return {"euros": await ask_price(venue, show)}
+
+
+async def repeat(call: Call, *args: object) -> int:
+    """Call again while the other side is unavailable."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await call(*args)
+        except Unavailable:
+            await asyncio.sleep(random_pause())
+    return await call(*args)
+
+
+@app.get("/shows/{show}/seats")
+async def seats(show: str) -> dict[str, int]:
+    """Return the number of free seats."""
+    try:
+        # One deadline for all calls and all pauses.
+        async with asyncio.timeout(PATIENCE):
+            return {"free": await repeat(count_seats, show)}
+    except (Unavailable, TimeoutError):
+        raise HTTPException(503, "the seat map is busy") from None
+
+
+class Order(BaseModel):
+    number: int = 1
+    euros: int = 20
+
+
+@app.post("/payments")
+async def pay(order: Order) -> dict[str, int]:
+    """Charge the customer's card."""
+    try:
+        # Not repeated: a call that failed may have charged the card.
+        return {"receipt": await charge(order.number, order.euros)}
+    except Unavailable:
+        raise HTTPException(502, "ask your bank first") from None
+
+
+@app.put("/venues/{venue}/plan")
+async def upload(venue: Venue, request: Request) -> dict[str, int]:
+    """Store the venue's floor plan."""
+    size = 0
+    async with open_plan(venue) as plan:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > LIMIT:
+                raise HTTPException(413, "the floor plan is too large")
+            await plan.write(chunk)
+    return {"bytes": size}
+
+
+# TODO 6: Send each order soon after it has been read.
+@app.get("/orders")
+async def export() -> StreamingResponse:
+    """Send all orders, each as a line of JSON."""
+    return StreamingResponse(rows(), media_type="application/jsonl")
+
+
+async def rows() -> AsyncIterator[str]:
+    query = select(Sale).order_by(Sale.number)
+    async with Session() as session:
+        result = await session.scalars(query)
+        for sale in result.all():
+            yield json.dumps(sale.fields()) + "\n"
+
+
+# --- The outside world, slow and remote. Leave it as it is. ---------
+
+
+class Unavailable(Exception):  # noqa: N818 -- a state, not a mistake
+    """No answer came, but one may come to the next call."""
+
+
+async def ask_price(venue: str, show: str) -> int:
+    await asyncio.sleep(60 if venue == "Dome" else 0.2)
+    return 20 + len(venue + show)
+
+
+async def count_seats(show: str) -> int:
+    await asyncio.sleep(0.2)
+    if random.random() < 0.5:
+        raise Unavailable("connection lost")
+    return 100 * len(show)
+
+
+def random_pause() -> float:
+    """Return how many seconds to wait before the next call."""
+    return random.uniform(0.1, 1)
+
+
+async def charge(number: int, euros: int) -> int:
+    """Charge *euros* and return the number of the receipt."""
+    await asyncio.sleep(0.5)
+    if random.random() < 0.5:
+        raise Unavailable("connection lost after the bank had charged")
+    return 1000 + number
+
+
+class Plan:
+    def __init__(self) -> None:
+        self.size = 0
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.sleep(len(data) / 1_000_000)
+        self.size += len(data)
+
+
+PLANS: dict[str, Plan] = {}
+
+
+@asynccontextmanager
+async def open_plan(venue: str) -> AsyncIterator[Plan]:
+    """Keep what is written, unless the block raises an exception."""
+    plan = Plan()
+    yield plan
+    PLANS[venue] = plan
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Sale(Base):
+    """An order, as the ticket machines store it."""
+
+    __tablename__ = "orders"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    customer: Mapped[str]
+    euros: Mapped[int]
+
+    def fields(self) -> dict[str, int | str]:
+        return {
+            "number": self.number,
+            "customer": self.customer,
+            "euros": self.euros,
+        }
+
+
+SQLITE = "sqlite+aiosqlite:///box_office.db"
+engine = create_async_engine(os.environ.get("DATABASE_URL", SQLITE))
+Session = async_sessionmaker(engine)
+
+
+@event.listens_for(engine.sync_engine, "engine_connect", once=True)
+def sell_tickets(connection: Connection) -> None:
+    """Store some orders, unless there are any."""
+    Base.metadata.create_all(connection)
+    if connection.scalar(select(Sale.number).limit(1)) is None:
+        sale = {"customer": "Ann", "euros": 20}
+        connection.execute(insert(Sale), [sale] * 20_000)
+    connection.commit()

@@ -4,7 +4,8 @@ Step 1 (reports) and step 2 (seat maps): `test_ping_answers_while_…` proves th
 event loop is free, the second test that requests at the same time get their own
 results, and the third that an error does not affect later requests.
 Step 3 (exports): /health responds although the thread pool is full, the number of
-exports at once has a limit, every venue gets its file, and errors release their place.
+exports at once has a limit, every venue gets its file, also in a crowd, and errors
+release their place.
 Step 4 (refunds): the entry comes before the confirmation, also for refunds at the same
 time, for errors, and for a slow audit book.
 
@@ -43,6 +44,8 @@ ARCHIVE_SECONDS = 6
 DRAWING_SECONDS = 2
 # How many exports the archive accepts at once.
 ARCHIVE_LIMIT = 100
+# More requests than any queue should be cut at.
+CROWD = 250
 ERRORS = (OSError("no route to host"), RuntimeError("busy"), TimeoutError("too slow"))
 # What the customers paid, by order.
 PAID = {2041: 45, 2042: 30, 2043: 72}
@@ -127,13 +130,23 @@ async def test_two_reports_wait_side_by_side(app: RunningApp) -> None:
         "Expected: both reports wait for the venue at the same time."
     )
 
+    for show in range(9, 9 + CROWD):
+        reports[show] = exchange(app, "GET", f"/shows/{show}/report")
+        await settle(2)
+    await is_called(venue, times=4)
+    assert venue.count >= 4, (
+        f"{len(reports)} managers asked for reports. The venue was asked for "
+        f"{venue.count} of them at the same time; all other reports had to wait. "
+        "Expected: at least four reports wait for the venue at the same time."
+    )
+
     await put_clock_forward(VENUE_SECONDS)
     venue.open()
     for show, report in reports.items():
         await finish(report)
         assert report.content == {"show": show, "sold": 1000 + show}, (
-            "Two managers asked for reports at the same time. After five seconds the "
-            f"venue returned {1000 + show} for show {show}. That manager got "
+            f"{len(reports)} managers asked for reports at once. After five seconds "
+            f"the venue returned {1000 + show} for show {show}. That manager got "
             f"{report.in_words}. Expected: each report has the number of its own show."
         )
 
@@ -233,6 +246,10 @@ async def test_maps_that_are_drawn_at_the_same_time_show_their_own_seats(
     app: RunningApp,
 ) -> None:
     """A result may be shared only by requests that ask for exactly the same thing."""
+    app.replace("sold_seats", open_gate(lambda show_id: {2}))
+    app.replace("draw_seat_map", open_gate(drawing).blocking)
+    for seat_map in [exchange(app, "GET", f"/shows/{show}/map") for show in (7, 8)]:
+        await finish(seat_map)  # from now on threads of a pool are there, and idle
     sold = {7: {3, 5}, 8: {1}}
     lookups = Gate("the numbers of the sold seats").results(lambda show: {*sold[show]})
     pen = Gate("the drawing of the seat map").results(drawing)
@@ -422,12 +439,47 @@ async def test_every_venue_gets_its_file_however_long_the_queue_is(
 
 
 @pytest.mark.step(3)
+async def test_every_export_of_a_crowd_gets_its_own_file(app: RunningApp) -> None:
+    """A full queue is no reason to turn a request away."""
+    numbers = itertools.count(1)
+    archive = Gate("the archive").results(
+        lambda show_id: f"archive/{next(numbers)}.csv"
+    )
+    app.replace("write_export", archive.blocking)
+
+    exports = []
+    for number in range(ARCHIVE_LIMIT + CROWD):
+        exports.append(exchange(app, "POST", f"/shows/{number % 10}/export"))
+        await settle(2)
+    await is_called(archive)
+    await settle()
+    if archive.held:
+        return  # the first test of this step explains it
+    archive.open()
+    for export in exports:
+        await finish(export)
+    refused = [export for export in exports if export.status != 200]
+    assert not refused, (
+        f"{len(exports)} exports were asked for at once, and {len(refused)} of them "
+        f"were not written. One venue got {refused[0].in_words}. "
+        "Expected: an export that has to wait is written later."
+    )
+    files = {str(export.content) for export in exports}
+    assert len(files) == len(exports), (
+        f"Ten venues asked for {len(exports)} exports in all, and write_export() "
+        f"returned a new name each time. The responses contain {len(files)} names. "
+        "Expected: each response has the name that was returned for its own export."
+    )
+
+
+@pytest.mark.step(3)
 async def test_an_export_that_fails_does_not_affect_the_next_one(
     app: RunningApp,
 ) -> None:
     """A place in a limited pool must be released after an error as well."""
     app.replace("write_export", broken_gate().blocking)
-    failed = [exchange(app, "POST", "/shows/7/export") for _ in range(24)]
+    times = ARCHIVE_LIMIT + 20
+    failed = [exchange(app, "POST", "/shows/7/export") for _ in range(times)]
     for export in failed:
         await finish(export)
         assert is_refused(export), (
@@ -440,8 +492,8 @@ async def test_an_export_that_fails_does_not_affect_the_next_one(
         export = exchange(app, "POST", "/shows/7/export")
         await finish(export)
         assert export.content == {"file": file}, (
-            f"24 exports failed. Then the archive worked again and wrote {file} for "
-            f"show 7, but the venue got {export.in_words}. "
+            f"{times} exports failed. Then the archive worked again and wrote {file} "
+            f"for show 7, but the venue got {export.in_words}. "
             "Expected: every export writes a new file and returns its name."
         )
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import io
 import logging
+import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,7 +17,8 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import MissingGreenlet, OperationalError
+from sqlalchemy.util import await_only
 
 from workshop.testing import (
     Clock,
@@ -31,16 +33,22 @@ from workshop.testing import (
     fail_after,
 )
 from workshop.testing.sync.idle import wait_until_idle
+from workshop.testing.time.event_loop import settle
 
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
 CAROL, DAN = "carol@example.com", "dan@example.com"
-OLDER = "older@example.com"
+OLDER, FULL = "older@example.com", "full@example.com"
 DECLINED = (BOB, DAN)
+# More orders than anybody reads in one go.
+MANY = 1100
 
 LOGGED = (
     "Expected: the log, as a warning or above, or the output contains the message of "
     "each exception."
 )
+
+# A query of a table that is not one of the database's own.
+_QUERY = re.compile(r"^\s*select\b.*\bfrom\s+(?!pg_|sqlite_)", re.I | re.S)
 
 
 class MailError(Exception):
@@ -177,6 +185,17 @@ async def idle(until: Callable[[], bool] = lambda: False) -> None:
         await fail_after(wait_until_idle(lambda: None, until=until), never="")
 
 
+async def days_pass(clock: Clock) -> None:
+    """Let two days pass in jumps: a minute in short ones, then longer and longer ones.
+
+    An app that looks for work from time to time looks once in each jump.
+    """
+    for seconds in (*[0.1] * 700, *(60 * 2**number for number in range(12))):
+        clock.jump(seconds)
+        await settle(5)
+    await settle()
+
+
 async def arrives(gate: Gate, clock: Clock | None = None) -> bool:
     """Wait until a call has entered *gate*; see `happens`."""
     return await happens(lambda: gate.count > 0, clock)
@@ -218,14 +237,20 @@ async def store_order(database: Database, email: str = ANN) -> int:
     return int(rows[0]["id"])
 
 
-async def store_older_orders(database: Database, number: int) -> None:
-    """Store orders of one customer without a confirmation, older than all others."""
+async def store_older_orders(
+    database: Database, number: int, email: str = OLDER, *, confirmed: bool = False
+) -> None:
+    """Store orders of one customer, older than all others."""
+    rows = await database.fetch("select min(id) as first from orders")
+    first = min(rows[0]["first"] or 0, 0)
     await database.execute(
         "with recursive n (i) as (select 1 union all select i + 1 from n where i < ?) "
         "insert into orders (id, seat, email, confirmed) "
-        "select -i, 'Z9', ?, false from n",
+        "select ? - i, 'Z9', ?, ? from n",
         number,
-        OLDER,
+        first,
+        email,
+        confirmed,
     )
 
 
@@ -251,6 +276,38 @@ def failing_commits() -> Iterator[list[object]]:
         event.remove(Engine, "commit", refuse)
 
 
+@contextmanager
+def slow_first_read() -> Iterator[Gate]:
+    """Hold the first query of a table at a gate, on its way to the database.
+
+    Only queries that go through SQLAlchemy are seen; the others are not held.
+    """
+    read = Gate("the first query")
+
+    def hold(_connection: Connection, _cursor: object, statement: str, *_: Any) -> None:
+        if read.count or not _QUERY.search(statement):
+            return
+        try:
+            await_only(read(statement))
+        except MissingGreenlet:  # a query without asyncio, in a thread
+            read.blocking(statement)
+
+    event.listen(Engine, "before_cursor_execute", hold)
+    try:
+        with read:
+            yield read
+    finally:
+        event.remove(Engine, "before_cursor_execute", hold)
+
+
+async def opened(start: Awaitable[RunningApp], clock: Clock) -> RunningApp:
+    """Return the app when it has started. It may send many mails before that."""
+    opening = asyncio.ensure_future(start)
+    await clock.advance(0.001)  # see `fail_after`
+    await happens(opening.done, clock)
+    return await opening
+
+
 def tell_to_stop(app: RunningApp, *requests: Exchange) -> asyncio.Task[None]:
     """Stop the app as uvicorn does: first wait for requests and their tasks."""
 
@@ -268,21 +325,24 @@ async def closes_early(
 ) -> bool:
     """Return whether the app, or its database, closes before its jobs are finished.
 
-    With a *clock*, the jobs take a quarter of an hour.
+    With a *clock*, the jobs take two days.
     """
     before = database.connections_open
 
     def closed() -> bool:
         return closing.done() or database.connections_open < before
 
-    for _ in range(3 if clock else 0):
-        await clock.advance(300)
+    if clock:
+        await days_pass(clock)
     await idle(until=closed)
     return closed()
 
 
-async def closed_well(closing: asyncio.Task[None]) -> None:
-    """Wait for the end of the shutdown, which must not fail."""
+async def closed_well(closing: asyncio.Task[None], clock: Clock | None = None) -> None:
+    """Wait for the end of the shutdown, which must not fail; see `happens`."""
+    if clock:
+        await clock.advance(0.001)  # see `fail_after`
+    await happens(closing.done, clock)
     await fail_after(
         asyncio.wait({closing}),
         never="The server was told to stop, and all jobs were finished, but the app's "
@@ -296,7 +356,9 @@ async def closed_well(closing: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def crashed(run_app: RunApp, *customers: str) -> AsyncIterator[None]:
+async def crashed(
+    run_app: RunApp, clock: Clock, *customers: str
+) -> AsyncIterator[None]:
     """Let each customer get a 201 for seat B1 from an app that crashes at this moment.
 
     A process that stops forever is as good as one that has crashed.
@@ -317,8 +379,11 @@ async def crashed(run_app: RunApp, *customers: str) -> AsyncIterator[None]:
         for number, email in enumerate(customers):
             requests.append(buys(app, email, "B1", probe=die_after(number)))
             await happens(lambda number=number: crash.count > number)
-        # From here on nothing happens in this process any more.
+        # From here on nothing happens in this process any more, until the test is over.
         yield
+        crash.open()
+        lost.open()
+        await closed_well(tell_to_stop(app, *requests), clock)
 
 
 class Output(io.TextIOBase):

@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from workshop.testing import TimeLimitExceeded, fail_after, settle
+from workshop.testing import Clock, TimeLimitExceeded, fail_after, settle
+from workshop.testing.time import limits
 
 soon = pytest.mark.usefixtures("short_limit")
 
@@ -57,6 +60,25 @@ async def test_a_task_that_swallows_its_cancellation_does_not_block_the_test() -
 async def test_the_limit_works_with_a_manual_clock(clock: object) -> None:
     with pytest.raises(TimeLimitExceeded):
         await fail_after(asyncio.sleep(60), never="")
+
+
+async def test_the_limit_starts_again_if_the_clock_was_moved(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = [5.0, 5.0, 0.0]
+
+    @contextmanager
+    def passed() -> Iterator[asyncio.Future[None]]:
+        clock.jump(moves.pop(0))
+        deadline: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        deadline.set_result(None)
+        yield deadline
+
+    monkeypatch.setattr(limits, "_deadline", passed)
+    with pytest.raises(TimeLimitExceeded):
+        await fail_after(asyncio.Event().wait(), never="")
+
+    assert moves == []
 
 
 async def test_a_cancelled_wait_cancels_its_awaitable() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from workshop.testing.reporting.failures import ENDED_IT, AppExit, TimeLimitExceeded
+from workshop.testing.time.clock import ManualClockLoop
 from workshop.testing.time.debugging import limits_are_lifted
 from workshop.testing.time.watchdog import watchdog
 
@@ -18,6 +19,8 @@ LIMIT_SECONDS = 3.0
 
 # How many times the limit may pass while the app has processes of its own.
 _PERIODS_WITH_PROCESSES = 4
+# How many times it may pass while a test moves the clock.
+_PERIODS_WITH_MOVING_CLOCK = 4
 
 # How often a task that will not end is asked again before it is given up.
 _CANCELLATIONS = 20
@@ -26,10 +29,12 @@ _CANCELLATIONS = 20
 async def fail_after(awaitable: Awaitable[T], never: str) -> T:
     """Wait for *awaitable*, at most `LIMIT_SECONDS` of real time.
 
-    A thread keeps the limit, not the loop, so it also holds while a test moves the
-    clock. In a debugger there is no limit. The awaitable runs in a task of its own,
-    which is cancelled when the limit has passed. If it does not end then, the app's
-    teardown handles it.
+    A thread keeps the limit, not the loop, so it also holds under a clock that stands
+    still. If the test has moved the clock meanwhile, the limit starts again, a few
+    times at most: the app may have had much to do. In a debugger there is no limit.
+
+    The awaitable runs in a task of its own, which is cancelled when the limit has
+    passed. If it does not end then, the app's teardown handles it.
 
     Raises:
         TimeLimitExceeded: with *never* as its message, if the limit has passed.
@@ -40,10 +45,11 @@ async def fail_after(awaitable: Awaitable[T], never: str) -> T:
     periods = 1
     try:
         while periods and not task.done():
+            moved_to = _moved_to()
             with _deadline() as passed:
                 both: set[asyncio.Future[Any]] = {task, passed}
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            periods = _more_periods(periods)
+            periods = _more_periods(periods, moving=_moved_to() != moved_to)
     except asyncio.CancelledError:
         await end(task)
         raise
@@ -58,11 +64,19 @@ async def fail_after(awaitable: Awaitable[T], never: str) -> T:
         ) from exc
 
 
-def _more_periods(periods: int) -> int:
+def _moved_to() -> float:
+    """Return the time to which a test has moved the clock, or 0."""
+    loop = asyncio.get_running_loop()
+    return loop.time() if isinstance(loop, ManualClockLoop) else 0.0
+
+
+def _more_periods(periods: int, *, moving: bool) -> int:
     """Return the number of the next period, or 0 if there is none.
 
     A process of a pool that is just starting may have to import everything first.
     """
+    if moving and periods < _PERIODS_WITH_MOVING_CLOCK:
+        return periods + 1
     multiprocessing = sys.modules.get("multiprocessing")
     starting = multiprocessing is not None and multiprocessing.active_children()
     return periods + 1 if starting and periods < _PERIODS_WITH_PROCESSES else 0

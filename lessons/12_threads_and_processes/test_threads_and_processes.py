@@ -5,8 +5,9 @@ Step 2 (board): a thread reports tickets while the loop has nothing to do.
 Step 3 (seats): all customers look for a free seat before any of them takes one.
 Step 4 (ledger): the session fails in every thread but the one that opened it.
 Step 5 (plans): a stand-in for the pool breaks as a real one does when a process dies.
+Step 6 (slow plans): a real process says whether it is still drawing.
 
-The stand-ins are in world.py. Only one test starts processes.
+The stand-ins are in world.py. Only the last two tests start processes.
 """
 
 import asyncio
@@ -27,11 +28,14 @@ from workshop.testing import (
 
 from .world import (
     KILLS,
+    LIMIT,
+    SLOW,
     BoxOffice,
     box_office,
     busy_threads,
     errors,
     finish,
+    finish_in_time,
     price_of,
 )
 
@@ -512,4 +516,86 @@ async def test_real_processes_are_replaced_and_end(run_app: RunApp) -> None:
     )
     assert left == 0, (
         f"{left} processes were running when the shutdown was over. Expected: none."
+    )
+
+
+@pytest.mark.step(6)
+async def test_a_drawing_that_is_given_up_ends(clock: Clock, run_app: RunApp) -> None:
+    """A process finishes its job, even if no request waits for the result."""
+    try:
+        async with box_office(run_app, processes=True) as office:
+            await next_plan_is_drawn(office, "The app has started", most=2)
+            most = len(multiprocessing.active_children())
+            await give_up_late(office, clock)
+            await next_plan_is_drawn(office, "Ann's plan was given up", most)
+            await give_up_cancelled(office, clock)
+            await next_plan_is_drawn(office, "Ann's request was cancelled", most)
+            await office.app.shutdown()
+            left = len(multiprocessing.active_children())
+    finally:
+        for process in multiprocessing.active_children():
+            process.kill()
+    assert left == 0, (
+        f"After two drawings were given up, the app shut down. {left} processes were "
+        "still running. Expected: none."
+    )
+
+
+async def give_up_late(office: BoxOffice, clock: Clock) -> None:
+    """Let Ann's plan take too long, while three others wait for theirs."""
+    ann = office.send("GET", f"/shows/{SLOW}/plan")
+    await office.drawings.begin()
+    await clock.advance(LIMIT / 2)
+    early = ann.in_words
+    others = [office.send("GET", f"/shows/{show}/plan") for show in SHOWS]
+    await clock.advance(LIMIT / 2)
+    await finish_in_time(ann)
+    assert (early, ann.status) == ("no response", 504), (
+        "Ann requested a plan that takes a minute to draw. LIMIT was "
+        f"{LIMIT} seconds. After {LIMIT / 2} seconds she had got {early}, and after "
+        f"{LIMIT} seconds {ann.in_words}. Expected: no response, and then 504."
+    )
+    ended = await office.drawings.end()
+    assert ended, (
+        "Ann requested a plan that takes a minute to draw, and got a 504 when LIMIT "
+        "was over. Five seconds later, the process was still drawing her plan, so it "
+        "could draw no other. Expected: the drawing ends when it is given up."
+    )
+    for other in others:
+        await finish_in_time(other)
+    assert {other.status for other in others} <= {200, 503}, (
+        "Three customers requested plans while Ann's was being drawn. Ann's plan took "
+        "too long and was given up. The others got "
+        f"{'; '.join(other.in_words for other in others)}. "
+        "Expected: 200 or 503 for each of them."
+    )
+
+
+async def give_up_cancelled(office: BoxOffice, clock: Clock) -> None:
+    """Cancel Ann's request while her plan is being drawn."""
+    ann = office.send("GET", f"/shows/{SLOW}/plan")
+    await office.drawings.begin()
+    ann.cancel()
+    await clock.advance(LIMIT)
+    await finish_in_time(ann)
+    ended = await office.drawings.end()
+    assert ended, (
+        "Ann requested a plan that takes a minute to draw. Her request was cancelled. "
+        "Five seconds after LIMIT was over, the process was still drawing her plan. "
+        "Expected: the drawing ends as after a 504."
+    )
+
+
+async def next_plan_is_drawn(office: BoxOffice, story: str, most: int) -> None:
+    """Request plans that take no time, and count the processes."""
+    got: list[int | None] = []
+    while not got or got == [503]:  # if the app notices a broken pool only now
+        bob = office.send("GET", "/shows/Hamlet/plan")
+        await finish_in_time(bob)
+        got.append(bob.status)
+    count = len(multiprocessing.active_children())
+    assert (got[-1], count <= most) == (200, True), (
+        f"{story}. Then Bob requested a plan, and again if he got a 503. The last "
+        f"response was {bob.in_words}. The number of processes was then {count}. "
+        f"Expected: 200, and not more than {most}."
     )

@@ -1,11 +1,13 @@
 """What the tests of lesson 12 put in the place of the outside world.
 
 Each stand-in notes the thread and the event loop in which the app uses it. The pool
-stands in for processes: a test says when its drawings are done, or break it.
+stands in for processes: a test says when its drawings are done, or break it. Where
+only processes can show what is true, they are real, and connect to the test.
 """
 
 import asyncio
 import multiprocessing
+import socket
 import sqlite3
 import sys
 import threading
@@ -33,6 +35,8 @@ from workshop.testing import (
 
 MOST_POOLS = 20  # that a test can need
 KILLS = "Macbeth"  # the show whose drawing kills its process
+SLOW = "Ring"  # the show whose drawing takes a minute
+LIMIT = 3  # seconds that a plan may take; the clock of a process cannot be moved
 
 
 class UnexpectedError(Exception):
@@ -56,6 +60,12 @@ def price_of(show: str) -> int:
 async def finish(*requests: Exchange) -> None:
     """Wait until *requests* are done, or can never be."""
     await eventually(lambda: all(request.done for request in requests))
+
+
+async def finish_in_time(request: Exchange) -> None:
+    """Wait until *request* is done, but not longer than processes may take."""
+    with suppress(TimeLimitExceeded):
+        await request.finished()
 
 
 def on_the_loop() -> bool:
@@ -386,6 +396,7 @@ class Pool(Executor):
         self.holds = False
         self.broken = self.closed = False
         self.running = True
+        self._processes: dict[int, Any] = {}
 
     def submit(
         self, fn: Callable[..., Any], /, *args: Any, **options: Any
@@ -432,6 +443,56 @@ class Pool(Executor):
     kill_workers = terminate_workers
 
 
+class Drawings:
+    """Stands in for `draw_plan()` in real processes.
+
+    A process that draws SLOW is connected to the test until its drawing ends.
+    """
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._drawing: socket.socket | None = None
+
+    def __call__(self, show: str) -> int:
+        """Draw a plan in the process of the test."""
+        return len(show)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send a text to the processes, because importing this file takes them long."""
+        text = (
+            f"lambda show: len(show) if show != {SLOW!r} else len(__import__('socket')"
+            f".create_connection({self._server.getsockname()!r}).recv(1))"
+        )
+        return eval, (text,)
+
+    async def begin(self) -> None:
+        """Wait until a process draws SLOW, or two seconds if no process says so."""
+        self._server.settimeout(2)
+        with suppress(TimeoutError):
+            self._drawing, _ = await asyncio.to_thread(self._server.accept)
+
+    async def end(self) -> bool:
+        """Wait until it ends; False if it goes on long after its limit."""
+        drawing, self._drawing = self._drawing, None
+        if drawing is None:
+            return True
+        with drawing:
+            drawing.settimeout(LIMIT + 2)
+            try:
+                await asyncio.to_thread(drawing.recv, 1)
+            except TimeoutError:
+                return False
+            except OSError:  # as on Windows, where a process that ends resets it
+                pass
+        return True
+
+    def close(self) -> None:
+        """Let every drawing end."""
+        self._server.close()
+        if self._drawing is not None:
+            self._drawing.close()
+
+
 class BoxOffice:
     """The app under test, with all stand-ins.
 
@@ -439,11 +500,13 @@ class BoxOffice:
         app: the running app.
         pools: the pools that the app has started.
         drawing_error: raised by each drawing, if it is set.
+        drawings: those in real processes.
 
     """
 
     def __init__(self) -> None:
         self.app: RunningApp
+        self.drawings: Drawings
         self.agency = Agency()
         self.typesetter = Gate("the typesetter").results(
             lambda show, euros: f"{show}: {euros}"
@@ -530,7 +593,12 @@ async def box_office(
     stand_ins = office.stand_ins()
     if processes:
         stand_ins["start_drawers"] = start_process
-        stand_ins["draw_plan"] = len  # which other processes can import at once
+        stand_ins["draw_plan"] = office.drawings = Drawings()
+        stand_ins["LIMIT"] = LIMIT
     async with run_app(replace=stand_ins) as app:
         office.app = app
-        yield office
+        try:
+            yield office
+        finally:
+            if processes:
+                office.drawings.close()

@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import (
     BrokenExecutor,
-    Executor,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
@@ -83,16 +82,27 @@ class Drawers:
         self.pool = start_drawers()
 
     async def draw(self, show: str) -> int:
-        loop = asyncio.get_running_loop()
         pool = self.pool
         try:
-            return await loop.run_in_executor(pool, draw_plan, show)
+            drawing = pool.submit(draw_plan, show)
+            return await asyncio.wrap_future(drawing)
         except BrokenExecutor:
-            # It breaks all its drawings; the first replaces the pool.
-            if self.pool is pool:
-                self.pool = start_drawers()
-                pool.shutdown(wait=False)
+            self.replace(pool)
             raise HTTPException(503, "try again") from None
+        except asyncio.CancelledError:
+            # Too late, or cancelled. If it has begun, end its process.
+            if not drawing.cancel() and not drawing.done():
+                self.replace(pool)
+            raise
+
+    def replace(self, pool: ProcessPoolExecutor) -> None:
+        """Start a new pool, and end the processes of the old one."""
+        # All drawings of a pool break; the first replaces the pool.
+        if self.pool is pool:
+            self.pool = start_drawers()
+            for process in list(pool._processes.values()):
+                process.kill()
+            pool.shutdown(wait=False)
 
     async def close(self) -> None:
         """Wait until the processes have ended."""
@@ -181,7 +191,12 @@ async def refund(number: int, request: Request) -> dict[str, int]:
 @app.get("/shows/{show}/plan")
 async def plan(show: str, request: Request) -> dict[str, int]:
     """Draw a seating plan in another process."""
-    return {"size": await request.app.state.drawers.draw(show)}
+    drawing = request.app.state.drawers.draw(show)
+    try:
+        size = await asyncio.wait_for(drawing, LIMIT)
+    except TimeoutError:
+        raise HTTPException(504, "the plan takes too long") from None
+    return {"size": size}
 
 
 # --- The outside world, slow and remote. Leave it as it is. ---------
@@ -300,11 +315,15 @@ def open_ledger() -> Ledger:
     return Ledger()
 
 
-def start_drawers() -> Executor:
+LIMIT = 10  # seconds in which a plan must be drawn
+
+
+def start_drawers() -> ProcessPoolExecutor:
     """Start a pool of two processes."""
     spawn = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(2, spawn)
 
 
 def draw_plan(show: str) -> int:
-    return sum(1 for _ in range(1000 * len(show)))
+    size = 1_000_000 if show == "Ring" else len(show)
+    return sum(1 for _ in range(1000 * size))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import time
 import types
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from fastapi import FastAPI
 
-from workshop.testing import exchange
+from workshop.testing import eventually, exchange
 from workshop.testing.app.exchange import Exchange
 
 Load = Callable[..., types.ModuleType]
@@ -50,7 +52,11 @@ async def test_the_library_has_one_thread_and_pools_are_replaced(service: Load) 
         return pools[-1]
 
     module = service(
-        "12", read_rows=read_rows, add_up=add_up, start_processes=start_processes
+        "12",
+        read_rows=read_rows,
+        add_up=add_up,
+        start_processes=start_processes,
+        LIMIT=60,
     )
     async with module.lifespan(module.app):
         got = [
@@ -62,3 +68,25 @@ async def test_the_library_has_one_thread_and_pools_are_replaced(service: Load) 
     assert [pool.ended for pool in pools] == [True, True]
     assert len(set(threads)) == 1
     assert threading.get_ident() not in threads
+
+
+async def test_a_job_that_is_given_up_ends(service: Load) -> None:
+    pools: list[ProcessPoolExecutor] = []
+
+    def start_processes() -> Executor:
+        spawn = multiprocessing.get_context("spawn")
+        pools.append(ProcessPoolExecutor(1, spawn))
+        return pools[-1]
+
+    module = service(
+        "12",
+        read_rows=float,
+        add_up=time.sleep,
+        start_processes=start_processes,
+        LIMIT=1,
+    )
+    async with module.lifespan(module.app):
+        late = await requested(module.app, "/reports/600")
+        assert (late.status, len(pools)) == (504, 2)
+    await eventually(lambda: not multiprocessing.active_children())
+    assert not multiprocessing.active_children()

@@ -7,6 +7,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -112,6 +113,30 @@ async def test_a_broken_pool_stays_broken() -> None:
         for _ in range(2):
             with pytest.raises(BrokenExecutor):
                 await loop.run_in_executor(pool, len, "job")
+
+
+@fact(topic=TOPIC)
+async def test_a_timeout_does_not_end_the_job_of_a_process() -> None:
+    """A timeout does not end a job that a process of a `ProcessPoolExecutor` has begun.
+    Neither does `shutdown(wait=False, cancel_futures=True)`."""
+    loop = asyncio.get_running_loop()
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect = f"socket.create_connection({server.getsockname()!r})"
+        job = f"import socket; {connect}.recv(1); {connect}.recv(1)"
+        future = loop.run_in_executor(pool, exec, job)
+        begun, _ = await asyncio.to_thread(server.accept)
+        with begun, pytest.raises(TimeoutError):
+            await asyncio.wait_for(future, 0)
+        processes = list(pool._processes.values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        goes_on, _ = await asyncio.to_thread(server.accept)
+    with goes_on:
+        assert [process.is_alive() for process in processes] == [True]
+        for process in processes:
+            process.kill()
+            await asyncio.to_thread(process.join)
+        assert goes_on.recv(1) == b""
 
 
 POOL = """

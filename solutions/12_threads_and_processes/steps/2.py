@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from anyio import from_thread
@@ -111,12 +111,17 @@ async def refund(number: int, request: Request) -> dict[str, int]:
 
 
 # TODO 5: Draw again after a process has died, and leave none behind.
+# TODO 6: End a drawing that is given up.
 @app.get("/shows/{show}/plan")
 async def plan(show: str, request: Request) -> dict[str, int]:
     """Draw a seating plan in another process."""
     loop = asyncio.get_running_loop()
     drawers = request.app.state.drawers
-    size = await loop.run_in_executor(drawers, draw_plan, show)
+    drawing = loop.run_in_executor(drawers, draw_plan, show)
+    try:
+        size = await asyncio.wait_for(drawing, LIMIT)
+    except TimeoutError:
+        raise HTTPException(504, "the plan takes too long") from None
     return {"size": size}
 
 
@@ -236,11 +241,15 @@ def open_ledger() -> Ledger:
     return Ledger()
 
 
-def start_drawers() -> Executor:
+LIMIT = 10  # seconds in which a plan must be drawn
+
+
+def start_drawers() -> ProcessPoolExecutor:
     """Start a pool of two processes."""
     spawn = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(2, spawn)
 
 
 def draw_plan(show: str) -> int:
-    return sum(1 for _ in range(1000 * len(show)))
+    size = 1_000_000 if show == "Ring" else len(show)
+    return sum(1 for _ in range(1000 * size))

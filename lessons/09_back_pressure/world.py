@@ -331,7 +331,7 @@ def endless() -> Iterator[bytes]:
         yield b"x" * CHUNK
 
 
-ORDERS = 500
+ORDERS = 700
 # SQLite's driver in Python has always read one row more than it has handed over.
 ALLOWED = AHEAD + 1
 # Customers whose names have a meaning in some format.

@@ -148,7 +148,9 @@ def test_each_defect_of_an_environment_is_reported(
 
     assert finding.state is State.PROBLEM
     assert told in finding.text
-    assert finding.text.endswith("The next command repairs it and may need the network.")
+    assert finding.text.endswith(
+        "The next command repairs it and may need the network."
+    )
 
 
 def test_an_unwritable_folder_is_a_problem(tmp_path: Path) -> None:

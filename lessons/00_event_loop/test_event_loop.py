@@ -4,7 +4,7 @@ Step 1 (reports) and step 2 (seat maps): `test_ping_answers_while_…` proves th
 event loop is free, the second test that requests at the same time get their own
 results, and the third that an error does not affect later requests.
 Step 3 (exports): /health responds although the thread pool is full, the number of
-exports at once has a limit, every venue gets its file, also in a crowd, and errors
+exports at once has a limit, every venue gets its file, even in a crowd, and errors
 release their place.
 Step 4 (refunds): the entry comes before the confirmation, also for refunds at the same
 time, for errors, and for a slow audit book.
@@ -44,7 +44,7 @@ ARCHIVE_SECONDS = 6
 DRAWING_SECONDS = 2
 # How many exports the archive accepts at once.
 ARCHIVE_LIMIT = 100
-# More requests than any queue should be cut at.
+# More requests than any queue limit that an app is likely to have.
 CROWD = 250
 ERRORS = (OSError("no route to host"), RuntimeError("busy"), TimeoutError("too slow"))
 # What the customers paid, by order.
@@ -249,7 +249,7 @@ async def test_maps_that_are_drawn_at_the_same_time_show_their_own_seats(
     app.replace("sold_seats", open_gate(lambda show_id: {2}))
     app.replace("draw_seat_map", open_gate(drawing).blocking)
     for seat_map in [exchange(app, "GET", f"/shows/{show}/map") for show in (7, 8)]:
-        await finish(seat_map)  # from now on threads of a pool are there, and idle
+        await finish(seat_map)  # from now on the pool has threads, and they are idle
     sold = {7: {3, 5}, 8: {1}}
     lookups = Gate("the numbers of the sold seats").results(lambda show: {*sold[show]})
     pen = Gate("the drawing of the seat map").results(drawing)
@@ -467,7 +467,8 @@ async def test_every_export_of_a_crowd_gets_its_own_file(app: RunningApp) -> Non
     files = {str(export.content) for export in exports}
     assert len(files) == len(exports), (
         f"Ten venues asked for {len(exports)} exports in all, and write_export() "
-        f"returned a new name each time. The responses contain {len(files)} names. "
+        f"returned a new name each time. The responses contain {len(files)} "
+        "different names. "
         "Expected: each response has the name that was returned for its own export."
     )
 

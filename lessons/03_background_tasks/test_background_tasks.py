@@ -534,7 +534,7 @@ async def test_a_running_job_is_kept_and_its_failure_is_logged(
 async def test_every_ticket_that_was_begun_is_finished(
     run_app: RunApp, database: Database, clock: Clock
 ) -> None:
-    """When `gather()` raises an exception, its other calls go on."""
+    """When `gather()` raises an exception, its other calls keep running."""
     begun: list[int] = []
     running: set[int] = set()
     busy = Gate("the printer")
@@ -564,7 +564,7 @@ async def test_every_ticket_that_was_begun_is_finished(
             "Two tickets were being printed when one of them failed. The server was "
             "told to stop, and the app closed while the other one was being printed. "
             "Expected: the job may end at a failed ticket, but shutdown waits for "
-            "every ticket that has been begun."
+            "every ticket that was begun."
         )
 
 
@@ -572,7 +572,7 @@ async def test_every_ticket_that_was_begun_is_finished(
 async def test_one_request_prints_the_tickets_of_all_orders(
     app: RunningApp, database: Database
 ) -> None:
-    """A limit on the rows is a limit on the tickets."""
+    """If a query limits its rows, some tickets are never printed."""
     journal = Journal()
     put(app, outside_world(journal))
     async with released():
@@ -742,7 +742,7 @@ async def test_a_confirmation_after_a_crash_is_sent_like_any_other(
 async def test_an_order_of_this_process_is_not_taken_for_a_missing_one(
     run_app: RunApp, database: Database, clock: Clock
 ) -> None:
-    """A job that starts at startup may read the table after the first purchase."""
+    """A job that is started at startup may read the table after the first purchase."""
     mail = Gate("Carol's confirmation")
     mails: list[str] = []
 

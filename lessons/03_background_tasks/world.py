@@ -39,7 +39,7 @@ ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
 CAROL, DAN = "carol@example.com", "dan@example.com"
 OLDER, FULL = "older@example.com", "full@example.com"
 DECLINED = (BOB, DAN)
-# More orders than anybody reads in one go.
+# More orders than an app would read at once.
 MANY = 1100
 
 LOGGED = (
@@ -186,9 +186,9 @@ async def idle(until: Callable[[], bool] = lambda: False) -> None:
 
 
 async def days_pass(clock: Clock) -> None:
-    """Let two days pass in jumps: a minute in short ones, then longer and longer ones.
+    """Let two days pass: first a minute in short jumps, then longer and longer jumps.
 
-    An app that looks for work from time to time looks once in each jump.
+    An app that polls for work polls once in each jump.
     """
     for seconds in (*[0.1] * 700, *(60 * 2**number for number in range(12))):
         clock.jump(seconds)
@@ -278,9 +278,9 @@ def failing_commits() -> Iterator[list[object]]:
 
 @contextmanager
 def slow_first_read() -> Iterator[Gate]:
-    """Hold the first query of a table at a gate, on its way to the database.
+    """Hold the first query of a table at a gate before it reaches the database.
 
-    Only queries that go through SQLAlchemy are seen; the others are not held.
+    Only queries that go through SQLAlchemy can be held.
     """
     read = Gate("the first query")
 

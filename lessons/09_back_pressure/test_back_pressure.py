@@ -5,8 +5,8 @@ tests release one call at a time. Many wait for the Dome while others ask other 
 Step 4 (seats and payments): the clock stands still until the test moves it, and the
 stand-in of `random_pause()` gives each pause a length of its own.
 Step 5 (floor plans): a client sends the next chunk when the server asks for it.
-Step 6 (export): the database counts each order that is read from it. Clients read all
-of the response, stop reading, or leave, and the database fails in the middle.
+Step 6 (export): the database counts each order that is read from it. Clients read the
+whole response, stop reading, or leave, and the database fails during an export.
 
 The stand-ins are in world.py. No test measures time.
 """
@@ -815,15 +815,15 @@ async def orders(database: Database, monkeypatch: pytest.MonkeyPatch) -> Orders:
 
 def expect_all_orders(export: Export, orders: Orders, before: str) -> None:
     """Check that each order was sent once, in order, as a line of JSON."""
-    lines, wrong = export.lines, "nothing else"
+    lines, wrong = export.lines, "all lines are correct"
     for number, pair in enumerate(zip_longest(lines, orders.all), 1):
         if pair[0] != pair[1]:
             wrong = f"line {number} is {pair[0]!r} instead of {pair[1]!r}"
             break
     assert (export.looks_complete, lines) == (True, orders.all), (
         f"{before} {counted(len(orders.all), 'order')} stored. The client got "
-        f"{words(export)}; {wrong}. Expected: 200 and a whole response with each "
-        "order once, in the order of the numbers, as a line of JSON."
+        f"{words(export)}; {wrong}. Expected: 200 and a complete response with each "
+        "order once, sorted by number, as a line of JSON."
     )
 
 
@@ -832,7 +832,7 @@ def words(export: Export) -> str:
     if not export.request.started:
         return f"no response, because of {export.request.error!r}"
     lines = "1 line" if len(export.lines) == 1 else f"{len(export.lines)} lines"
-    whole = "a whole" if export.request.complete else "an incomplete"
+    whole = "a complete" if export.request.complete else "an incomplete"
     return f"{whole} response with status {export.request.status} and {lines}"
 
 
@@ -840,7 +840,7 @@ def words(export: Export) -> str:
 async def test_orders_are_sent_while_others_are_not_yet_read(
     orders: Orders, app: RunningApp, database: Database
 ) -> None:
-    """A generator sends piece by piece, but it may have read everything before."""
+    """A generator sends piece by piece, but may have read everything beforehand."""
     for customer in cases(["Ann", "Bob"]):
         await orders.forget()
         export = await Export(app, orders).over()
@@ -850,8 +850,8 @@ async def test_orders_are_sent_while_others_are_not_yet_read(
         )
         assert export.ahead <= ALLOWED, (
             f"{customer} exported all {ORDERS} orders. Before order {export.worst} was "
-            f"sent, {export.ahead} orders that were not yet sent had been read from "
-            f"the database. Expected: at most {AHEAD}, so that the first order is "
+            f"sent, {export.ahead} orders had been read from the database but not yet "
+            f"sent. Expected: at most {AHEAD}, so that the first order is "
             "sent soon and few orders are in memory."
         )
         held = await in_use(database)
@@ -865,7 +865,7 @@ async def test_orders_are_sent_while_others_are_not_yet_read(
 async def test_each_order_is_sent_once_and_in_order(
     orders: Orders, app: RunningApp, database: Database
 ) -> None:
-    """Orders have gaps in their numbers, and customers may have any name."""
+    """The numbers of the orders have gaps, and customers may have any name."""
     exports = [Export(app, orders), Export(app, orders), Export(app, orders)]
     for export in exports:
         await export.over()
@@ -886,15 +886,15 @@ async def test_each_order_is_sent_once_and_in_order(
 async def test_a_client_that_does_not_read_stops_the_reading(
     orders: Orders, app: RunningApp, database: Database
 ) -> None:
-    """The database must wait for the client, however slow its network is."""
+    """Reading from the database must wait for the client, however slow it is."""
     exports = {reads: Export(app, orders, reads=reads) for reads in (0, 150, 300)}
     sent = await when_idle(lambda: sum(export.sent for export in exports.values()))
     ahead = await orders.read() - sent
     allowed = len(exports) * ALLOWED
     assert ahead <= allowed, (
         f"Three clients exported all orders and stopped reading after {[*exports]} of "
-        f"them. {ahead} orders that were not yet sent had been read from the "
-        f"database. Expected: at most {AHEAD} for each client, so that slow clients "
+        f"them. {ahead} orders had been read from the database but not yet sent. "
+        f"Expected: at most {AHEAD} for each client, so that slow clients "
         "cannot fill the memory."
     )
     await orders.forget()
@@ -926,7 +926,7 @@ async def test_a_client_that_leaves_ends_the_reading(
         for export in some:
             export.network.open()
         await when_idle(lambda: [export.request.done for export in exports])
-    await in_use(database)  # whoever still reads has a connection
+    await in_use(database)  # an export that still reads has a connection
     more = await orders.read() - before
     assert more <= len(exports) * ALLOWED, (
         f"Four clients got {sent} orders and left. Then {more} more orders were read "
@@ -940,7 +940,7 @@ async def test_a_client_that_leaves_ends_the_reading(
         await exports[-1].over()
     held = await in_use(database)
     assert held == 0, (
-        f"{len(exports)} clients left before they had all orders. "
+        f"{len(exports)} clients left before they had received all orders. "
         f"{counted(held, 'connection')} not returned to the pool. "
         "Expected: all connections are in the pool, because other customers need them."
     )
@@ -952,21 +952,21 @@ async def test_a_client_that_leaves_ends_the_reading(
 async def test_an_export_that_fails_does_not_look_complete(
     orders: Orders, app: RunningApp, database: Database
 ) -> None:
-    """The status is sent first, so later only a missing end can show an error."""
+    """The status is sent first, so only a missing end can show a later error."""
     for place in cases([0, 450, ORDERS - 1]):
         await orders.breaks_at(place)
         broken = await Export(app, orders).over()
         assert not broken.looks_complete, (
             f"The database failed when order {place + 1} of {ORDERS} was read. The "
             f"client got {words(broken)}. Expected: an error before the first order, "
-            "or a response that is cut off, so that no client takes it for all orders."
+            "or a response that is cut off, so that no client takes it for complete."
         )
         held = await in_use(database)
         assert held == 0, (
             f"The database failed when order {place + 1} of {ORDERS} was read. "
             f"{counted(held, 'connection')} not returned to the pool. "
-            "Expected: all connections are in the pool, after an error, too."
+            "Expected: all connections are in the pool, even after an error."
         )
     await orders.breaks_at(None)
     later = await Export(app, orders).over()
-    expect_all_orders(later, orders, "The database failed, and works again.")
+    expect_all_orders(later, orders, "The database failed, and then worked again.")

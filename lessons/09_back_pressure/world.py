@@ -332,16 +332,16 @@ def endless() -> Iterator[bytes]:
 
 
 ORDERS = 700
-# SQLite's driver in Python has always read one row more than it has handed over.
+# Python's SQLite driver always reads one row more than it has returned.
 ALLOWED = AHEAD + 1
-# Customers whose names have a meaning in some format.
+# Names with characters that have a special meaning in some format.
 NAMES = ('Ann "the boss"', "Bob\nand Carl\r\n", "Zoë\u2028🎭\u0085", "", "{},[]\\n")
 
 _SELL = f"""insert into stored with recursive count(n) as (
     select 1 union all select n + 1 from count where n < {ORDERS}
 ) select case when n > {ORDERS // 2} then n + {10 * ORDERS} else n * 3 end, 'Ann', n
-from count order by n % 7, n desc"""  # noqa: S608 -- numbers of ours
-# A row is counted when the database computes its customer. The functions count as
+from count order by n % 7, n desc"""  # noqa: S608 -- our own numbers
+# A row is counted when the database computes its customer. The function is
 # STABLE, because PostgreSQL would otherwise compute all rows before it sorts them.
 _POSTGRES = (
     "create sequence rows_read",
@@ -360,7 +360,7 @@ _POSTGRES = (
 class Orders:
     """The shop's orders, in a view that counts each row that is read.
 
-    The database itself counts, so it does not matter which library reads, and how.
+    The database itself counts, so any library may read the rows, in any way.
 
     Attributes:
         all: the orders, as the export has to send them.
@@ -375,7 +375,7 @@ class Orders:
         self._broken: int | None = None
 
     async def create(self) -> None:
-        """Store the orders. Their numbers have a gap, and they are in no order."""
+        """Store the orders. Their numbers have gaps, and they are not sorted."""
         execute = self.database.execute
         await execute(
             "create table stored (number integer primary key, "
@@ -432,7 +432,7 @@ class Orders:
 
 
 async def in_use(database: Database) -> int:
-    """Return how many connections the app does not give back, after all requests."""
+    """Return how many connections are still in use when all requests are over."""
     await settle()
     gc.collect()  # closes generators that nothing refers to
     await eventually(lambda: not database.out)
@@ -447,8 +447,8 @@ class Export:
 
     Attributes:
         sent: how many orders have been sent.
-        ahead: how many more had been read when an order was sent, at most.
-        worst: the place of the order that was sent then.
+        ahead: the highest number of orders that were read but not yet sent.
+        worst: the place of the order that was about to be sent at that moment.
         network: passes nothing on while it is closed.
 
     """
@@ -458,7 +458,7 @@ class Export:
     ) -> None:
         """Start the export. After *reads* orders the client stops reading."""
         self.sent = self.ahead = self.worst = 0
-        looked = -40  # a look costs time, so there is one for each 40 orders
+        looked = -40  # counting takes time, so it is done once every 40 orders
         self.network = Gate("the network")
         if reads is None:
             self.network.open()
@@ -488,9 +488,9 @@ class Export:
 
     @property
     def lines(self) -> list[Any]:
-        """The lines that were sent: what they mean, or their text if they mean nothing.
+        """The lines that were sent: the JSON value, or the text of a line without one.
 
-        A line ends with a newline character, and with no other one.
+        Only a newline character ends a line.
         """
         read: list[Any] = []
         for line in self.request.body.decode(errors="replace").rstrip("\n").split("\n"):
@@ -501,5 +501,5 @@ class Export:
 
     @property
     def looks_complete(self) -> bool:
-        """Whether a client takes the response for a whole one."""
+        """Whether a client would take the response for a complete one."""
         return self.request.complete and self.request.status == 200

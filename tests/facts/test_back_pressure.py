@@ -82,7 +82,7 @@ class Sale(Base):
 @fact("sqlalchemy", topic=TOPIC)
 async def test_stream_scalars_needs_yield_per(tmp_path: Path) -> None:
     """For ORM objects, `stream_scalars()` fetches all rows before it returns the first
-    one. With the execution option `yield_per=100`, it fetches 100."""
+    one. With the execution option `yield_per=100`, it fetches only 100."""
     seen: list[int] = []
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'sales.db'}")
 

@@ -68,7 +68,7 @@ async def sell(seat: str, customer: str) -> None:
 
 
 async def create_tables() -> None:
-    """No database takes part."""
+    """Do nothing, because the scene has no database."""
 
 
 WORLD = {

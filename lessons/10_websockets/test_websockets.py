@@ -577,7 +577,7 @@ async def test_an_open_page_holds_no_connection(
     some = "all" if served == OPEN_PAGES else f"only {served}"
     assert (served, in_use) == (OPEN_PAGES, 0), (
         f"Customers opened {OPEN_PAGES} pages of orders, and {some} of them got their "
-        f"list. Nobody had ordered yet. Database connections in use: {in_use}. "
+        f"list. No page had sent an order yet. Database connections in use: {in_use}. "
         "Expected: every page gets its list, and then no connection is in use."
     )
     lists = [page.heard for page in pages[:2]]
@@ -607,7 +607,7 @@ async def test_an_open_page_holds_no_connection(
 async def test_an_order_is_stored_before_its_reply(
     clock: Clock, shop: RunningApp, database: Database
 ) -> None:
-    """`send` waits for its client, and what the endpoint holds waits with it."""
+    """While `send` waits for its client, the endpoint keeps everything it holds."""
     world, mail = World(shop), MailServer(shop)
     mail.gate.open()
     ann, bob, cleo = await world.join("Ann", "Bob", "Cleo", path="/orders")
@@ -620,17 +620,17 @@ async def test_an_order_is_stored_before_its_reply(
     await eventually(lambda: all(client.held_up for client in (ann, bob, dora)))
     stored = [name for name, _ in await orders_of(database)]
     before = (
-        "Ann ordered A1, Bob ordered B1, and Dora opened her page. They do not read, "
-        "so two numbers and a list wait."
+        "Ann ordered A1, Bob ordered B1, and Dora opened her page. None of them "
+        "reads, so two numbers and a list wait to be sent."
     )
     assert sorted(stored) == ["Ann", "Bob"], (
-        f"{before} At this moment the database has orders of {stored or 'nobody'}. "
+        f"{before} At this moment the database has orders by {stored or 'nobody'}. "
         "Expected: an order is committed before its client gets a number."
     )
     in_use = await when_idle(lambda: database.out)
     assert in_use == 0, (
         f"{before} Database connections in use meanwhile: {in_use}. "
-        "Expected: none, because a client may not read for a long time."
+        "Expected: none, because a client may take a long time to read."
     )
     order(cleo, "C1", "C2")
     for client in (ann, bob):
@@ -641,7 +641,7 @@ async def test_an_order_is_stored_before_its_reply(
     for name, client in clients.items():
         hers = [number for _, number in await orders_of(database, name)]
         assert numbers(client) == hers, (
-            f"{name}'s orders in the database have the numbers {hers}. {name} was told "
+            f"{name}'s orders in the database have the numbers {hers}. {name} got "
             f"{numbers(client)}. Expected: the number of each order, in order."
         )
 
@@ -665,7 +665,7 @@ async def test_each_order_gets_one_mail(
     assert got == (2, 1), (
         f"Ann ordered two seats and Bob one. While {mail.gate.what} was busy with "
         f"their mails, they got {got[0]} and {got[1]} numbers. "
-        "Expected: no number waits for a mail."
+        "Expected: each order gets its number, without waiting for a mail."
     )
     in_use = await when_idle(lambda: database.out)
     assert in_use == 0, (
@@ -685,7 +685,7 @@ async def test_each_order_gets_one_mail(
 async def test_a_customer_who_leaves_gets_the_mail(
     clock: Clock, shop: RunningApp, database: Database
 ) -> None:
-    """What an endpoint starts must not end with it."""
+    """A mail must be sent even if the endpoint that started it has ended."""
     world = World(shop)
     for way in cases(PARTINGS):
         await database.execute("delete from orders")
@@ -709,7 +709,7 @@ async def test_a_customer_who_leaves_gets_the_mail(
         assert (sent, bool(wanted) or "at once" in way) == (True, True), (
             f"Ann ordered A1. She {way}. Orders in the database: {wanted}. Mails sent: "
             f"{mail.sent}. Mails begun: {mail.begun}. "
-            "Expected: an order that is stored gets its mail, once."
+            "Expected: if an order is stored, exactly one mail is sent for it."
         )
         in_use = await when_idle(lambda: database.out)
         assert in_use == 0, (
@@ -778,10 +778,10 @@ async def test_an_order_that_is_not_stored_gets_no_mail(
             order(ann, "A1")
             await when_idle(lambda: None)
         hers = await orders_of(database)
-        if not hers:  # another library may commit all the same
+        if not hers:  # another library may commit anyway
             assert (numbers(ann), mail.begun) == ([], []), (
-                f"Ann ordered A1, and the database refused the {refused}. She was told "
-                f"the numbers {numbers(ann)}, and mails were begun: {mail.begun}. "
+                f"Ann ordered A1, and the database refused the {refused}. She got "
+                f"the numbers {numbers(ann)}. Mails that were begun: {mail.begun}. "
                 "Expected: no number and no mail."
             )
         order(bob, "B1")

@@ -167,7 +167,7 @@ class World:
 
 
 async def create_tables() -> None:
-    """Create the tables at once; a thread would make each of these tests slower."""
+    """Create the tables without a thread, which would slow down each of these tests."""
     (app,) = running_apps()
     file = make_url(os.environ["DATABASE_URL"]).database
     engine = create_engine(f"sqlite:///{file}")
@@ -179,10 +179,10 @@ class MailServer:
     """Stands in for the mail server.
 
     Attributes:
-        gate: where each mail waits; it is closed.
+        gate: where each mail waits; closed at first.
         begun: the customer and the order's number of each mail, in order.
-        sent: those that have been sent.
-        failing: what `send_mail()` raises, by customer.
+        sent: the mails that have been sent.
+        failing: the exception that `send_mail()` raises for a customer.
     """
 
     def __init__(self, app: RunningApp) -> None:
@@ -201,7 +201,7 @@ class MailServer:
         app.replace("send_mail", send_mail)
 
     async def begins(self, clock: Clock, count: int = 1) -> bool:
-        """Wait until the app has begun *count* mails, for which it has a second."""
+        """Wait until the app has begun *count* mails. It has one second for that."""
         if not await eventually(lambda: len(self.begun) >= count):
             await clock.advance(1)
         return await eventually(lambda: len(self.begun) >= count)
@@ -223,7 +223,7 @@ async def orders_of(database: Database, *names: str) -> list[tuple[str, int]]:
 
 
 def numbers(client: Conversation) -> list[int]:
-    """Return the numbers of the orders that a client of `/orders` was told."""
+    """Return the order numbers that a client of `/orders` has received."""
     return [
         it["order"] for it in client.heard if isinstance(it, dict) and "order" in it
     ]
@@ -247,7 +247,7 @@ def refusing(what: str) -> Iterator[None]:
 
     def before_commit(connection: Connection) -> None:
         if what == "COMMIT":
-            # What the database does itself when it refuses a commit.
+            # A database that refuses a commit does the same.
             connection.dialect.do_rollback(connection.connection)
             fail()
 

@@ -125,7 +125,7 @@ async def test_a_session_holds_a_connection_from_query_to_commit(
     engine: AsyncEngine,
 ) -> None:
     """A session takes a connection from the pool for its first query and returns it
-    with `commit()`. The next query, even that of `refresh()`, takes one again."""
+    with `commit()`. The next query, even the one of `refresh()`, takes one again."""
     pool = engine.pool
     assert isinstance(pool, AsyncAdaptedQueuePool)
     in_use = []

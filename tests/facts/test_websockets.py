@@ -124,8 +124,8 @@ async def test_http_middleware_and_cors_are_not_called_for_websockets() -> None:
 
 @fact("fastapi", topic=TOPIC)
 async def test_a_dependency_of_a_websocket_lasts_until_its_endpoint_ends() -> None:
-    """A dependency of a WebSocket is left when the endpoint ends, also with
-    `scope="function"`."""
+    """The code after `yield` in a dependency of a WebSocket runs when the endpoint
+    ends, even with `scope="function"`."""
     app, seen = FastAPI(), list[str]()
 
     async def session() -> AsyncIterator[None]:
@@ -151,8 +151,8 @@ async def test_a_dependency_of_a_websocket_lasts_until_its_endpoint_ends() -> No
 
 @fact("fastapi", topic=TOPIC)
 async def test_background_tasks_of_a_websocket_never_run() -> None:
-    """The endpoint of a WebSocket can have `BackgroundTasks`, but nothing runs them,
-    and no error is raised."""
+    """The endpoint of a WebSocket can have a `BackgroundTasks` parameter, but the tasks
+    never run, and no error is raised."""
     app, seen = FastAPI(), list[str]()
 
     @app.websocket("/")

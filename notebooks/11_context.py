@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Context and middleware, the notebook
 #
-# **You will see** when a context is copied, what a reset does not reach, why a worker does not see the name of a request, and where a token is of no use.
+# **You will see** when a context is copied, what a reset does not reach, why a worker does not see the name of a request, and where a token cannot be used.
 # Predict before you run a cell.
 # The lesson: [11 · Context and middleware](../docs/lessons/11_context.md). To run this yourself: `make lesson-11 notebook`.
 
@@ -159,7 +159,7 @@ await asyncio.create_task(ann_and_the_next())
 # ## A token in another task
 #
 # A guide puts on a badge for a tour, and returns it at the end.
-# One visitor sees the whole tour. Another one sees the stage, and lets a friend end the tour.
+# One visitor sees the whole tour. Another visitor sees only the stage, and lets a friend end the tour.
 #
 # **Predict.** What does the guide print at the end of each tour?
 
@@ -207,7 +207,7 @@ await asyncio.create_task(two_visitors())
 # ## Three points to remember
 #
 # - A task, a callback and `to_thread()` copy the context when they are created.
-# - What is set in a copy is not seen outside, and a token from outside cannot be reset there.
+# - What is set in a copy is not seen outside, and a token from outside is not valid there.
 # - A copy keeps its values, even if the original is reset later.
 #
 # Now find the right name for each line: [lesson 11](../docs/lessons/11_context.md), `make lesson-11`.

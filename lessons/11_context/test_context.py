@@ -5,7 +5,7 @@ background task and the printer begins with the name of its own customer.
 Step 2 (nobody): on one connection, a request without a name follows one that has one.
 Step 3 (errors): the lines about an error have the name, and a browser may read the 500.
 Step 4 (middleware): what the handler does and sees is the same as without middleware.
-Step 5 (spans): the span of a stream ends with it, once, and where it was attached.
+Step 5 (spans): a span ends once, with its stream, and is detached in its own context.
 
 The stand-ins are in world.py. Only one test has a real server.
 """
@@ -559,10 +559,10 @@ async def test_a_span_lasts_as_long_as_its_stream(app: RunningApp) -> None:
         for show, stream in streams.items():
             await prices.tell(show, price)
             assert (trace.ends(show), stream.done) == ([0], False), (
-                f"Two clients each stream the prices of a show. That of {show} got "
+                f"Two clients each stream the prices of a show. The one for {show} got "
                 f"{stream.in_words!r} and waits for the next price. "
-                f"{trace.in_words(show)} Expected: one span, which has not ended, or "
-                "the trace shows a stream that took no time."
+                f"{trace.in_words(show)} Expected: one span, which has not ended. "
+                "Otherwise the trace shows a stream that took no time."
             )
     for show, stream in streams.items():
         await prices.tell(show, 0)
@@ -577,7 +577,7 @@ async def test_a_span_lasts_as_long_as_its_stream(app: RunningApp) -> None:
 
 @pytest.mark.step(5)
 async def test_a_span_ends_when_its_client_leaves(app: RunningApp) -> None:
-    """If a client leaves, its generator is cancelled: code after a loop never runs."""
+    """If a client leaves, its stream is cancelled: code after the loop never runs."""
     Log(app)
     for items in cases([1, 3]):
         prices, trace = Prices(app), Trace(app)
@@ -606,7 +606,7 @@ async def test_a_span_ends_when_its_client_leaves(app: RunningApp) -> None:
 
 @pytest.mark.step(5)
 async def test_a_span_ends_when_its_stream_fails(app: RunningApp) -> None:
-    """An exception can come before the stream begins and while it is sent."""
+    """An exception can be raised before a stream begins, or while it is being sent."""
     Log(app)
     for items, end in cases(
         [
@@ -627,14 +627,14 @@ async def test_a_span_ends_when_its_stream_fails(app: RunningApp) -> None:
         # Without a stream there may be a span, but there need not be one.
         assert trace.ends("Hamlet") in ([[1]] if items else [[1], []]), (
             f"Ann's stream sent {items} prices, and then {story}. "
-            f"{trace.in_words('Hamlet')} Expected: each span that has begun ends once, "
-            "or the tracing service never gets it."
+            f"{trace.in_words('Hamlet')} Expected: each span that has begun ends once. "
+            "Otherwise the tracing service never gets it."
         )
 
 
 @pytest.mark.step(5)
 async def test_a_request_ends_before_its_stream_begins(app: RunningApp) -> None:
-    """A disconnect does not cancel a handler: its stream begins, then is cancelled."""
+    """A disconnect does not cancel a handler, only the stream that begins after it."""
     log = Log(app)
     for how in cases(["Ann disconnected", "The server cancelled Ann's request"]):
         prices, trace = Prices(app), Trace(app)
@@ -648,7 +648,7 @@ async def test_a_request_ends_before_its_stream_begins(app: RunningApp) -> None:
         await eventually(lambda ann=ann: ann.done)
         found = [text for _, text in log.about("different Context")]
         assert (trace.ends("Hamlet") in ([1], []), found) == (True, []), (
-            f"{how} while its handler waited for the first price. "
+            f"{how} while the handler waited for the first price. "
             f"{trace.in_words('Hamlet')} The log has {found or 'no lines'} about a "
             "different Context. Expected: each span that has begun ends once, in the "
             "context in which it was attached."
@@ -659,11 +659,11 @@ async def test_a_request_ends_before_its_stream_begins(app: RunningApp) -> None:
 async def test_a_span_is_detached_where_it_was_attached(app: RunningApp) -> None:
     """A context variable can be reset only in the context in which it was set."""
     log = Log(app)
-    for how in cases(["ended", "failed", "was left by its client"]):
+    for how in cases(["ended", "failed", "ended because she left"]):
         prices, trace = Prices(app), Trace(app)
         ann = exchange(app, "GET", "/shows/Hamlet/prices")
         await prices.tell("Hamlet", 26, 27)
-        if how == "was left by its client":
+        if how == "ended because she left":
             ann.disconnect()
         else:
             await prices.tell("Hamlet", 0 if how == "ended" else errors()[0])
@@ -676,7 +676,7 @@ async def test_a_span_is_detached_where_it_was_attached(app: RunningApp) -> None
         assert not found, (
             f"Ann's stream {how}, and the log has this line: {found[0]!r}. Expected: "
             "no such line, because a span is detached in the context in which it was "
-            "attached. A stream may be sent in another task than that of its handler."
+            "attached. A stream may be sent in a different task from its handler's."
         )
 
 

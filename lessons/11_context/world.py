@@ -185,7 +185,7 @@ class Trace:
     def ends(self, show: str) -> list[int]:
         """Return how often each span 'prices of *show*' has ended, in ascending order.
 
-        There is a number for each span that has begun.
+        There is one number for each span that has begun.
         """
         return sorted(
             sum(other is span for other in self._ended)
@@ -295,14 +295,14 @@ class Connection:
 class OneContext:
     """A server that runs one request after another in the same context.
 
-    httpx2's `ASGITransport` is one if a task sends several requests with it.
+    httpx2's `ASGITransport` does the same if one task sends several requests with it.
     """
 
     def __init__(self, app: RunningApp) -> None:
         self._app, self._context = app, contextvars.Context()
 
     async def asgi(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Run the app in a task with this context itself, not with a copy of it."""
+        """Run the app in a task that uses this context itself, not a copy of it."""
         await asyncio.get_running_loop().create_task(
             self._run(scope, receive, send), context=self._context
         )

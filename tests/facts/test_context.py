@@ -85,7 +85,7 @@ OTHER = "created in a different Context"
 
 
 def reset(token: Token[str]) -> str:
-    """Reset the badge, and return what became of that."""
+    """Try to reset the badge, and return the result in words."""
     try:
         badge.reset(token)
     except ValueError as error:
@@ -133,7 +133,7 @@ async def test_an_async_dependency_can_reset_a_variable_after_a_stream() -> None
 @fact("fastapi", topic=TOPIC)
 async def test_a_def_dependency_cannot_reset_a_variable() -> None:
     """A `def` dependency with `yield` cannot reset a context variable at its end: its
-    two parts run in threads, each with another copy of the context."""
+    two parts run in threads, each with a different copy of the context."""
     found = []
 
     def wear() -> Iterator[None]:
@@ -151,8 +151,9 @@ async def test_a_def_dependency_cannot_reset_a_variable() -> None:
 
 @fact("starlette", topic=TOPIC)
 async def test_a_stream_cannot_reset_what_its_handler_has_set() -> None:
-    """With uvicorn, `StreamingResponse` runs its generator in another task than that of
-    the handler. The generator sees what the handler has set, but cannot reset it."""
+    """With uvicorn, `StreamingResponse` runs its generator in a different task from the
+    handler's. The generator sees the context variables that the handler has set, but
+    cannot reset them."""
     app, found = FastAPI(), []
 
     async def items(token: Token[str]) -> AsyncIterator[str]:
@@ -171,8 +172,8 @@ async def test_a_stream_cannot_reset_what_its_handler_has_set() -> None:
 @fact("fastapi", topic=TOPIC)
 async def test_a_handler_that_is_a_generator_may_be_left_suspended() -> None:
     """FastAPI's own streams, except server-sent events, have a checkpoint after each
-    item. If the client has left by then, the generator is suspended at its `yield`, and
-    only the garbage collector closes it."""
+    item. If the client has left by then, the generator stays suspended at its `yield`,
+    and only the garbage collector closes it."""
     app, item, found = FastAPI(), Gate("an item"), []
 
     @app.get("/", response_class=StreamingResponse)

@@ -276,7 +276,7 @@ def attach(span: Span) -> Token[Span | None]:
 
 
 def detach(token: Token[Span | None]) -> None:
-    """Make the span before it the current one again."""
+    """Make the previous span the current one again."""
     try:
         current_span.reset(token)
     except ValueError as error:

@@ -582,7 +582,7 @@ async def give_up_cancelled(office: BoxOffice, clock: Clock) -> None:
     assert ended, (
         "Ann requested a plan that takes a minute to draw. Her request was cancelled. "
         "Five seconds after LIMIT was over, the process was still drawing her plan. "
-        "Expected: the drawing ends as after a 504."
+        "Expected: the drawing ends, as it does after a 504."
     )
 
 
@@ -595,7 +595,7 @@ async def next_plan_is_drawn(office: BoxOffice, story: str, most: int) -> None:
         got.append(bob.status)
     count = len(multiprocessing.active_children())
     assert (got[-1], count <= most) == (200, True), (
-        f"{story}. Then Bob requested a plan, and again if he got a 503. The last "
+        f"{story}. Then Bob requested a plan, and once more after a 503. The last "
         f"response was {bob.in_words}. The number of processes was then {count}. "
         f"Expected: 200, and not more than {most}."
     )

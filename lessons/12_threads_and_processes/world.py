@@ -2,7 +2,7 @@
 
 Each stand-in notes the thread and the event loop in which the app uses it. The pool
 stands in for processes: a test says when its drawings are done, or break it. Where
-only processes can show what is true, they are real, and connect to the test.
+a stand-in cannot show what happens, the processes are real, and connect to the test.
 """
 
 import asyncio
@@ -458,7 +458,7 @@ class Drawings:
         return len(show)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send a text to the processes, because importing this file takes them long."""
+        """Send code to the processes, because importing this file would be too slow."""
         text = (
             f"lambda show: len(show) if show != {SLOW!r} else len(__import__('socket')"
             f".create_connection({self._server.getsockname()!r}).recv(1))"
@@ -466,13 +466,13 @@ class Drawings:
         return eval, (text,)
 
     async def begin(self) -> None:
-        """Wait until a process draws SLOW, or two seconds if no process says so."""
+        """Wait until a process draws SLOW, but not longer than two seconds."""
         self._server.settimeout(2)
         with suppress(TimeoutError):
             self._drawing, _ = await asyncio.to_thread(self._server.accept)
 
     async def end(self) -> bool:
-        """Wait until it ends; False if it goes on long after its limit."""
+        """Wait until the drawing ends; return False if it goes on long after LIMIT."""
         drawing, self._drawing = self._drawing, None
         if drawing is None:
             return True
@@ -500,7 +500,7 @@ class BoxOffice:
         app: the running app.
         pools: the pools that the app has started.
         drawing_error: raised by each drawing, if it is set.
-        drawings: those in real processes.
+        drawings: the drawings in real processes.
 
     """
 

@@ -3,10 +3,11 @@
     python -m benchmarks.profile [LESSON ...] [--rounds 9]
 
 Runs the solution of each lesson in a warm process, as `benchmarks.watch` does for its
-limit, and prints the medians: milliseconds of the whole run, and how much of it are
-starting pytest with importing and collecting the lesson, fixtures, the tests
-themselves, and the rest of pytest. The last column is the processor time of all
-threads as a part of the whole: the rest is waiting, for sockets, processes or threads.
+limit, and prints medians: first the milliseconds of the whole run, then the share of
+each part of it. `collection` is starting pytest, and importing and collecting the
+lesson; `fixtures` and `tests` are those of the lesson; `pytest` is the rest. The last
+column, `processor`, is the processor time of all threads as a share of the run. In the
+remaining time, the run waits for sockets, processes or threads.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def measure(lesson: Lesson, rounds: int) -> dict[str, float]:
-    """Return the milliseconds of a run (`all`), and each column as a part of it."""
+    """Return the milliseconds of a run (`all`), and each column as a share of it."""
     text = lesson.solution_file.read_text(encoding="utf-8")
     with (
         tempfile.TemporaryDirectory(prefix="workshop-benchmark-") as folder,

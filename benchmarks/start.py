@@ -3,9 +3,9 @@
     python -m benchmarks.start [--json]
 
 Clones the commit of this checkout into a temporary folder and runs the real commands
-there, and beside them their lower limits: installing the same pins with uv or pip
-alone, and starting an interpreter that does nothing. Needs the package registry and a
-few minutes. Times with uv on the PATH are measured only if it is there.
+there. For comparison, measures their lower limits: installing the same pins with uv or
+pip alone, and starting an interpreter that does nothing. Needs the package registry and
+a few minutes. Times with uv on the PATH are measured only if it is there.
 """
 
 from __future__ import annotations

@@ -61,7 +61,6 @@ from .world import (
     errors,
     floor_plan,
     in_cancel_scope,
-    in_use,
     price_of,
 )
 
@@ -804,13 +803,16 @@ async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> 
 
 
 @pytest.fixture
-async def orders(database: Database, monkeypatch: pytest.MonkeyPatch) -> Orders:
+async def orders(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Orders]:
     """The orders in *database*, which count how many of them have been read."""
     orders = Orders(database)
     for module in (sqlite3, sqlite3.dbapi2):
         monkeypatch.setattr(module, "connect", orders.connect)
     await orders.create()
-    return orders
+    with orders.watched():
+        yield orders
 
 
 def expect_all_orders(export: Export, orders: Orders, before: str) -> None:
@@ -838,7 +840,7 @@ def words(export: Export) -> str:
 
 @pytest.mark.step(6)
 async def test_orders_are_sent_while_others_are_not_yet_read(
-    orders: Orders, app: RunningApp, database: Database
+    orders: Orders, app: RunningApp
 ) -> None:
     """A generator sends piece by piece, but may have read everything beforehand."""
     for customer in cases(["Ann", "Bob"]):
@@ -854,7 +856,7 @@ async def test_orders_are_sent_while_others_are_not_yet_read(
             f"sent. Expected: at most {AHEAD}, so that the first order is "
             "sent soon and few orders are in memory."
         )
-        held = await in_use(database)
+        held = await orders.in_use()
         assert held == 0, (
             f"{customer}'s export is over. {counted(held, 'connection')} not returned "
             "to the pool. Expected: all connections are in the pool."
@@ -884,7 +886,7 @@ async def test_each_order_is_sent_once_and_in_order(
 
 @pytest.mark.step(6)
 async def test_a_client_that_does_not_read_stops_the_reading(
-    orders: Orders, app: RunningApp, database: Database
+    orders: Orders, app: RunningApp
 ) -> None:
     """Reading from the database must wait for the client, however slow it is."""
     exports = {reads: Export(app, orders, reads=reads) for reads in (0, 150, 300)}
@@ -905,7 +907,7 @@ async def test_a_client_that_does_not_read_stops_the_reading(
         await export.over()
         before = f"A client stopped reading after {reads} orders and then went on."
         expect_all_orders(export, orders, before)
-    held = await in_use(database)
+    held = await orders.in_use()
     assert held == 0, (
         f"All exports are over. {counted(held, 'connection')} not returned to the "
         "pool. Expected: all connections are in the pool."
@@ -914,7 +916,7 @@ async def test_a_client_that_does_not_read_stops_the_reading(
 
 @pytest.mark.step(6)
 async def test_a_client_that_leaves_ends_the_reading(
-    orders: Orders, app: RunningApp, database: Database
+    orders: Orders, app: RunningApp
 ) -> None:
     """A client may leave while the app sends an order, or while it reads some."""
     exports = [Export(app, orders, reads=reads) for reads in (0, 1, 150, 300)]
@@ -938,7 +940,7 @@ async def test_a_client_that_leaves_ends_the_reading(
         await settle(turns)
         exports[-1].request.disconnect()
         await exports[-1].over()
-    held = await in_use(database)
+    held = await orders.in_use()
     assert held == 0, (
         f"{len(exports)} clients left before they had received all orders. "
         f"{counted(held, 'connection')} not returned to the pool. "
@@ -950,7 +952,7 @@ async def test_a_client_that_leaves_ends_the_reading(
 
 @pytest.mark.step(6)
 async def test_an_export_that_fails_does_not_look_complete(
-    orders: Orders, app: RunningApp, database: Database
+    orders: Orders, app: RunningApp
 ) -> None:
     """The status is sent first, so only a missing end can show a later error."""
     for place in cases([0, 450, ORDERS - 1]):
@@ -961,7 +963,12 @@ async def test_an_export_that_fails_does_not_look_complete(
             f"client got {words(broken)}. Expected: an error before the first order, "
             "or a response that is cut off, so that no client takes it for complete."
         )
-        held = await in_use(database)
+        assert broken.request.done, (
+            f"The database failed when order {place + 1} of {ORDERS} was read. The "
+            f"client got {words(broken)}, and waits for the rest for ever. "
+            "Expected: the export ends."
+        )
+        held = await orders.in_use()
         assert held == 0, (
             f"The database failed when order {place + 1} of {ORDERS} was read. "
             f"{counted(held, 'connection')} not returned to the pool. "

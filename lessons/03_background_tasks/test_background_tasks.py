@@ -405,7 +405,7 @@ async def test_shutdown_waits_for_everything_that_was_begun(
             await arrives(busy, clock)
             closing = tell_to_stop(app, request)
             assert not await closes_early(closing, database, clock), (
-                f"The server was told to stop, and the {job} took two days. "
+                f"The server began to shut down, and the {job} took two days. "
                 "The app closed itself, or its database, before that. "
                 "Expected: shutdown waits for everything that was begun."
             )
@@ -417,14 +417,14 @@ async def test_shutdown_waits_for_everything_that_was_begun(
         )
         if job == "ticket":
             assert f"ticket {number}" in journal, (
-                "The server was told to stop while a ticket was being printed. "
+                "The server began to shut down while a ticket was being printed. "
                 f"Printed by the end of the shutdown: {journal}. "
                 f"Expected: ticket {number}."
             )
         if job == "confirmation":
             confirmed = await database.count("orders", email=EVE, confirmed=True)
             assert confirmed == 1, (
-                "Eve's confirmation was being sent when the server was told to stop. "
+                "Eve's confirmation was being sent when the server began to shut down. "
                 f"After the shutdown, {confirmed} orders of hers count as confirmed. "
                 "Expected: one, because her mail was sent."
             )
@@ -463,13 +463,13 @@ async def test_a_failed_job_does_not_end_the_wait_for_the_others(
             second.open()
             await closed_well(closing, clock)
             assert not early, (
-                "Two jobs were printing tickets when the server was told to stop. The "
-                "first one failed, and the app closed before the second one was done. "
-                "Expected: a failed job does not end the wait for the others."
+                "Two jobs were printing tickets when the server began to shut down. "
+                "The first one failed, and the app closed before the second one was "
+                "done. Expected: a failed job does not end the wait for the others."
             )
             assert ticket in journal, (
-                "Two jobs were printing tickets when the server was told to stop, and "
-                f"the first one failed. Printed by the second one: {journal}. "
+                "Two jobs were printing tickets when the server began to shut down, "
+                f"and the first one failed. Printed by the second one: {journal}. "
                 f"Expected: {ticket}. A failed job does not stop the others."
             )
             assert await output.contains("paper jam"), (
@@ -561,8 +561,8 @@ async def test_every_ticket_that_was_begun_is_finished(
         busy.open()
         await closed_well(closing, clock)
         assert not (early and left), (
-            "Two tickets were being printed when one of them failed. The server was "
-            "told to stop, and the app closed while the other one was being printed. "
+            "Two tickets were being printed when one of them failed. The server began "
+            "to shut down, and the app closed while the other one was being printed. "
             "Expected: the job may end at a failed ticket, but shutdown waits for "
             "every ticket that was begun."
         )
@@ -721,8 +721,8 @@ async def test_a_confirmation_after_a_crash_is_sent_like_any_other(
         closing = tell_to_stop(app, carol)
         await happens(closing.done)
         assert mail.is_open or not closing.done(), (
-            "After the crash, Ann's confirmation was being sent when the server was "
-            "told to stop. The shutdown was over before the mail was sent. "
+            "After the crash, Ann's confirmation was being sent when the server began "
+            "to shut down. The shutdown was over before the mail was sent. "
             "Expected: shutdown waits for everything that was begun."
         )
         mail.open()

@@ -345,12 +345,12 @@ async def closed_well(closing: asyncio.Task[None], clock: Clock | None = None) -
     await happens(closing.done, clock)
     await fail_after(
         asyncio.wait({closing}),
-        never="The server was told to stop, and all jobs were finished, but the app's "
-        "shutdown never ended. Expected: it ends when the last job is finished.",
+        never="The server began to shut down, and all jobs were finished, but the "
+        "app's shutdown never ended. Expected: it ends when the last job is finished.",
     )
     error = closing.exception()
     assert error is None, (
-        f"The server was told to stop, and the app's shutdown failed: {error} "
+        f"The server began to shut down, and the app's shutdown failed: {error} "
         "Expected: the shutdown succeeds, even if a job has failed."
     )
 

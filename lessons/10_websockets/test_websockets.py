@@ -828,7 +828,7 @@ async def test_shutdown_waits_for_the_mails(
     await clock.advance(60)  # longer than the time limits that people set
     early = await eventually(stopping.done)
     assert not early, (
-        "Ann, Bob and Cleo ordered a seat each. The server was told to stop, but the "
+        "Ann, Bob and Cleo ordered a seat each. The server began to shut down, but the "
         "mail server took longer than a minute. The app's shutdown was complete when "
         f"{len(mail.begun)} of 3 mails had been begun and {len(mail.sent)} had been "
         "sent. Expected: shutdown waits for the mails, however long they take."
@@ -842,7 +842,7 @@ async def test_shutdown_waits_for_the_mails(
         "Expected: it ends after the last mail.",
     )
     assert (stopping.exception(), sorted(mail.sent)) == (None, sorted(wanted)), (
-        "The server was told to stop while three mails were being sent. A minute later "
-        f"the mail to Ann failed. Sent: {mail.sent}. The shutdown raised "
+        "The server began to shut down while three mails were being sent. A minute "
+        f"later the mail to Ann failed. Sent: {mail.sent}. The shutdown raised "
         f"{stopping.exception()!r}. Expected: {wanted} are sent, and no exception."
     )

@@ -451,6 +451,8 @@ class Drawings:
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
+        # Plans that wait are sent to a process even after `close()`.
+        self._address = self._server.getsockname()
         self._drawing: socket.socket | None = None
 
     def __call__(self, show: str) -> int:
@@ -461,7 +463,7 @@ class Drawings:
         """Send code to the processes, because importing this file would be too slow."""
         text = (
             f"lambda show: len(show) if show != {SLOW!r} else len(__import__('socket')"
-            f".create_connection({self._server.getsockname()!r}).recv(1))"
+            f".create_connection({self._address!r}).recv(1))"
         )
         return eval, (text,)
 

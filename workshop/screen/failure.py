@@ -122,7 +122,7 @@ def explained(
     for test in failing(step):
         same = _same(test, told)
         if same:
-            blocks.append([Row("Test", f"{test.test.id} ({test.verdict}, {same})")])
+            blocks.append([Row("Test", f"{test.test.id} ({test.verdict} {same})")])
             continue
         rows = list(_rows(test, verdict, whole=whole))
         if told and not whole:
@@ -160,7 +160,7 @@ def _same(test: TestVerdict, told: Sequence[TestVerdict]) -> str:
         exception_explains(it) and _first_raised(it) == _first_raised(test)
         for it in told
     ):
-        return "by the same exception"
+        return "with the same exception"
     return ""
 
 

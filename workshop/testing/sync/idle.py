@@ -116,9 +116,12 @@ async def wait_until_idle(
             seen, since, turns, quiet, pauses, calm = now, looked, 0, 0, 0, 0
         turns += 1
         quiet = 0 if ready_callbacks(loop) else quiet + 1
-        if turns < cycles and (quiet < _QUIET_TURNS or has_timer_of_an_app(loop)):
+        alone = not now[0]
+        if turns < cycles and (
+            quiet < _QUIET_TURNS or (alone and has_timer_of_an_app(loop))
+        ):
             continue
-        if not outside_seen(loop) or looked - since >= SILENCE_SECONDS:
+        if alone or looked - since >= SILENCE_SECONDS:
             return
         # A timer of the loop would not do: under a manual clock it never fires.
         await_events(loop, _PAUSE_SECONDS)

@@ -96,6 +96,7 @@ async def test_five_venues_are_asked_at_the_same_time(
         "Expected: Bob's venues are asked while Ann's are still working."
     )
     expect_no_wait(await venues.serve_crowd("/shows/{}/prices"))
+    await venues.answer_crowd()
     await clock.advance(LONG)
     clock.jump(DAY)
     await venues.answer("Eden", "Dome", "Bijou", "Apollo", show="Macbeth")
@@ -159,6 +160,7 @@ async def test_a_broken_venue_is_named_and_the_others_are_shown(
         "Expected: Bob's venues are asked while Ann's are still working."
     )
     expect_no_wait(await venues.serve_crowd("/shows/{}/seats"))
+    await venues.answer_crowd()
     venues.at("Dome").fail(ConnectionError("connection refused"))
     await settle()
     await clock.advance(LONG)
@@ -261,6 +263,7 @@ async def test_every_customer_gets_a_response_within_three_seconds(
         "Expected: all five are asked at once, because his three seconds have begun."
     )
     expect_no_wait(await venues.serve_crowd("/shows/{}/quotes"))
+    await venues.answer_crowd()
     await clock.advance(1.4)
     assert not ann.complete, (
         "Dome had answered, and four venues had not. After 2.9 seconds Ann already had "
@@ -636,6 +639,7 @@ async def test_every_price_in_the_response_is_in_the_price_book(
         "Expected: no manager waits for another."
     )
     expect_no_wait(await venues.serve_crowd("/shows/{}/prices", "POST"), database.out)
+    await venues.answer_crowd()
     for show in PRICES:
         for venue in PRICES[show]:  # all ten at the same moment
             venues.at(venue, show).open()

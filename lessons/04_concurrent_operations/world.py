@@ -139,14 +139,21 @@ class Venues:
 
     async def serve_crowd(self, path: str, method: str = "GET") -> list[str]:
         """Let a crowd come; return the shows for which no venue is ever asked."""
-        for show in CROWD:
-            exchange(self._app, method, path.format(show))
+        self._crowd = {
+            show: exchange(self._app, method, path.format(show)) for show in CROWD
+        }
         await becomes(lambda: all(self.in_flight(show) for show in CROWD))
-        waiting = [show for show in CROWD if not self.in_flight(show)]
-        for show in CROWD:
+        return [show for show in CROWD if not self.in_flight(show)]
+
+    async def answer_crowd(self) -> None:
+        """Let the venues answer one customer of the crowd after the other.
+
+        If all wrote to the database at the same moment, they would wait for each other.
+        """
+        for show, request in self._crowd.items():
             for venue in VENUES:
                 self.at(venue, show).open()
-        return waiting
+            await responds(request)
 
     async def answer(self, *venues: str, show: str = "Hamlet") -> None:
         """Let *venues* answer one after the other, by default the last one first."""

@@ -68,6 +68,8 @@ class Exchange:
         self._app, self._scope, self._body = app, scope, body
         self._journal, self._probe, self._look = journal, probe, look
         self._condition = Condition()
+        self._start: Message | None = None
+        self._complete = False
         self._asked = False
         self._gone = False
         self._cursor = 0
@@ -102,10 +104,7 @@ class Exchange:
     @property
     def complete(self) -> bool:
         """Whether the last piece of the response has been sent."""
-        return any(
-            message["type"] == "http.response.body" and not message.get("more_body")
-            for message in self.messages
-        )
+        return self._complete
 
     @property
     def done(self) -> bool:
@@ -194,12 +193,6 @@ class Exchange:
         """
         await self._condition.wait_for(lambda: self.done, f"{self.name} never ended.")
 
-    @property
-    def _start(self) -> Message | None:
-        return next(
-            (m for m in self.messages if m["type"] == "http.response.start"), None
-        )
-
     async def _until(self, true: Callable[[], bool], never: str) -> None:
         with suppress(TimeLimitExceeded):
             await self._condition.wait_for(lambda: true() or self.done, "")
@@ -234,6 +227,10 @@ class Exchange:
         if self._probe is not None:
             self.probed.append((message["type"], await self._probe()))
         self.messages.append(message)
+        if message["type"] == "http.response.start":
+            self._start = self._start or message
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            self._complete = True
         if self._journal is not None:
             self._journal.record(message["type"])
         self._condition.notify_all()

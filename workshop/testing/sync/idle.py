@@ -15,7 +15,7 @@ from workshop.testing.sync.quiescence import (
     threads_are_asleep,
 )
 from workshop.testing.time.debugging import is_at_prompt
-from workshop.testing.time.event_loop import WatchedLoop, outside_seen
+from workshop.testing.time.event_loop import WatchedLoop, events_seen, live_threads
 from workshop.testing.time.limits import end
 
 T = TypeVar("T")
@@ -104,8 +104,9 @@ async def wait_until_idle(
     `is_quiescent` and `threads_are_asleep`.
     """
     loop = asyncio.get_running_loop()
-    seen, looked = _moment(loop, progress), time.monotonic()
-    since, turns, quiet, pauses, calm = looked, 0, 0, 0, 0
+    seen, threads = _moment(loop, progress), live_threads(loop)
+    looked = since = time.monotonic()
+    turns, quiet, pauses, calm = 0, 0, 0, 0
     while not until():
         await asyncio.sleep(0)
         now = _moment(loop, progress)
@@ -116,10 +117,13 @@ async def wait_until_idle(
             seen, since, turns, quiet, pauses, calm = now, looked, 0, 0, 0, 0
         turns += 1
         quiet = 0 if ready_callbacks(loop) else quiet + 1
-        alone = not now[0]
-        if turns < cycles and (
-            quiet < _QUIET_TURNS or (alone and has_timer_of_an_app(loop))
-        ):
+        if turns < cycles and quiet < _QUIET_TURNS:
+            continue
+        if threads != (threads := live_threads(loop)):
+            since, turns, quiet, pauses, calm = looked, 0, 0, 0, 0
+            continue
+        alone = not (events_seen(loop) or threads)
+        if turns < cycles and alone and has_timer_of_an_app(loop):
             continue
         if alone or looked - since >= SILENCE_SECONDS:
             return
@@ -136,7 +140,7 @@ async def wait_until_idle(
 def _moment(
     loop: asyncio.AbstractEventLoop, progress: Callable[[], object]
 ) -> tuple[int, object]:
-    return outside_seen(loop), progress()
+    return events_seen(loop), progress()
 
 
 def _has_servers(loop: asyncio.AbstractEventLoop) -> bool:

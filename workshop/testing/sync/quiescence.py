@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dis
 import linecache
+import os
 import re
 import sys
 import threading
@@ -39,7 +40,8 @@ _LOOKS_UP = dis.opmap.get("LOAD_SPECIAL")
 _CALL = dis.opmap["CALL"]
 # What `Thread.join` calls last; that depends on Python's version.
 _JOINS = ("join", "_wait_for_tstate_lock")
-_TASKS = Path("/proc/self/task")
+_TASKS = "/proc/self/task"
+_HAS_TASKS = Path(_TASKS).is_dir()
 # After the name of the program, which may contain anything.
 _STATE = re.compile(rb".*\) (\w) ", re.DOTALL)
 _HELD: frozenset[CodeType] = frozenset({Latch.wait.__code__})
@@ -97,18 +99,20 @@ def threads_are_asleep() -> bool:
     waited for it, but the system has marked it as runnable. False also means: unknown,
     because only Linux tells.
     """
-    if not _TASKS.is_dir():
+    if not _HAS_TASKS:
         return False
     here = str(threading.get_native_id())
     try:
-        states = [
-            _STATE.search((task / "stat").read_bytes())
-            for task in _TASKS.iterdir()
-            if task.name != here
-        ]
+        return all(_sleeps(task) for task in os.listdir(_TASKS) if task != here)
     except OSError:
         return False  # a thread has ended just now
-    return all(state is not None and state[1] == b"S" for state in states)
+
+
+def _sleeps(task: str) -> bool:
+    # It is read several times in each wait for idleness, so without pathlib.
+    with open(f"{_TASKS}/{task}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+        state = _STATE.search(file.read())
+    return state is not None and state[1] == b"S"
 
 
 def has_timer_of_an_app(loop: asyncio.AbstractEventLoop) -> bool:

@@ -174,21 +174,24 @@ class LessonLoop(WatchedLoop, PlatformLoop):
     """The loop of an ordinary lesson test, in real time."""
 
 
-def outside_seen(loop: asyncio.AbstractEventLoop) -> int:
-    """Return how often threads or sockets have taken part in what *loop* did.
+def events_seen(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how often threads or connections have taken part in what *loop* did."""
+    return int(getattr(loop, "outside", 0))
+
+
+def live_threads(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how many threads are alive that were started after *loop*.
 
     anyio starts its threads without the loop, and so does an app with a pool of its
-    own: the loop notices them only when they are done. A thread that is alive counts
-    too.
+    own: the loop notices them only when they are done.
     """
     before = getattr(loop, "threads_before", None)
-    alive = sum(
+    return sum(
         thread.name.startswith("AnyIO worker")
         if before is None
         else thread not in before and not isinstance(thread, Watchdog)
         for thread in threading.enumerate()
     )
-    return int(getattr(loop, "outside", 0)) + alive
 
 
 async def settle(cycles: int = 50) -> None:

@@ -12,6 +12,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from itertools import cycle
 from types import TracebackType
 from typing import Any
@@ -310,9 +311,12 @@ class Upload:
 
 def floor_plan(size: int, name: str = "x") -> bytes:
     """Return a plan of *size* bytes, no two parts of which are equal."""
-    return b"".join(b"%s%07d" % (name[:1].encode(), n) for n in range(size // 8 + 1))[
-        :size
-    ]
+    return _plan(size).replace(b"x", name[:1].encode())
+
+
+@cache
+def _plan(size: int) -> bytes:
+    return b"".join(b"x%07d" % number for number in range(size // 8 + 1))[:size]
 
 
 def chunks_of(plan: bytes, lengths: Sequence[int] = VARYING) -> Iterator[bytes]:

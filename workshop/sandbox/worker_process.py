@@ -49,6 +49,7 @@ class WorkerProcess:
         environment: environment variables to add.
         job: what to prepare for. `run` then says when to start, and which tests.
         fork_server: where to fork the process, so that it is ready at once.
+        in_fork: environment variables to add to those of the fork server.
 
     """
 
@@ -59,6 +60,7 @@ class WorkerProcess:
         *,
         job: Mapping[str, Any] | None = None,
         fork_server: ForkServer | None = None,
+        in_fork: Mapping[str, str] | None = None,
     ) -> None:
         self._run_ids = {uuid.uuid4().hex}
         self._began = time.time()
@@ -72,7 +74,7 @@ class WorkerProcess:
         if fork_server is not None:
             # The system shows a fork with the environment of its fork server.
             self._run_ids.add(fork_server.run_id)
-            self._process = fork_server.fork(own)
+            self._process = fork_server.fork({**(in_fork or {}), **own})
         else:
             self._process = Spawned(
                 worker, environment_of_tests({**environment, **own})

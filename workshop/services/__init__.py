@@ -6,7 +6,14 @@ stops a real PostgreSQL and a real Valkey, which come in wheels.
 """
 
 from workshop.services.database import database_server
-from workshop.services.redis import redis_server
+from workshop.services.redis import is_redis_given, redis_environment, redis_server
 from workshop.services.service import Service, ServiceError
 
-__all__ = ["Service", "ServiceError", "database_server", "redis_server"]
+__all__ = [
+    "Service",
+    "ServiceError",
+    "database_server",
+    "is_redis_given",
+    "redis_environment",
+    "redis_server",
+]

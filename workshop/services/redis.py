@@ -35,12 +35,11 @@ def redis_server() -> Iterator[Service]:
         ServiceError: No database is empty, or the server does not respond.
 
     """
-    given = os.environ.get(VARIABLE, "").strip()
-    if not given:
+    if not is_redis_given():
         with kept("redis") as service:
             yield with_claim(service)
         return
-    address = read_redis(given)
+    address = read_redis(os.environ[VARIABLE].strip())
     words = f"your Redis at {address.place}, database"
     handed_over = Claim.handed_over(os.environ.get(CLAIM_VARIABLE, ""))
     if handed_over is not None:
@@ -51,6 +50,16 @@ def redis_server() -> Iterator[Service]:
     with claimed(address) as (where, claim):
         description = f"{words} {claim.database}"
         yield Service(where.url(), "redis", description, str(claim))
+
+
+def is_redis_given() -> bool:
+    """Return whether the learner has named a Redis."""
+    return bool(os.environ.get(VARIABLE, "").strip())
+
+
+def redis_environment(service: Service) -> dict[str, str]:
+    """Return the variables that tell tests to use *service*, and may empty it."""
+    return {VARIABLE: service.url, CLAIM_VARIABLE: service.claim}
 
 
 def with_claim(service: Service) -> Service:

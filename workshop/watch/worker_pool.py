@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 
 from workshop.grading.engine import WORKER, make_job
 from workshop.lesson import Lesson
@@ -14,6 +15,12 @@ from workshop.sandbox.limits import Limits
 from workshop.sandbox.markers import RUN_ID
 from workshop.sandbox.process import ForkServer
 from workshop.sandbox.worker_process import WorkerProcess
+from workshop.services import (
+    ServiceError,
+    is_redis_given,
+    redis_environment,
+    redis_server,
+)
 
 FORKS = "WORKSHOP_FORKS"
 """Environment variable: with 0, each worker is a new process."""
@@ -26,8 +33,10 @@ class WorkerPool:
 
     They wait with everything imported and the tests collected. On Linux a fork server
     starts them, so that the next ones are ready at once, and they share the tests among
-    the cores. On other systems there is one for each run. It is a new process, which
-    starts while the learner reads the previous verdict.
+    the cores. If the tests use Redis, each has an embedded one of its own, unless the
+    learner has named one; then one worker runs all tests. On other systems there is one
+    for each run. It is a new process, which starts while the learner reads the previous
+    verdict.
     """
 
     def __init__(
@@ -39,10 +48,27 @@ class WorkerPool:
         self._fork_server: ForkServer | None = None
         if ForkServer.is_possible() and os.environ.get(FORKS) != "0":
             self._fork_server = self._new_fork_server()
-        # Several workers would empty each other's Redis.
-        alone = "redis" in lesson.fixtures
-        self._most = 1 if alone else min(cores(), _MANY_CORES, len(lesson.tests))
+        self._services = ExitStack()
+        # What each worker adds to the environment; it has as many workers as entries.
+        self._additions: list[dict[str, str]] = [{}]
+        if self._fork_server is not None:
+            count = min(cores(), _MANY_CORES, len(lesson.tests))
+            self._additions += self._services_of_others(lesson, count - 1)
         self.prepare()
+
+    def _services_of_others(self, lesson: Lesson, count: int) -> list[dict[str, str]]:
+        """Return the services of *count* workers after the first, or of fewer."""
+        if "redis" not in lesson.fixtures:
+            return [{}] * count
+        # Tests empty their Redis and change its settings, so each worker needs one.
+        if is_redis_given():
+            return []
+        with suppress(ServiceError):
+            return [
+                redis_environment(self._services.enter_context(redis_server()))
+                for _ in range(count)
+            ]
+        return []
 
     def _new_fork_server(self) -> ForkServer:
         run_id = {RUN_ID: uuid.uuid4().hex}
@@ -64,22 +90,27 @@ class WorkerPool:
         """Start workers until there are enough idle ones."""
         lost = self._fork_server
         if lost is not None and not lost.is_fit:
-            self.close()
+            self._end_processes()
             # One that was killed can be replaced. One that cannot fork cannot.
             self._fork_server = self._new_fork_server() if lost.was_ready else None
-        wanted = self._most if self._fork_server is not None else 1
-        while len(self._idle) < wanted:
+        wanted = self._additions if self._fork_server is not None else [{}]
+        for added in wanted[len(self._idle) :]:
             self._idle.append(
                 WorkerProcess(
                     WORKER,
                     self._environment,
                     job=self.job,
                     fork_server=self._fork_server,
+                    in_fork=added,
                 )
             )
 
     def close(self) -> None:
         """End the idle workers. On Linux, workers that were taken are ended, too."""
+        self._end_processes()
+        self._services.close()
+
+    def _end_processes(self) -> None:
         for worker in self._idle:
             worker.end()
         self._idle.clear()

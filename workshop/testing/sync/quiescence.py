@@ -102,14 +102,15 @@ def threads_are_asleep() -> bool:
     if not _HAS_TASKS:
         return False
     here = str(threading.get_native_id())
+    # It is read several times in each wait for idleness, so without pathlib.
     try:
-        return all(_sleeps(task) for task in os.listdir(_TASKS) if task != here)
+        tasks = os.listdir(_TASKS)  # noqa: PTH208
+        return all(_sleeps(task) for task in tasks if task != here)
     except OSError:
         return False  # a thread has ended just now
 
 
 def _sleeps(task: str) -> bool:
-    # It is read several times in each wait for idleness, so without pathlib.
     with open(f"{_TASKS}/{task}/stat", "rb", buffering=0) as file:  # noqa: PTH123
         state = _STATE.search(file.read())
     return state is not None and state[1] == b"S"

@@ -638,8 +638,6 @@ async def test_every_price_in_the_response_is_in_the_price_book(
         "prices of Macbeth. No venue was asked for the second one. "
         "Expected: no manager waits for another."
     )
-    expect_no_wait(await venues.serve_crowd("/shows/{}/prices", "POST"), database.out)
-    await venues.answer_crowd()
     for show in PRICES:
         for venue in PRICES[show]:  # all ten at the same moment
             venues.at(venue, show).open()
@@ -670,6 +668,13 @@ async def test_every_price_in_the_response_is_in_the_price_book(
             f"{told(later)}. Missing in the price book after that: {missing}. "
             "Expected: every price of the response, and all earlier ones as before."
         )
+
+    venues.close()
+    for show in PRICES:
+        notes_prices(app, show, database)
+    await venues.are_asked("Hamlet")
+    expect_no_wait(await venues.serve_crowd("/shows/{}/prices", "POST"), database.out)
+    await venues.answer_crowd()
 
 
 @pytest.mark.step(6)

@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from workshop.testing import Stalled, eventually, settle, until_stalled
 from workshop.testing.sync import idle
+from workshop.testing.time.event_loop import owner
 
 
 async def test_a_result_that_takes_many_turns_is_returned() -> None:
@@ -66,6 +68,39 @@ async def test_threads_that_all_wait_are_a_stall(
 
     with pytest.raises(Stalled):
         await until_stalled(asyncio.Event().wait())
+
+
+@pytest.mark.parametrize("with_threads", [False, True])
+async def test_a_timer_that_is_due_too_late_does_not_delay_a_stall(
+    with_threads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idle, "SILENCE_SECONDS", 3600)
+    if with_threads:
+        await asyncio.to_thread(int)
+    timer = _timer_of_an_app(7200)
+
+    with pytest.raises(Stalled):
+        await until_stalled(asyncio.Event().wait())
+    assert not timer.cancelled()
+    timer.cancel()
+
+
+async def test_a_timer_of_an_app_that_is_due_soon_is_waited_for() -> None:
+    await asyncio.to_thread(int)
+    fired = asyncio.Event()
+    _timer_of_an_app(0.1, fired.set)
+
+    assert await eventually(fired.is_set)
+
+
+def _timer_of_an_app(
+    seconds: float, call: Callable[[], object] = int
+) -> asyncio.TimerHandle:
+    token = owner.set(object())
+    try:
+        return asyncio.get_running_loop().call_later(seconds, call)
+    finally:
+        owner.reset(token)
 
 
 @pytest.mark.usefixtures("short_limit")

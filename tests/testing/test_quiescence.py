@@ -371,6 +371,8 @@ async def test_an_app_with_a_timer_is_not_quiescent() -> None:
     timer = loop.call_later(60, int)
     owner.reset(token)
     assert not is_quiescent(loop)
+    assert not is_quiescent(loop, 61)
+    assert is_quiescent(loop, 59)
 
     timer.cancel()
     assert is_quiescent(loop)

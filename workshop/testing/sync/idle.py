@@ -25,6 +25,7 @@ CYCLES = 400
 # How many turns in a row nothing else was ready to run.
 _QUIET_TURNS = 3
 # Only where threads or sockets have taken part: how long they must have been silent.
+# A timer that is due later changes nothing.
 SILENCE_SECONDS = 2.0
 # Two looks are a millisecond apart. If they are this far apart, a debugger or a laptop
 # that slept has stopped this process and its threads.
@@ -123,13 +124,13 @@ async def wait_until_idle(
             since, turns, quiet, pauses, calm = looked, 0, 0, 0, 0
             continue
         alone = not (events_seen(loop) or threads)
-        if turns < cycles and alone and has_timer_of_an_app(loop):
+        if turns < cycles and alone and has_timer_of_an_app(loop, SILENCE_SECONDS):
             continue
         if alone or looked - since >= SILENCE_SECONDS:
             return
         # A timer of the loop would not do: under a manual clock it never fires.
         await_events(loop, _PAUSE_SECONDS)
-        still = is_quiescent(loop)
+        still = is_quiescent(loop, SILENCE_SECONDS)
         pauses = pauses + 1 if still else 0
         calm = calm + 1 if still and quiet and threads_are_asleep() else 0
         enough = _CALM_PAUSES_WITH_SERVERS if _has_servers(loop) else _CALM_PAUSES

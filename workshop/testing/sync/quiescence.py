@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dis
 import linecache
+import math
 import os
 import re
 import sys
@@ -47,8 +48,8 @@ _STATE = re.compile(rb".*\) (\w) ", re.DOTALL)
 _HELD: frozenset[CodeType] = frozenset({Latch.wait.__code__})
 
 
-def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return whether nothing but *loop* itself can change anything.
+def is_quiescent(loop: asyncio.AbstractEventLoop, seconds: float = math.inf) -> bool:
+    """Return whether nothing but *loop* itself can change anything within *seconds*.
 
     False means: perhaps something can.
     """
@@ -56,7 +57,7 @@ def is_quiescent(loop: asyncio.AbstractEventLoop) -> bool:
         isinstance(loop, WatchedLoop)
         and not loop.strangers
         and all(connection.owes_nothing for connection in loop.connections)
-        and not has_timer_of_an_app(loop)
+        and not has_timer_of_an_app(loop, seconds)
         and _threads_are_parked(loop)
     )
 
@@ -116,13 +117,15 @@ def _sleeps(task: str) -> bool:
     return state is not None and state[1] == b"S"
 
 
-def has_timer_of_an_app(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return whether an app will be woken by the time alone.
+def has_timer_of_an_app(loop: asyncio.AbstractEventLoop, seconds: float) -> bool:
+    """Return whether an app will be woken by the time alone within *seconds*.
 
     Under a manual clock only the test lets time pass.
     """
+    soon = loop.time() + seconds
     return not isinstance(loop, ManualClockLoop) and any(
-        context_of(it).get(owner) is not None for it in timers_of(loop)
+        it.when() < soon and context_of(it).get(owner) is not None
+        for it in timers_of(loop)
     )
 
 

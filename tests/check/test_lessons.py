@@ -134,6 +134,17 @@ def test_its_starter_serves(lesson: Lesson) -> None:
 
 
 @every_lesson
+def test_every_step_of_its_starter_fails(
+    lesson: Lesson, answers: AnswersByLesson
+) -> None:
+    starter = lesson.state_file(0).read_text(encoding="utf-8")
+    verdict = answers.to(lesson).submit(starter).result()
+
+    assert {step.verdict for step in verdict.steps} == {Verdict.FAILED}
+
+
+@slow
+@every_lesson
 def test_after_k_repairs_exactly_k_steps_pass(
     lesson: Lesson, answers: AnswersByLesson
 ) -> None:

@@ -155,7 +155,7 @@ async def test_a_failed_charge_does_not_affect_other_customers(
 async def test_a_cancelled_charge_does_not_affect_other_customers(
     run_app: RunApp,
 ) -> None:
-    """What all requests share must also survive that one of them is cancelled."""
+    """A cancelled request must not close a connection that other requests use."""
     world = World()
     async with opera(run_app, world) as app:
         await start(app)
@@ -241,7 +241,7 @@ async def test_a_failed_startup_closes_what_it_opened(run_app: RunApp) -> None:
 
 @pytest.mark.step(3)
 async def test_a_cancelled_startup_closes_what_it_opened(run_app: RunApp) -> None:
-    """`CancelledError` is no `Exception`, but it ends startup like one."""
+    """`CancelledError` is not an `Exception`, so `except Exception` misses it."""
     for during in cases((OPEN_MAIL, FREE_BASKETS)):
         world = World()
         async with opera(run_app, world) as app:

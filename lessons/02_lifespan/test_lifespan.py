@@ -2,12 +2,15 @@
 
 Step 1  test_all_customers_share_one_connection_to_the_card_company
         test_a_failed_charge_does_not_affect_other_customers
+        test_a_cancelled_charge_does_not_affect_other_customers
         test_importing_the_app_opens_nothing
 Step 2  test_startup_empties_the_baskets_of_the_last_run
 Step 3  test_a_failed_startup_closes_what_it_opened
+        test_a_cancelled_startup_closes_what_it_opened
         test_a_failed_close_does_not_keep_the_rest_open
 Step 4  test_two_apps_in_one_process_do_not_mix_their_customers
         test_an_app_that_shuts_down_leaves_the_other_alone
+        test_an_app_can_be_started_again
 Step 5  test_prices_are_read_every_minute_until_shutdown
         test_the_database_is_closed_after_its_last_reader
         test_no_task_is_left_when_startup_or_shutdown_fails
@@ -47,6 +50,8 @@ from .world import (
     World,
     attempt,
     buy,
+    cancel_fay,
+    cancel_startup,
     end,
     get,
     get_until,
@@ -147,6 +152,29 @@ async def test_a_failed_charge_does_not_affect_other_customers(
 
 
 @pytest.mark.step(1)
+async def test_a_cancelled_charge_does_not_affect_other_customers(
+    run_app: RunApp,
+) -> None:
+    """A cancelled request must not close a connection that other requests use."""
+    world = World()
+    async with opera(run_app, world) as app:
+        await start(app)
+        at_startup = len(world.of(Cards))
+        guy, dan = await cancel_fay(app, world)
+        later = len(world.of(Cards)) - at_startup
+        await leave(app)
+    story = "Fay's request was cancelled while her card was being charged"
+    assert (guy, dan) == (201, 201), (
+        f"{story}. Guy's card was being charged at the same time, and he got: {guy}. "
+        f"Dan ordered after that and got: {dan}. Expected: 201 for both."
+    )
+    assert not (at_startup and later), (
+        f"{story}, then Dan bought a seat. Connections to the card company opened "
+        f"meanwhile: {later}. Expected: one connection from startup to shutdown."
+    )
+
+
+@pytest.mark.step(1)
 async def test_importing_the_app_opens_nothing(run_app: RunApp) -> None:
     """A script that only imports a module never runs its shutdown."""
     async with opera(run_app, World()) as app:
@@ -209,6 +237,22 @@ async def test_a_failed_startup_closes_what_it_opened(run_app: RunApp) -> None:
                 "could not store its unsent letters any more. "
                 "Expected: the database is open until the mail server is closed."
             )
+
+
+@pytest.mark.step(3)
+async def test_a_cancelled_startup_closes_what_it_opened(run_app: RunApp) -> None:
+    """`CancelledError` is not an `Exception`, so `except Exception` misses it."""
+    for during in cases((OPEN_MAIL, FREE_BASKETS)):
+        world = World()
+        async with opera(run_app, world) as app:
+            if not await cancel_startup(app, world, during):
+                return  # it does not empty the baskets: see step 2
+            left = world.still_open() or await when_idle(world.still_open)
+        assert not left, (
+            f"Startup was cancelled during this call: {during}. "
+            f"Still open: {left}. "
+            "Expected: a cancelled startup closes everything that it has opened."
+        )
 
 
 @pytest.mark.step(3)
@@ -300,6 +344,8 @@ async def test_an_app_that_shuts_down_leaves_the_other_alone(run_app: RunApp) ->
         world = World()
         async with two_apps(run_app, world, "Opera") as apps:
             await start_both(apps, together=True)
+            opened = len(world.connections)
+            databases = {id(mail.database) for mail in world.of(Mail)}
             await leave(apps[ends])
             response = await buy(apps[1 - ends], "Ann", "B1")
             still_open = sum(each.is_open for each in world.connections)
@@ -310,6 +356,17 @@ async def test_an_app_that_shuts_down_leaves_the_other_alone(run_app: RunApp) ->
             f"{story}. Ann ordered a seat in the other one and got a "
             f"{response.status_code}. Expected: 201, because her app is still running."
         )
+        assert opened == 6, (
+            f"Two apps for the Opera started in one process and opened {opened} "
+            "connections. Expected: 6. Each app connects to the database, the mail "
+            "server and the card company, and shares no connection with the other."
+        )
+        assert len(databases) == 2, (
+            "Two apps for the Opera started in one process, at the same time. Both "
+            "passed the same database to connect_mail(), so one of them stores its "
+            "unsent letters in the other's database. "
+            "Expected: each app passes its own database."
+        )
         assert still_open == 3, (
             f"{story}. Connections still open: {still_open}. "
             "Expected: 3, those of the app that is still running."
@@ -318,6 +375,32 @@ async def test_an_app_that_shuts_down_leaves_the_other_alone(run_app: RunApp) ->
             f"{story}, then the other one. Still open: {left}. "
             "Expected: each app closes its own connections."
         )
+
+
+@pytest.mark.step(4)
+async def test_an_app_can_be_started_again(run_app: RunApp) -> None:
+    """Each startup opens new connections, because shutdown has closed the old ones."""
+    world = World()
+    async with opera(run_app, world) as app:
+        statuses = []
+        for _ in range(2):
+            await start(app)
+            statuses.append((await buy(app, "Ann", "A1")).status_code)
+            await shut_down(app)
+        await leave(app)
+        left = world.still_open()
+    if statuses[0] != 201:
+        return  # startup does not empty the baskets: see step 2
+    story = "An app was started, shut down and started again"
+    assert statuses[1] == 201, (
+        f"{story}. Ann ordered seat A1, which was in an old basket, and got a "
+        f"{statuses[1]}. "
+        "Expected: 201, because each startup opens everything and empties the baskets."
+    )
+    assert not left, (
+        f"{story}, then shut down. Still open: {left}. "
+        "Expected: each shutdown closes what its startup has opened."
+    )
 
 
 @pytest.mark.step(5)
@@ -361,8 +444,9 @@ async def test_prices_are_read_every_minute_until_shutdown(
 @pytest.mark.timeline
 async def test_the_database_is_closed_after_its_last_reader(run_app: RunApp) -> None:
     """`cancel()` only requests that a task stops; wait until it has stopped."""
-    for first in cases((False, True)):
+    for first, broken in cases(((False, ""), (True, ""), (False, CLOSE_MAIL))):
         world = World()
+        world.errors = {broken: ERROR}
         async with opera(run_app, world) as app:
             if first:
                 world.hold(READ, LET_GO)
@@ -376,21 +460,30 @@ async def test_the_database_is_closed_after_its_last_reader(run_app: RunApp) -> 
                 await pass_time(60)
             reading = world.calls.events.count(READ)
             error = await shut_down(app, slow=world)
+            cut_off, reading_now = world.cut_off(), world.calls.events.count(READ)
+            await pass_time(120)
+            later = world.calls.events.count(READ) - reading_now
         story = f"The app shut down during its {'first' if first else 'second'} reading"
+        if broken:
+            story += f", and {broken} raised {ERROR!r}"
         assert reading == 2 - first, (
             f"The app ran for {'a moment' if first else 'a minute'}. It called "
             f"read_prices() {times(reading)}. Expected: at once, then every minute."
         )
-        assert not world.cut_off(), (
+        assert not cut_off, (
             f"{story}. The reader needed an hour to stop, and meanwhile the database "
             "was closed. "
             "Expected: wait until the reader has stopped, then close the database."
         )
         hangs = isinstance(error, AssertionError)
-        assert error is None, (
+        assert error is None or (broken and not hangs), (
             f"{story}. The reader has stopped, and shutdown "
             f"{'never completed' if hangs else f'failed: {error.__cause__!r}'}. "
             "Expected: it succeeds, because nothing was broken."
+        )
+        assert not later, (
+            f"{story}. In the two minutes after shutdown, read_prices() was called "
+            f"{times(later)}. Expected: never, because the database is closed."
         )
 
 
@@ -450,7 +543,10 @@ async def test_each_app_has_a_refresher_of_its_own(
         await pass_time(60)
         await settle(200)
         after = world.of(Database)[-1].price
-        errors.append(await shut_down(apps[1]))
+        await start(apps[0])
+        again = await price_shown(apps[0], world.of(Database)[-1])
+        price = world.of(Database)[-1].price
+        errors += [await shut_down(app) for app in apps]
         left = await leaks.tasks()
     assert not any(isinstance(each, AssertionError) for each in errors), (
         "Two apps ran in one process, and the shutdown of one of them never completed. "
@@ -465,6 +561,11 @@ async def test_each_app_has_a_refresher_of_its_own(
         "Two apps ran in one process, and one of them shut down. In the next minute "
         "the other one did not read its prices. "
         "Expected: the other app continues to read its prices every minute."
+    )
+    assert again == price > 300, (
+        "An app was started, shut down and started again. A seat in the stalls costs "
+        f"{price}, and a customer was shown {again}. "
+        "Expected: the second startup creates a task that reads the prices at once."
     )
 
 
@@ -512,6 +613,9 @@ async def test_a_failed_reading_does_not_make_the_app_ready(run_app: RunApp) -> 
     world.errors = {READ: next(reasons)}
     async with opera(run_app, world) as app:
         await start(app)
+        before = len(world.calls.events)
+        await settle(200)
+        reads = world.calls.events[before:].count(READ)  # no time has passed
         early = []
         for _ in range(4):
             await settle(200)
@@ -530,6 +634,11 @@ async def test_a_failed_reading_does_not_make_the_app_ready(run_app: RunApp) -> 
             await pass_time(60)
         again = await get(app, "/ready"), await get(app, "/prices")
         await leave(app)
+    assert reads < 10, (
+        "Reading the price list failed. In the same second read_prices() was called "
+        f"{reads} more times without a pause. "
+        "Expected: a pause after each failed reading."
+    )
     assert early == [503] * 4, (
         "Reading the price list failed for four minutes, each time for another reason. "
         f"In each minute the load balancer requested /ready and got {early}. "

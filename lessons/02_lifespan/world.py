@@ -19,6 +19,7 @@ import anyio
 import httpx2
 
 from workshop.testing import (
+    Exchange,
     Gate,
     Journal,
     RunningApp,
@@ -26,6 +27,7 @@ from workshop.testing import (
     Stalled,
     StartupError,
     TimeLimitExceeded,
+    exchange,
     settle,
     until_stalled,
     when_idle,
@@ -40,6 +42,7 @@ OPEN_CARDS = "connecting to the card company"
 CLOSE_CARDS = "closing the connection to the card company"
 CLOSE_DATABASE = "closing the connection to the database"
 FREE_BASKETS = "emptying the old baskets"
+CHARGE = "charging a card"
 READ, LET_GO = "reading the prices", "returning the cursor"
 
 
@@ -236,7 +239,7 @@ class Cards(Connection):
 
     async def charge(self, customer: str) -> None:
         self.use()
-        await settle(2)
+        await self.world.call(CHARGE)
         if customer == "Eve":
             raise httpx2.ConnectTimeout("the card company is silent")
         self.world.charged.append(customer)
@@ -291,6 +294,25 @@ async def start_fails(app: RunningApp, story: str) -> None:
         f"{story}. The app started anyway and accepted requests. "
         "Expected: startup fails, so that the deploy notices."
     )
+
+
+async def cancel_startup(app: RunningApp, world: World, during: str) -> bool:
+    """Cancel startup during a call, and return whether the app made that call."""
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages.put_nowait({"type": "lifespan.startup"})
+
+    async def send(message: Any) -> None:
+        """Ignore what the app answers."""
+
+    world.hold(during)
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+    lifespan = asyncio.create_task(app.asgi(scope, messages.get, send))
+    await when_idle(lambda: None)
+    made = during in world.calls and not lifespan.done()
+    lifespan.cancel()
+    await attempt(asyncio.wait([lifespan]), seconds=2)
+    world.release()
+    return made
 
 
 async def start_both(
@@ -411,6 +433,28 @@ async def buy(app: RunningApp, customer: str, seat: str) -> httpx2.Response:
     async with app.client() as client:
         order = {"seat": seat, "customer": customer}
         return await client.post("/orders", json=order)
+
+
+async def cancel_fay(app: RunningApp, world: World) -> list[object]:
+    """Cancel Fay's request while her card and Guy's are charged, then let Dan buy.
+
+    Return what Guy and Dan got.
+    """
+
+    def order(customer: str, seat: str) -> Exchange:
+        json = {"seat": seat, "customer": customer}
+        return exchange(app, "POST", "/orders", json=json)
+
+    world.hold(CHARGE)
+    fay, guy = order("Fay", "B6"), order("Guy", "B7")
+    await when_idle(lambda: None)
+    fay.cancel()
+    await when_idle(lambda: None)
+    world.release()
+    await attempt(guy.finished(), seconds=2)
+    dan = order("Dan", "B8")
+    await attempt(dan.finished(), seconds=2)
+    return [each.status or "no response" for each in (guy, dan)]
 
 
 async def get(app: RunningApp, path: str) -> httpx2.Response:

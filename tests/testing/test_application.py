@@ -331,6 +331,65 @@ async def ask_for(app: RunningApp, path: str) -> str:
         return str((await client.get(path)).json())
 
 
+async def test_a_task_that_is_started_again_and_again_is_reported(
+    write_app: WriteApp,
+) -> None:
+    file = write_app(
+        """\
+        import asyncio
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+
+        def start(done=None):
+            task = asyncio.create_task(asyncio.sleep(60))
+            task.add_done_callback(start)
+
+
+        @app.get("/start")
+        async def begin():
+            start()
+        """
+    )
+    again = r"was started again each time that it was cancelled"
+    with pytest.raises(TimeLimitExceeded, match=again):
+        async with running(file) as app, app.client() as client:
+            await client.get("/start")
+
+
+async def test_a_lifespan_that_ended_early_does_not_end_the_next_one(
+    write_app: WriteApp,
+) -> None:
+    file = write_app(
+        """\
+        import asyncio
+        from contextlib import asynccontextmanager
+        from fastapi import FastAPI
+
+        cut = []
+
+
+        @asynccontextmanager
+        async def lifespan(app):
+            cut.append(asyncio.current_task())
+            yield
+
+
+        app = FastAPI(lifespan=lifespan)
+        """
+    )
+    async with running(file) as app:
+        app.module.cut[0].cancel()
+        await settle()
+        with pytest.raises(ShutdownError):
+            await app.shutdown()
+        await app.startup()
+        await settle()
+
+        assert not app.module.cut[1].done()
+
+
 @pytest.mark.parametrize("path", ["/wait", "/wait-in-a-thread"])
 async def test_the_end_of_an_app_releases_no_caller_of_another(
     run_app: RunApp, path: str

@@ -52,6 +52,9 @@ _running: list[RunningApp] = []
 
 _IN_ITS_LIFESPAN = "in its lifespan"
 
+# How often tasks that start while others are being ended are ended, too.
+_ROUNDS = 20
+
 
 class RunningApp:
     """One loaded instance of the app under test.
@@ -182,6 +185,8 @@ class RunningApp:
             TimeLimitExceeded: if it was not complete within the outer limit.
 
         """
+        # An app that is started again must not find what the last lifespan left unread.
+        self._to_app, self._from_app = asyncio.Queue(), asyncio.Queue()
         # A context of its own: what the lifespan sets is not seen by the test.
         self._lifespan = asyncio.get_running_loop().create_task(
             self._run_lifespan(), context=contextvars.Context()
@@ -425,8 +430,9 @@ async def _end_tasks(app: RunningApp) -> list[str]:
     """
     stubborn: list[str] = []
     cancelled: set[asyncio.Task[Any]] = set()
-    while left := _left_of(app, app._before | cancelled):
-        if cancelled:
+    for _ in range(_ROUNDS):
+        left = _left_of(app, app._before | cancelled)
+        if cancelled and left:
             await wait_until_idle(lambda: None, until=_all_done(left))
         if not await end(*left):
             await wait_until_idle(_count_done(left), until=_all_done(left))
@@ -435,6 +441,12 @@ async def _end_tasks(app: RunningApp) -> list[str]:
                 stubborn.append(_never_ended(task))
                 forget_task(task)
         cancelled.update(left)
+    for task in _left_of(app, app._before | cancelled):
+        stubborn.append(
+            f"{describe(task)} was started again each time that it was cancelled. "
+            "A task that was cancelled must end: look for what starts it again."
+        )
+        forget_task(task)
     return stubborn
 
 

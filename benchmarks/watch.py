@@ -50,7 +50,7 @@ PARTS = ("conftest.py", "pyproject.toml", "docs", "lessons", "solutions", "works
 VERDICT = re.compile(
     rb"(Passed|Failed|Error|Timed out|Crashed): (\x1b\[[\d;]*m)*(all )?\d"
 )
-SUMMARY = re.compile(rb"(passed|failed|error)\S* in [\d.]+s")
+SUMMARY = re.compile(rb"(passed|failed|error).* in [\d.]+s")
 STEP = re.compile(rb"Checking the others|" + VERDICT.pattern)
 NAMES = {
     "step": "watch mode, the current step",

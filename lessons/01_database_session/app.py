@@ -52,7 +52,9 @@ class Order(Base):
 
 class Payment(Base):
     __tablename__ = "payments"
-    code: Mapped[str] = mapped_column(ForeignKey(Order.code), primary_key=True)
+    code: Mapped[str] = mapped_column(
+        ForeignKey(Order.code), primary_key=True
+    )
 
 
 @asynccontextmanager
@@ -94,7 +96,9 @@ class NewOrder(BaseModel):
 
 # TODO 2: a refused order gets a 409 and leaves nothing behind.
 @app.post("/orders", status_code=201)
-async def buy(new: NewOrder, db: DB, background: BackgroundTasks) -> dict[str, str]:
+async def buy(
+    new: NewOrder, db: DB, background: BackgroundTasks
+) -> dict[str, str]:
     wanted = new.model_dump()
     # TODO 3: a second click on "buy" gets the same response.
     order = await db.scalar(select(Order).filter_by(**wanted))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -16,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tests.facts import fact
 from workshop.services import database_server
-from workshop.testing import Clock, Database, Gate, exchange, settle
+from workshop.testing import Clock, Database, Gate, exchange, settle, when_idle
 from workshop.testing.services.database import fresh_database
 
 TOPIC = "cancellation and disconnects"
@@ -317,6 +321,61 @@ async def test_a_query_outlives_a_stream_in_postgresql(tmp_path: Path) -> None:
             bob.cancel()
             await until_queries(database, 1)
             await engine.dispose()
+
+
+@fact("sqlalchemy", "aiosqlite", topic=TOPIC)
+async def test_a_cancelled_select_keeps_its_lock_in_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a task is cancelled while SQLite runs a SELECT that finds rows, the read lock
+    on the file is held until the garbage collector finds the cursor. Until then, a
+    write that needs the whole file fails with "database is locked". A cancelled INSERT
+    leaves no lock."""
+    file = tmp_path / "box_office.db"
+    connect, loop = sqlite3.connect, asyncio.get_running_loop()
+    tasks: list[asyncio.Task[None]] = []
+
+    def traced(*args: Any, **options: Any) -> sqlite3.Connection:
+        def cancel(sql: str) -> None:
+            if tasks and sql.startswith(("SELECT", "INSERT")):
+                loop.call_soon_threadsafe(tasks.pop().cancel)
+
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.set_trace_callback(cancel)
+        return connection
+
+    def is_locked() -> bool:
+        with closing(connect(file, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                return str(error) == "database is locked"
+        return False
+
+    async def run(sql: str) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text(sql))
+
+    for module in (sqlite3, sqlite3.dbapi2):
+        monkeypatch.setattr(module, "connect", traced)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+    await run("CREATE TABLE seats AS SELECT 1 AS number")
+    gc.disable()
+    try:
+        for sql, keeps in (
+            ("INSERT INTO seats VALUES (1)", False),
+            ("SELECT number FROM seats", True),
+        ):
+            task = asyncio.create_task(run(sql))
+            tasks.append(task)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await when_idle(is_locked) is keeps
+            gc.collect()
+            assert not is_locked()
+    finally:
+        gc.enable()
+    await engine.dispose()
 
 
 async def until_queries(database: Database, count: int) -> None:

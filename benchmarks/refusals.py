@@ -1,10 +1,10 @@
-"""Measure how long the wrong answers take to be refused.
+"""Measure how long it takes to refuse each wrong answer.
 
     python -m benchmarks.refusals [LESSON ...] [--slowest 3]
 
 Grades every declared wrong answer with all tests of its lesson, one after the other in
-forks of a warm process. Prints, by lesson, how many there are, the seconds of the whole
-verdict (median), and the slowest ones.
+forks of a warm process. For each lesson, prints the number of wrong answers, the median
+and the longest time of a complete verdict in seconds, and the slowest answers.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ from .world import (
     order,
     orders_at_the_same_moment,
     overtaken,
+    pay_again,
     pay_meanwhile,
     says_the_same,
     seats_left,
@@ -308,7 +309,7 @@ async def test_a_declined_card_does_not_undo_another_payment(
             f"Ann paid for {hers}. charge_card() was called with: {charged}. "
             "Expected: one call, with the customer of that order."
         )
-        await clock.advance(25 * 3600)  # the card company takes a day
+        await clock.advance(25 * 3600)  # the card company takes more than a day
         card.open(result=True)
         await ann.finished()
         stored = await database.count("payments", code=hers)
@@ -328,10 +329,11 @@ async def test_a_declined_card_does_not_undo_another_payment(
             f"The card for {other} was declined, and its payment is in the database. "
             "Expected: no payment without money."
         )
-        again = await pay_meanwhile(app, other, card_is_good=True)
+        story = f"The card for {other} was declined. The customer tried another card"
+        again = await pay_again(app, other, story)
         assert again.status == 200, (
-            f"The card for {other} was declined. The customer tried another one, which "
-            f"is good, and got a {again.status}. Expected: 200. A later try must work."
+            f"{story}, which was good, but got a {again.status}. "
+            "Expected: 200. A later try must work."
         )
 
 
@@ -443,11 +445,14 @@ async def test_a_failed_charge_stores_no_payment(
     await charge.entered()
     eve.cancel()
     await eve.ended(database)
-    if charge.cancelled:  # else the app goes on charging, and that is right as well
-        later = await pay_meanwhile(app, "eve-1", card_is_good=True)
-        assert later.status == 200, (
+    if charge.cancelled:  # otherwise the app goes on charging, which is also correct
+        story = (
             "Eve's request was cancelled while her card was being charged. She tried "
-            f"again and got a {later.status}. Expected: 200. A later try must work."
+            "again"
+        )
+        later = await pay_again(app, "eve-1", story)
+        assert later.status == 200, (
+            f"{story} and got a {later.status}. Expected: 200. A later try must work."
         )
 
 
@@ -543,9 +548,9 @@ async def test_a_database_error_returns_the_connection(
     ):
         async with full_disk(database, statements, what):
             full = await client.post(path, json=body)
-        where = "commit" if what == "COMMIT" else f"write to {what}"
+        when = "commit" if what == "COMMIT" else f"write to {what}"
         assert full.status_code >= 500, (
-            f"The disk of the database was full at the {where}. POST {path} got a "
+            f"The database's disk was full during the {when}. POST {path} got a "
             f"{full.status_code}. Expected: a server error, 500 or above."
         )
         all_returned(database, f"The disk was full: POST {path} got an error")

@@ -115,6 +115,17 @@ async def pay_meanwhile(app: RunningApp, code: str, *, card_is_good: bool) -> Ex
     return payment
 
 
+async def pay_again(app: RunningApp, code: str, story: str) -> Exchange:
+    """Pay for *code* with a good card after a first try, which the *story* tells."""
+    app.replace("charge_card", always_charged)
+    payment = exchange(app, "POST", f"/orders/{code}/payment")
+    await until_stalled(
+        payment.finished(),
+        otherwise=f"{story} and got no response. Expected: 200. A later try must work.",
+    )
+    return payment
+
+
 class CancellableRequest:
     """A request that can be cancelled, as a server cancels its last ones."""
 
@@ -139,7 +150,8 @@ class CancellableRequest:
     def cancel_in_commit(self) -> None:
         """Cancel the request from the thread that commits.
 
-        FastAPI cannot stop a plain `def` route, which runs in a thread of AnyIO's.
+        Does nothing in a thread of AnyIO: a plain `def` route runs there, and FastAPI
+        cannot stop it.
         """
         if not threading.current_thread().name.startswith("AnyIO"):
             self._loop.call_soon_threadsafe(self.cancel)
@@ -206,13 +218,16 @@ class Statements:
 
 
 def bob_buys(seat: str, *, of: int) -> tuple[Sql, ...]:
-    """Return the statements that store an order of Bob's for *seat*, one *of* many."""
+    """Return the statements that store Bob's order for *seat*.
+
+    *of* is the value of ``seats_left`` before the first order.
+    """
     insert = (
         "insert into orders (code, show_id, seat, customer) values (?, 1, ?, 'Bob')"
     )
     return (
         (insert, f"bob-{seat}", seat),
-        # No matter whether the app has made the database count by itself.
+        # Correct even if a trigger of the app has already lowered seats_left.
         ("update shows set seats_left = ? - (select count(*) from orders)", of),
     )
 
@@ -274,7 +289,7 @@ async def a_full_disk_changes_nothing(
     database: Database,
     statements: Statements,
 ) -> None:
-    """Assert that an order is refused and rolled back, whichever write fails."""
+    """Assert that an order leaves nothing behind, whichever write fails."""
     mails = keep_mails(app)
     mails.clear()
     before, already = await seats_left(database), await database.count("orders")
@@ -282,7 +297,7 @@ async def a_full_disk_changes_nothing(
         async with full_disk(database, statements, what):
             eve = await client.post("/orders", json=order("Eve", "A3"))
         story = (
-            f"Eve ordered the free seat A3. The disk of the database was full at the "
+            f"Eve ordered the free seat A3. The database's disk was full during the "
             f"{'commit' if what == 'COMMIT' else 'write to ' + what}. "
             f"Eve got a {eve.status_code}"
         )
@@ -318,8 +333,9 @@ async def orders_at_the_same_moment(
     after = await seats_left(database), await database.count("orders")
     expected = (told, (before[0] - len(told), before[1] + len(told)))
     assert (stored, after) == expected, (
-        "Ann had seat A1. At the same moment Bob ordered A1 twice, Eve B2 and Dan B3. "
-        f"These got a 201: {told}. These are stored: {stored}. seats_left was "
+        "Ann had seat A1. Then, at the same moment, Bob ordered A1 twice, Eve ordered "
+        f"B2 and Dan ordered B3. These got a 201: {told}. These are stored: {stored}. "
+        "seats_left was "
         f"{before[0]} before and is {after[0]} now. "
         "Expected: each order that got a 201 is stored and takes one seat."
     )
@@ -354,8 +370,8 @@ async def a_dozen_payments_at_the_same_moment(
     for payment in payments:
         await payment.finished()
     assert cards.most == len(codes), (
-        f"{len(codes)} customers paid at the same moment. Only {cards.most} of their "
-        "cards were being charged at once; the other customers had to wait. "
+        f"{len(codes)} orders were paid for at the same moment, but no more than "
+        f"{cards.most} cards were being charged at once; the other payments waited. "
         "Expected: customers do not wait for each other's cards."
     )
 
@@ -363,10 +379,10 @@ async def a_dozen_payments_at_the_same_moment(
 async def cancelled_commits_return_their_connection(
     app: RunningApp, database: Database, statements: Statements
 ) -> None:
-    """Assert that a request may be cancelled while its transaction is committed.
+    """Assert that a request cancelled during its commit returns its connection.
 
-    A query is not cancelled here: SQLite keeps its lock until the garbage collector
-    finds its cursor.
+    It must not affect the next request either. No query is cancelled here, because
+    SQLite would keep its lock until the garbage collector finds the query's cursor.
     """
     app.replace("charge_card", always_charged)
     await store_orders(database, "ann-8", "eve-8")
@@ -384,14 +400,14 @@ async def cancelled_commits_return_their_connection(
         all_returned(database, story)
         after = await seats_left(database) + await database.count("orders")
         assert after == before, (
-            f"{story}. seats_left and the number of orders were {before} together and "
-            f"are {after} now. Expected: each stored order takes one seat."
+            f"{story}. seats_left plus the number of orders was {before} before and "
+            f"is {after} now. Expected: each stored order takes one seat."
         )
         eve = exchange(app, "POST", next_one[0], json=next_one[1])
         await eve.finished()
         assert eve.status in (200, 201), (
             f"{story}. Then Eve's POST {next_one[0]} got a {eve.status}. "
-            "Expected: a success. A cancelled request must not affect hers."
+            "Expected: 200 or 201. A cancelled request must not affect hers."
         )
 
 
@@ -399,7 +415,7 @@ async def cancelled_commits_return_their_connection(
 async def full_disk(
     database: Database, statements: Statements, what: str
 ) -> AsyncIterator[None]:
-    """Let every write to the table *what* fail, or every ``COMMIT``."""
+    """Make every write to the table *what* fail, or every commit for ``COMMIT``."""
     if what != "COMMIT":
         async with database.failing_writes(what):
             yield

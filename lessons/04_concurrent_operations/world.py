@@ -146,7 +146,7 @@ class Venues:
         return [show for show in CROWD if not self.in_flight(show)]
 
     async def answer_crowd(self) -> None:
-        """Let the venues answer one customer of the crowd after the other.
+        """Let the venues answer the customers of the crowd one after another.
 
         If all wrote to the database at the same moment, they would wait for each other.
         """

@@ -58,7 +58,7 @@ def is_redis_given() -> bool:
 
 
 def redis_environment(service: Service) -> dict[str, str]:
-    """Return the variables that tell tests to use *service*, and may empty it."""
+    """Return variables that tell tests to use *service* and let them empty it."""
     return {VARIABLE: service.url, CLAIM_VARIABLE: service.claim}
 
 

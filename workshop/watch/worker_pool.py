@@ -33,10 +33,10 @@ class WorkerPool:
 
     They wait with everything imported and the tests collected. On Linux a fork server
     starts them, so that the next ones are ready at once, and they share the tests among
-    the cores. If the tests use Redis, each has an embedded one of its own, unless the
-    learner has named one; then one worker runs all tests. On other systems there is one
-    for each run. It is a new process, which starts while the learner reads the previous
-    verdict.
+    the cores. If the tests use Redis, each worker has an embedded Redis of its own.
+    If the learner has named a Redis, one worker runs all tests. On other systems there
+    is one worker for each run. It is a new process, which starts while the learner
+    reads the previous verdict.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class WorkerPool:
         if ForkServer.is_possible() and os.environ.get(FORKS) != "0":
             self._fork_server = self._new_fork_server()
         self._services = ExitStack()
-        # What each worker adds to the environment; it has as many workers as entries.
+        # One entry for each worker: the variables to add to its environment.
         self._additions: list[dict[str, str]] = [{}]
         if self._fork_server is not None:
             count = min(cores(), _MANY_CORES, len(lesson.tests))
@@ -57,7 +57,7 @@ class WorkerPool:
         self.prepare()
 
     def _services_of_others(self, lesson: Lesson, count: int) -> list[dict[str, str]]:
-        """Return the services of *count* workers after the first, or of fewer."""
+        """Return what *count* more workers add, or nothing if they shared a Redis."""
         if "redis" not in lesson.fixtures:
             return [{}] * count
         # Tests empty their Redis and change its settings, so each worker needs one.

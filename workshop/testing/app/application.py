@@ -52,7 +52,7 @@ _running: list[RunningApp] = []
 
 _IN_ITS_LIFESPAN = "in its lifespan"
 
-# How often tasks that start while others are being ended are ended, too.
+# Ending tasks may start new ones. After this many rounds, those left are reported.
 _ROUNDS = 20
 
 
@@ -444,7 +444,7 @@ async def _end_tasks(app: RunningApp) -> list[str]:
     for task in _left_of(app, app._before | cancelled):
         stubborn.append(
             f"{describe(task)} was started again each time that it was cancelled. "
-            "A task that was cancelled must end: look for what starts it again."
+            "A cancelled task must not be replaced: find what starts the new one."
         )
         forget_task(task)
     return stubborn

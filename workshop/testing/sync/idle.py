@@ -25,7 +25,7 @@ CYCLES = 400
 # How many turns in a row nothing else was ready to run.
 _QUIET_TURNS = 3
 # Only where threads or sockets have taken part: how long they must have been silent.
-# A timer that is due later changes nothing.
+# A timer that is due after that time is ignored.
 SILENCE_SECONDS = 2.0
 # Two looks are a millisecond apart. If they are this far apart, a debugger or a laptop
 # that slept has stopped this process and its threads.

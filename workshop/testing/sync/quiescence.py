@@ -103,7 +103,7 @@ def threads_are_asleep() -> bool:
     if not _HAS_TASKS:
         return False
     here = str(threading.get_native_id())
-    # It is read several times in each wait for idleness, so without pathlib.
+    # This runs several times in each wait for idleness, and pathlib would be slower.
     try:
         tasks = os.listdir(_TASKS)  # noqa: PTH208
         return all(_sleeps(task) for task in tasks if task != here)

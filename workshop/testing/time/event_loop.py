@@ -180,7 +180,7 @@ def events_seen(loop: asyncio.AbstractEventLoop) -> int:
 
 
 def live_threads(loop: asyncio.AbstractEventLoop) -> int:
-    """Return how many threads are alive that were started after *loop*.
+    """Return how many of the threads started after *loop* are still alive.
 
     anyio starts its threads without the loop, and so does an app with a pool of its
     own: the loop notices them only when they are done.

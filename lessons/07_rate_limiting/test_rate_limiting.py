@@ -650,8 +650,10 @@ async def test_a_silent_redis_is_no_500(
             await clock.advance(60)
 
     async with two_workers(run_app, redis) as both:
-        with both.proxy.hold():
+        with both.proxy.hold() as reply:
             call = asyncio.create_task(guess(both.first, ANN))
+            # No time passes before that: connecting has a time limit of its own.
+            await eventually(lambda: reply.count > 0 or call.done())
             # It may go on waiting, because lesson 06 is about that.
             with suppress(Stalled):
                 await until_stalled(until_done(call))

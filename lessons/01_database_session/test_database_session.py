@@ -39,13 +39,13 @@ from workshop.testing.sync.idle import wait_until_idle
 
 from .world import (
     CARD_ERRORS,
-    CancellableRequest,
     Statements,
     a_dozen_payments_at_the_same_moment,
     a_full_disk_changes_nothing,
     all_returned,
     always_charged,
     bob_buys,
+    cancel_a_charge,
     cancelled_commits_return_their_connection,
     counted,
     full_disk,
@@ -439,12 +439,7 @@ async def test_a_failed_charge_stores_no_payment(
         )
 
     await store_orders(database, "eve-1")
-    charge = Gate("the money from Eve's card")
-    app.replace("charge_card", charge)
-    eve = CancellableRequest(app, "POST", "/orders/eve-1/payment")
-    await charge.entered()
-    eve.cancel()
-    await eve.ended(database)
+    charge = await cancel_a_charge(app, database, "eve-1")
     if charge.cancelled:  # otherwise the app goes on charging, which is also correct
         story = (
             "Eve's request was cancelled while her card was being charged. She tried "
@@ -510,12 +505,7 @@ async def test_every_response_returns_its_connection(
         response = await client.post(path, json=body)
         all_returned(database, f"{story} and got a {response.status_code}")
 
-    card = Gate("the money from Eve's card")
-    app.replace("charge_card", card)
-    eve = CancellableRequest(app, "POST", "/orders/eve-2/payment")
-    await card.entered()
-    eve.cancel()
-    await eve.ended(database)
+    await cancel_a_charge(app, database, "eve-2")
     all_returned(database, "Eve's request was cancelled while her card was charged")
     await cancelled_commits_return_their_connection(app, database, statements)
 

@@ -100,30 +100,43 @@ def all_returned(database: Database, story: str) -> None:
 
 async def pay_meanwhile(app: RunningApp, code: str, *, card_is_good: bool) -> Exchange:
     """Pay for *code* while other cards may still be waiting."""
+    return await _pay(
+        app,
+        code,
+        card_is_good,
+        otherwise="While one card was being charged, another customer wanted to pay "
+        "and got no response. "
+        "Expected: customers do not wait for each other's cards.",
+    )
 
+
+async def pay_again(app: RunningApp, code: str, story: str) -> Exchange:
+    """Pay for *code* with a good card after a first try, which the *story* tells."""
+    expected = "Expected: 200. A later try must work."
+    return await _pay(app, code, True, f"{story} and got no response. {expected}")
+
+
+async def _pay(
+    app: RunningApp, code: str, card_is_good: bool, otherwise: str
+) -> Exchange:
     async def charge_card(customer: str) -> bool:
         return card_is_good
 
     app.replace("charge_card", charge_card)
     payment = exchange(app, "POST", f"/orders/{code}/payment")
-    await until_stalled(
-        payment.finished(),
-        otherwise="While one card was being charged, another customer wanted to pay "
-        "and got no response. "
-        "Expected: customers do not wait for each other's cards.",
-    )
+    await until_stalled(payment.finished(), otherwise=otherwise)
     return payment
 
 
-async def pay_again(app: RunningApp, code: str, story: str) -> Exchange:
-    """Pay for *code* with a good card after a first try, which the *story* tells."""
-    app.replace("charge_card", always_charged)
-    payment = exchange(app, "POST", f"/orders/{code}/payment")
-    await until_stalled(
-        payment.finished(),
-        otherwise=f"{story} and got no response. Expected: 200. A later try must work.",
-    )
-    return payment
+async def cancel_a_charge(app: RunningApp, database: Database, code: str) -> Gate:
+    """Cancel a payment while its card is being charged; return the card company."""
+    charge = Gate("the money from Eve's card")
+    app.replace("charge_card", charge)
+    eve = CancellableRequest(app, "POST", f"/orders/{code}/payment")
+    await charge.entered()
+    eve.cancel()
+    await eve.ended(database)
+    return charge
 
 
 class CancellableRequest:
@@ -291,7 +304,6 @@ async def a_full_disk_changes_nothing(
 ) -> None:
     """Assert that an order leaves nothing behind, whichever write fails."""
     mails = keep_mails(app)
-    mails.clear()
     before, already = await seats_left(database), await database.count("orders")
     for what in cases(("orders", "shows", "COMMIT")):
         async with full_disk(database, statements, what):

@@ -81,7 +81,6 @@ async def test_a_timer_that_is_due_too_late_does_not_delay_a_stall(
 
     with pytest.raises(Stalled):
         await until_stalled(asyncio.Event().wait())
-    assert not timer.cancelled()
     timer.cancel()
 
 
